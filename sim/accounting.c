@@ -1,0 +1,198 @@
+#include "accounting.h"
+
+/* Fills the stage's tally up to `until` with idle time of one cause, if it is not there yet. */
+static void idle_until(struct pipeline *pipeline, uint32_t s, const struct step *step, sim_ps until,
+                       enum span_kind cause, sim_ps *counter)
+{
+    struct pipeline_stage *stage = &pipeline->stages[s];
+    if (until <= stage->accounted)
+        return;
+    struct span_record span = {
+        .start = stage->accounted,
+        .duration = until - stage->accounted,
+        .step = step ? step->number : SPAN_NO_STEP,
+        .replica = pipeline->replica,
+        .stage = s,
+        .layer = SPAN_NO_LAYER,
+        .kind = cause,
+    };
+    *counter += span.duration;
+    stage->accounted = until;
+    if (pipeline->session->record_steps)
+        session_record_span(pipeline->session, &span);
+}
+
+/* Divides the time for which the stage waited for the step; pipeline.h has the rules. */
+static void account_wait(struct pipeline *pipeline, uint32_t s, const struct step *step)
+{
+    struct stage_tally *tally = &pipeline->stages[s].tally;
+    sim_ps start = step->visits[s].start;
+    bool full = step->in_flight >= pipeline->stage_count;
+    enum span_kind cause = full ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN;
+    sim_ps *counter = full ? &tally->imbalance : &tally->fill_drain;
+    if (step->emptied != SIM_PS_MAX) {
+        idle_until(pipeline, s, step, step->emptied, SPAN_IDLE_FILL_DRAIN, &tally->fill_drain);
+        idle_until(pipeline, s, step, step->woken, SPAN_IDLE_NO_WORK, &tally->no_work);
+    }
+    idle_until(pipeline, s, step, sim_ps_min(step->host_from, start), cause, counter);
+    idle_until(pipeline, s, step, sim_ps_min(step->launched, start), SPAN_IDLE_HOST, &tally->host);
+    if (s > 0) {
+        sim_ps sent_from = sim_ps_min(step->visits[s - 1].sent_from, start);
+        idle_until(pipeline, s, step, sent_from, cause, counter);
+    }
+    idle_until(pipeline, s, step, start, SPAN_IDLE_TRANSFER, &tally->transfer);
+}
+
+/* Where the next item of a visit's timeline begins: seconds into the visit. */
+struct cursor {
+    const struct step *step;
+    uint32_t stage;
+    double at_s;
+};
+
+/*
+ * Records `count` items of pipeline->items. Their ends are rounded, not their
+ * lengths, and the visit's last ends with its GPU time, so that the spans fill
+ * the visit without a gap.
+ */
+static void record_items(struct pipeline *pipeline, struct cursor *cursor, uint32_t count,
+                         uint32_t layer, bool are_last)
+{
+    const struct visit *visit = &cursor->step->visits[cursor->stage];
+    sim_ps gpu_time = visit->work.compute + visit->work.collective;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct step_item *item = &pipeline->items[i];
+        sim_ps from = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
+        cursor->at_s += item->seconds;
+        sim_ps to = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
+        if (are_last && i + 1 == count)
+            to = gpu_time;
+        struct span_record span = {
+            .start = visit->start + from,
+            .duration = to - from,
+            .step = cursor->step->number,
+            .bytes = (uint64_t)item->bytes,
+            .replica = pipeline->replica,
+            .stage = cursor->stage,
+            .layer = layer,
+            .kind = item->kind,
+        };
+        session_record_span(pipeline->session, &span);
+    }
+}
+
+/* What a visit waited for launches, in one piece at its end. */
+static void record_launch_wait(struct pipeline *pipeline, uint32_t s, const struct step *step)
+{
+    const struct visit *visit = &step->visits[s];
+    sim_ps gpu_end = visit->start + visit->work.compute + visit->work.collective;
+    if (visit->end == gpu_end)
+        return;
+    struct span_record span = {
+        .start = gpu_end,
+        .duration = visit->end - gpu_end,
+        .step = step->number,
+        .replica = pipeline->replica,
+        .stage = s,
+        .layer = SPAN_NO_LAYER,
+        .kind = SPAN_LAUNCH,
+    };
+    session_record_span(pipeline->session, &span);
+}
+
+/* Every kernel and collective of a visit. */
+static void record_layers(struct pipeline *pipeline, uint32_t s, const struct step *step)
+{
+    const struct stage_part *part = &pipeline->stages[s].part;
+    struct cursor cursor = {.step = step, .stage = s};
+    if (part->is_first) {
+        pipeline->items[0] =
+            (struct step_item){.kind = SPAN_EMBEDDING, .seconds = step->work.embedding_s};
+        record_items(pipeline, &cursor, 1, SPAN_NO_LAYER, false);
+    }
+    for (uint32_t layer = 0; layer < part->layers; layer++) {
+        uint32_t count = step_cost_layer_items(pipeline->cost, &step->work, &step->batch,
+                                               part->group_class, pipeline->items);
+        bool are_last = !part->is_last && layer + 1 == part->layers;
+        record_items(pipeline, &cursor, count, part->first_layer + layer, are_last);
+    }
+    if (part->is_last) {
+        uint32_t count =
+            step_cost_head_items(pipeline->cost, &step->work, part->group_class, pipeline->items);
+        record_items(pipeline, &cursor, count, SPAN_NO_LAYER, true);
+    }
+    record_launch_wait(pipeline, s, step);
+}
+
+static void record_visit(struct pipeline *pipeline, uint32_t s, const struct step *step)
+{
+    const struct session *session = pipeline->session;
+    const struct visit *visit = &step->visits[s];
+    struct span_record span = {
+        .start = visit->start,
+        .duration = visit->end - visit->start,
+        .step = step->number,
+        .replica = pipeline->replica,
+        .stage = s,
+        .layer = SPAN_NO_LAYER,
+        .kind = SPAN_STAGE,
+    };
+    session_record_span(pipeline->session, &span);
+    if (session->record_layers && visit->start < session->window_end &&
+        visit->end > session->window_start)
+        record_layers(pipeline, s, step);
+    if (s + 1 == pipeline->stage_count)
+        return;
+    span.kind = SPAN_SEND;
+    span.start = visit->sent_from;
+    span.duration = step->visits[s + 1].ready - visit->sent_from;
+    span.bytes = (uint64_t)step->work.send_bytes;
+    session_record_span(pipeline->session, &span);
+}
+
+static void record_step(struct pipeline *pipeline, const struct step *step, sim_ps done)
+{
+    struct step_record record = {
+        .step = step->number,
+        .scheduled = step->scheduled,
+        .done = done,
+        .decode_context_tokens = step->batch.decode_context_tokens,
+        .replica = pipeline->replica,
+        .prefill_tokens = step->batch.prefill_tokens,
+        .decode_tokens = step->batch.decode_rows,
+        .prefill_chunks = step->batch.chunk_count,
+    };
+    session_record_step(pipeline->session, &record);
+}
+
+void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim_ps returned)
+{
+    if (pipeline->session->record_steps)
+        record_step(pipeline, step, returned);
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        struct pipeline_stage *stage = &pipeline->stages[s];
+        const struct visit *visit = &step->visits[s];
+        account_wait(pipeline, s, step);
+        sim_ps held = visit->end - visit->start;
+        stage->tally.compute += held - visit->work.collective;
+        stage->tally.collective += visit->work.collective;
+        stage->tally.launch_bound += held - visit->work.collective - visit->work.compute;
+        stage->accounted = visit->end;
+        if (s + 1 < pipeline->stage_count) {
+            stage->sent_bytes += step->work.send_bytes;
+            stage->sending += step->visits[s + 1].ready - visit->sent_from;
+        }
+        if (pipeline->session->record_steps)
+            record_visit(pipeline, s, step);
+    }
+}
+
+void accounting_finish(struct pipeline *pipeline, sim_ps emptied, sim_ps end)
+{
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        struct stage_tally *tally = &pipeline->stages[s].tally;
+        idle_until(pipeline, s, NULL, sim_ps_min(emptied, end), SPAN_IDLE_FILL_DRAIN,
+                   &tally->fill_drain);
+        idle_until(pipeline, s, NULL, end, SPAN_IDLE_NO_WORK, &tally->no_work);
+    }
+}

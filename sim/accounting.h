@@ -1,0 +1,29 @@
+/*
+ * accounting: where each stage's time goes, to the picosecond, and its timeline.
+ *
+ * Busy: compute (kernels, and waits for launches inside a step) and collective.
+ * Idle before step k, in order of time:
+ *   fill_drain  the replica's remaining work has passed this stage, until it has none
+ *   no_work     until a request arrives
+ *   (*)         until the host turns to step k
+ *   host        from the tokens that step k waited for leaving the GPU, or the
+ *               arrival that woke the scheduler, until the step is launched
+ *   (*)         while step k is in earlier stages
+ *   transfer    while its hidden states are on the link to this stage
+ * (*) imbalance if step k was scheduled into a full pipeline, with at least one
+ * step a stage in flight: then some stage or step is slower than this one;
+ * otherwise fill_drain, for with fewer steps than stages some stage must idle.
+ */
+#ifndef TANDEM_ACCOUNTING_H
+#define TANDEM_ACCOUNTING_H
+
+#include "pipeline.h"
+
+/* Adds a step whose tokens are back at the scheduler since `returned` to the tallies, and records
+   it; steps in order. */
+void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim_ps returned);
+
+/* Ends the tallies at `end`, the replica having had no work since `emptied`. */
+void accounting_finish(struct pipeline *pipeline, sim_ps emptied, sim_ps end);
+
+#endif

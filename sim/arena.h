@@ -1,0 +1,28 @@
+/*
+ * arena: memory that lives as long as its simulation and goes in one piece.
+ *
+ * Blocks are chained; nothing is freed singly. An arena is owned by one thread.
+ */
+#ifndef TANDEM_ARENA_H
+#define TANDEM_ARENA_H
+
+#include <stddef.h>
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks;
+    size_t used_bytes;
+    size_t room_bytes;
+};
+
+void arena_init(struct arena *arena);
+void arena_release(struct arena *arena);
+
+/* `count` zeroed items of `item_bytes`, aligned to a cache line; NULL when memory is out. */
+void *arena_calloc(struct arena *arena, size_t count, size_t item_bytes);
+
+/* A copy of `text` in the arena; NULL when memory is out. */
+char *arena_strdup(struct arena *arena, const char *text);
+
+#endif

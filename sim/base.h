@@ -1,0 +1,65 @@
+/*
+ * base: the clock's unit and the few helpers that every module uses.
+ *
+ * The clock is a signed 64-bit count of picoseconds (106 days). Costs are
+ * double seconds; sim_ps_from_s() is the one place where they are rounded.
+ */
+#ifndef TANDEM_BASE_H
+#define TANDEM_BASE_H
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef int64_t sim_ps;
+
+#define SIM_PS_MAX INT64_MAX
+#define SIM_PS_PER_S INT64_C(1000000000000)
+
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The nearest picosecond, ties away from zero; `seconds` must lie within 106 days. */
+static inline sim_ps sim_ps_from_s(double seconds)
+{
+    assert(fabs(seconds) < 9.2e6);
+    return (sim_ps)(seconds * (double)SIM_PS_PER_S + (seconds < 0 ? -0.5 : 0.5));
+}
+
+static inline double sim_s_from_ps(sim_ps ps)
+{
+    return (double)ps / (double)SIM_PS_PER_S;
+}
+
+static inline sim_ps sim_ps_min(sim_ps a, sim_ps b)
+{
+    return a < b ? a : b;
+}
+
+static inline sim_ps sim_ps_max(sim_ps a, sim_ps b)
+{
+    return a > b ? a : b;
+}
+
+static inline uint32_t u32_min(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint32_t u32_max(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline uint64_t u64_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint32_t u32_ceil_div(uint32_t numerator, uint32_t denominator)
+{
+    return numerator / denominator + (numerator % denominator != 0);
+}
+
+#endif

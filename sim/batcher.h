@@ -1,0 +1,94 @@
+/*
+ * batcher: which requests go into a replica's next step.
+ *
+ * The policies:
+ *   static           a batch is formed when a slot is free of one, prefilled, and decoded until
+ *                    its longest request ends; rows that end earlier give their KV back and go on
+ *                    computing (request-level scheduling, as Orca describes it)
+ *   continuous       every step takes all decodes and, while the budget lasts, whole prompts
+ *                    (iteration-level scheduling: Yu et al., Orca, OSDI 2022)
+ *   prefill_first    while a waiting prompt fits, a step is whole prompts only; else all decodes
+ *                    (vLLM before chunked prefill: Kwon et al., SOSP 2023)
+ *   chunked_prefill  decodes first, then pieces of prompts up to the token budget (Agrawal et al.,
+ *                    Sarathi-Serve, OSDI 2024; vLLM v1)
+ * Prompts are taken first come, first served. Where several steps are in flight a request is in
+ * at most one; with step_share balanced a step takes at most ceil(running / steps_in_flight).
+ *
+ * KV blocks are taken for the whole prompt on admission, then as decodes cross into new blocks.
+ * Where none is free, the youngest request that is in no step gives its blocks back and starts
+ * over from its prompt and the tokens it has (preemption by recompute). With kv_admission
+ * reserved, and in static batching, a request's input and output are reserved on admission.
+ */
+#ifndef TANDEM_BATCHER_H
+#define TANDEM_BATCHER_H
+
+#include "kv_cache.h"
+#include "lane.h"
+#include "serving.h"
+
+struct chunk {
+    struct request *request;
+    uint32_t start;
+    uint32_t length;
+};
+
+/* One step's batch: decodes, and pieces of prompts. */
+struct batch {
+    struct lane *lane; /* the decodes; those whose prompts end in this step join it */
+    struct chunk *chunks;
+    uint32_t chunk_count;
+    uint32_t prefill_tokens;
+    uint32_t decode_rows;
+    uint64_t decode_context_tokens;
+};
+
+static inline bool batch_is_empty(const struct batch *batch)
+{
+    return batch->decode_rows == 0 && batch->chunk_count == 0;
+}
+
+struct batcher {
+    const struct serving *serving;
+    struct kv_cache kv;
+    struct request_list waiting;    /* not admitted: by arrival, the preempted in front */
+    struct request_list prefilling; /* admitted, prompt unfinished, in no step; by admission */
+    uint32_t running;               /* admitted and not finished */
+    uint64_t admissions;
+    uint64_t preemptions;
+    struct lane *ready; /* lanes in no step: at most one but in static batching */
+    struct lane *free_lanes;
+    struct lane *forming;      /* static: the batch whose prompts are being prefilled */
+    uint32_t forming_prompts;  /* static: its prompts not yet done */
+    uint32_t batches_decoding; /* static: lanes that are not free and not forming */
+    struct quantiles *gaps;    /* where inter-token times go */
+    sim_ps gaps_from;          /* tokens before this time are not counted */
+};
+
+/* `serving` must outlive it. `capacity_blocks` is the replica's KV capacity. */
+int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
+                 struct quantiles *gaps, sim_ps gaps_from, struct arena *arena,
+                 struct error *error);
+
+/* Memory for one step in flight. */
+int batch_init(struct batch *batch, const struct serving *serving, struct arena *arena,
+               struct error *error);
+
+/* Whether `request` could ever be served here; if not, the router must reject it. */
+bool batcher_can_fit(const struct batcher *batcher, const struct request *request);
+
+/* Lets a request wait for admission. */
+void batcher_enqueue(struct batcher *batcher, struct request *request);
+
+/* Whether anything is waiting or running. */
+bool batcher_has_work(const struct batcher *batcher);
+
+/* Picks the next step's batch at `now`; an empty one where nothing can be done now. */
+void batcher_pick(struct batcher *batcher, struct batch *batch, sim_ps now);
+
+/*
+ * Takes a step's tokens in at `now`: prompts that ended have their first token,
+ * decodes one more. Returns the finished requests, which are the caller's.
+ */
+struct request_list batcher_complete(struct batcher *batcher, struct batch *batch, sim_ps now);
+
+#endif

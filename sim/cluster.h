@@ -1,0 +1,27 @@
+/*
+ * cluster: nodes of GPUs and the links that join them, as a file under
+ * configs/clusters describes them. topology.h turns it into a graph.
+ */
+#ifndef TANDEM_CLUSTER_H
+#define TANDEM_CLUSTER_H
+
+#include "gpu.h"
+#include "link.h"
+
+struct cluster {
+    char name[NAME_BYTES];
+    struct gpu gpu;
+    uint32_t nodes;
+    uint32_t gpus_per_node;
+    struct link_kind nvlink;       /* each GPU to its node's NVLink switch; absent in PCIe boxes */
+    struct link_kind pcie;         /* each GPU to its host bridge */
+    uint32_t gpus_per_host_bridge; /* 1 to gpus_per_node: how many share one CPU socket */
+    struct link_kind inter_socket; /* between two host bridges of a node */
+    struct link_kind nic;          /* each NIC to the network; absent in single-node clusters */
+    uint32_t nics_per_node;        /* GPUs share NICs evenly: GPU g uses NIC g * nics / gpus */
+    double collective_start_s;     /* what any collective costs before its first byte moves */
+    double host_staging_factor;    /* >= 1: PCIe peers without peer access cross host memory, so
+                                      each byte moves this many times; 1: peer access works */
+};
+
+#endif

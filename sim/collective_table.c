@@ -1,0 +1,130 @@
+#include "collective_table.h"
+
+#include <string.h>
+
+/* Over bytes and ranks; they minimise the errors of left-out samples on H200. */
+static const struct surface_kind kind_of_surface = {2, {6, 3}, 0.02};
+
+/* Octaves of bytes: smaller buffers cost what 256 bytes do. */
+#define FIRST_OCTAVE 8
+#define MEASURED_OCTAVES 0.1 /* this near a sample counts as on it */
+
+/* The share of the buffer that each rank must send. */
+static double volume_share(enum collective_op op, double ranks)
+{
+    switch (op) {
+    case COLLECTIVE_OP_ALL_REDUCE:
+    case COLLECTIVE_OP_CUSTOM_ALL_REDUCE:
+        return 2 * (ranks - 1) / ranks;
+    case COLLECTIVE_OP_SEND_RECV:
+        return 1;
+    default:
+        return (ranks - 1) / ranks;
+    }
+}
+
+static double base_s(const struct collective_class *class, enum collective_op op, double ranks,
+                     double bytes)
+{
+    return class->floor_s + bytes * volume_share(op, ranks) / class->bytes_per_s;
+}
+
+static size_t class_index(const struct collective_kind *kind)
+{
+    return ((size_t)kind->op * COLLECTIVE_FABRIC_COUNT + kind->fabric) * 2 + kind->graph;
+}
+
+static int add_sample(struct collective_class *class, const struct collective_sample *sample,
+                      struct error *error)
+{
+    double at[SURFACE_DIMENSIONS_MAX] = {log2(sample->bytes), log2(sample->ranks)};
+    double ratio = sample->seconds / base_s(class, sample->kind.op, sample->ranks, sample->bytes);
+    return surface_add(&class->surface, at, log(ratio), error);
+}
+
+int collective_table_init(struct collective_table *table, const struct collective_sample *samples,
+                          size_t count, struct error *error)
+{
+    for (size_t i = 0; i < COLLECTIVE_CLASS_COUNT; i++) {
+        table->classes[i] = (struct collective_class){.floor_s = INFINITY};
+        surface_init(&table->classes[i].surface, &kind_of_surface);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct collective_sample *sample = &samples[i];
+        assert(sample->seconds > 0 && sample->bytes > 0 && sample->ranks > 1);
+        struct collective_class *class = &table->classes[class_index(&sample->kind)];
+        double volume = sample->bytes * volume_share(sample->kind.op, sample->ranks);
+        class->floor_s = fmin(class->floor_s, sample->seconds);
+        class->bytes_per_s = fmax(class->bytes_per_s, volume / sample->seconds);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct collective_class *class = &table->classes[class_index(&samples[i].kind)];
+        int status = add_sample(class, &samples[i], error);
+        if (status < 0) {
+            collective_table_release(table);
+            return status;
+        }
+    }
+    return 0;
+}
+
+void collective_table_release(struct collective_table *table)
+{
+    for (size_t i = 0; i < COLLECTIVE_CLASS_COUNT; i++)
+        surface_release(&table->classes[i].surface);
+}
+
+bool collective_table_covers(const struct collective_table *table,
+                             const struct collective_kind *kind)
+{
+    return table->classes[class_index(kind)].surface.count > 0;
+}
+
+static void fill_node(const struct collective_class *class, enum collective_op op, double ranks,
+                      struct cost_grid *grid, uint32_t node)
+{
+    double bytes = cost_axis_value(&grid->x, node);
+    double at[SURFACE_DIMENSIONS_MAX] = {log2(bytes), log2(ranks)};
+    struct surface_estimate estimate = surface_at(&class->surface, at);
+    enum cost_provenance provenance =
+        estimate.nearest_octaves <= MEASURED_OCTAVES ? COST_MEASURED : COST_INTERPOLATED;
+    if (estimate.is_outside)
+        provenance = COST_EXTRAPOLATED;
+    grid->seconds[node] = exp(estimate.value) * base_s(class, op, ranks, bytes);
+    grid->provenance[node] = (uint8_t)provenance;
+}
+
+int collective_table_prepare(const struct collective_table *table,
+                             const struct collective_kind *kind, double ranks, double bytes_max,
+                             struct arena *arena, struct cost_grid *grid, struct error *error)
+{
+    assert(collective_table_covers(table, kind) && ranks > 1);
+    struct cost_axis bytes = cost_axis_of(0, FIRST_OCTAVE, bytes_max);
+    struct cost_axis alone = {.nodes = 1};
+    int status = cost_grid_init(grid, bytes, alone, arena, error);
+    if (status < 0)
+        return status;
+    const struct collective_class *class = &table->classes[class_index(kind)];
+    for (uint32_t node = 0; node < bytes.nodes; node++)
+        fill_node(class, kind->op, ranks, grid, node);
+    return cost_grid_make_monotone(grid, error);
+}
+
+static const char *const op_names[COLLECTIVE_OP_COUNT] = {
+#define X(name, text) text,
+    COLLECTIVE_OPS(X)
+#undef X
+};
+
+enum collective_op collective_op_named(const char *name)
+{
+    uint32_t op = 0;
+    while (op < COLLECTIVE_OP_COUNT && strcmp(op_names[op], name) != 0)
+        op++;
+    return (enum collective_op)op;
+}
+
+const char *collective_op_name(enum collective_op op)
+{
+    return op_names[op];
+}

@@ -1,0 +1,90 @@
+/*
+ * collective_table: measured times of collectives over the GPUs of one node.
+ *
+ * As kernel_table, what is interpolated is a ratio, here to the ideal
+ *
+ *     seconds = (floor + volume / rate) x ratio
+ *
+ * with volume the bytes that each rank must send (all-reduce: 2(p-1)/p of the
+ * buffer), rate the best that any sample reached and floor the fastest sample's
+ * time; over log bytes and log ranks, for each operation, fabric and way of
+ * launching on its own. Beyond the measured box the ratio at its edge holds.
+ */
+#ifndef TANDEM_COLLECTIVE_TABLE_H
+#define TANDEM_COLLECTIVE_TABLE_H
+
+#include "cost_grid.h"
+#include "surface.h"
+
+/* X(NAME, name in a GPU's collectives.csv) */
+#define COLLECTIVE_OPS(X)                                                               \
+    X(ALL_REDUCE, "all_reduce")                                                         \
+    X(CUSTOM_ALL_REDUCE, "custom_all_reduce") /* vLLM's own, direct over peer memory */ \
+    X(ALL_GATHER, "all_gather")                                                         \
+    X(REDUCE_SCATTER, "reduce_scatter")                                                 \
+    X(ALL_TO_ALL, "all_to_all")                                                         \
+    X(SEND_RECV, "send_recv")
+
+enum collective_op {
+#define X(name, text) COLLECTIVE_OP_##name,
+    COLLECTIVE_OPS(X)
+#undef X
+        COLLECTIVE_OP_COUNT
+};
+
+/* What the bytes travel over. */
+enum collective_fabric {
+    COLLECTIVE_FABRIC_HOST, /* PCIe and host memory, no peer access */
+    COLLECTIVE_FABRIC_PEER, /* each GPU writes to its peers' memory: NVLink, or PCIe peer access */
+    COLLECTIVE_FABRIC_COUNT
+};
+
+struct collective_kind {
+    enum collective_op op;
+    enum collective_fabric fabric;
+    bool graph; /* replayed in a captured graph; else launched by the host, whose cost shows */
+};
+
+/* `bytes` is the full buffer: all-gather's result, reduce-scatter's input. */
+struct collective_sample {
+    struct collective_kind kind;
+    double ranks;
+    double bytes;
+    double seconds;
+};
+
+struct collective_class {
+    struct surface surface;
+    double floor_s;
+    double bytes_per_s;
+};
+
+#define COLLECTIVE_CLASS_COUNT (COLLECTIVE_OP_COUNT * COLLECTIVE_FABRIC_COUNT * 2)
+
+struct collective_table {
+    struct collective_class classes[COLLECTIVE_CLASS_COUNT]; /* one for each collective_kind */
+};
+
+/* The samples need not outlive the table. 0 or -ERROR_MEMORY, with nothing to release. */
+int collective_table_init(struct collective_table *table, const struct collective_sample *samples,
+                          size_t count, struct error *error);
+void collective_table_release(struct collective_table *table);
+
+/* Whether the table has samples of that kind. */
+bool collective_table_covers(const struct collective_table *table,
+                             const struct collective_kind *kind);
+
+/*
+ * The costs of a kind that the table covers over `ranks` > 1 ranks, monotone in
+ * x, the bytes, to `bytes_max` or beyond. 0 or -ERROR_MEMORY.
+ */
+int collective_table_prepare(const struct collective_table *table,
+                             const struct collective_kind *kind, double ranks, double bytes_max,
+                             struct arena *arena, struct cost_grid *grid, struct error *error);
+
+/* The operation of that name, as in CSV; COLLECTIVE_OP_COUNT where there is none. */
+enum collective_op collective_op_named(const char *name);
+
+const char *collective_op_name(enum collective_op op);
+
+#endif

@@ -1,0 +1,168 @@
+#include "compute.h"
+
+/* Activations, and the KV write, are 16-bit whatever the weights are. */
+#define ACTIVATION_BYTES 2.0
+
+static struct kernel gemm(enum span_kind kind, enum dtype weights, double m, double n, double k)
+{
+    return (struct kernel){
+        .kind = kind,
+        .weights = weights,
+        .flops = 2 * m * n * k,
+        .bytes = n * k * dtype_bytes(weights) + (m * k + m * n) * ACTIVATION_BYTES,
+        .m = m,
+        .n = n,
+        .k = k,
+        .groups = 1,
+    };
+}
+
+/* A grouped GEMM over the experts that `tokens` tokens reach: each row's n x k is one expert's. */
+static struct kernel expert_gemm(const struct compute *compute, enum span_kind kind, double tokens,
+                                 double n, double k)
+{
+    const struct model *model = compute->model;
+    double experts = model_expected_experts(model, tokens);
+    struct kernel kernel = gemm(kind, model->weights, tokens * model->experts_per_token, n, k);
+    kernel.bytes += (experts - 1) * n * k * dtype_bytes(model->weights);
+    kernel.groups = experts;
+    return kernel;
+}
+
+/* `passes` 16-bit values moved for each of m x n. */
+static struct kernel elementwise(enum span_kind kind, double m, double n, double passes)
+{
+    return (struct kernel){
+        .kind = kind, .bytes = passes * m * n * ACTIVATION_BYTES, .m = m, .n = n, .groups = 1};
+}
+
+/* Reads x and the residual, writes the residual and the normalised rows. */
+static struct kernel norm(const struct compute *compute, enum span_kind kind, double tokens)
+{
+    return elementwise(kind, tokens, compute->model->hidden, 4);
+}
+
+static uint32_t ffn_kernels(const struct compute *compute, double tokens, struct kernel *kernels)
+{
+    const struct model *model = compute->model;
+    double ffn = (double)model->ffn / compute->tensor_parallel;
+    double hidden = model->hidden;
+    uint32_t count = 0;
+    if (!model_is_moe(model)) {
+        kernels[count++] = gemm(SPAN_GATE_UP, model->weights, tokens, 2 * ffn, hidden);
+        kernels[count++] = elementwise(SPAN_ACTIVATION, tokens, ffn, 3);
+        kernels[count++] = gemm(SPAN_DOWN, model->weights, tokens, hidden, ffn);
+        return count;
+    }
+    double rows = tokens * model->experts_per_token;
+    kernels[count++] = gemm(SPAN_ROUTER, DTYPE_BF16, tokens, model->experts, hidden);
+    kernels[count++] = expert_gemm(compute, SPAN_GATE_UP, tokens, 2 * ffn, hidden);
+    kernels[count++] = elementwise(SPAN_ACTIVATION, rows, ffn, 3);
+    kernels[count++] = expert_gemm(compute, SPAN_DOWN, tokens, hidden, ffn);
+    return count;
+}
+
+uint32_t compute_layer_kernels(const struct compute *compute, double tokens,
+                               struct kernel kernels[LAYER_KERNELS_MAX])
+{
+    const struct model *model = compute->model;
+    double heads = (double)model->heads / compute->tensor_parallel;
+    double kv_heads = model_kv_heads_per_gpu(model, compute->tensor_parallel);
+    double qkv = (heads + 2 * kv_heads) * model->head_dim;
+    uint32_t count = 0;
+    kernels[count++] = norm(compute, SPAN_NORM, tokens);
+    kernels[count++] = gemm(SPAN_QKV, model->weights, tokens, qkv, model->hidden);
+    kernels[count++] = elementwise(SPAN_ROPE_KV, tokens, qkv, 2);
+    kernels[count++] =
+        gemm(SPAN_OUTPUT, model->weights, tokens, model->hidden, heads * model->head_dim);
+    kernels[count++] = norm(compute, SPAN_NORM, tokens);
+    return count + ffn_kernels(compute, tokens, kernels + count);
+}
+
+struct kernel compute_embedding(const struct compute *compute, double tokens)
+{
+    return elementwise(SPAN_EMBEDDING, tokens, compute->model->hidden, 2);
+}
+
+struct kernel compute_final_norm(const struct compute *compute, double tokens)
+{
+    return norm(compute, SPAN_FINAL_NORM, tokens);
+}
+
+struct kernel compute_lm_head(const struct compute *compute, double sequences)
+{
+    const struct model *model = compute->model;
+    double vocab = (double)model->vocab / compute->tensor_parallel;
+    return gemm(SPAN_LM_HEAD, DTYPE_BF16, sequences, vocab, model->hidden);
+}
+
+/* The largest of each row's logits: reads them as bf16 and once more as fp32. */
+struct kernel compute_sample(const struct compute *compute, double sequences)
+{
+    double vocab = (double)compute->model->vocab / compute->tensor_parallel;
+    return elementwise(SPAN_SAMPLE, sequences, vocab, 3);
+}
+
+/* Attention of `queries` new tokens that score `pairs` query-key pairs and read `keys` tokens. */
+static struct kernel attention(const struct compute *compute, enum span_kind kind, double queries,
+                               double pairs, double keys)
+{
+    const struct model *model = compute->model;
+    double heads = (double)model->heads / compute->tensor_parallel;
+    double kv_bytes = model_kv_bytes_per_token_layer(model, compute->tensor_parallel);
+    double io_bytes = 2 * queries * heads * model->head_dim * ACTIVATION_BYTES;
+    return (struct kernel){
+        .kind = kind,
+        .flops = 4 * pairs * heads * model->head_dim,
+        .bytes = keys * kv_bytes + io_bytes,
+        .m = queries,
+        .n = keys,
+        .groups = 1,
+    };
+}
+
+struct kernel compute_attention_decode(const struct compute *compute, double sequences,
+                                       double context_tokens)
+{
+    return attention(compute, SPAN_ATTENTION_DECODE, sequences, context_tokens, context_tokens);
+}
+
+struct kernel compute_attention_prefill(const struct compute *compute, double start, double length)
+{
+    double pairs = length * start + length * (length + 1) / 2;
+    return attention(compute, SPAN_ATTENTION_PREFILL, length, pairs, start + length);
+}
+
+/* Shares of the peaks that a kernel of this kind reaches. */
+struct reach {
+    double compute;
+    double memory;
+};
+
+static struct reach reach_of(const struct gpu_efficiency *efficiency, enum span_kind kind)
+{
+    switch (kind) {
+    case SPAN_QKV:
+    case SPAN_OUTPUT:
+    case SPAN_ROUTER:
+    case SPAN_GATE_UP:
+    case SPAN_DOWN:
+    case SPAN_LM_HEAD:
+        return (struct reach){efficiency->gemm_compute, efficiency->gemm_memory};
+    case SPAN_ATTENTION_PREFILL:
+    case SPAN_ATTENTION_DECODE:
+        return (struct reach){efficiency->attention_compute, efficiency->attention_memory};
+    default:
+        return (struct reach){1, efficiency->elementwise_memory};
+    }
+}
+
+double compute_kernel_s(const struct compute *compute, const struct kernel *kernel)
+{
+    const struct gpu *gpu = compute->gpu;
+    struct reach reach = reach_of(&gpu->efficiency, kernel->kind);
+    double peak = gpu_flops_per_s(gpu, kernel->weights);
+    double compute_s = kernel->flops / (peak * reach.compute);
+    double memory_s = kernel->bytes / (gpu->memory_bytes_per_s * reach.memory);
+    return fmax(compute_s, memory_s) + gpu->kernel_gap_s;
+}

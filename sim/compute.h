@@ -1,0 +1,62 @@
+/*
+ * compute: the time of each kernel of one decoder on one GPU.
+ *
+ * Roofline (Williams, Waterman and Patterson, CACM 52(4), 2009): a kernel takes
+ * max(FLOPs / (peak x efficiency), bytes / (bandwidth x efficiency)) and a gap
+ * before the next. Times are seconds and never fail; nothing is cached here.
+ */
+#ifndef TANDEM_COMPUTE_H
+#define TANDEM_COMPUTE_H
+
+#include "gpu.h"
+#include "model.h"
+#include "recorder.h"
+
+/*
+ * What one kernel does on one GPU. The shape is what a measured table is looked
+ * up by: a GEMM is (m, k) x (k, n); an elementwise kernel m rows of n; decode
+ * attention m sequences whose KV sums to n tokens; prefill attention m new
+ * tokens whose KV ends at n. `groups`: distinct experts that a grouped GEMM
+ * reaches, else 1.
+ */
+struct kernel {
+    enum span_kind kind;
+    enum dtype weights; /* of a GEMM's stationary operand; DTYPE_BF16 elsewhere */
+    double flops;
+    double bytes; /* read and written */
+    double m;
+    double n;
+    double k;
+    double groups;
+};
+
+#define LAYER_KERNELS_MAX 12
+
+/* The kernels' times of one model shard on one kind of GPU. */
+struct compute {
+    const struct gpu *gpu;
+    const struct model *model;
+    uint32_t tensor_parallel;
+};
+
+/* The token-dependent kernels of one decoder layer, in order, attention left out; their count. */
+uint32_t compute_layer_kernels(const struct compute *compute, double tokens,
+                               struct kernel kernels[LAYER_KERNELS_MAX]);
+
+struct kernel compute_embedding(const struct compute *compute, double tokens);
+struct kernel compute_final_norm(const struct compute *compute, double tokens);
+struct kernel compute_lm_head(const struct compute *compute, double sequences);
+struct kernel compute_sample(const struct compute *compute, double sequences);
+
+/* One layer's attention of `sequences` decodes whose KV, the new tokens' included, sum to
+   `context_tokens`. */
+struct kernel compute_attention_decode(const struct compute *compute, double sequences,
+                                       double context_tokens);
+
+/* One layer's attention of a chunk of `length` prompt tokens after `start` earlier ones. */
+struct kernel compute_attention_prefill(const struct compute *compute, double start, double length);
+
+/* Seconds, the gap before the next kernel included. */
+double compute_kernel_s(const struct compute *compute, const struct kernel *kernel);
+
+#endif

@@ -1,0 +1,133 @@
+#include "cost_grid.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct cost_axis cost_axis_of(double shift, uint32_t first_octave, double last)
+{
+    struct cost_axis axis = {.shift = shift, .first_octave = first_octave, .nodes = 1};
+    while (cost_axis_value(&axis, axis.nodes - 1) < last)
+        axis.nodes++;
+    return axis;
+}
+
+double cost_axis_value(const struct cost_axis *axis, uint32_t node)
+{
+    double within = 1 + (double)(node % COST_GRID_OCTAVE_NODES) / COST_GRID_OCTAVE_NODES;
+    return ldexp(within, (int)(axis->first_octave + node / COST_GRID_OCTAVE_NODES)) - axis->shift;
+}
+
+int cost_grid_init(struct cost_grid *grid, struct cost_axis x, struct cost_axis y,
+                   struct arena *arena, struct error *error)
+{
+    size_t nodes = (size_t)x.nodes * y.nodes;
+    *grid = (struct cost_grid){.x = x, .y = y};
+    grid->seconds = arena_calloc(arena, nodes, sizeof(*grid->seconds));
+    grid->provenance = arena_calloc(arena, nodes, sizeof(*grid->provenance));
+    return grid->seconds && grid->provenance ? 0 : error_out_of_memory(error, "a grid of costs");
+}
+
+/* A run of nodes that share one cost. */
+struct pool {
+    double sum;
+    uint32_t count;
+};
+
+/* One line of nodes `stride` apart; `pools` has room for `count`. */
+static void pool_violators(double *seconds, uint32_t count, uint32_t stride, struct pool *pools)
+{
+    uint32_t pool_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct pool last = {.sum = seconds[(size_t)i * stride], .count = 1};
+        for (; pool_count > 0; pool_count--) {
+            struct pool before = pools[pool_count - 1];
+            if (before.sum * last.count <= last.sum * before.count)
+                break;
+            last.sum += before.sum;
+            last.count += before.count;
+        }
+        pools[pool_count++] = last;
+    }
+    uint32_t node = 0;
+    double floor = 0; /* rounding must not undo what pooling did */
+    for (uint32_t i = 0; i < pool_count; i++) {
+        floor = fmax(floor, pools[i].sum / pools[i].count);
+        for (uint32_t end = node + pools[i].count; node < end; node++)
+            seconds[(size_t)node * stride] = floor;
+    }
+}
+
+/* Pooling keeps order between lines, so the second pass cannot spoil the first. */
+int cost_grid_make_monotone(struct cost_grid *grid, struct error *error)
+{
+    struct pool *pools = calloc(u32_max(grid->x.nodes, grid->y.nodes), sizeof(*pools));
+    if (!pools)
+        return error_out_of_memory(error, "a grid of costs");
+    for (uint32_t y = 0; y < grid->y.nodes; y++)
+        pool_violators(grid->seconds + (size_t)y * grid->x.nodes, grid->x.nodes, 1, pools);
+    for (uint32_t x = 0; x < grid->x.nodes; x++)
+        pool_violators(grid->seconds + x, grid->y.nodes, grid->x.nodes, pools);
+    free(pools);
+    return 0;
+}
+
+/* Of an IEEE 754 double; a non-negative one orders as its bits do. */
+#define MANTISSA_BITS 52
+#define EXPONENT_BIAS 1023
+#define NODE_BITS 3 /* of the mantissa: they name a node within its octave */
+
+/* Where a quantity falls on an axis. */
+struct place {
+    uint32_t node;   /* the one at or below */
+    double fraction; /* of the way to the next */
+    double beyond;   /* times the last node's quantity; 1 on the axis */
+};
+
+static struct place place_of(const struct cost_axis *axis, double quantity)
+{
+    _Static_assert(COST_GRID_OCTAVE_NODES == 1 << NODE_BITS, "mantissa bits name a node");
+    double value = quantity + axis->shift;
+    uint64_t bits, first = (uint64_t)(EXPONENT_BIAS + axis->first_octave) << MANTISSA_BITS;
+    memcpy(&bits, &value, sizeof(bits));
+    if (bits <= first)
+        return (struct place){.beyond = 1};
+    double position = (double)(bits - first) / (double)(UINT64_C(1) << (MANTISSA_BITS - NODE_BITS));
+    if (position >= axis->nodes - 1) {
+        double last = cost_axis_value(axis, axis->nodes - 1) + axis->shift;
+        return (struct place){.node = axis->nodes - 1, .beyond = value / last};
+    }
+    uint32_t node = (uint32_t)position;
+    return (struct place){.node = node, .fraction = position - node, .beyond = 1};
+}
+
+struct cost cost_grid_at(const struct cost_grid *grid, double x, double y)
+{
+    struct place along_x = place_of(&grid->x, x);
+    struct place along_y = grid->y.nodes > 1 ? place_of(&grid->y, y) : (struct place){.beyond = 1};
+    size_t corner = (size_t)along_y.node * grid->x.nodes + along_x.node;
+    size_t right = along_x.node + 1 < grid->x.nodes ? 1 : 0;
+    size_t up = along_y.node + 1 < grid->y.nodes ? grid->x.nodes : 0;
+    const double *low = grid->seconds + corner;
+    const double *high = low + up;
+    double low_s = low[0] + along_x.fraction * (low[right] - low[0]);
+    double high_s = high[0] + along_x.fraction * (high[right] - high[0]);
+    double seconds = low_s + along_y.fraction * (high_s - low_s);
+    size_t nearest =
+        corner + (along_x.fraction > 0.5 ? right : 0) + (along_y.fraction > 0.5 ? up : 0);
+    bool is_beyond = along_x.beyond > 1 || along_y.beyond > 1;
+    uint8_t provenance = grid->provenance[nearest];
+    if (is_beyond && provenance < COST_EXTRAPOLATED)
+        provenance = COST_EXTRAPOLATED;
+    return (struct cost){.seconds = seconds * along_x.beyond * along_y.beyond,
+                         .provenance = (enum cost_provenance)provenance};
+}
+
+const char *cost_provenance_name(enum cost_provenance provenance)
+{
+    static const char *const names[COST_PROVENANCE_COUNT] = {
+#define X(name, text) text,
+        COST_PROVENANCES(X)
+#undef X
+    };
+    return names[provenance];
+}

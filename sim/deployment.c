@@ -1,0 +1,79 @@
+#include "deployment.h"
+
+/* What the first and last stage carry beyond layers, by a group of the cluster's first GPUs. */
+static int find_extras(struct deployment *deployment, struct arena *arena, struct error *error)
+{
+    const struct scenario *scenario = deployment->scenario;
+    const struct serving *serving = &scenario->serving;
+    uint32_t ranks = scenario->layout.tensor_parallel;
+    uint32_t *gpus = arena_calloc(arena, ranks, sizeof(*gpus));
+    if (!gpus)
+        return error_out_of_memory(error, "layout");
+    for (uint32_t i = 0; i < ranks; i++)
+        gpus[i] = i;
+    struct collective_group group = collective_group_of(&deployment->topology, gpus, ranks);
+    int class = step_cost_class(&deployment->cost, &group, arena, error);
+    if (class < 0)
+        return class;
+    uint32_t rows = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
+    deployment->extras = step_cost_extras(&deployment->cost, (uint32_t)class,
+                                          u32_min(rows, serving->max_step_tokens));
+    return 0;
+}
+
+int deployment_resolve(struct deployment *deployment, const struct scenario *scenario,
+                       struct arena *arena, struct error *error)
+{
+    const struct model *model = &scenario->model;
+    const struct cluster *cluster = &scenario->cluster;
+    *deployment = (struct deployment){.scenario = scenario};
+    int rc = layout_check(&scenario->layout, model, cluster, error);
+    if (rc < 0)
+        return rc;
+    rc = topology_build(&deployment->topology, cluster, arena, error);
+    if (rc < 0)
+        return rc;
+    rc = step_cost_init(&deployment->cost, model, &cluster->gpu, &scenario->serving,
+                        scenario->layout.tensor_parallel, arena, error);
+    if (rc < 0)
+        return rc;
+    rc = find_extras(deployment, arena, error);
+    if (rc < 0)
+        return rc;
+    rc = layout_resolve(&deployment->layout, &scenario->layout, model, cluster,
+                        deployment->extras, arena, error);
+    if (rc < 0)
+        return rc;
+    return memory_plan_resolve(&deployment->memory, &deployment->layout, model, cluster,
+                               &scenario->serving, deployment->extras, error);
+}
+
+int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint32_t stage,
+                          struct stage_part *part, struct arena *arena, struct error *error)
+{
+    const struct layout *layout = &deployment->layout;
+    struct collective_group group =
+        collective_group_of(&deployment->topology, layout_group(layout, replica, stage),
+                            layout->tensor_parallel);
+    int class = step_cost_class(&deployment->cost, &group, arena, error);
+    if (class < 0)
+        return class;
+    *part = (struct stage_part){
+        .layers = layout->stage_layers[stage],
+        .group_class = (uint32_t)class,
+        .is_first = stage == 0,
+        .is_last = stage + 1 == layout->stages,
+    };
+    for (uint32_t s = 0; s < stage; s++)
+        part->first_layer += layout->stage_layers[s];
+    return 0;
+}
+
+struct alpha_beta deployment_hop(const struct deployment *deployment, uint32_t replica,
+                                 uint32_t stage)
+{
+    const struct layout *layout = &deployment->layout;
+    return topology_parallel_path(&deployment->topology, layout_group(layout, replica, stage),
+                                  layout_group(layout, replica, stage + 1),
+                                  layout->tensor_parallel);
+}

@@ -1,0 +1,36 @@
+/*
+ * deployment: a scenario laid out on its cluster, ready to run or to be looked at.
+ *
+ * The steps of `tandem check`: the cluster's graph, the stages and their GPUs,
+ * what they hold, and what a step costs on each.
+ */
+#ifndef TANDEM_DEPLOYMENT_H
+#define TANDEM_DEPLOYMENT_H
+
+#include "memory.h"
+#include "scenario.h"
+#include "step_cost.h"
+#include "topology.h"
+
+struct deployment {
+    const struct scenario *scenario;
+    struct topology topology;
+    struct layout layout;
+    struct memory_plan memory;
+    struct step_cost cost;
+    struct stage_extras extras; /* what the balanced split counted */
+};
+
+/* Resolves `scenario`, which must outlive it, in `arena`. ERROR_CONFIG where it does not fit. */
+int deployment_resolve(struct deployment *deployment, const struct scenario *scenario,
+                       struct arena *arena, struct error *error);
+
+/* The collectives' view of one stage's group; its cost class is found or made. */
+int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint32_t stage,
+                          struct stage_part *part, struct arena *arena, struct error *error);
+
+/* The path from each GPU of a stage to its peer in the next, all sending at once. */
+struct alpha_beta deployment_hop(const struct deployment *deployment, uint32_t replica,
+                                 uint32_t stage);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * engine: the queue of events and the clock.
+ *
+ * Events are totally ordered by (time, priority class, owner, sequence): the
+ * owner (a replica, a link) makes the order of simultaneous events of one class
+ * independent of when they were scheduled, so that a shortcut which schedules
+ * fewer events gives the same order as running them all.
+ *
+ * Schedule and cancel are O(log n) on a heap (heap.h) of 24-byte entries; what
+ * an event calls lies in a pooled slot that knows its entry's place.
+ */
+#ifndef TANDEM_ENGINE_H
+#define TANDEM_ENGINE_H
+
+#include "base.h"
+#include "error.h"
+
+/*
+ * Classes of simultaneous events, first to last. What ends comes before what
+ * begins: bytes and stages free their resources, steps give their tokens back,
+ * requests arrive, and only then are batches picked.
+ */
+#define EVENT_PRIORITIES(X)                                                                        \
+    X(TRANSFER) /* a transfer's last byte is there */                                              \
+    X(STAGE)    /* a stage's work is done */                                                       \
+    X(RETURN)   /* a step's tokens are back at the scheduler */                                    \
+    X(ARRIVAL)  /* a request comes in */                                                           \
+    X(SCHEDULE) /* a batch is picked */                                                            \
+    X(LAUNCH)   /* a step is given to the first stage */
+
+enum event_priority {
+#define X(name) EVENT_##name,
+    EVENT_PRIORITIES(X)
+#undef X
+};
+
+typedef void (*event_function)(void *context, uint64_t argument);
+
+/* A pending event's name; 0 is none. Names of past events are never valid again. */
+typedef uint64_t event_id;
+
+struct engine;
+
+struct engine *engine_new(struct error *error);
+void engine_free(struct engine *engine);
+
+/* Room for `events` pending ones without allocation. */
+int engine_reserve(struct engine *engine, size_t events, struct error *error);
+
+/*
+ * Calls function(context, argument) at time `at`, not before now. Returns the
+ * event's id; 0 when memory is out. owner < 2^20.
+ */
+event_id engine_schedule(struct engine *engine, sim_ps at, enum event_priority priority,
+                         uint32_t owner, event_function function, void *context,
+                         uint64_t argument);
+
+/* Takes a pending event out; false where it has passed or been cancelled. */
+bool engine_cancel(struct engine *engine, event_id id);
+
+/* Dispatches the next event; false where there is none. */
+bool engine_step(struct engine *engine);
+
+/* Whether an event at (at, priority, owner) would come before every pending one. */
+bool engine_would_be_next(const struct engine *engine, sim_ps at, enum event_priority priority,
+                          uint32_t owner);
+
+/* Moves the clock on to `at`, which no pending event may precede: for inner loops. */
+void engine_advance(struct engine *engine, sim_ps at);
+
+sim_ps engine_now(const struct engine *engine);
+size_t engine_pending(const struct engine *engine);
+uint64_t engine_dispatched(const struct engine *engine);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * gpu: what one kind of GPU can do. A plain specification; every number comes
+ * from a file under configs/gpus that names its source.
+ */
+#ifndef TANDEM_GPU_H
+#define TANDEM_GPU_H
+
+#include "base.h"
+#include "dtype.h"
+
+#define NAME_BYTES 64
+
+/* Shares of the peak that kernels reach, each in (0, 1]. */
+struct gpu_efficiency {
+    double gemm_compute;      /* large GEMMs, of flops_per_s */
+    double gemm_memory;       /* GEMMs that stream weights, of memory_bytes_per_s */
+    double attention_compute; /* prefill attention, of the bf16 peak */
+    double attention_memory;  /* decode attention, of memory_bytes_per_s */
+    double elementwise_memory; /* norms, activations, RoPE, copies, of memory_bytes_per_s */
+};
+
+struct gpu {
+    char name[NAME_BYTES];
+    double memory_bytes;
+    double memory_bytes_per_s;
+    double flops_per_s[DTYPE_COUNT]; /* dense tensor peak; 0: computes in bf16 after conversion */
+    struct gpu_efficiency efficiency;
+    double kernel_gap_s; /* between two kernels of a replayed graph; source: the GPU's file */
+    double power_w;      /* board power; 0: unknown */
+    double usd_per_hour; /* list price to rent; 0: unknown */
+};
+
+/* The rate at which tensor cores multiply operands of `dtype`: its own peak, or bf16's. */
+static inline double gpu_flops_per_s(const struct gpu *gpu, enum dtype dtype)
+{
+    double peak = gpu->flops_per_s[dtype];
+    return peak > 0 ? peak : gpu->flops_per_s[DTYPE_BF16];
+}
+
+#endif

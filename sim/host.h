@@ -1,0 +1,31 @@
+/*
+ * host: what the serving engine's CPU side adds to every step. One file under
+ * configs/engines describes one engine; every time is seconds.
+ */
+#ifndef TANDEM_HOST_H
+#define TANDEM_HOST_H
+
+#include "gpu.h"
+
+#define HOST_CAPTURED_MAX 128
+
+struct host {
+    char name[NAME_BYTES];
+    double schedule_s;             /* picking a batch and preparing its inputs, each step */
+    double schedule_per_request_s; /* the same, for each request in the batch */
+    double return_s;               /* last stage's end to the scheduler's sight of its tokens */
+    double launch_s;               /* one kernel of a step that replays no graph */
+    double launch_collective_s;    /* one collective of such a step */
+    double launch_graph_s;         /* one replay of a captured graph */
+    uint32_t launches_layer_extra; /* launches a layer beyond its kernels': copies, views */
+    uint32_t send_tensors;         /* tokens x hidden that go to the next stage: 2 where the
+                                      residual travels beside the layer's output */
+    bool graphs_prefill;           /* steps with prefill chunks replay graphs too */
+    uint32_t captured_count;       /* 0: nothing is captured, every step is launched */
+    uint32_t captured_sizes[HOST_CAPTURED_MAX]; /* ascending: sizes decode batches are padded to */
+};
+
+/* The captured size that a batch of `tokens` is padded to; 0 where it replays no graph. */
+uint32_t host_captured_size(const struct host *host, uint32_t tokens);
+
+#endif

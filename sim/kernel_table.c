@@ -1,0 +1,328 @@
+#include "kernel_table.h"
+
+#include <string.h>
+
+#define HEAD_DIM 128.0         /* the unit of kernel_shape's heads */
+#define ACTIVATION_BYTES 2.0   /* 16-bit whatever the weights are */
+#define MEASURED_OCTAVES 0.1   /* this near a sample counts as on it */
+#define HISTORY_SHIFT 64.0     /* prefill's y axis begins at 0; finer than this nothing changes */
+#define HISTORY_FIRST_OCTAVE 6 /* log2 of the shift */
+
+/*
+ * Correlation lengths and noise that minimise left-out errors, of single samples
+ * and of whole shapes, on H200 (tests/silicon says them). Doubling or halving any
+ * one changes the errors by less than a percentage point.
+ */
+static const struct surface_kind surface_kinds[KERNEL_OP_COUNT] = {
+    [KERNEL_GEMM] = {3, {3, 6, 6}, 0.02},
+    [KERNEL_ATTENTION_DECODE] = {4, {2, 2, 8, 4}, 0.01},
+    [KERNEL_ATTENTION_PREFILL] = {4, {4, 4, 6, 64}, 0.005},
+    [KERNEL_ATTENTION_PREFILL_FA2] = {4, {4, 4, 6, 64}, 0.005},
+    [KERNEL_NORM] = {2, {4, 8}, 0.005},
+    [KERNEL_ACTIVATION] = {2, {4, 8}, 0.005},
+    [KERNEL_ROPE_KV] = {2, {4, 8}, 0.005},
+    [KERNEL_COPY] = {1, {4}, 0.005},
+};
+
+/* Query-key pairs of a causal chunk of `queries` tokens after `history` earlier ones. */
+static double causal_pairs(double queries, double history)
+{
+    return queries * history + queries * (queries + 1) / 2;
+}
+
+/* Where a kernel lies on its op's surface, in octaves. */
+static void locate(const struct kernel_shape *shape, double x, double y,
+                   double at[SURFACE_DIMENSIONS_MAX])
+{
+    switch (shape->op) {
+    case KERNEL_GEMM:
+        at[0] = log2(x);
+        at[1] = log2(shape->n * y);
+        at[2] = log2(shape->k);
+        break;
+    case KERNEL_ATTENTION_DECODE:
+        at[0] = log2(x * shape->kv_heads);
+        at[1] = log2(y);
+        at[2] = log2(shape->heads / shape->kv_heads);
+        at[3] = log2(shape->kv_heads);
+        break;
+    case KERNEL_ATTENTION_PREFILL:
+    case KERNEL_ATTENTION_PREFILL_FA2:
+        at[0] = log2(x * shape->heads);
+        at[1] = log2(x + y);
+        at[2] = log2(shape->heads);
+        at[3] = log2(shape->kv_heads);
+        break;
+    case KERNEL_NORM:
+    case KERNEL_ACTIVATION:
+    case KERNEL_ROPE_KV:
+    case KERNEL_COPY:
+    case KERNEL_OP_COUNT:
+        at[0] = log2(x * shape->n);
+        at[1] = log2(shape->n);
+        break;
+    }
+}
+
+/* Each value of the output is moved this many times, as 16 bits: inputs, output. */
+static double passes_of(enum kernel_op op)
+{
+    switch (op) {
+    case KERNEL_NORM:
+        return 4; /* reads x and the residual, writes the residual and the normalised rows */
+    case KERNEL_ACTIVATION:
+        return 3; /* reads gate and up */
+    case KERNEL_ROPE_KV:
+        return 2;
+    default:
+        return 1; /* copy: its n is bytes, read once and written once, so 2 x 8 bits */
+    }
+}
+
+static double gemm_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape, double m,
+                              double n)
+{
+    double k = shape->k;
+    double bytes = n * k * dtype_bytes(shape->dtype) + (m * k + m * n) * ACTIVATION_BYTES;
+    double peak = gpu_flops_per_s(gpu, shape->dtype) * gpu->efficiency.gemm_compute;
+    return fmax(2 * m * n * k / peak,
+                bytes / (gpu->memory_bytes_per_s * gpu->efficiency.gemm_memory));
+}
+
+/* Arithmetic and loading add up: what a tile loads, it must have before it can multiply. */
+static double attention_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape,
+                                   double queries, double pairs, double keys)
+{
+    double peak = gpu->flops_per_s[DTYPE_BF16] * gpu->efficiency.attention_compute;
+    double kv_bytes = 2 * keys * shape->kv_heads * HEAD_DIM * dtype_bytes(shape->dtype);
+    double io_bytes = 2 * queries * shape->heads * HEAD_DIM * ACTIVATION_BYTES;
+    double bandwidth = gpu->memory_bytes_per_s * gpu->efficiency.attention_memory;
+    return 4 * pairs * shape->heads * HEAD_DIM / peak + (kv_bytes + io_bytes) / bandwidth;
+}
+
+/* Seconds with the efficiencies of the GPU's file, and no gap. */
+static double roofline_s(const struct gpu *gpu, const struct kernel_shape *shape, double x,
+                         double y)
+{
+    switch (shape->op) {
+    case KERNEL_GEMM:
+        return gemm_roofline_s(gpu, shape, x, shape->n * y);
+    case KERNEL_ATTENTION_DECODE:
+        return attention_roofline_s(gpu, shape, x, x * y, x * y);
+    case KERNEL_ATTENTION_PREFILL:
+    case KERNEL_ATTENTION_PREFILL_FA2:
+        return attention_roofline_s(gpu, shape, x, causal_pairs(x, y), x + y);
+    default:
+        return passes_of(shape->op) * x * shape->n * ACTIVATION_BYTES /
+               (gpu->memory_bytes_per_s * gpu->efficiency.elementwise_memory);
+    }
+}
+
+static int add_sample(const struct gpu *gpu, struct kernel_class *class,
+                      const struct kernel_sample *sample, struct error *error)
+{
+    double at[SURFACE_DIMENSIONS_MAX];
+    locate(&sample->shape, sample->x, sample->y, at);
+    double base_s = class->floor_s + roofline_s(gpu, &sample->shape, sample->x, sample->y);
+    return surface_add(&class->surface, at, log(sample->seconds / base_s), error);
+}
+
+static struct kernel_class *class_of(struct kernel_table *table, const struct kernel_sample *sample)
+{
+    return &table->classes[sample->shape.op][sample->shape.dtype];
+}
+
+int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
+                      const struct kernel_sample *samples, size_t count, struct error *error)
+{
+    table->gpu = gpu;
+    for (uint32_t op = 0; op < KERNEL_OP_COUNT; op++)
+        for (uint32_t dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+            surface_init(&table->classes[op][dtype].surface, &surface_kinds[op]);
+            table->classes[op][dtype].floor_s = INFINITY;
+        }
+    for (size_t i = 0; i < count; i++) {
+        assert(samples[i].seconds > 0 && samples[i].x > 0);
+        struct kernel_class *class = class_of(table, &samples[i]);
+        class->floor_s = fmin(class->floor_s, samples[i].seconds);
+    }
+    for (size_t i = 0; i < count; i++) {
+        int status = add_sample(gpu, class_of(table, &samples[i]), &samples[i], error);
+        if (status < 0) {
+            kernel_table_release(table);
+            return status;
+        }
+    }
+    return 0;
+}
+
+void kernel_table_release(struct kernel_table *table)
+{
+    for (uint32_t op = 0; op < KERNEL_OP_COUNT; op++)
+        for (uint32_t dtype = 0; dtype < DTYPE_COUNT; dtype++)
+            surface_release(&table->classes[op][dtype].surface);
+}
+
+/* The class that speaks for a shape: its dtype's own, or bf16's. */
+static const struct kernel_class *class_for(const struct kernel_table *table,
+                                            const struct kernel_shape *shape)
+{
+    const struct kernel_class *own = &table->classes[shape->op][shape->dtype];
+    return own->surface.count > 0 ? own : &table->classes[shape->op][DTYPE_BF16];
+}
+
+bool kernel_table_covers(const struct kernel_table *table, const struct kernel_shape *shape)
+{
+    return class_for(table, shape)->surface.count > 0;
+}
+
+static bool is_prefill(enum kernel_op op)
+{
+    return op == KERNEL_ATTENTION_PREFILL || op == KERNEL_ATTENTION_PREFILL_FA2;
+}
+
+/*
+ * The ratio is kriged where samples tend to lie and carried from there to every
+ * node: attention is measured by the octave, other kernels more finely (m of 48,
+ * 80, 96, 192).
+ */
+static uint32_t lattice_stride(enum kernel_op op)
+{
+    bool is_attention = op == KERNEL_ATTENTION_DECODE || is_prefill(op);
+    return is_attention ? COST_GRID_OCTAVE_NODES : COST_GRID_OCTAVE_NODES / 4;
+}
+
+static enum cost_provenance provenance_of(const struct surface_estimate *estimate)
+{
+    if (estimate->is_outside)
+        return COST_EXTRAPOLATED;
+    return estimate->nearest_octaves <= MEASURED_OCTAVES ? COST_MEASURED : COST_INTERPOLATED;
+}
+
+/* The ratio, for now in place of the seconds, at one node. */
+static void krige_node(const struct kernel_class *class, const struct kernel_shape *shape,
+                       struct cost_grid *grid, uint32_t x, uint32_t y)
+{
+    double at[SURFACE_DIMENSIONS_MAX];
+    locate(shape, cost_axis_value(&grid->x, x), cost_axis_value(&grid->y, y), at);
+    struct surface_estimate estimate = surface_at(&class->surface, at);
+    size_t node = (size_t)y * grid->x.nodes + x;
+    grid->seconds[node] = exp(estimate.value);
+    grid->provenance[node] = (uint8_t)provenance_of(&estimate);
+}
+
+/* The lattice's last line on an axis is the axis's last node, wherever that falls. */
+static uint32_t next_line(uint32_t line, uint32_t stride, uint32_t nodes)
+{
+    return line + 1 < nodes ? u32_min(line + stride, nodes - 1) : nodes;
+}
+
+/* Carries the ratio from one lattice node to the next, `step` nodes apart on one axis. */
+static void carry(struct cost_grid *grid, size_t from, size_t step, uint32_t count)
+{
+    size_t to = from + step * count;
+    for (uint32_t i = 1; i < count; i++) {
+        size_t node = from + step * i;
+        double fraction = (double)i / count;
+        grid->seconds[node] =
+            grid->seconds[from] + fraction * (grid->seconds[to] - grid->seconds[from]);
+        uint8_t worse = grid->provenance[from] > grid->provenance[to] ? grid->provenance[from]
+                                                                      : grid->provenance[to];
+        grid->provenance[node] = worse > COST_INTERPOLATED ? worse : COST_INTERPOLATED;
+    }
+}
+
+static void fill_ratios(const struct kernel_class *class, const struct kernel_shape *shape,
+                        struct cost_grid *grid)
+{
+    uint32_t stride = lattice_stride(shape->op);
+    uint32_t width = grid->x.nodes;
+    uint32_t height = grid->y.nodes;
+    for (uint32_t y = 0; y < height; y = next_line(y, stride, height)) {
+        for (uint32_t x = 0; x < width; x = next_line(x, stride, width))
+            krige_node(class, shape, grid, x, y);
+        for (uint32_t x = 0; x + 1 < width; x = next_line(x, stride, width))
+            carry(grid, (size_t)y * width + x, 1, next_line(x, stride, width) - x);
+    }
+    for (uint32_t y = 0; y + 1 < height; y = next_line(y, stride, height))
+        for (uint32_t x = 0; x < width; x++)
+            carry(grid, (size_t)y * width + x, width, next_line(y, stride, height) - y);
+}
+
+static void fill_seconds(const struct kernel_class *class, const struct gpu *gpu,
+                         const struct kernel_shape *shape, struct cost_grid *grid)
+{
+    for (uint32_t y = 0; y < grid->y.nodes; y++)
+        for (uint32_t x = 0; x < grid->x.nodes; x++) {
+            double at_x = cost_axis_value(&grid->x, x);
+            double at_y = cost_axis_value(&grid->y, y);
+            double base_s = class->floor_s + roofline_s(gpu, shape, at_x, at_y);
+            grid->seconds[(size_t)y * grid->x.nodes + x] *= base_s;
+        }
+}
+
+int kernel_table_prepare(const struct kernel_table *table, const struct kernel_shape *shape,
+                         double x_max, double y_max, struct arena *arena, struct cost_grid *grid,
+                         struct error *error)
+{
+    const struct kernel_class *class = class_for(table, shape);
+    struct cost_axis x = cost_axis_of(0, 0, x_max);
+    struct cost_axis y = is_prefill(shape->op)
+                             ? cost_axis_of(HISTORY_SHIFT, HISTORY_FIRST_OCTAVE, y_max)
+                             : cost_axis_of(0, 0, y_max);
+    int status = cost_grid_init(grid, x, y, arena, error);
+    if (status < 0)
+        return status;
+    fill_ratios(class, shape, grid);
+    fill_seconds(class, table->gpu, shape, grid);
+    if (class != &table->classes[shape->op][shape->dtype])
+        memset(grid->provenance, COST_ESTIMATED, (size_t)x.nodes * y.nodes);
+    return cost_grid_make_monotone(grid, error);
+}
+
+enum kernel_op kernel_op_of_span(enum span_kind kind)
+{
+    switch (kind) {
+    case SPAN_QKV:
+    case SPAN_OUTPUT:
+    case SPAN_ROUTER:
+    case SPAN_GATE_UP:
+    case SPAN_DOWN:
+    case SPAN_LM_HEAD:
+        return KERNEL_GEMM;
+    case SPAN_ATTENTION_DECODE:
+        return KERNEL_ATTENTION_DECODE;
+    case SPAN_ATTENTION_PREFILL:
+        return KERNEL_ATTENTION_PREFILL;
+    case SPAN_NORM:
+    case SPAN_FINAL_NORM:
+        return KERNEL_NORM;
+    case SPAN_ACTIVATION:
+        return KERNEL_ACTIVATION;
+    case SPAN_ROPE_KV:
+        return KERNEL_ROPE_KV;
+    case SPAN_EMBEDDING:
+        return KERNEL_COPY;
+    default:
+        return KERNEL_OP_COUNT;
+    }
+}
+
+static const char *const op_names[KERNEL_OP_COUNT] = {
+#define X(name, text) text,
+    KERNEL_OPS(X)
+#undef X
+};
+
+enum kernel_op kernel_op_named(const char *name)
+{
+    uint32_t op = 0;
+    while (op < KERNEL_OP_COUNT && strcmp(op_names[op], name) != 0)
+        op++;
+    return (enum kernel_op)op;
+}
+
+const char *kernel_op_name(enum kernel_op op)
+{
+    return op_names[op];
+}

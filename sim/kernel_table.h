@@ -1,0 +1,108 @@
+/*
+ * kernel_table: measured times of one GPU's kernels, and what they say of
+ * kernels in between.
+ *
+ * What is interpolated is a kernel's ratio to its roofline, which varies slowly,
+ * over the logarithms of all that shapes it (surface.h):
+ *
+ *     seconds = (floor + roofline) x ratio        floor: the class's fastest sample
+ *
+ *     GEMM               m, n, k
+ *     decode attention   batch x KV heads, context, query heads a KV head, KV heads
+ *     prefill attention  queries x heads, context, heads, KV heads
+ *     elementwise        values, row width
+ *
+ * Beyond the measured box the ratio at its edge holds: extrapolation by the
+ * roofline. A look-up in the table takes microseconds, so a shape that recurs is
+ * prepared once, as a cost_grid. Times exclude the gap to the next kernel.
+ */
+#ifndef TANDEM_KERNEL_TABLE_H
+#define TANDEM_KERNEL_TABLE_H
+
+#include "cost_grid.h"
+#include "gpu.h"
+#include "recorder.h"
+#include "surface.h"
+
+/* X(NAME, name in a GPU's kernels.csv) */
+#define KERNEL_OPS(X)                                                                            \
+    X(GEMM, "gemm")                                                                              \
+    X(ATTENTION_DECODE, "attn_decode")                                                           \
+    X(ATTENTION_PREFILL, "attn_prefill")                                                         \
+    X(ATTENTION_PREFILL_FA2, "attn_prefill_fa2") /* FlashAttention-2, for engines that use it */ \
+    X(NORM, "rmsnorm_residual")                                                                  \
+    X(ACTIVATION, "silu_mul")                                                                    \
+    X(ROPE_KV, "rope_kv_write")                                                                  \
+    X(COPY, "copy")
+
+enum kernel_op {
+#define X(name, text) KERNEL_##name,
+    KERNEL_OPS(X)
+#undef X
+        KERNEL_OP_COUNT
+};
+
+/* What stays the same from step to step. 0 where it does not apply. */
+struct kernel_shape {
+    enum kernel_op op;
+    enum dtype dtype; /* of a GEMM's weights, of attention's KV; else DTYPE_BF16 */
+    double n;         /* GEMM: columns, of each group. Elementwise: values a row, of its output
+                         (RoPE: Q, K and V). Copy: bytes a row */
+    double k;         /* GEMM: depth */
+    double heads;     /* attention, on one GPU: in units of 128 values */
+    double kv_heads;
+};
+
+/*
+ * What changes, x and y:
+ *     GEMM               rows (of each group), groups (1 unless grouped)
+ *     decode attention   sequences, context tokens of each, the new one included
+ *     prefill attention  new tokens, tokens before them
+ *     elementwise, copy  rows, 1
+ */
+struct kernel_sample {
+    struct kernel_shape shape;
+    double x;
+    double y;
+    double seconds;
+};
+
+/* The samples of one op and dtype. */
+struct kernel_class {
+    struct surface surface;
+    double floor_s;
+};
+
+struct kernel_table {
+    const struct gpu *gpu;
+    struct kernel_class classes[KERNEL_OP_COUNT][DTYPE_COUNT];
+};
+
+/* `gpu` must outlive the table, the samples need not. 0 or -ERROR_MEMORY, with nothing to release.
+ */
+int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
+                      const struct kernel_sample *samples, size_t count, struct error *error);
+void kernel_table_release(struct kernel_table *table);
+
+/* Whether the table can say anything of the shape; where not, the roofline must do. */
+bool kernel_table_covers(const struct kernel_table *table, const struct kernel_shape *shape);
+
+/*
+ * The costs of a shape that the table covers, monotone in x and y, for x to
+ * `x_max` and y to `y_max` or beyond; the grid lives in `arena`. Takes
+ * milliseconds. A dtype without samples takes the ratios of bf16 to its own
+ * roofline, and is marked as estimated. 0 or -ERROR_MEMORY.
+ */
+int kernel_table_prepare(const struct kernel_table *table, const struct kernel_shape *shape,
+                         double x_max, double y_max, struct arena *arena, struct cost_grid *grid,
+                         struct error *error);
+
+/* The op that times a span's kernel; KERNEL_OP_COUNT where none does. */
+enum kernel_op kernel_op_of_span(enum span_kind kind);
+
+/* The op of that name, as in CSV; KERNEL_OP_COUNT where there is none. */
+enum kernel_op kernel_op_named(const char *name);
+
+const char *kernel_op_name(enum kernel_op op);
+
+#endif

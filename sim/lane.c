@@ -1,0 +1,155 @@
+#include "lane.h"
+
+#include "heap.h"
+
+#include <string.h>
+
+static bool completes_before(const struct lane_completion *a, const struct lane_completion *b)
+{
+    return a->at_step != b->at_step ? a->at_step < b->at_step
+                                    : a->request->admission < b->request->admission;
+}
+
+static void note_place(void *unused, const struct lane_completion *completion, uint32_t place)
+{
+    (void)unused;
+    completion->request->place = place;
+}
+
+HEAP_DEFINE(completions, struct lane_completion, void, completes_before, note_place)
+
+int lane_init(struct lane *lane, uint32_t rows_max, uint32_t block_tokens, struct arena *arena,
+              struct error *error)
+{
+    *lane = (struct lane){.block_tokens = block_tokens};
+    lane->completions = arena_calloc(arena, rows_max, sizeof(*lane->completions));
+    lane->cohorts = arena_calloc(arena, rows_max, sizeof(*lane->cohorts));
+    lane->growth = arena_calloc(arena, block_tokens, sizeof(*lane->growth));
+    if (!lane->completions || !lane->cohorts || !lane->growth)
+        return error_out_of_memory(error, "decode lanes");
+    return 0;
+}
+
+/* The growth counter of a row whose KV holds `position` tokens at the lane's present step. */
+static uint32_t *growth_counter(struct lane *lane, uint64_t position)
+{
+    uint64_t steps = lane->steps % lane->block_tokens;
+    return &lane->growth[(position + lane->block_tokens - steps) % lane->block_tokens];
+}
+
+uint32_t lane_growth(const struct lane *lane)
+{
+    uint64_t steps = lane->steps % lane->block_tokens;
+    return lane->growth[(lane->block_tokens - steps) % lane->block_tokens];
+}
+
+static void cohort_add(struct lane *lane, sim_ps last_token, uint32_t rows)
+{
+    for (uint32_t i = lane->cohort_count; i-- > 0;) {
+        if (lane->cohorts[i].last_token == last_token) {
+            lane->cohorts[i].rows += rows;
+            return;
+        }
+    }
+    lane->cohorts[lane->cohort_count++] =
+        (struct lane_cohort){.last_token = last_token, .rows = rows};
+}
+
+static void cohort_take(struct lane *lane, sim_ps last_token)
+{
+    uint32_t i = 0;
+    while (lane->cohorts[i].last_token != last_token)
+        i++;
+    if (--lane->cohorts[i].rows == 0)
+        lane->cohorts[i] = lane->cohorts[--lane->cohort_count];
+}
+
+void lane_join(struct lane *lane, struct request *request)
+{
+    assert(request->generated < request->output_tokens);
+    request->joined = lane->steps;
+    lane->rows++;
+    lane->live++;
+    lane->context_tokens += request->position + 1;
+    ++*growth_counter(lane, request->position);
+    cohort_add(lane, request->last_token, 1);
+    request_list_insert(&lane->members, request);
+    struct lane_completion completion = {
+        .at_step = lane->steps + request->output_tokens - request->generated, .request = request};
+    completions_insert(lane->completions, &lane->completion_count, completion, NULL);
+}
+
+/* Takes a member off the lists and brings its figures up to date; its row stays in the batch. */
+static void detach(struct lane *lane, struct request *request)
+{
+    completions_remove(lane->completions, &lane->completion_count, request->place, NULL);
+    request_list_remove(&lane->members, request);
+    uint32_t steps = (uint32_t)(lane->steps - request->joined);
+    request->generated += steps;
+    request->position += steps;
+    lane->live--;
+    if (steps > 0) /* after a step the lane has one cohort of rows that were in it */
+        request->last_token = lane->cohorts[0].last_token;
+    cohort_take(lane, request->last_token);
+}
+
+static void remove_row(struct lane *lane, const struct request *request)
+{
+    lane->rows--;
+    lane->context_tokens -= request->position + 1;
+    --*growth_counter(lane, request->position);
+}
+
+void lane_leave(struct lane *lane, struct request *request)
+{
+    detach(lane, request);
+    remove_row(lane, request);
+}
+
+void lane_split(struct lane *from, uint32_t rows, struct lane *to)
+{
+    while (from->rows > rows) {
+        struct request *youngest = from->members.last;
+        lane_leave(from, youngest);
+        lane_join(to, youngest);
+    }
+}
+
+void lane_merge(struct lane *into, struct lane *from)
+{
+    while (from->members.last) {
+        struct request *youngest = from->members.last;
+        lane_leave(from, youngest);
+        lane_join(into, youngest);
+    }
+}
+
+void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps)
+{
+    for (uint32_t i = 0; gaps && i < lane->cohort_count; i++)
+        quantiles_add(gaps, now - lane->cohorts[i].last_token, lane->cohorts[i].rows);
+    lane->steps++;
+    lane->context_tokens += lane->rows;
+    lane->cohort_count = lane->live > 0;
+    lane->cohorts[0] = (struct lane_cohort){.last_token = now, .rows = lane->live};
+}
+
+struct request *lane_pop_finished(struct lane *lane, bool hold)
+{
+    if (lane->completion_count == 0 || lane->completions[0].at_step > lane->steps)
+        return NULL;
+    struct request *request = lane->completions[0].request;
+    detach(lane, request);
+    if (!hold)
+        remove_row(lane, request);
+    return request;
+}
+
+void lane_clear(struct lane *lane)
+{
+    assert(lane->live == 0);
+    lane->rows = 0;
+    lane->context_tokens = 0;
+    lane->cohort_count = 0;
+    memset(lane->growth, 0, lane->block_tokens * sizeof(*lane->growth));
+}

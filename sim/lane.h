@@ -1,0 +1,77 @@
+/*
+ * lane: decoding requests that take their steps together.
+ *
+ * What a step costs and needs is kept as sums over the lane, so a step is O(1)
+ * whatever the batch: rows and total context; a heap of completions by step
+ * number, looked at only at its top; and for KV growth, one counter for each
+ * position within a block. Joining and leaving are O(log n).
+ *
+ * A member's own figures stay as they were when it joined; the lane's step
+ * count says how far it has come since.
+ */
+#ifndef TANDEM_LANE_H
+#define TANDEM_LANE_H
+
+#include "quantiles.h"
+#include "request.h"
+
+struct lane_completion {
+    uint64_t at_step;
+    struct request *request;
+};
+
+/* Live rows whose last token came at the same time. */
+struct lane_cohort {
+    sim_ps last_token;
+    uint32_t rows;
+};
+
+struct lane {
+    uint32_t rows; /* of the decode batch; a finished row goes on where rows are held */
+    uint32_t live; /* rows still to finish */
+    uint64_t context_tokens; /* KV that the next step reads, its own tokens counted */
+    uint64_t steps;
+    struct request_list members; /* the live ones, by admission */
+    struct lane_completion *completions;
+    uint32_t completion_count;
+    uint32_t cohort_count;
+    struct lane_cohort *cohorts;
+    uint32_t block_tokens;
+    uint32_t *growth; /* (block_tokens): rows by (position - steps) modulo the block */
+    struct lane *next; /* in the batcher's lists */
+};
+
+/* A lane for up to `rows_max` rows, in `arena`. */
+int lane_init(struct lane *lane, uint32_t rows_max, uint32_t block_tokens, struct arena *arena,
+              struct error *error);
+
+/* Lets a request whose prompt is done and that has tokens to go take its steps here. */
+void lane_join(struct lane *lane, struct request *request);
+
+/* Takes a live member out, its own figures brought up to date. */
+void lane_leave(struct lane *lane, struct request *request);
+
+/* Moves the youngest members of `from` over until `from` has `rows` left; for lanes without held
+   rows. */
+void lane_split(struct lane *from, uint32_t rows, struct lane *to);
+
+/* Moves every member of `from` over; leaves it empty. */
+void lane_merge(struct lane *into, struct lane *from);
+
+/* Rows that need a new KV block before the lane's next step. */
+uint32_t lane_growth(const struct lane *lane);
+
+/* Ends a step at `now`: every row has a token more. Gaps between tokens go to `gaps` if not NULL. */
+void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps);
+
+/*
+ * The next member whose last token the ended step was, taken out of the lane
+ * with its figures up to date; NULL when there are no more. With `hold` its row
+ * stays in the batch (static batching).
+ */
+struct request *lane_pop_finished(struct lane *lane, bool hold);
+
+/* Forgets the held rows of a lane with no live ones left. */
+void lane_clear(struct lane *lane);
+
+#endif

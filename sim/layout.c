@@ -1,0 +1,260 @@
+#include "layout.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHOICES_MAX 8
+#define CHOICES_BYTES 128
+
+/* How tensor-parallel groups lie on the cluster. */
+struct placement {
+    uint32_t nodes;       /* that one group spans */
+    uint32_t share;       /* its GPUs on each */
+    uint32_t groups_side; /* groups side by side on the same nodes */
+    uint64_t groups;      /* that the cluster holds; 0: the group cannot be placed */
+};
+
+/* A group spans the fewest nodes that it divides over equally. */
+static struct placement place(const struct cluster *cluster, uint32_t tensor_parallel)
+{
+    struct placement placement = {0};
+    uint32_t fewest = u32_ceil_div(tensor_parallel, cluster->gpus_per_node);
+    for (uint32_t nodes = u32_max(fewest, 1); nodes <= cluster->nodes; nodes++) {
+        if (tensor_parallel % nodes != 0)
+            continue;
+        placement.nodes = nodes;
+        placement.share = tensor_parallel / nodes;
+        placement.groups_side = cluster->gpus_per_node / placement.share;
+        placement.groups = (uint64_t)(cluster->nodes / nodes) * placement.groups_side;
+        break;
+    }
+    return placement;
+}
+
+uint64_t layout_group_capacity(const struct cluster *cluster, uint32_t tensor_parallel)
+{
+    return tensor_parallel > 0 ? place(cluster, tensor_parallel).groups : 0;
+}
+
+static bool divides_kv(const struct model *model, uint32_t tensor_parallel)
+{
+    return model->kv_heads % tensor_parallel == 0 || tensor_parallel % model->kv_heads == 0;
+}
+
+bool layout_divides(const struct model *model, uint32_t tensor_parallel)
+{
+    return tensor_parallel > 0 && model->heads % tensor_parallel == 0 &&
+           model->ffn % tensor_parallel == 0 && divides_kv(model, tensor_parallel);
+}
+
+/* "1, 2, 4, 8, ...": the tensor_parallel values that divide the model. */
+static void list_choices(const struct model *model, char text[CHOICES_BYTES])
+{
+    size_t used = 0;
+    uint32_t listed = 0;
+    text[0] = '\0';
+    for (uint32_t value = 1; value <= model->heads && listed <= CHOICES_MAX; value++) {
+        if (!layout_divides(model, value))
+            continue;
+        const char *separator = listed > 0 ? ", " : "";
+        int length = listed < CHOICES_MAX
+                         ? snprintf(text + used, CHOICES_BYTES - used, "%s%u", separator, value)
+                         : snprintf(text + used, CHOICES_BYTES - used, ", ...");
+        used += (size_t)length;
+        listed++;
+    }
+}
+
+static int check_divides(const struct model *model, uint32_t tensor_parallel, struct error *error)
+{
+    if (layout_divides(model, tensor_parallel))
+        return 0;
+    const char *part = "kv_heads";
+    uint32_t count = model->kv_heads;
+    if (model->heads % tensor_parallel != 0) {
+        part = "heads";
+        count = model->heads;
+    } else if (model->ffn % tensor_parallel != 0) {
+        part = "ffn";
+        count = model->ffn;
+    }
+    char choices[CHOICES_BYTES];
+    list_choices(model, choices);
+    return error_set(error, ERROR_CONFIG,
+                     "%s %u of '%s' is not divisible by tensor_parallel %u; use %s", part, count,
+                     model->name, tensor_parallel, choices);
+}
+
+static int check_stages(const struct layout_spec *spec, const struct model *model,
+                        struct error *error)
+{
+    uint32_t stages = spec->pipeline_parallel;
+    if (stages > LAYOUT_STAGES_MAX)
+        return error_set(error, ERROR_CONFIG, "pipeline_parallel %u is more than the %u supported",
+                         stages, LAYOUT_STAGES_MAX);
+    if (stages > model->layers)
+        return error_set(error, ERROR_CONFIG,
+                         "pipeline_parallel %u is more than the %u layers of '%s'; each stage "
+                         "needs one",
+                         stages, model->layers, model->name);
+    return 0;
+}
+
+static int check_listed(const struct layout_spec *spec, const struct model *model,
+                        struct error *error)
+{
+    uint32_t stages = spec->pipeline_parallel;
+    uint32_t listed = 0;
+    uint64_t sum = 0;
+    while (listed < LAYOUT_STAGES_MAX && spec->listed_layers[listed] > 0)
+        sum += spec->listed_layers[listed++];
+    if (listed != stages)
+        return error_set(error, ERROR_CONFIG,
+                         "stage_layers lists %u stages of one layer or more; pipeline_parallel %u "
+                         "needs as many",
+                         listed, stages);
+    if (sum != model->layers)
+        return error_set(error, ERROR_CONFIG, "stage_layers sums to %llu layers; '%s' has %u",
+                         (unsigned long long)sum, model->name, model->layers);
+    return 0;
+}
+
+/* The groups of all replicas have a place. */
+static int check_capacity(const struct layout_spec *spec, const struct cluster *cluster,
+                          struct error *error)
+{
+    uint64_t gpus = (uint64_t)cluster->nodes * cluster->gpus_per_node;
+    uint64_t groups = (uint64_t)spec->pipeline_parallel * spec->replicas;
+    uint64_t capacity = layout_group_capacity(cluster, spec->tensor_parallel);
+    if (groups <= capacity)
+        return 0;
+    double needed = (double)groups * spec->tensor_parallel;
+    if (needed > (double)gpus)
+        return error_set(error, ERROR_CONFIG,
+                         "tensor_parallel %u x pipeline_parallel %u x %u replica%s needs %.0f "
+                         "GPUs; cluster '%s' has %llu",
+                         spec->tensor_parallel, spec->pipeline_parallel, spec->replicas,
+                         spec->replicas == 1 ? "" : "s", needed, cluster->name,
+                         (unsigned long long)gpus);
+    if (capacity == 0)
+        return error_set(error, ERROR_CONFIG,
+                         "tensor_parallel %u cannot be spread equally over up to %u nodes of %u "
+                         "GPUs; use a divisor of %u or a multiple of it",
+                         spec->tensor_parallel, cluster->nodes, cluster->gpus_per_node,
+                         cluster->gpus_per_node);
+    return error_set(error, ERROR_CONFIG,
+                     "%llu groups of tensor_parallel %u are needed and cluster '%s' holds %llu, "
+                     "as a group takes equal shares of as few nodes of %u GPUs as it can; use a "
+                     "tensor_parallel that divides %u, or fewer stages or replicas",
+                     (unsigned long long)groups, spec->tensor_parallel, cluster->name,
+                     (unsigned long long)capacity, cluster->gpus_per_node, cluster->gpus_per_node);
+}
+
+int layout_check(const struct layout_spec *spec, const struct model *model,
+                 const struct cluster *cluster, struct error *error)
+{
+    if (spec->tensor_parallel == 0 || spec->pipeline_parallel == 0 || spec->replicas == 0)
+        return error_set(error, ERROR_CONFIG,
+                         "tensor_parallel, pipeline_parallel and replicas must be at least 1");
+    int status = check_divides(model, spec->tensor_parallel, error);
+    if (status == 0)
+        status = check_stages(spec, model, error);
+    if (status == 0 && spec->split == STAGE_SPLIT_LISTED)
+        status = check_listed(spec, model, error);
+    if (status == 0)
+        status = check_capacity(spec, cluster, error);
+    return status;
+}
+
+/* Fills in the layers of each stage. */
+static void split_layers(struct layout *layout, const struct layout_spec *spec, uint32_t layers,
+                         struct stage_extras extras)
+{
+    switch (spec->split) {
+    case STAGE_SPLIT_LISTED:
+        memcpy(layout->stage_layers, spec->listed_layers,
+               layout->stages * sizeof(layout->stage_layers[0]));
+        break;
+    case STAGE_SPLIT_BALANCED:
+        layout_balance(layers, layout->stages, extras, layout->stage_layers);
+        break;
+    case STAGE_SPLIT_EVEN:
+        layout_balance(layers, layout->stages, (struct stage_extras){0, 0}, layout->stage_layers);
+        break;
+    }
+}
+
+/* Fills in the GPUs, group by group. */
+static void place_groups(struct layout *layout, const struct cluster *cluster)
+{
+    struct placement placement = place(cluster, layout->tensor_parallel);
+    uint32_t *gpu = layout->gpus;
+    for (uint32_t group = 0; group < layout->replicas * layout->stages; group++) {
+        uint32_t first_node = group / placement.groups_side * placement.nodes;
+        uint32_t first_gpu = group % placement.groups_side * placement.share;
+        for (uint32_t rank = 0; rank < layout->tensor_parallel; rank++) {
+            uint32_t node = first_node + rank / placement.share;
+            *gpu++ = node * cluster->gpus_per_node + first_gpu + rank % placement.share;
+        }
+    }
+}
+
+int layout_resolve(struct layout *layout, const struct layout_spec *spec, const struct model *model,
+                   const struct cluster *cluster, struct stage_extras extras, struct arena *arena,
+                   struct error *error)
+{
+    int status = layout_check(spec, model, cluster, error);
+    if (status < 0)
+        return status;
+    *layout = (struct layout){
+        .tensor_parallel = spec->tensor_parallel,
+        .stages = spec->pipeline_parallel,
+        .replicas = spec->replicas,
+    };
+    size_t gpus = (size_t)spec->tensor_parallel * spec->pipeline_parallel * spec->replicas;
+    layout->gpus = arena_calloc(arena, gpus, sizeof(*layout->gpus));
+    if (!layout->gpus)
+        return error_out_of_memory(error, "the layout's GPUs");
+    split_layers(layout, spec, model->layers, extras);
+    place_groups(layout, cluster);
+    return 0;
+}
+
+/* A stage's time in layers. */
+static double stage_cost(uint32_t layers, uint32_t stage, uint32_t stages,
+                         struct stage_extras extras)
+{
+    double cost = layers;
+    if (stage == 0)
+        cost += extras.first_layers;
+    if (stage + 1 == stages)
+        cost += extras.last_layers;
+    return cost;
+}
+
+void layout_balance(uint32_t layers, uint32_t stages, struct stage_extras extras,
+                    uint32_t stage_layers[])
+{
+    assert(stages > 0 && layers >= stages);
+    for (uint32_t stage = 0; stage < stages; stage++)
+        stage_layers[stage] = 1;
+    /* Every layer costs the same wherever it goes, so giving each to the stage that is least
+       loaded is exact: no exchange of layers could lower the slowest stage. */
+    for (uint32_t given = stages; given < layers; given++) {
+        uint32_t least = 0;
+        for (uint32_t stage = 1; stage < stages; stage++)
+            if (stage_cost(stage_layers[stage], stage, stages, extras) <
+                stage_cost(stage_layers[least], least, stages, extras))
+                least = stage;
+        stage_layers[least]++;
+    }
+}
+
+double layout_slowest_stage(const uint32_t stage_layers[], uint32_t stages,
+                            struct stage_extras extras)
+{
+    double slowest = 0;
+    for (uint32_t stage = 0; stage < stages; stage++)
+        slowest = fmax(slowest, stage_cost(stage_layers[stage], stage, stages, extras));
+    return slowest;
+}

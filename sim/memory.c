@@ -1,0 +1,214 @@
+#include "memory.h"
+
+#include <stdio.h>
+
+#define FITTING_MAX 6
+#define FITTING_BYTES 256
+
+#define GB 1e9
+
+/* Hidden states cross kernels and stages as two tensors: the residual and the layer's output. */
+static double hidden_states_bytes(const struct model *model, double tokens)
+{
+    return 2 * tokens * model->hidden * dtype_bytes(DTYPE_BF16);
+}
+
+/* The largest tensor between two kernels of one layer, on one GPU. */
+static double intermediate_bytes(const struct model *model, uint32_t tensor_parallel, double tokens)
+{
+    double heads = (double)model->heads / tensor_parallel;
+    double kv_heads = model_kv_heads_per_gpu(model, tensor_parallel);
+    double copies = model_is_moe(model) ? model->experts_per_token : 1;
+    double qkv = (heads + 2 * kv_heads) * model->head_dim;
+    double gate_up = copies * 2 * model->ffn / tensor_parallel;
+    return tokens * fmax(qkv, gate_up) * dtype_bytes(DTYPE_BF16);
+}
+
+double memory_activation_bytes(const struct model *model, const struct serving *serving,
+                               uint32_t tensor_parallel, uint32_t stage, uint32_t stages)
+{
+    double tokens = serving->max_step_tokens;
+    double states = hidden_states_bytes(model, tokens);
+    double bytes = states + intermediate_bytes(model, tensor_parallel, tokens);
+    if (stage > 0)
+        bytes += serving->steps_in_flight * states;
+    if (stage + 1 == stages) {
+        double vocab = u32_ceil_div(model->vocab, tensor_parallel);
+        bytes += serving->max_sequences * vocab * (dtype_bytes(DTYPE_BF16) + sizeof(float));
+    }
+    return bytes;
+}
+
+double memory_weights_bytes(const struct model *model, uint32_t tensor_parallel, uint32_t stage,
+                            uint32_t stages, uint32_t stage_layers)
+{
+    double bytes = stage_layers * model_layer_bytes(model, tensor_parallel);
+    bool last = stage + 1 == stages;
+    if (stage == 0)
+        bytes += model_embedding_bytes(model);
+    if (last && stage == 0 && model->tied_embeddings)
+        bytes += model->hidden * dtype_bytes(DTYPE_BF16); /* the final norm */
+    else if (last)
+        bytes += model_head_bytes(model, tensor_parallel);
+    return bytes;
+}
+
+static double usable_bytes(const struct cluster *cluster, const struct serving *serving)
+{
+    return cluster->gpu.memory_bytes * serving->memory_utilization;
+}
+
+/* Bytes of one KV block on one GPU of a stage. */
+static double block_bytes(const struct layout *layout, const struct model *model,
+                          const struct serving *serving, uint32_t stage)
+{
+    return (double)serving->kv_block_tokens * layout->stage_layers[stage] *
+           model_kv_bytes_per_token_layer(model, layout->tensor_parallel);
+}
+
+static struct memory_summary summarize_stage(const struct layout *layout, const struct model *model,
+                                             const struct cluster *cluster,
+                                             const struct serving *serving, uint32_t stage)
+{
+    struct memory_summary summary = {
+        .stage = stage,
+        .weights_bytes = memory_weights_bytes(model, layout->tensor_parallel, stage, layout->stages,
+                                              layout->stage_layers[stage]),
+        .activation_bytes =
+            memory_activation_bytes(model, serving, layout->tensor_parallel, stage, layout->stages),
+        .reserve_bytes = serving->reserve_bytes,
+    };
+    summary.kv_bytes = usable_bytes(cluster, serving) - summary.weights_bytes -
+                       summary.activation_bytes - summary.reserve_bytes;
+    return summary;
+}
+
+/*
+ * Fills in every stage and the tightest. Returns the blocks that it has room
+ * for: below 1, the negative included, the layout does not fit.
+ */
+static double fill_plan(struct memory_plan *plan, const struct layout *layout,
+                        const struct model *model, const struct cluster *cluster,
+                        const struct serving *serving)
+{
+    double blocks_least = INFINITY;
+    plan->stages = layout->stages;
+    for (uint32_t stage = 0; stage < layout->stages; stage++) {
+        plan->stage[stage] = summarize_stage(layout, model, cluster, serving, stage);
+        double blocks = plan->stage[stage].kv_bytes / block_bytes(layout, model, serving, stage);
+        if (blocks < blocks_least) {
+            blocks_least = blocks;
+            plan->tightest_stage = stage;
+        }
+    }
+    return blocks_least;
+}
+
+bool memory_fits(const struct model *model, const struct cluster *cluster,
+                 const struct serving *serving, struct stage_extras extras,
+                 uint32_t tensor_parallel, uint32_t stages)
+{
+    if (stages == 0 || stages > LAYOUT_STAGES_MAX || stages > model->layers ||
+        !layout_divides(model, tensor_parallel) ||
+        layout_group_capacity(cluster, tensor_parallel) < stages)
+        return false;
+    struct layout layout = {.tensor_parallel = tensor_parallel, .stages = stages, .replicas = 1};
+    layout_balance(model->layers, stages, extras, layout.stage_layers);
+    struct serving in_flight = *serving;
+    in_flight.steps_in_flight = stages;
+    struct memory_plan plan;
+    return fill_plan(&plan, &layout, model, cluster, &in_flight) >= 1;
+}
+
+/* Appends "TP=2 x PP=2 (4 GPUs)" at `used`; returns the text's length, at most text_bytes - 1. */
+static size_t append_layout(char *text, size_t text_bytes, size_t used, uint32_t tensor_parallel,
+                            uint32_t stages)
+{
+    char pipeline[24] = "";
+    uint32_t gpus = tensor_parallel * stages;
+    if (stages > 1)
+        (void)snprintf(pipeline, sizeof(pipeline), " x PP=%u", stages);
+    int length =
+        snprintf(text + used, text_bytes - used, "%sTP=%u%s (%u GPU%s)", used > 0 ? ", " : "",
+                 tensor_parallel, pipeline, gpus, gpus == 1 ? "" : "s");
+    size_t end = used + (size_t)length;
+    return end < text_bytes ? end : text_bytes - 1;
+}
+
+uint32_t memory_list_fitting(const struct model *model, const struct cluster *cluster,
+                             const struct serving *serving, struct stage_extras extras, char *text,
+                             size_t text_bytes)
+{
+    uint64_t cluster_gpus = (uint64_t)cluster->nodes * cluster->gpus_per_node;
+    uint64_t gpus_max = u64_min(cluster_gpus, (uint64_t)model->heads * LAYOUT_STAGES_MAX);
+    uint32_t found = 0;
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t gpus = 1; gpus <= gpus_max; gpus++) {
+        for (uint32_t stages = 1; stages <= u32_min(gpus, LAYOUT_STAGES_MAX); stages++) {
+            if (gpus % stages != 0 ||
+                !memory_fits(model, cluster, serving, extras, gpus / stages, stages))
+                continue;
+            used = append_layout(text, text_bytes, used, gpus / stages, stages);
+            if (++found == FITTING_MAX)
+                return found;
+        }
+    }
+    return found;
+}
+
+/* Bytes by which a stage's room falls short of one KV block. */
+static double shortfall_bytes(const struct memory_plan *plan, const struct layout *layout,
+                              const struct model *model, const struct serving *serving,
+                              uint32_t stage)
+{
+    return block_bytes(layout, model, serving, stage) - plan->stage[stage].kv_bytes;
+}
+
+/* The stage that is short of most, in figures, then what would fit. */
+static int error_no_room(const struct memory_plan *plan, const struct layout *layout,
+                         const struct model *model, const struct cluster *cluster,
+                         const struct serving *serving, struct stage_extras extras,
+                         struct error *error)
+{
+    uint32_t worst = 0;
+    for (uint32_t stage = 1; stage < plan->stages; stage++)
+        if (shortfall_bytes(plan, layout, model, serving, stage) >
+            shortfall_bytes(plan, layout, model, serving, worst))
+            worst = stage;
+    const struct memory_summary *stage = &plan->stage[worst];
+    double block = block_bytes(layout, model, serving, worst);
+    double usable = usable_bytes(cluster, serving);
+    char fitting[FITTING_BYTES];
+    uint32_t found = memory_list_fitting(model, cluster, serving, extras, fitting, sizeof(fitting));
+    return error_set(
+        error, ERROR_CONFIG,
+        "'%s' does not fit with tensor_parallel %u x pipeline_parallel %u: each GPU of stage %u "
+        "(%u layers) needs %.2f GB (weights %.2f, activations %.2f, reserve %.2f, one KV block "
+        "%.3f) and has %.2f GB (%.4g GB x utilization %.4g), %.2f GB too few; %s%s",
+        model->name, layout->tensor_parallel, layout->stages, worst, layout->stage_layers[worst],
+        (usable - stage->kv_bytes + block) / GB, stage->weights_bytes / GB,
+        stage->activation_bytes / GB, stage->reserve_bytes / GB, block / GB, usable / GB,
+        cluster->gpu.memory_bytes / GB, serving->memory_utilization, (block - stage->kv_bytes) / GB,
+        found > 0 ? "layouts that fit: " : "no layout of one replica fits on cluster ",
+        found > 0 ? fitting : cluster->name);
+}
+
+int memory_plan_resolve(struct memory_plan *plan, const struct layout *layout,
+                        const struct model *model, const struct cluster *cluster,
+                        const struct serving *serving, struct stage_extras extras,
+                        struct error *error)
+{
+    assert(layout->stages > 0 && layout->stages <= LAYOUT_STAGES_MAX);
+    double blocks = fill_plan(plan, layout, model, cluster, serving);
+    if (blocks < 1)
+        return error_no_room(plan, layout, model, cluster, serving, extras, error);
+    if (serving->kv_tokens > 0)
+        blocks = fmin(blocks, (double)(serving->kv_tokens / serving->kv_block_tokens));
+    if (blocks < 1)
+        return error_set(error, ERROR_CONFIG, "kv_tokens %llu is less than one block of %u tokens",
+                         (unsigned long long)serving->kv_tokens, serving->kv_block_tokens);
+    plan->kv_blocks = (uint32_t)fmin(blocks, UINT32_MAX);
+    plan->kv_tokens = (uint64_t)plan->kv_blocks * serving->kv_block_tokens;
+    return 0;
+}

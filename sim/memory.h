@@ -1,0 +1,70 @@
+/*
+ * memory: what one GPU of each stage holds, and how much of it is left for KV.
+ *
+ *     memory_bytes x memory_utilization
+ *         = weights      the stage's layers; embedding on the first stage, head on the last
+ *         + activations  of the largest step, max_step_tokens tokens
+ *         + reserve      the engine's own
+ *         + KV           what is left, in blocks
+ *
+ * The embedding table is whole on every GPU of the first stage (no all-reduce
+ * follows the lookup); the LM head splits by vocabulary. A replica's sequences
+ * hold KV on every stage, so its capacity is its tightest stage's.
+ */
+#ifndef TANDEM_MEMORY_H
+#define TANDEM_MEMORY_H
+
+#include "error.h"
+#include "layout.h"
+#include "serving.h"
+#include "summary.h"
+
+struct memory_plan {
+    uint32_t stages;
+    struct memory_summary stage[LAYOUT_STAGES_MAX]; /* kv_bytes: the room, used up or not */
+    uint32_t tightest_stage;                        /* the one that bounds kv_blocks */
+    uint32_t kv_blocks;                             /* of one replica */
+    uint64_t kv_tokens;                             /* kv_blocks x kv_block_tokens */
+};
+
+/*
+ * Activation bytes on one GPU of `stage`: residual and layer input, the widest
+ * intermediate of a layer (Q, K and V, or gate and up; for every expert that a
+ * token is sent to), the logits in bf16 and fp32 on the last stage, and behind
+ * the first stage one receive buffer (two tensors) for each step in flight.
+ */
+double memory_activation_bytes(const struct model *model, const struct serving *serving,
+                               uint32_t tensor_parallel, uint32_t stage, uint32_t stages);
+
+/* Weight bytes on one GPU of `stage` with `stage_layers` layers; a tied table counts once. */
+double memory_weights_bytes(const struct model *model, uint32_t tensor_parallel, uint32_t stage,
+                            uint32_t stages, uint32_t stage_layers);
+
+/*
+ * Fills in `plan` for `layout`. ERROR_CONFIG where a stage has no room for one
+ * KV block: by how much, on which stage, and which layouts would fit on
+ * `cluster` when split `balanced` by `extras`. Also where serving.kv_tokens caps
+ * the capacity below one block.
+ */
+int memory_plan_resolve(struct memory_plan *plan, const struct layout *layout,
+                        const struct model *model, const struct cluster *cluster,
+                        const struct serving *serving, struct stage_extras extras,
+                        struct error *error);
+
+/*
+ * Whether one replica of tensor_parallel x stages can be placed on `cluster` and
+ * fits, split `balanced` by `extras`, with one step in flight for each stage.
+ */
+bool memory_fits(const struct model *model, const struct cluster *cluster,
+                 const struct serving *serving, struct stage_extras extras,
+                 uint32_t tensor_parallel, uint32_t stages);
+
+/*
+ * Writes the smallest layouts that fit into `text`: "TP=2 (2 GPUs), TP=1 x PP=3
+ * (3 GPUs)"; cut to `text_bytes`, empty where none does. Returns their number.
+ */
+uint32_t memory_list_fitting(const struct model *model, const struct cluster *cluster,
+                             const struct serving *serving, struct stage_extras extras, char *text,
+                             size_t text_bytes);
+
+#endif

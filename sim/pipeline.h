@@ -1,0 +1,98 @@
+/*
+ * pipeline: a replica's stages in series, and the steps that pass through them.
+ *
+ * Here one stage hands over to the next: a stage takes steps in order, each when
+ * the stage is free and the step's hidden states are there; it then sends them
+ * on, which occupies the link but not the stage. As all queues are first in,
+ * first out and links between stages carry one transfer at a time, a step's
+ * whole passage follows from the one before it:
+ *
+ *   start[s] = max(end of the previous step on s, arrival[s])
+ *   end[s]   = max(start[s] + GPU time, launches begun + launch time)
+ *   arrival[s + 1] = max(end[s], link free) + transfer time
+ *
+ * That closed form costs O(stages) and no event. pipeline_exact.h plays the same
+ * passage out event by event; both give the same records, to the picosecond.
+ * Where each stage's time goes is accounting.h's.
+ */
+#ifndef TANDEM_PIPELINE_H
+#define TANDEM_PIPELINE_H
+
+#include "session.h"
+#include "step_cost.h"
+
+/* One step's passage through one stage. */
+struct visit {
+    sim_ps ready; /* its input is there */
+    sim_ps start;
+    sim_ps end;
+    sim_ps sent_from; /* the transfer to the next stage begins; unused on the last */
+    sim_ps host_end;  /* the last launch is issued */
+    struct stage_work work;
+};
+
+/* A step in flight. */
+struct step {
+    uint64_t number;
+    struct batch batch;
+    struct step_work work;
+    sim_ps scheduled;
+    sim_ps host_from; /* the host's share of the wait for it begins */
+    sim_ps launched;
+    sim_ps emptied; /* the replica had no work from here on until woken; SIM_PS_MAX: it had */
+    sim_ps woken;
+    sim_ps gpu_done;      /* the last stage's end; SIM_PS_MAX while unknown */
+    uint32_t in_flight;   /* steps in flight with it */
+    struct visit *visits; /* (stages) */
+};
+
+/* Picoseconds of a stage's life. */
+struct stage_tally {
+    sim_ps compute;
+    sim_ps collective;
+    sim_ps launch_bound; /* part of compute */
+    sim_ps no_work;
+    sim_ps fill_drain;
+    sim_ps imbalance;
+    sim_ps transfer;
+    sim_ps host;
+};
+
+struct pipeline_stage {
+    struct stage_part part;
+    struct alpha_beta to_next;
+    sim_ps gpu_free;
+    sim_ps host_free; /* the process that launches for this stage */
+    sim_ps link_free; /* to the next stage */
+    sim_ps accounted; /* the tally covers all time before this */
+    double sent_bytes;
+    sim_ps sending;
+    struct stage_tally tally;
+};
+
+struct pipeline {
+    struct session *session;
+    struct step_cost *cost;
+    uint32_t replica;
+    uint32_t stage_count;
+    struct pipeline_stage *stages;
+    struct step_item *items; /* scratch for the layers' timeline */
+};
+
+/* The stages are set up by the caller: part, to_next and zeroes; `stages` is kept. */
+int pipeline_init(struct pipeline *pipeline, struct session *session, struct step_cost *cost,
+                  const struct serving *serving, uint32_t replica, struct pipeline_stage *stages,
+                  uint32_t stage_count, struct arena *arena, struct error *error);
+
+/* Lets a step, its batch and times up to `launched` set, through all stages at once. */
+void pipeline_launch(struct pipeline *pipeline, struct step *step);
+
+/*
+ * The parts of a passage, for whoever plays it out in events: a step begins its
+ * visit of stage s, its input being there since visit.ready; and it is sent on
+ * from there. pipeline_send returns when it reaches stage s + 1.
+ */
+void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step);
+sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step);
+
+#endif

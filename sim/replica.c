@@ -1,0 +1,202 @@
+#include "replica.h"
+
+#include "accounting.h"
+#include "pipeline_exact.h"
+
+static void on_step_left(void *context, struct step *step);
+
+int replica_init(struct replica *replica, uint32_t index, const struct replica_setup *setup,
+                 struct arena *arena, struct error *error)
+{
+    const struct serving *serving = setup->serving;
+    *replica = (struct replica){
+        .session = setup->session,
+        .host = &serving->host,
+        .index = index,
+        .ring = serving->steps_in_flight,
+        .turn_at = SIM_PS_MAX,
+        .emptied = 0,
+        .finished = setup->finished,
+        .finished_context = setup->finished_context,
+    };
+    replica->steps = arena_calloc(arena, replica->ring, sizeof(*replica->steps));
+    if (!replica->steps)
+        return error_out_of_memory(error, "steps in flight");
+    for (uint32_t i = 0; i < replica->ring; i++) {
+        struct step *step = &replica->steps[i];
+        int rc = batch_init(&step->batch, serving, arena, error);
+        if (rc < 0)
+            return rc;
+        step->visits = arena_calloc(arena, setup->stage_count, sizeof(*step->visits));
+        if (!step->visits)
+            return error_out_of_memory(error, "steps in flight");
+    }
+    int rc = batcher_init(&replica->batcher, serving, setup->kv_blocks, setup->gaps,
+                          setup->gaps_from, arena, error);
+    if (rc < 0)
+        return rc;
+    rc = pipeline_init(&replica->pipeline, setup->session, setup->cost, serving, index,
+                       setup->stages, setup->stage_count, arena, error);
+    if (rc < 0 || !setup->session->exact)
+        return rc;
+    replica->playing =
+        pipeline_exact_new(&replica->pipeline, serving, on_step_left, replica, arena, error);
+    return replica->playing ? 0 : -(int)error->code;
+}
+
+uint32_t replica_events_max(const struct serving *serving, uint32_t stage_count, bool exact)
+{
+    uint32_t stage_events = PIPELINE_EXACT_STAGE_EVENTS(serving->steps_in_flight);
+    return 1 + (exact ? stage_count * stage_events : 0);
+}
+
+/* The next thing in a replica's life. */
+struct next {
+    sim_ps at;
+    enum event_priority priority;
+};
+
+/* When the oldest step's tokens are back at the scheduler; SIM_PS_MAX while unknown or none. */
+static sim_ps returns_at(const struct replica *replica)
+{
+    if (replica->in_flight == 0)
+        return SIM_PS_MAX;
+    sim_ps gpu_done = replica->steps[replica->oldest].gpu_done;
+    return gpu_done == SIM_PS_MAX ? SIM_PS_MAX : gpu_done + sim_ps_from_s(replica->host->return_s);
+}
+
+static struct next next_of(const struct replica *replica)
+{
+    sim_ps returns = returns_at(replica);
+    if (returns <= replica->turn_at)
+        return (struct next){returns, EVENT_RETURN};
+    return (struct next){replica->turn_at, EVENT_SCHEDULE};
+}
+
+/* Lets the scheduler have a turn as soon as it can, for a cause that goes back to `from`. */
+static void call_scheduler(struct replica *replica, sim_ps now, sim_ps from)
+{
+    if (replica->turn_at != SIM_PS_MAX || replica->in_flight == replica->ring)
+        return;
+    replica->turn_at = sim_ps_max(now, replica->host_free);
+    replica->turn_from = from;
+}
+
+/* The oldest step's tokens are back. */
+static void take_return(struct replica *replica, sim_ps now)
+{
+    struct step *step = &replica->steps[replica->oldest];
+    replica->oldest = replica->oldest + 1 == replica->ring ? 0 : replica->oldest + 1;
+    replica->in_flight--;
+    accounting_add_step(&replica->pipeline, step, now);
+    struct request_list finished = batcher_complete(&replica->batcher, &step->batch, now);
+    if (batcher_has_work(&replica->batcher))
+        call_scheduler(replica, now, step->gpu_done);
+    else
+        replica->emptied = step->gpu_done;
+    if (finished.first)
+        replica->finished(replica->finished_context, replica, finished);
+}
+
+static sim_ps schedule_time(const struct replica *replica, const struct batch *batch)
+{
+    uint32_t requests = batch->decode_rows + batch->chunk_count;
+    return sim_ps_from_s(replica->host->schedule_s +
+                         requests * replica->host->schedule_per_request_s);
+}
+
+/* The scheduler's turn: one step, if there is one to take, and another turn after it. */
+static void take_turn(struct replica *replica, sim_ps now)
+{
+    uint32_t place = replica->oldest + replica->in_flight;
+    struct step *step = &replica->steps[place >= replica->ring ? place - replica->ring : place];
+    replica->turn_at = SIM_PS_MAX;
+    batcher_pick(&replica->batcher, &step->batch, now);
+    if (batch_is_empty(&step->batch))
+        return;
+    step->number = replica->step_count++;
+    step->scheduled = now;
+    step->host_from = replica->turn_from;
+    step->launched = now + schedule_time(replica, &step->batch);
+    step->emptied = replica->slept ? replica->emptied : SIM_PS_MAX;
+    step->woken = replica->woken;
+    step->in_flight = ++replica->in_flight;
+    replica->slept = false;
+    replica->emptied = SIM_PS_MAX;
+    replica->host_free = step->launched;
+    replica->session->steps++;
+    if (replica->playing)
+        pipeline_exact_launch(replica->playing, step);
+    else
+        pipeline_launch(&replica->pipeline, step);
+    call_scheduler(replica, now, now);
+}
+
+static void run(void *context, uint64_t unused);
+
+/* Puts the next thing into the event queue, in place of what is there. */
+static void sleep_until_next(struct replica *replica)
+{
+    struct next next = next_of(replica);
+    engine_cancel(replica->session->engine, replica->event);
+    replica->event = 0;
+    if (next.at == SIM_PS_MAX)
+        return;
+    replica->event = engine_schedule(replica->session->engine, next.at, next.priority,
+                                     replica->index, run, replica, 0);
+    assert(replica->event != 0); /* simulation_new reserved for every replica */
+}
+
+/* Whether the replica may go on to `next` itself, nothing else coming before. */
+static bool may_run_ahead(const struct replica *replica, struct next next)
+{
+    const struct session *session = replica->session;
+    return !session->exact && !session->failed && next.at != SIM_PS_MAX &&
+           session->completed < session->pause_at &&
+           engine_would_be_next(session->engine, next.at, next.priority, replica->index);
+}
+
+/* Does the next thing, and all that follow it before anything else happens. */
+static void run(void *context, uint64_t unused)
+{
+    (void)unused;
+    struct replica *replica = context;
+    struct next next = next_of(replica);
+    replica->event = 0;
+    do {
+        engine_advance(replica->session->engine, next.at);
+        if (next.priority == EVENT_RETURN)
+            take_return(replica, next.at);
+        else
+            take_turn(replica, next.at);
+        next = next_of(replica);
+    } while (may_run_ahead(replica, next));
+    sleep_until_next(replica);
+}
+
+/* A step has left the last stage of an exact session. */
+static void on_step_left(void *context, struct step *step)
+{
+    struct replica *replica = context;
+    if (step == &replica->steps[replica->oldest])
+        sleep_until_next(replica);
+}
+
+void replica_enqueue(struct replica *replica, struct request *request)
+{
+    sim_ps now = engine_now(replica->session->engine);
+    if (!batcher_has_work(&replica->batcher)) {
+        replica->woken = now;
+        replica->slept = true;
+    }
+    batcher_enqueue(&replica->batcher, request);
+    sim_ps turn_at = replica->turn_at;
+    call_scheduler(replica, now, now);
+    if (replica->turn_at != turn_at)
+        sleep_until_next(replica);
+}
+
+void replica_finish(struct replica *replica, sim_ps end)
+{
+    accounting_finish(&replica->pipeline, sim_ps_min(replica->emptied, end), end);
+}

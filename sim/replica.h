@@ -1,0 +1,79 @@
+/*
+ * replica: one copy of the model: its batcher, its pipeline and its scheduler.
+ *
+ * The scheduler is one thread of the host. It turns to the next step when
+ * tokens come back or a request arrives, if a step more may be in flight; it
+ * picks a batch, takes schedule_s (and schedule_per_request_s a request) to
+ * prepare it, and launches it. Two things can come next in a replica's life:
+ * the oldest step's tokens, and the scheduler's next turn. Between two outside
+ * events it runs from one to the next in a loop of its own, without touching
+ * the event queue.
+ */
+#ifndef TANDEM_REPLICA_H
+#define TANDEM_REPLICA_H
+
+#include "batcher.h"
+#include "pipeline.h"
+
+struct replica;
+
+/* Called with requests that finished at the session's present time; they are the callee's. */
+typedef void (*replica_finished)(void *context, struct replica *replica,
+                                 struct request_list finished);
+
+struct replica {
+    struct session *session;
+    const struct host *host;
+    uint32_t index;
+    struct batcher batcher;
+    struct pipeline pipeline;
+    struct exact_stage *playing; /* exact sessions only */
+    struct step *steps;          /* (ring): in flight, from `oldest` on */
+    uint32_t ring;
+    uint32_t oldest;
+    uint32_t in_flight;
+    uint64_t step_count;
+    sim_ps host_free;
+    sim_ps turn_at;   /* the scheduler's next turn; SIM_PS_MAX: none is due */
+    sim_ps turn_from; /* what it waited for happened then */
+    sim_ps emptied;   /* without work since; SIM_PS_MAX: has some */
+    sim_ps woken;     /* when work last came to an empty replica */
+    bool slept;       /* and no step has been scheduled since */
+    event_id event;   /* the next thing, in the event queue; 0 while none is */
+    replica_finished finished;
+    void *finished_context;
+};
+
+/* Where a replica's parts come from. */
+struct replica_setup {
+    struct session *session;
+    const struct serving *serving;
+    struct step_cost *cost;
+    struct quantiles *gaps;
+    sim_ps gaps_from;
+    uint64_t kv_blocks;
+    uint32_t stage_count;
+    struct pipeline_stage *stages; /* kept */
+    replica_finished finished;
+    void *finished_context;
+};
+
+int replica_init(struct replica *replica, uint32_t index, const struct replica_setup *setup,
+                 struct arena *arena, struct error *error);
+
+/* Hands a request over at the session's present time. */
+void replica_enqueue(struct replica *replica, struct request *request);
+
+/* Ends the tallies at `end`, when there is no work left. */
+void replica_finish(struct replica *replica, sim_ps end);
+
+/* Requests waiting or running. */
+static inline uint32_t replica_outstanding(const struct replica *replica)
+{
+    return replica->batcher.waiting.count + replica->batcher.running;
+}
+
+/* Events that a replica may have pending at a time. */
+uint32_t replica_events_max(const struct serving *serving, uint32_t stage_count, bool exact);
+
+#endif

@@ -1,0 +1,65 @@
+#include "request.h"
+
+#define POOL_GROWTH 64
+
+/* Puts `request` between two neighbours, either of which may be none. */
+static void link_between(struct request_list *list, struct request *previous,
+                         struct request *request, struct request *next)
+{
+    request->previous = previous;
+    request->next = next;
+    *(previous ? &previous->next : &list->first) = request;
+    *(next ? &next->previous : &list->last) = request;
+    list->count++;
+}
+
+void request_list_append(struct request_list *list, struct request *request)
+{
+    link_between(list, list->last, request, NULL);
+}
+
+void request_list_prepend(struct request_list *list, struct request *request)
+{
+    link_between(list, NULL, request, list->first);
+}
+
+void request_list_insert(struct request_list *list, struct request *request)
+{
+    struct request *older = list->last;
+    while (older && older->admission > request->admission)
+        older = older->previous;
+    link_between(list, older, request, older ? older->next : list->first);
+}
+
+void request_list_remove(struct request_list *list, struct request *request)
+{
+    *(request->previous ? &request->previous->next : &list->first) = request->next;
+    *(request->next ? &request->next->previous : &list->last) = request->previous;
+    list->count--;
+}
+
+void request_pool_init(struct request_pool *pool, struct arena *arena)
+{
+    *pool = (struct request_pool){.arena = arena};
+}
+
+struct request *request_pool_take(struct request_pool *pool)
+{
+    if (!pool->free) {
+        struct request *fresh = arena_calloc(pool->arena, POOL_GROWTH, sizeof(*fresh));
+        if (!fresh)
+            return NULL;
+        for (size_t i = 0; i < POOL_GROWTH; i++)
+            request_pool_give(pool, &fresh[i]);
+    }
+    struct request *request = pool->free;
+    pool->free = request->next;
+    *request = (struct request){.scheduled = SIM_PS_MAX};
+    return request;
+}
+
+void request_pool_give(struct request_pool *pool, struct request *request)
+{
+    request->next = pool->free;
+    pool->free = request;
+}

@@ -1,0 +1,55 @@
+/*
+ * request: one request on its way through a replica, and the pool it lives in.
+ */
+#ifndef TANDEM_REQUEST_H
+#define TANDEM_REQUEST_H
+
+#include "arena.h"
+#include "base.h"
+
+struct request {
+    uint64_t id;
+    sim_ps arrival;
+    sim_ps scheduled; /* first time in a step; SIM_PS_MAX before */
+    sim_ps first_token;
+    sim_ps last_token; /* when it joined its lane or lost its place; the lane knows later ones */
+    uint64_t admission; /* counts up in a replica: smaller is older */
+    uint64_t joined;    /* the lane's step count when it joined */
+    struct request *next;
+    struct request *previous;
+    uint32_t input_tokens;
+    uint32_t output_tokens;
+    uint32_t generated; /* output tokens; while in a lane, those from before it joined */
+    uint32_t position;  /* tokens in the KV cache; while in a lane, those from before it joined */
+    uint32_t target;    /* tokens to prefill: the prompt, and after a preemption its output too */
+    uint32_t preemptions;
+    uint32_t place; /* in the lane's heap of completions */
+    bool counted;   /* arrived after the warm-up */
+};
+
+/* First in, first out; or sorted by admission, where the caller inserts so. */
+struct request_list {
+    struct request *first;
+    struct request *last;
+    uint32_t count;
+};
+
+void request_list_append(struct request_list *list, struct request *request);
+void request_list_prepend(struct request_list *list, struct request *request);
+
+/* Inserts in order of admission, searching from the young end. */
+void request_list_insert(struct request_list *list, struct request *request);
+void request_list_remove(struct request_list *list, struct request *request);
+
+struct request_pool {
+    struct arena *arena;
+    struct request *free;
+};
+
+void request_pool_init(struct request_pool *pool, struct arena *arena);
+
+/* A zeroed request; NULL when memory is out. */
+struct request *request_pool_take(struct request_pool *pool);
+void request_pool_give(struct request_pool *pool, struct request *request);
+
+#endif

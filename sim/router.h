@@ -1,0 +1,36 @@
+/*
+ * router: which replica a request goes to.
+ *
+ * round_robin takes the replicas in turn; least_outstanding the one with the
+ * fewest requests waiting or running, the lowest index among equals, from a heap
+ * that is put right in O(log replicas) as requests come and go.
+ */
+#ifndef TANDEM_ROUTER_H
+#define TANDEM_ROUTER_H
+
+#include "layout.h"
+#include "replica.h"
+
+struct router_entry {
+    uint32_t outstanding;
+    uint32_t replica;
+};
+
+struct router {
+    enum router_policy policy;
+    uint32_t replica_count;
+    uint32_t next;               /* round_robin */
+    struct router_entry *heap;   /* least_outstanding */
+    uint32_t *places;            /* (replicas): in the heap */
+};
+
+int router_init(struct router *router, enum router_policy policy, uint32_t replica_count,
+                struct arena *arena, struct error *error);
+
+/* The replica that the next request goes to. */
+uint32_t router_pick(struct router *router);
+
+/* Tells the router that a replica now has `outstanding` requests. */
+void router_update(struct router *router, uint32_t replica, uint32_t outstanding);
+
+#endif

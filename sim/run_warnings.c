@@ -1,0 +1,112 @@
+#include "run_warnings.h"
+
+#include <stdio.h>
+
+/* Bubbles under this share of the working time are not worth a warning. */
+#define BUBBLES_MIN 0.10
+
+/* A run that goes on for this much longer than its arrivals did was overloaded. */
+#define OVERLOAD_FACTOR 1.10
+#define OVERLOAD_QUEUE_S 1.0
+
+/* Mean shares over all stages of the time in which their replica had work. */
+struct working_time {
+    double busy;
+    double bubbles;
+    double fill_drain;
+};
+
+static struct working_time working_time_of(const struct summary *summary)
+{
+    struct working_time sum = {0, 0, 0};
+    double working = 0;
+    for (uint32_t i = 0; i < summary->stage_count; i++) {
+        const struct stage_summary *stage = &summary->stages[i];
+        sum.busy += stage->busy_compute + stage->busy_collective;
+        sum.fill_drain += stage->idle_fill_drain;
+        sum.bubbles += stage->idle_fill_drain + stage->idle_imbalance + stage->idle_transfer +
+                       stage->idle_host;
+        working += 1 - stage->idle_no_work;
+    }
+    working = working > 0 ? working : 1;
+    return (struct working_time){sum.busy / working, sum.bubbles / working,
+                                 sum.fill_drain / working};
+}
+
+static bool warn_bubbles(const struct working_time *time, uint32_t stages, struct warning *warning)
+{
+    if (stages == 1 || time->bubbles < BUBBLES_MIN)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "pipeline_bubbles");
+    (void)snprintf(warning->text, sizeof(warning->text),
+                   "while there was work, stages worked %.0f%% of the time and bubbles took %.0f%%: "
+                   "%u stages do the work of %.1f",
+                   time->busy * 100, time->bubbles * 100, stages, time->busy * stages);
+    return true;
+}
+
+static bool warn_starved(const struct working_time *time, uint32_t stages, struct warning *warning)
+{
+    if (stages == 1 || time->bubbles < BUBBLES_MIN || time->fill_drain < time->bubbles / 2)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "pipeline_starved");
+    (void)snprintf(warning->text, sizeof(warning->text),
+                   "%.0f%% of the bubbles are fill_drain: fewer steps were in flight than the %u "
+                   "stages, for want of requests; a smaller pipeline or more load would fill it",
+                   time->fill_drain / time->bubbles * 100, stages);
+    return true;
+}
+
+static bool warn_preemptions(const struct summary *summary, struct warning *warning)
+{
+    if (summary->preemptions == 0)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "kv_preemptions");
+    (void)snprintf(warning->text, sizeof(warning->text),
+                   "%llu preemptions among %llu requests: KV for %llu tokens is too little for "
+                   "this load; the work of a preempted request is done again",
+                   (unsigned long long)summary->preemptions, (unsigned long long)summary->completed,
+                   (unsigned long long)summary->kv_capacity_tokens);
+    return true;
+}
+
+static bool warn_rejected(const struct summary *summary, struct warning *warning)
+{
+    if (summary->rejected == 0)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "requests_rejected");
+    (void)snprintf(warning->text, sizeof(warning->text),
+                   "%llu of %llu requests were rejected: longer than the KV capacity of %llu "
+                   "tokens, or than max_step_tokens where prompts are not chunked",
+                   (unsigned long long)summary->rejected, (unsigned long long)summary->arrived,
+                   (unsigned long long)summary->kv_capacity_tokens);
+    return true;
+}
+
+static bool warn_overloaded(const struct summary *summary, double arrival_span_s,
+                            struct warning *warning)
+{
+    double queue_s = summary->queue.p95;
+    if (!(arrival_span_s > 0) || !(queue_s > OVERLOAD_QUEUE_S) ||
+        summary->duration_s < OVERLOAD_FACTOR * arrival_span_s)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "overloaded");
+    (void)snprintf(warning->text, sizeof(warning->text),
+                   "arrivals took %.0f s and serving them %.0f s, with a p95 of %.1f s in the "
+                   "queue: the load is above capacity, so latencies grow with the trace's length",
+                   arrival_span_s, summary->duration_s, queue_s);
+    return true;
+}
+
+uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double arrival_span_s,
+                         struct warning warnings[WARNINGS_OF_RUN_MAX])
+{
+    struct working_time time = working_time_of(summary);
+    uint32_t count = 0;
+    count += warn_bubbles(&time, stages, &warnings[count]);
+    count += warn_starved(&time, stages, &warnings[count]);
+    count += warn_preemptions(summary, &warnings[count]);
+    count += warn_rejected(summary, &warnings[count]);
+    count += warn_overloaded(summary, arrival_span_s, &warnings[count]);
+    return count;
+}

@@ -1,0 +1,27 @@
+/*
+ * run_warnings: what a run shows that its owner should know, each with the
+ * number that shows it.
+ *
+ *     pipeline_bubbles    stages idle while their replica had work: what of linear
+ *                         pipeline scaling is left
+ *     pipeline_starved    most of that for want of steps: batches too small to fill it
+ *     kv_preemptions      requests started over for want of KV blocks
+ *     requests_rejected   requests that no replica can ever hold
+ *     overloaded          the queue grew until arrivals ended: latencies measure the trace's
+ *                         length, not the system
+ */
+#ifndef TANDEM_RUN_WARNINGS_H
+#define TANDEM_RUN_WARNINGS_H
+
+#include "summary.h"
+
+#define WARNINGS_OF_RUN_MAX 5
+
+/*
+ * Fills in `warnings` from the rest of `summary`; `stages` of one replica.
+ * `arrival_span_s`: first to last arrival; 0 in a closed loop. Returns their count.
+ */
+uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double arrival_span_s,
+                         struct warning warnings[WARNINGS_OF_RUN_MAX]);
+
+#endif

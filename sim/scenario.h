@@ -1,0 +1,54 @@
+/*
+ * scenario: everything that a simulation needs to know, constant while it runs.
+ */
+#ifndef TANDEM_SCENARIO_H
+#define TANDEM_SCENARIO_H
+
+#include "cluster.h"
+#include "layout.h"
+#include "model.h"
+#include "serving.h"
+#include "workload.h"
+
+/* X(NAME, YAML name) */
+#define TIMELINES(X)                                                                               \
+    X(NONE, "none")     /* requests only */                                                        \
+    X(STEPS, "steps")   /* and steps, each stage's work, sends and idle times */                   \
+    X(LAYERS, "layers") /* and every kernel and collective */
+
+enum timeline {
+#define X(name, text) TIMELINE_##name,
+    TIMELINES(X)
+#undef X
+};
+
+struct slo {
+    double ttft_s;     /* 0: no bound */
+    double tpot_s;     /* 0: no bound */
+    double percentile; /* in (0, 100] */
+};
+
+struct run {
+    uint64_t seed;
+    sim_ps warmup;   /* requests that arrive earlier are simulated and not counted */
+    sim_ps duration; /* requests that arrive later are not simulated; SIM_PS_MAX: all are */
+    bool exact;      /* every step and layer as its own event: no shortcuts */
+};
+
+struct output {
+    enum timeline timeline;
+    sim_ps window_start; /* bounds what `layers` records; 0 and SIM_PS_MAX: everything */
+    sim_ps window_end;
+};
+
+struct scenario {
+    struct model model;
+    struct cluster cluster;
+    struct layout_spec layout;
+    struct serving serving;
+    struct slo slo;
+    struct run run;
+    struct output output;
+};
+
+#endif

@@ -1,0 +1,316 @@
+#include "simulation.h"
+
+#include "router.h"
+#include "summarize.h"
+
+#include <stdlib.h>
+
+struct simulation {
+    const struct scenario *scenario;
+    struct arena arena;
+    struct session session;
+    struct deployment deployment;
+    struct arrival_source source;
+    struct arrival coming; /* the next arrival, read ahead */
+    bool has_coming;
+    bool arrival_due; /* its event is in the queue */
+    uint32_t places;  /* closed loop: requests to issue at once */
+    struct request_pool pool;
+    struct router router;
+    struct replica *replicas;
+    struct tally tally;
+    bool finished;
+};
+
+static void fail(struct simulation *simulation, const char *what)
+{
+    simulation->session.failed = true;
+    error_out_of_memory(&simulation->session.error, what);
+}
+
+/* Reads the next arrival ahead; none after the run's duration. */
+static void read_ahead(struct simulation *simulation)
+{
+    struct arrival_source *source = &simulation->source;
+    struct session *session = &simulation->session;
+    int rc = source->next(source->context, &simulation->coming, &session->error);
+    session->failed = session->failed || rc < 0;
+    simulation->has_coming = rc > 0;
+    if (source->concurrency > 0)
+        simulation->coming.at = engine_now(session->engine);
+    if (simulation->coming.at > simulation->scenario->run.duration)
+        simulation->has_coming = false;
+}
+
+/* Gives the arrival to a replica, or rejects it where it can never be served. */
+static void admit_arrival(struct simulation *simulation, const struct arrival *arrival)
+{
+    struct request *request = request_pool_take(&simulation->pool);
+    if (!request) {
+        fail(simulation, "requests");
+        return;
+    }
+    request->id = simulation->tally.arrived++;
+    request->arrival = arrival->at;
+    request->input_tokens = arrival->input_tokens;
+    request->output_tokens = arrival->output_tokens;
+    request->counted = arrival->at >= simulation->scenario->run.warmup;
+    if (!batcher_can_fit(&simulation->replicas[0].batcher, request)) {
+        simulation->tally.rejected++;
+        simulation->places += simulation->source.concurrency > 0;
+        request_pool_give(&simulation->pool, request);
+        return;
+    }
+    tally_arrival(&simulation->tally, request);
+    struct replica *replica = &simulation->replicas[router_pick(&simulation->router)];
+    replica_enqueue(replica, request);
+    router_update(&simulation->router, replica->index, replica_outstanding(replica));
+}
+
+static void on_arrival(void *context, uint64_t unused);
+
+/* Puts the next arrival's event into the queue, if there is one to come now. */
+static void await_arrival(struct simulation *simulation)
+{
+    bool closed_loop = simulation->source.concurrency > 0;
+    if (!simulation->has_coming || simulation->arrival_due || simulation->session.failed)
+        return;
+    if (closed_loop && simulation->places == 0)
+        return;
+    struct engine *engine = simulation->session.engine;
+    sim_ps at = closed_loop ? engine_now(engine) : simulation->coming.at;
+    event_id id = engine_schedule(engine, at, EVENT_ARRIVAL, 0, on_arrival, simulation, 0);
+    assert(id != 0); /* simulation_new reserved for it */
+    (void)id;
+    simulation->arrival_due = true;
+}
+
+/* All that arrive at this moment arrive together, before any batch is picked. */
+static void on_arrival(void *context, uint64_t unused)
+{
+    (void)unused;
+    struct simulation *simulation = context;
+    bool closed_loop = simulation->source.concurrency > 0;
+    sim_ps now = engine_now(simulation->session.engine);
+    simulation->arrival_due = false;
+    while (simulation->has_coming && !simulation->session.failed) {
+        if (closed_loop ? simulation->places == 0 : simulation->coming.at > now)
+            break;
+        simulation->places -= closed_loop;
+        simulation->coming.at = now;
+        admit_arrival(simulation, &simulation->coming);
+        read_ahead(simulation);
+    }
+    await_arrival(simulation);
+}
+
+static void record_request(struct simulation *simulation, const struct replica *replica,
+                           const struct request *request, sim_ps done)
+{
+    struct request_record record = {
+        .id = request->id,
+        .arrival = request->arrival,
+        .scheduled = request->scheduled,
+        .first_token = request->first_token,
+        .done = done,
+        .input_tokens = request->input_tokens,
+        .output_tokens = request->output_tokens,
+        .replica = replica->index,
+        .preemptions = request->preemptions,
+    };
+    session_record_request(&simulation->session, &record);
+}
+
+static void on_finished(void *context, struct replica *replica, struct request_list finished)
+{
+    struct simulation *simulation = context;
+    sim_ps now = engine_now(simulation->session.engine);
+    while (finished.first) {
+        struct request *request = finished.first;
+        request_list_remove(&finished, request);
+        record_request(simulation, replica, request, now);
+        tally_done(&simulation->tally, request, now);
+        simulation->session.completed++;
+        simulation->places += simulation->source.concurrency > 0;
+        request_pool_give(&simulation->pool, request);
+    }
+    router_update(&simulation->router, replica->index, replica_outstanding(replica));
+    if (simulation->places > 0)
+        await_arrival(simulation);
+}
+
+/* One replica's stages, laid on the cluster. */
+static struct pipeline_stage *build_stages(struct simulation *simulation, uint32_t replica,
+                                           struct error *error)
+{
+    struct deployment *deployment = &simulation->deployment;
+    uint32_t count = deployment->layout.stages;
+    struct pipeline_stage *stages = arena_calloc(&simulation->arena, count, sizeof(*stages));
+    if (!stages) {
+        error_out_of_memory(error, "stages");
+        return NULL;
+    }
+    for (uint32_t s = 0; s < count; s++) {
+        if (deployment_stage_part(deployment, replica, s, &stages[s].part, &simulation->arena,
+                                  error) < 0)
+            return NULL;
+        if (s + 1 < count)
+            stages[s].to_next = deployment_hop(deployment, replica, s);
+    }
+    return stages;
+}
+
+static int build_replicas(struct simulation *simulation, struct error *error)
+{
+    const struct scenario *scenario = simulation->scenario;
+    struct deployment *deployment = &simulation->deployment;
+    uint32_t count = deployment->layout.replicas;
+    simulation->replicas = arena_calloc(&simulation->arena, count, sizeof(struct replica));
+    if (!simulation->replicas)
+        return error_out_of_memory(error, "replicas");
+    for (uint32_t r = 0; r < count; r++) {
+        struct replica_setup setup = {
+            .session = &simulation->session,
+            .serving = &scenario->serving,
+            .cost = &deployment->cost,
+            .gaps = &simulation->tally.itl,
+            .gaps_from = scenario->run.warmup,
+            .kv_blocks = deployment->memory.kv_blocks,
+            .stage_count = deployment->layout.stages,
+            .stages = build_stages(simulation, r, error),
+            .finished = on_finished,
+            .finished_context = simulation,
+        };
+        if (!setup.stages)
+            return -(int)error->code;
+        int rc = replica_init(&simulation->replicas[r], r, &setup, &simulation->arena, error);
+        if (rc < 0)
+            return rc;
+    }
+    return router_init(&simulation->router, scenario->layout.router, count, &simulation->arena,
+                       error);
+}
+
+static int start_session(struct simulation *simulation, struct recorder recorder,
+                         struct error *error)
+{
+    const struct scenario *scenario = simulation->scenario;
+    enum timeline timeline = scenario->output.timeline;
+    simulation->session = (struct session){
+        .engine = engine_new(error),
+        .recorder = recorder,
+        .exact = scenario->run.exact,
+        .record_steps = timeline != TIMELINE_NONE,
+        .record_layers = timeline == TIMELINE_LAYERS,
+        .window_start = scenario->output.window_start,
+        .window_end = scenario->output.window_end,
+    };
+    if (!simulation->session.engine)
+        return -(int)error->code;
+    size_t events = replica_events_max(&scenario->serving, scenario->layout.pipeline_parallel,
+                                       scenario->run.exact);
+    return engine_reserve(simulation->session.engine, 2 + events * scenario->layout.replicas,
+                          error);
+}
+
+static int set_up(struct simulation *simulation, struct recorder recorder, struct error *error)
+{
+    const struct scenario *scenario = simulation->scenario;
+    int rc = deployment_resolve(&simulation->deployment, scenario, &simulation->arena, error);
+    if (rc < 0)
+        return rc;
+    rc = start_session(simulation, recorder, error);
+    if (rc < 0)
+        return rc;
+    rc = tally_init(&simulation->tally, &scenario->slo, error);
+    if (rc < 0)
+        return rc;
+    rc = build_replicas(simulation, error);
+    if (rc < 0)
+        return rc;
+    read_ahead(simulation);
+    await_arrival(simulation);
+    if (simulation->session.failed) {
+        *error = simulation->session.error;
+        return -(int)error->code;
+    }
+    return 0;
+}
+
+struct simulation *simulation_new(const struct scenario *scenario, struct arrival_source source,
+                                  struct recorder recorder, struct error *error)
+{
+    struct simulation *simulation = calloc(1, sizeof(*simulation));
+    if (!simulation) {
+        error_out_of_memory(error, "simulation");
+        return NULL;
+    }
+    simulation->scenario = scenario;
+    simulation->source = source;
+    simulation->places = source.concurrency;
+    arena_init(&simulation->arena);
+    request_pool_init(&simulation->pool, &simulation->arena);
+    if (set_up(simulation, recorder, error) < 0) {
+        simulation_free(simulation);
+        return NULL;
+    }
+    return simulation;
+}
+
+void simulation_free(struct simulation *simulation)
+{
+    if (!simulation)
+        return;
+    engine_free(simulation->session.engine);
+    tally_release(&simulation->tally);
+    arena_release(&simulation->arena);
+    free(simulation);
+}
+
+/* Ends the replicas' tallies, once. */
+static void finish(struct simulation *simulation)
+{
+    sim_ps end = engine_now(simulation->session.engine);
+    for (uint32_t r = 0; r < simulation->deployment.layout.replicas; r++)
+        replica_finish(&simulation->replicas[r], end);
+    simulation->finished = true;
+}
+
+int simulation_advance(struct simulation *simulation, uint64_t requests, struct error *error)
+{
+    struct session *session = &simulation->session;
+    session->pause_at = session->completed + requests;
+    while (!session->failed && session->completed < session->pause_at)
+        if (!engine_step(session->engine))
+            break;
+    if (!session->failed && engine_pending(session->engine) == 0 && !simulation->finished)
+        finish(simulation);
+    if (session->failed) {
+        *error = session->error;
+        return -(int)error->code;
+    }
+    return engine_pending(session->engine) > 0;
+}
+
+uint64_t simulation_completed(const struct simulation *simulation)
+{
+    return simulation->session.completed;
+}
+
+sim_ps simulation_now(const struct simulation *simulation)
+{
+    return engine_now(simulation->session.engine);
+}
+
+int simulation_summarize(struct simulation *simulation, struct summary *summary,
+                         struct arena *arena, struct error *error)
+{
+    struct run_parts parts = {
+        .deployment = &simulation->deployment,
+        .replicas = simulation->replicas,
+        .tally = &simulation->tally,
+        .session = &simulation->session,
+        .closed_loop = simulation->source.concurrency > 0,
+    };
+    return summarize(&parts, summary, arena, error);
+}

@@ -1,0 +1,154 @@
+#include "summarize.h"
+
+#include "run_warnings.h"
+#include "warnings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void summarize_requests(const struct run_parts *parts, struct summary *summary)
+{
+    struct tally *tally = parts->tally;
+    const struct slo *slo = &tally->slo;
+    bool any = tally->completed > 0;
+    double duration_s = any ? sim_s_from_ps(tally->last_done - tally->first_arrival) : NAN;
+    summary->arrived = tally->arrived;
+    summary->completed = parts->session->completed;
+    summary->rejected = tally->rejected;
+    summary->duration_s = duration_s;
+    summary->requests_per_s = (double)tally->completed / duration_s;
+    summary->input_tokens_per_s = (double)tally->input_tokens / duration_s;
+    summary->output_tokens_per_s = (double)tally->output_tokens / duration_s;
+    summary->goodput_requests_per_s = (double)tally->good / duration_s;
+    summary->ttft = quantiles_distribution(&tally->ttft);
+    summary->tpot = quantiles_distribution(&tally->tpot);
+    summary->itl = quantiles_distribution(&tally->itl);
+    summary->e2e = quantiles_distribution(&tally->e2e);
+    summary->queue = quantiles_distribution(&tally->queue);
+    double ttft_s = quantiles_percentile_s(&tally->ttft, slo->percentile);
+    double tpot_s = quantiles_percentile_s(&tally->tpot, slo->percentile);
+    summary->meets_slo = any && (slo->ttft_s <= 0 || ttft_s <= slo->ttft_s) &&
+                         (slo->tpot_s <= 0 || isnan(tpot_s) || tpot_s <= slo->tpot_s);
+}
+
+static struct stage_summary summarize_stage(const struct replica *replica, uint32_t s)
+{
+    const struct pipeline_stage *stage = &replica->pipeline.stages[s];
+    const struct stage_tally *tally = &stage->tally;
+    double whole = (double)(tally->compute + tally->collective + tally->no_work +
+                            tally->fill_drain + tally->imbalance + tally->transfer + tally->host);
+    whole = whole > 0 ? whole : 1;
+    return (struct stage_summary){
+        .replica = replica->index,
+        .stage = s,
+        .layers = stage->part.layers,
+        .busy_compute = (double)tally->compute / whole,
+        .busy_collective = (double)tally->collective / whole,
+        .idle_no_work = (double)tally->no_work / whole,
+        .idle_fill_drain = (double)tally->fill_drain / whole,
+        .idle_imbalance = (double)tally->imbalance / whole,
+        .idle_transfer = (double)tally->transfer / whole,
+        .idle_host = (double)tally->host / whole,
+        .launch_bound = (double)tally->launch_bound / whole,
+    };
+}
+
+static int summarize_stages(const struct run_parts *parts, struct summary *summary,
+                            struct arena *arena, struct error *error)
+{
+    const struct layout *layout = &parts->deployment->layout;
+    summary->stage_count = layout->replicas * layout->stages;
+    summary->stages = arena_calloc(arena, summary->stage_count, sizeof(*summary->stages));
+    if (!summary->stages)
+        return error_out_of_memory(error, "summary");
+    for (uint32_t i = 0; i < summary->stage_count; i++)
+        summary->stages[i] =
+            summarize_stage(&parts->replicas[i / layout->stages], i % layout->stages);
+    return 0;
+}
+
+static int summarize_memory(const struct run_parts *parts, struct summary *summary,
+                            struct arena *arena, struct error *error)
+{
+    const struct memory_plan *plan = &parts->deployment->memory;
+    uint64_t peak_blocks = 0;
+    for (uint32_t r = 0; r < parts->deployment->layout.replicas; r++) {
+        const struct batcher *batcher = &parts->replicas[r].batcher;
+        summary->preemptions += batcher->preemptions;
+        if (batcher->kv.peak_blocks > peak_blocks)
+            peak_blocks = batcher->kv.peak_blocks;
+    }
+    summary->kv_capacity_tokens = plan->kv_tokens;
+    summary->kv_peak_fraction = (double)peak_blocks / plan->kv_blocks;
+    summary->memory_count = plan->stages;
+    summary->memory = arena_calloc(arena, plan->stages, sizeof(*summary->memory));
+    if (!summary->memory)
+        return error_out_of_memory(error, "summary");
+    memcpy(summary->memory, plan->stage, plan->stages * sizeof(*summary->memory));
+    return 0;
+}
+
+/* The hops between stages: each GPU of a stage to its peer in the next. */
+static int summarize_links(const struct run_parts *parts, struct summary *summary,
+                           struct arena *arena, struct error *error)
+{
+    const struct layout *layout = &parts->deployment->layout;
+    uint32_t hops = layout->stages - 1;
+    double run_s = sim_s_from_ps(engine_now(parts->session->engine));
+    summary->link_count = layout->replicas * hops;
+    if (summary->link_count == 0)
+        return 0;
+    summary->links = arena_calloc(arena, summary->link_count, sizeof(*summary->links));
+    if (!summary->links)
+        return error_out_of_memory(error, "summary");
+    for (uint32_t i = 0; i < summary->link_count; i++) {
+        uint32_t hop = i % hops;
+        const struct replica *replica = &parts->replicas[i / hops];
+        const struct pipeline_stage *stage = &replica->pipeline.stages[hop];
+        struct link_summary *link = &summary->links[i];
+        (void)snprintf(link->name, sizeof(link->name), "replica%u/stage%u>stage%u",
+                       replica->index, hop, hop + 1);
+        link->bytes = stage->sent_bytes * layout->tensor_parallel;
+        link->utilization = run_s > 0 ? sim_s_from_ps(stage->sending) / run_s : 0;
+    }
+    return 0;
+}
+
+static int summarize_warnings(const struct run_parts *parts, struct summary *summary,
+                              struct arena *arena, struct error *error)
+{
+    const struct deployment *deployment = parts->deployment;
+    const struct tally *tally = parts->tally;
+    uint32_t room = WARNINGS_OF_LAYOUT_MAX + WARNINGS_OF_RUN_MAX;
+    summary->warnings = arena_calloc(arena, room, sizeof(*summary->warnings));
+    if (!summary->warnings)
+        return error_out_of_memory(error, "summary");
+    double arrival_span_s =
+        tally->completed > 0 ? sim_s_from_ps(tally->last_arrival - tally->first_arrival) : 0;
+    summary->warning_count =
+        warnings_of_layout(deployment->scenario, &deployment->layout, &deployment->topology,
+                           deployment->extras, summary->warnings);
+    summary->warning_count +=
+        warnings_of_run(summary, deployment->layout.stages,
+                        parts->closed_loop ? 0 : arrival_span_s,
+                        summary->warnings + summary->warning_count);
+    return 0;
+}
+
+int summarize(const struct run_parts *parts, struct summary *summary, struct arena *arena,
+              struct error *error)
+{
+    *summary = (struct summary){
+        .events = engine_dispatched(parts->session->engine),
+        .steps = parts->session->steps,
+    };
+    summarize_requests(parts, summary);
+    int rc = summarize_stages(parts, summary, arena, error);
+    if (rc == 0)
+        rc = summarize_memory(parts, summary, arena, error);
+    if (rc == 0)
+        rc = summarize_links(parts, summary, arena, error);
+    if (rc == 0)
+        rc = summarize_warnings(parts, summary, arena, error);
+    return rc;
+}

@@ -1,0 +1,23 @@
+/*
+ * summarize: from what a run counted to what it says.
+ */
+#ifndef TANDEM_SUMMARIZE_H
+#define TANDEM_SUMMARIZE_H
+
+#include "deployment.h"
+#include "replica.h"
+#include "tally.h"
+
+struct run_parts {
+    const struct deployment *deployment;
+    const struct replica *replicas;
+    struct tally *tally; /* percentiles sort its samples */
+    const struct session *session;
+    bool closed_loop; /* arrivals wait for completions */
+};
+
+/* Fills in all of `summary` but its wall-clock fields; arrays go to `arena`. */
+int summarize(const struct run_parts *parts, struct summary *summary, struct arena *arena,
+              struct error *error);
+
+#endif

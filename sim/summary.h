@@ -1,0 +1,93 @@
+/*
+ * summary: what a run comes to: what `--json` prints and /summary holds.
+ *
+ * Plain data; the arrays live in the arena that the run was given. Ratios of
+ * nothing (no request completed) are NaN.
+ */
+#ifndef TANDEM_SUMMARY_H
+#define TANDEM_SUMMARY_H
+
+#include "base.h"
+#include "gpu.h"
+
+/* Seconds. */
+struct distribution {
+    uint64_t count;
+    double mean;
+    double p50;
+    double p90;
+    double p95;
+    double p99;
+    double max;
+};
+
+/* A stage's time over the run; the seven shares sum to 1. */
+struct stage_summary {
+    uint32_t replica;
+    uint32_t stage;
+    uint32_t layers;
+    double busy_compute; /* kernels; a step whose launches are slower than its kernels included */
+    double busy_collective;
+    double idle_no_work;
+    double idle_fill_drain;
+    double idle_imbalance;
+    double idle_transfer;
+    double idle_host;
+    double launch_bound; /* the part of busy_compute in which kernels waited for their launch */
+};
+
+/* One GPU of a stage. */
+struct memory_summary {
+    uint32_t stage;
+    double weights_bytes;
+    double activation_bytes;
+    double reserve_bytes;
+    double kv_bytes;
+};
+
+struct link_summary {
+    char name[NAME_BYTES];
+    double bytes;
+    double utilization; /* share of the run in which it was moving bytes */
+};
+
+#define WARNING_TEXT_BYTES 512
+
+struct warning {
+    char code[NAME_BYTES]; /* stable, for programs: tp_over_pcie */
+    char text[WARNING_TEXT_BYTES];
+};
+
+struct summary {
+    uint64_t arrived;
+    uint64_t completed;
+    uint64_t rejected;
+    uint64_t preemptions;
+    double duration_s; /* first counted arrival to last token */
+    double requests_per_s;
+    double input_tokens_per_s;
+    double output_tokens_per_s;
+    double goodput_requests_per_s;
+    bool meets_slo; /* TTFT and TPOT at the SLO's percentile are within it */
+    struct distribution ttft;
+    struct distribution tpot;
+    struct distribution itl;
+    struct distribution e2e;
+    struct distribution queue;
+    struct stage_summary *stages;
+    uint32_t stage_count; /* replicas x stages */
+    struct memory_summary *memory;
+    uint32_t memory_count;
+    uint64_t kv_capacity_tokens; /* of one replica */
+    double kv_peak_fraction;
+    struct link_summary *links;
+    uint32_t link_count;
+    struct warning *warnings;
+    uint32_t warning_count;
+    uint64_t events;
+    uint64_t steps;
+    double wall_s;
+    double requests_per_wall_s;
+};
+
+#endif

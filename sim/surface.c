@@ -1,0 +1,151 @@
+#include "surface.h"
+
+#include <stdlib.h>
+
+/* More neighbours change left-out errors by less than a tenth of a percent. */
+#define NEIGHBOURS_MAX 32
+/* Added to the noise, so that repeated points cannot make the system singular. */
+#define NOISE_MIN 1e-6
+
+struct neighbours {
+    uint32_t count;
+    const struct surface_point *points[NEIGHBOURS_MAX];
+    double squared[NEIGHBOURS_MAX]; /* distance, ascending */
+};
+
+void surface_init(struct surface *surface, const struct surface_kind *kind)
+{
+    assert(kind->dimensions > 0 && kind->dimensions <= SURFACE_DIMENSIONS_MAX);
+    *surface = (struct surface){.kind = *kind};
+}
+
+void surface_release(struct surface *surface)
+{
+    free(surface->points);
+    surface->points = NULL;
+    surface->count = surface->capacity = 0;
+}
+
+int surface_add(struct surface *surface, const double *at, double value, struct error *error)
+{
+    if (surface->count == surface->capacity) {
+        uint32_t capacity = surface->capacity ? 2 * surface->capacity : 64;
+        struct surface_point *points = realloc(surface->points, capacity * sizeof(*points));
+        if (!points)
+            return error_out_of_memory(error, "measured costs");
+        surface->points = points;
+        surface->capacity = capacity;
+    }
+    struct surface_point *point = &surface->points[surface->count];
+    *point = (struct surface_point){.value = value};
+    for (uint32_t d = 0; d < surface->kind.dimensions; d++) {
+        point->at[d] = at[d] / surface->kind.length_octaves[d];
+        surface->low[d] = surface->count ? fmin(surface->low[d], point->at[d]) : point->at[d];
+        surface->high[d] = surface->count ? fmax(surface->high[d], point->at[d]) : point->at[d];
+    }
+    surface->count++;
+    return 0;
+}
+
+/* Unused dimensions are 0 everywhere, so all four may always be summed. */
+static double squared_distance(const double *a, const double *b)
+{
+    double sum = 0;
+    for (uint32_t d = 0; d < SURFACE_DIMENSIONS_MAX; d++)
+        sum += (a[d] - b[d]) * (a[d] - b[d]);
+    return sum;
+}
+
+/* Of points equally far, the one added first is nearer: the order is total. */
+static void find_neighbours(const struct surface *surface, const double *at,
+                            struct neighbours *near)
+{
+    near->count = 0;
+    for (uint32_t i = 0; i < surface->count; i++) {
+        double squared = squared_distance(surface->points[i].at, at);
+        if (near->count == NEIGHBOURS_MAX && squared >= near->squared[NEIGHBOURS_MAX - 1])
+            continue;
+        uint32_t slot = near->count < NEIGHBOURS_MAX ? near->count++ : NEIGHBOURS_MAX - 1;
+        for (; slot > 0 && near->squared[slot - 1] > squared; slot--) {
+            near->squared[slot] = near->squared[slot - 1];
+            near->points[slot] = near->points[slot - 1];
+        }
+        near->squared[slot] = squared;
+        near->points[slot] = &surface->points[i];
+    }
+}
+
+/* Matern with smoothness 3/2: as rough as real timings, once differentiable. */
+static double correlation(double squared)
+{
+    double distance = sqrt(3 * squared);
+    return (1 + distance) * exp(-distance);
+}
+
+/* Lower Cholesky factor of the neighbours' correlation matrix, in place of nothing else. */
+static void factorise(const struct neighbours *near, double noise,
+                      double factor[NEIGHBOURS_MAX][NEIGHBOURS_MAX])
+{
+    for (uint32_t row = 0; row < near->count; row++)
+        for (uint32_t column = 0; column <= row; column++) {
+            double sum = row == column ? 1 + noise + NOISE_MIN
+                                       : correlation(squared_distance(near->points[row]->at,
+                                                                      near->points[column]->at));
+            for (uint32_t i = 0; i < column; i++)
+                sum -= factor[row][i] * factor[column][i];
+            factor[row][column] = row == column ? sqrt(sum) : sum / factor[column][column];
+        }
+}
+
+/*
+ * With K = L L^T: a = L^-1 values, b = L^-1 ones, c = L^-1 correlations to the
+ * place asked for. The local mean is a.b / b.b, the estimate mean + c.(a - mean b).
+ */
+static double krige(const struct neighbours *near, double noise)
+{
+    double factor[NEIGHBOURS_MAX][NEIGHBOURS_MAX];
+    double a[NEIGHBOURS_MAX], b[NEIGHBOURS_MAX], c[NEIGHBOURS_MAX];
+    factorise(near, noise, factor);
+    double ab = 0, bb = 0;
+    for (uint32_t row = 0; row < near->count; row++) {
+        a[row] = near->points[row]->value;
+        b[row] = 1;
+        c[row] = correlation(near->squared[row]);
+        for (uint32_t i = 0; i < row; i++) {
+            a[row] -= factor[row][i] * a[i];
+            b[row] -= factor[row][i] * b[i];
+            c[row] -= factor[row][i] * c[i];
+        }
+        a[row] /= factor[row][row];
+        b[row] /= factor[row][row];
+        c[row] /= factor[row][row];
+        ab += a[row] * b[row];
+        bb += b[row] * b[row];
+    }
+    double mean = ab / bb;
+    double estimate = mean;
+    for (uint32_t row = 0; row < near->count; row++)
+        estimate += c[row] * (a[row] - mean * b[row]);
+    return estimate;
+}
+
+struct surface_estimate surface_at(const struct surface *surface, const double *at)
+{
+    assert(surface->count > 0);
+    const struct surface_kind *kind = &surface->kind;
+    struct surface_estimate estimate = {0};
+    double scaled[SURFACE_DIMENSIONS_MAX] = {0};
+    for (uint32_t d = 0; d < kind->dimensions; d++) {
+        double wanted = at[d] / kind->length_octaves[d];
+        scaled[d] = fmin(fmax(wanted, surface->low[d]), surface->high[d]);
+        estimate.is_outside |= fabs(scaled[d] - wanted) > 1e-9;
+    }
+    struct neighbours near;
+    find_neighbours(surface, scaled, &near);
+    for (uint32_t d = 0; d < kind->dimensions; d++) {
+        double octaves = fabs(near.points[0]->at[d] - scaled[d]) * kind->length_octaves[d];
+        estimate.nearest_octaves = fmax(estimate.nearest_octaves, octaves);
+    }
+    estimate.value = krige(&near, kind->noise);
+    return estimate;
+}

@@ -1,0 +1,59 @@
+/*
+ * surface: a smooth function through scattered measurements.
+ *
+ * Points lie anywhere in up to four dimensions, in octaves (log2 of what was
+ * varied); values are logarithms. In between, ordinary kriging over the nearest
+ * points with a Matern 3/2 correlation: the estimate is their best linear
+ * combination given how alike two points at a distance are, so it passes (up to
+ * the noise) through measured points and levels off to the local mean away from
+ * them. Outside the box that the points span, the value at the box's edge.
+ * Source: Cressie, Statistics for Spatial Data, 1993, sections 3.2 and 3.4.5.
+ *
+ * The nearest points change from place to place, so the surface may have tiny
+ * steps; cost_grid samples it and is continuous.
+ */
+#ifndef TANDEM_SURFACE_H
+#define TANDEM_SURFACE_H
+
+#include "base.h"
+#include "error.h"
+
+#define SURFACE_DIMENSIONS_MAX 4
+
+/* How alike points are. Constants of a kernel class, chosen by cross-validation. */
+struct surface_kind {
+    uint32_t dimensions;
+    double length_octaves[SURFACE_DIMENSIONS_MAX]; /* over which correlation falls to about half */
+    double noise; /* variance of a measurement, over the surface's */
+};
+
+struct surface_point {
+    double at[SURFACE_DIMENSIONS_MAX]; /* in correlation lengths */
+    double value;
+};
+
+struct surface {
+    struct surface_kind kind;
+    struct surface_point *points;
+    uint32_t count;
+    uint32_t capacity;
+    double low[SURFACE_DIMENSIONS_MAX]; /* the box that the points span, in correlation lengths */
+    double high[SURFACE_DIMENSIONS_MAX];
+};
+
+struct surface_estimate {
+    double value;
+    double nearest_octaves; /* the farthest that any one dimension is from the nearest point's */
+    bool is_outside;        /* of the box */
+};
+
+void surface_init(struct surface *surface, const struct surface_kind *kind);
+void surface_release(struct surface *surface);
+
+/* Adds a point; `at` in octaves. 0 or -ERROR_MEMORY. */
+int surface_add(struct surface *surface, const double *at, double value, struct error *error);
+
+/* The surface at `at` octaves; it must have a point. Some ten microseconds. */
+struct surface_estimate surface_at(const struct surface *surface, const double *at);
+
+#endif

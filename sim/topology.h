@@ -1,0 +1,149 @@
+/*
+ * topology: the cluster as a graph, and the routes through it.
+ *
+ * Vertices are GPUs, NVLink switches, host bridges, NICs and the network; an
+ * edge between two of them is two links, one a direction:
+ *
+ *     gpu - nvswitch          one switch a node (nvlink)
+ *     gpu - bridge            each GPU's own slot (pcie)
+ *     bridge - bridge         every two of a node (inter_socket)
+ *     bridge - nic - network  a NIC's own slot (pcie) and port (nic)
+ *
+ * GPUs are numbered through the nodes: GPU g of node n is n * gpus_per_node + g.
+ * A route inside a node takes NVLink where there is any, else the host bridges;
+ * between nodes it takes each GPU's NIC. Every link on it adds its latency, so an
+ * NVLink hop between two GPUs costs nvlink.latency_s twice. Where there is no
+ * NVLink, host_staging_factor divides the rate of the GPUs' slots. The network is
+ * one switch that never blocks.
+ *
+ * Routes follow from the structure: nothing is searched and no table of pairs
+ * is kept. A topology serves one thread at a time (link_transfers is scratch).
+ */
+#ifndef TANDEM_TOPOLOGY_H
+#define TANDEM_TOPOLOGY_H
+
+#include "arena.h"
+#include "cluster.h"
+#include "error.h"
+
+#define ROUTE_LINKS_MAX 12
+#define TOPOLOGY_LINKS_MAX (UINT64_C(1) << 24)
+
+/* X(NAME, name in links) */
+#define VERTEX_KINDS(X)     \
+    X(GPU, "gpu")           \
+    X(NVSWITCH, "nvswitch") \
+    X(BRIDGE, "bridge")     \
+    X(NIC, "nic")           \
+    X(NETWORK, "network")
+
+enum vertex_kind {
+#define X(name, text) VERTEX_##name,
+    VERTEX_KINDS(X)
+#undef X
+};
+
+struct topology_vertex {
+    enum vertex_kind kind;
+    uint32_t node;  /* 0 for the network, which belongs to none */
+    uint32_t index; /* among the node's vertices of its kind */
+};
+
+struct topology_link {
+    char name[NAME_BYTES]; /* node0/gpu3>nvswitch */
+    uint32_t from;         /* vertices */
+    uint32_t to;
+    struct alpha_beta cost; /* efficiency and staging applied to bytes_per_s */
+};
+
+/* Where each kind of edge starts among a node's edges; edge e is links 2e (named first) and 2e+1.
+ */
+struct topology_edges {
+    uint32_t nvlink;  /* by GPU */
+    uint32_t pcie;    /* by GPU */
+    uint32_t socket;  /* by pair of bridges a < b */
+    uint32_t nic_bus; /* by NIC */
+    uint32_t nic_port;
+    uint32_t count;
+};
+
+struct topology {
+    uint32_t gpu_count;
+    uint32_t gpus_per_node;
+    uint32_t bridges_per_node;
+    uint32_t nics_per_node; /* 0 in a single node */
+    uint32_t hubs_per_node; /* vertices of a node that are not GPUs */
+    uint32_t vertex_count;
+    uint32_t link_count;
+    struct topology_vertex *vertices; /* the GPUs first, by number */
+    struct topology_link *links;
+    uint32_t *link_transfers; /* scratch of the path functions; zero between calls */
+    struct topology_edges edges;
+    const struct cluster *cluster;
+};
+
+/* The links from one GPU to another, in order; none where they are the same. */
+struct route {
+    uint32_t link_count;
+    uint32_t links[ROUTE_LINKS_MAX];
+};
+
+/* X(NAME, as people say it): what joins a group's GPUs, the fastest first */
+#define MEDIA(X)                     \
+    X(NONE, "nothing") /* one GPU */ \
+    X(NVLINK, "NVLink")              \
+    X(PCIE, "PCIe")                  \
+    X(NETWORK, "the network")
+
+enum medium {
+#define X(name, text) MEDIUM_##name,
+    MEDIA(X)
+#undef X
+};
+
+/*
+ * Builds the graph in `arena`; `cluster` must outlive it. ERROR_CONFIG where
+ * two GPUs would have no route (nodes without NICs, bridges without an
+ * inter-socket link), or there are more than TOPOLOGY_LINKS_MAX links.
+ */
+int topology_build(struct topology *topology, const struct cluster *cluster, struct arena *arena,
+                   struct error *error);
+
+struct route topology_route(const struct topology *topology, uint32_t from_gpu, uint32_t to_gpu);
+
+/* Latency and bandwidth of `route` when nothing else uses it: the sum and the least. */
+struct alpha_beta topology_route_cost(const struct topology *topology, const struct route *route);
+
+static inline uint32_t topology_node(const struct topology *topology, uint32_t gpu)
+{
+    return gpu / topology->gpus_per_node;
+}
+
+/* What the slowest hop between any two of `count` GPUs crosses. */
+enum medium topology_group_medium(const struct topology *topology, const uint32_t *gpus,
+                                  uint32_t count);
+
+/* Its name in a sentence. */
+const char *medium_name(enum medium medium);
+
+/*
+ * Alpha-beta of `count` equal transfers that start together, from from_gpus[i]
+ * to to_gpus[i]: latency is the slowest route's sum, bandwidth the least over
+ * all links of link rate / transfers on it. This is what max-min fairness gives
+ * the slowest of them. Infinite bandwidth where no link is crossed.
+ */
+struct alpha_beta topology_parallel_path(const struct topology *topology, const uint32_t *from_gpus,
+                                         const uint32_t *to_gpus, uint32_t count);
+
+/*
+ * The same for the shifts of a group: the `count` GPUs fall into blocks of
+ * `block` (which divides count), and the i-th of each block sends to the
+ * (i + s)-th of it, modulo the block, for every s in [shift_first, shift_last]
+ * at once. A ring is block = count, s = 1; all pairs are s = 1 to count - 1.
+ * The bandwidth is one transfer's.
+ */
+struct alpha_beta topology_shift_path(const struct topology *topology, const uint32_t *gpus,
+                                      uint32_t count, uint32_t block, uint32_t shift_first,
+                                      uint32_t shift_last);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * warnings: what a layout does wrong that shows before anything runs, each with
+ * the number that shows it.
+ *
+ *     tp_over_pcie          a tensor-parallel group has no NVLink
+ *     tp_across_nodes       a tensor-parallel group spans nodes
+ *     pipeline_underfilled  fewer steps in flight than stages: some always wait
+ *     unbalanced_stages     another split has a faster slowest stage
+ *     kv_heads_replicated   tensor_parallel exceeds the KV heads
+ */
+#ifndef TANDEM_WARNINGS_H
+#define TANDEM_WARNINGS_H
+
+#include "scenario.h"
+#include "summary.h"
+#include "topology.h"
+
+#define WARNINGS_OF_LAYOUT_MAX 4
+
+/*
+ * Fills in `warnings` for `scenario` as resolved to `layout` on `topology`;
+ * `extras` as for the balanced split. Returns their count; never fails.
+ *
+ * Times are the models' of compute.h and collective.h. The NVLink that slower
+ * links are held against is an H100 SXM's: 450 GB/s a GPU and direction (NVIDIA
+ * H100 datasheet: 900 GB/s both), 0.6 us a hop (NCCL's tuning table, NVLink LL).
+ */
+uint32_t warnings_of_layout(const struct scenario *scenario, const struct layout *layout,
+                            const struct topology *topology, struct stage_extras extras,
+                            struct warning warnings[WARNINGS_OF_LAYOUT_MAX]);
+
+#endif

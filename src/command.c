@@ -1,0 +1,80 @@
+#include "command.h"
+
+#include "data_dir.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int command_scenario_init(struct command_scenario *scenario, int argc, struct error *error)
+{
+    *scenario = (struct command_scenario){.sets = calloc((size_t)argc, sizeof(*scenario->sets))};
+    return scenario->sets ? 0 : error_out_of_memory(error, "the command line");
+}
+
+void command_scenario_release(struct command_scenario *scenario)
+{
+    free(scenario->sets);
+    *scenario = (struct command_scenario){0};
+}
+
+int command_scenario_load(const struct command_scenario *scenario, struct config *config,
+                          struct error *error)
+{
+    char configs[DATA_DIR_BYTES];
+    int status = data_dir_configs(configs, error);
+    if (status < 0)
+        return status;
+    const char *const search[] = {configs, NULL};
+    status = config_load_scenario(config, scenario->path, scenario->sets, scenario->set_count,
+                                  search, error);
+    /* A struct error holds a few; somebody who mends a file wants to see every one. */
+    if (status < 0 && error->code == ERROR_CONFIG && config->diagnostics.count > 0) {
+        (void)diagnostics_write(&config->diagnostics, stderr);
+        error->text[0] = '\0';
+    }
+    return status;
+}
+
+int command_scenario_take(struct command_scenario *scenario, int argc, char **argv,
+                          struct error *error)
+{
+    if (optind == argc)
+        return error_set(error, ERROR_USAGE, "which scenario? Name one YAML file");
+    if (optind + 1 < argc)
+        return error_set(error, ERROR_USAGE, "one scenario at a time: what is '%s'?",
+                         argv[optind + 1]);
+    scenario->path = argv[optind];
+    return 0;
+}
+
+int command_bad_option(char **argv, int option, struct error *error)
+{
+    const char *given = argv[optind - 1];
+    if (option == ':')
+        return error_set(error, ERROR_USAGE, "option '%s' needs a value", given);
+    if (optopt != 0 && given[1] != '-')
+        return error_set(error, ERROR_USAGE, "unknown option '-%c'", optopt);
+    return error_set(error, ERROR_USAGE, "unknown option '%s'", given);
+}
+
+int command_fail(const char *command, const struct error *error)
+{
+    /* Diagnostics of a file start with its position; they are left as they are. */
+    bool has_position = error->code == ERROR_CONFIG || error->code == ERROR_TRACE;
+    if (error->text[0] != '\0')
+        (void)fprintf(stderr, "%s%s%s%s\n", has_position ? "" : "tandem ",
+                      has_position ? "" : command, has_position ? "" : ": ", error->text);
+    if (error->code == ERROR_USAGE)
+        (void)fprintf(stderr, "See 'tandem %s --help'.\n", command);
+    return error_exit_code(error->code);
+}
+
+int command_flush(struct error *error)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    return error_set(error, ERROR_IO, "cannot write the result: %s", strerror(errno));
+}

@@ -1,0 +1,51 @@
+/*
+ * command: the subcommands of `tandem`, and what they share.
+ *
+ * A command gets its own name as argv[0], parses its options, prints its result
+ * to stdout and all else to stderr, and returns the exit code of the program:
+ * 0 done, 1 the run failed, 2 wrong use, 3 bad configuration or trace, 4 I/O.
+ */
+#ifndef TANDEM_COMMAND_H
+#define TANDEM_COMMAND_H
+
+#include "config_scenario.h"
+#include "error.h"
+
+int command_run(int argc, char **argv);
+int command_check(int argc, char **argv);
+int command_trace(int argc, char **argv);
+
+/* A scenario file as the command line names it. */
+struct command_scenario {
+    const char *path;
+    const char **sets; /* the `--set`s, in order */
+    size_t set_count;
+};
+
+/* Room for as many `--set`s as there are arguments; command_scenario_release() it. */
+int command_scenario_init(struct command_scenario *scenario, int argc, struct error *error);
+void command_scenario_release(struct command_scenario *scenario);
+
+/*
+ * Loads it, references looked up in the configs directory; config_release()
+ * what it gives in any case. Mistakes in it are printed to stderr, all of them;
+ * `error` then has the code and no text.
+ */
+int command_scenario_load(const struct command_scenario *scenario, struct config *config,
+                          struct error *error);
+
+/*
+ * After getopt's loop: takes the one scenario that must be left in argv. And
+ * what getopt made of an option that `command` does not know. ERROR_USAGE.
+ */
+int command_scenario_take(struct command_scenario *scenario, int argc, char **argv,
+                          struct error *error);
+int command_bad_option(char **argv, int option, struct error *error);
+
+/* Prints `error`, if it has a text, to stderr; returns its exit code. */
+int command_fail(const char *command, const struct error *error);
+
+/* ERROR_IO where stdout did not take all that was printed. */
+int command_flush(struct error *error);
+
+#endif

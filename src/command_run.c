@@ -1,0 +1,278 @@
+#include "command.h"
+
+#include "interrupt.h"
+#include "progress.h"
+#include "record_hdf5.h"
+#include "simulation.h"
+#include "summary_json.h"
+#include "summary_text.h"
+#include "workload_source.h"
+
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Requests between two looks at the clock and at the signals: milliseconds of work. */
+#define SLICE_REQUESTS 256
+
+#define TIMELINE_OF_SCENARIO (-1)
+
+struct run_options {
+    struct command_scenario scenario;
+    const char *output_path; /* NULL: no file */
+    int timeline;            /* enum timeline, or TIMELINE_OF_SCENARIO */
+    bool is_exact;
+    bool as_json;
+    bool is_quiet;
+    bool wants_help;
+};
+
+/* All that a run holds; zeroed where it is not there. */
+struct run_state {
+    struct config config;
+    struct workload_source source;
+    struct topology topology;
+    struct record_hdf5 *file;
+    struct simulation *simulation;
+    struct arena arena; /* the topology and the summary */
+    struct summary summary;
+};
+
+static void print_help(void)
+{
+    (void)fputs(
+        "usage: tandem run SCENARIO [OPTION]...\n\n"
+        "Simulates the scenario, a YAML file, and prints what came out.\n\n"
+        "  -o, --output OUT.h5    write requests, steps, spans and the summary as HDF5\n"
+        "      --set KEY=VALUE    override a key: --set layout.tensor_parallel=4; repeatable\n"
+        "      --timeline LEVEL   none (requests only), steps or layers, in the HDF5 file\n"
+        "      --exact            every step and layer as its own event: slow, same records\n"
+        "      --json             print the summary as one JSON object\n"
+        "  -q, --quiet            no progress bar, no notes\n"
+        "  -h, --help             this text\n\n"
+        "Exit codes: 0 done, 1 the run failed, 2 wrong use, 3 bad configuration or trace, 4 I/O.\n",
+        stdout);
+}
+
+static int parse_timeline(const char *text, int *timeline, struct error *error)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        TIMELINES(X)
+#undef X
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *timeline = (int)i;
+            return 0;
+        }
+    }
+    return error_set(error, ERROR_USAGE, "--timeline is none, steps or layers, not '%s'", text);
+}
+
+static int parse_options(struct run_options *options, int argc, char **argv, struct error *error)
+{
+    enum { OPTION_SET = 256, OPTION_TIMELINE, OPTION_EXACT, OPTION_JSON };
+    static const struct option known[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"set", required_argument, NULL, OPTION_SET},
+        {"timeline", required_argument, NULL, OPTION_TIMELINE},
+        {"exact", no_argument, NULL, OPTION_EXACT},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int option;
+    int status = 0;
+    while (status == 0 && (option = getopt_long(argc, argv, ":o:qh", known, NULL)) != -1) {
+        switch (option) {
+        case 'o':
+            options->output_path = optarg;
+            break;
+        case OPTION_SET:
+            options->scenario.sets[options->scenario.set_count++] = optarg;
+            break;
+        case OPTION_TIMELINE:
+            status = parse_timeline(optarg, &options->timeline, error);
+            break;
+        case OPTION_EXACT:
+            options->is_exact = true;
+            break;
+        case OPTION_JSON:
+            options->as_json = true;
+            break;
+        case 'q':
+            options->is_quiet = true;
+            break;
+        case 'h':
+            options->wants_help = true;
+            return 0;
+        default:
+            return command_bad_option(argv, option, error);
+        }
+    }
+    return status < 0 ? status : command_scenario_take(&options->scenario, argc, argv, error);
+}
+
+/* The scenario with what the command line asks for. */
+static int load(struct run_state *state, const struct run_options *options, struct error *error)
+{
+    int status = command_scenario_load(&options->scenario, &state->config, error);
+    if (status < 0)
+        return status;
+    struct scenario *scenario = &state->config.scenario;
+    if (options->timeline != TIMELINE_OF_SCENARIO)
+        scenario->output.timeline = (enum timeline)options->timeline;
+    if (!options->output_path)
+        scenario->output.timeline = TIMELINE_NONE; /* there is nowhere to keep one */
+    scenario->run.exact |= options->is_exact;
+    return workload_source_open(&state->source, &state->config.workload, scenario->run.seed, error);
+}
+
+static int open_file(struct run_state *state, const char *path, struct error *error)
+{
+    const struct scenario *scenario = &state->config.scenario;
+    int status = topology_build(&state->topology, &scenario->cluster, &state->arena, error);
+    if (status < 0)
+        return status;
+    struct record_hdf5_header header = {
+        .version = TANDEM_VERSION,
+        .scenario_text = state->config.text,
+        .seed = scenario->run.seed,
+        .timeline = scenario->output.timeline,
+        .topology = &state->topology,
+    };
+    state->file = record_hdf5_new(path, &header, error);
+    return state->file ? 0 : -(int)error->code;
+}
+
+/* Makes the simulation, recording to `output_path` if there is one. */
+static int set_up(struct run_state *state, const char *output_path, struct error *error)
+{
+    struct recorder recorder = {0};
+    if (output_path) {
+        int status = open_file(state, output_path, error);
+        if (status < 0)
+            return status;
+        recorder = record_hdf5_recorder(state->file);
+    }
+    state->simulation = simulation_new(&state->config.scenario,
+                                       workload_source_arrivals(&state->source), recorder, error);
+    return state->simulation ? 0 : -(int)error->code;
+}
+
+/* How much of the run is behind: by requests, or by the clock where `duration` ends it first. */
+static double share_done(const struct simulation *simulation, uint64_t total, sim_ps duration)
+{
+    double by_clock = (double)simulation_now(simulation) / (double)duration;
+    if (total == 0)
+        return duration == SIM_PS_MAX ? NAN : by_clock;
+    return fmax((double)simulation_completed(simulation) / (double)total, by_clock);
+}
+
+/* Runs to the end and takes the wall-clock time. */
+static int advance(struct run_state *state, bool is_quiet, const struct interrupt *interrupt,
+                   struct error *error)
+{
+    struct simulation *simulation = state->simulation;
+    sim_ps duration = state->config.scenario.run.duration;
+    struct progress progress;
+    progress_start(&progress, stderr, "requests", is_quiet);
+    uint64_t total = 0;
+    int status = progress_is_shown(&progress)
+                     ? workload_source_count(&state->config.workload, duration, &total, error)
+                     : 0;
+    if (status < 0)
+        return status;
+    double started_s = progress_clock_s();
+    while ((status = simulation_advance(simulation, SLICE_REQUESTS, error)) > 0) {
+        progress_update(&progress, simulation_completed(simulation),
+                        share_done(simulation, total, duration));
+        if (interrupt_is_pending(interrupt)) {
+            status = error_set(error, ERROR_RUN, "interrupted after %llu requests",
+                               (unsigned long long)simulation_completed(simulation));
+            break;
+        }
+    }
+    progress_end(&progress);
+    state->summary.wall_s = progress_clock_s() - started_s;
+    return status;
+}
+
+/* The summary, its wall-clock part too; and the file, complete under its name. */
+static int conclude(struct run_state *state, struct error *error)
+{
+    struct summary *summary = &state->summary;
+    double wall_s = summary->wall_s;
+    int status = simulation_summarize(state->simulation, summary, &state->arena, error);
+    if (status < 0)
+        return status;
+    summary->wall_s = wall_s;
+    summary->requests_per_wall_s = (double)simulation_completed(state->simulation) / wall_s;
+    return state->file ? record_hdf5_finish(state->file, summary, error) : 0;
+}
+
+/* Block characters only where a terminal shows them. */
+static bool stdout_has_utf8(void)
+{
+    return isatty(STDOUT_FILENO) && setlocale(LC_CTYPE, "") &&
+           strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+static int print_result(const struct run_state *state, const struct run_options *options,
+                        struct error *error)
+{
+    uint64_t skipped = state->source.trace ? trace_skipped(state->source.trace) : 0;
+    if (skipped > 0 && !options->is_quiet)
+        (void)fprintf(stderr, "note: %llu rows without input or output tokens were left out\n",
+                      (unsigned long long)skipped);
+    if (options->as_json)
+        return summary_json_print(&state->summary, stdout, error);
+    summary_text_print(&state->summary, &state->config.scenario, stdout_has_utf8(), stdout);
+    return command_flush(error);
+}
+
+static int run(const struct run_options *options, const struct interrupt *interrupt,
+               struct error *error)
+{
+    struct run_state state = {0};
+    arena_init(&state.arena);
+    int status = load(&state, options, error);
+    if (status == 0)
+        status = set_up(&state, options->output_path, error);
+    if (status == 0)
+        status = advance(&state, options->is_quiet, interrupt, error);
+    if (status == 0)
+        status = conclude(&state, error);
+    if (status == 0)
+        status = print_result(&state, options, error);
+    record_hdf5_free(state.file);
+    simulation_free(state.simulation);
+    workload_source_close(&state.source);
+    arena_release(&state.arena);
+    config_release(&state.config);
+    return status;
+}
+
+int command_run(int argc, char **argv)
+{
+    struct error error = {0};
+    struct interrupt interrupt;
+    struct run_options options = {.timeline = TIMELINE_OF_SCENARIO};
+    interrupt_hold(&interrupt);
+    int status = command_scenario_init(&options.scenario, argc, &error);
+    if (status == 0)
+        status = parse_options(&options, argc, argv, &error);
+    if (status == 0 && options.wants_help)
+        print_help();
+    else if (status == 0)
+        status = run(&options, &interrupt, &error);
+    command_scenario_release(&options.scenario);
+    int exit_code = status < 0 ? command_fail("run", &error) : 0;
+    interrupt_release(&interrupt);
+    return exit_code;
+}

@@ -1,0 +1,129 @@
+#include "config_engine.h"
+
+#include "config_limits.h"
+
+#define SEQUENCES_MAX 1048576
+#define STEPS_IN_FLIGHT_MAX 4096
+#define KV_BLOCK_TOKENS_MAX 65536
+#define LAUNCHES_MAX 1024
+#define SEND_TENSORS_MAX 16
+#define KV_TOKENS_MAX (UINT64_C(1) << 40)
+
+static const char *const policy_names[] = {
+#define X(name, text) text,
+    BATCHER_POLICIES(X)
+#undef X
+};
+
+static const char *const share_names[] = {
+#define X(name, text) text,
+    STEP_SHARES(X)
+#undef X
+};
+
+static const char *const admission_names[] = {
+#define X(name, text) text,
+    KV_ADMISSIONS(X)
+#undef X
+};
+
+static void read_captured_sizes(struct config_reader *reader, struct host *host)
+{
+    static const char key[] = "captured_sizes";
+    const struct yaml_node *node = config_read_node(reader, key, CONFIG_REQUIRED);
+    if (!node)
+        return;
+    if (node->kind != YAML_KIND_SEQUENCE || node->entry_count > HOST_CAPTURED_MAX) {
+        config_reader_report(reader, key, "'%s' must be a list of at most %d batch sizes", key,
+                             HOST_CAPTURED_MAX);
+        return;
+    }
+    uint64_t last = 0;
+    for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
+        uint64_t size;
+        if (!config_value_count(reader->diagnostics, entry->value, key, 1, CONFIG_TOKENS_MAX,
+                                &size))
+            continue;
+        if (size <= last)
+            diagnostics_add(reader->diagnostics, entry->value->position,
+                            "'%s' must ascend: %u comes after %u", key, (uint32_t)size,
+                            (uint32_t)last);
+        last = size;
+        host->captured_sizes[host->captured_count++] = (uint32_t)size;
+    }
+}
+
+static void read_cost(struct config_reader *reader, const char *key, double *cost_s)
+{
+    config_read_quantity(reader, key, CONFIG_REQUIRED, QUANTITY_SECONDS, 0, CONFIG_COST_S_MAX,
+                         cost_s);
+}
+
+static void read_host(struct diagnostics *diagnostics, const struct yaml_node *node,
+                      struct host *host)
+{
+    struct config_reader reader;
+    host->send_tensors = 1;
+    config_reader_open(&reader, diagnostics, node, "host");
+    config_read_name(&reader, "name", CONFIG_REQUIRED, host->name, sizeof(host->name));
+    read_cost(&reader, "schedule", &host->schedule_s);
+    read_cost(&reader, "schedule_per_request", &host->schedule_per_request_s);
+    read_cost(&reader, "return", &host->return_s);
+    read_cost(&reader, "launch", &host->launch_s);
+    read_cost(&reader, "launch_collective", &host->launch_collective_s);
+    read_cost(&reader, "launch_graph", &host->launch_graph_s);
+    config_read_count(&reader, "launches_layer_extra", CONFIG_OPTIONAL, 0, LAUNCHES_MAX,
+                      &host->launches_layer_extra);
+    config_read_count(&reader, "send_tensors", CONFIG_OPTIONAL, 1, SEND_TENSORS_MAX,
+                      &host->send_tensors);
+    config_read_flag(&reader, "graphs_prefill", CONFIG_OPTIONAL, &host->graphs_prefill);
+    read_captured_sizes(&reader, host);
+    config_reader_close(&reader);
+}
+
+static void read_batching(struct config_reader *reader, struct serving *serving)
+{
+    serving->policy = (enum batcher_policy)config_read_choice(
+        reader, "policy", CONFIG_OPTIONAL, policy_names, ARRAY_LENGTH(policy_names),
+        BATCHER_CHUNKED_PREFILL);
+    config_read_count(reader, "max_step_tokens", CONFIG_OPTIONAL, 1, CONFIG_TOKENS_MAX,
+                      &serving->max_step_tokens);
+    config_read_count(reader, "max_sequences", CONFIG_OPTIONAL, 1, SEQUENCES_MAX,
+                      &serving->max_sequences);
+    config_read_count(reader, "steps_in_flight", CONFIG_OPTIONAL, 1, STEPS_IN_FLIGHT_MAX,
+                      &serving->steps_in_flight);
+    serving->step_share =
+        (enum step_share)config_read_choice(reader, "step_share", CONFIG_OPTIONAL, share_names,
+                                            ARRAY_LENGTH(share_names), STEP_SHARE_BALANCED);
+}
+
+static void read_memory(struct config_reader *reader, struct serving *serving)
+{
+    config_read_count(reader, "kv_block_tokens", CONFIG_OPTIONAL, 1, KV_BLOCK_TOKENS_MAX,
+                      &serving->kv_block_tokens);
+    serving->kv_admission = (enum kv_admission)config_read_choice(
+        reader, "kv_admission", CONFIG_OPTIONAL, admission_names, ARRAY_LENGTH(admission_names),
+        KV_ADMISSION_ON_DEMAND);
+    config_read_ratio(reader, "memory_utilization", CONFIG_OPTIONAL, &serving->memory_utilization);
+    config_read_quantity(reader, "reserve", CONFIG_OPTIONAL, QUANTITY_BYTES, 0, CONFIG_BYTES_MAX,
+                         &serving->reserve_bytes);
+    config_read_count64(reader, "kv_tokens", CONFIG_OPTIONAL, 0, KV_TOKENS_MAX,
+                        &serving->kv_tokens);
+}
+
+void config_engine_read(struct diagnostics *diagnostics, const struct yaml_node *node,
+                        uint32_t pipeline_parallel, struct serving *serving)
+{
+    *serving = (struct serving){.max_step_tokens = 2048,
+                                .max_sequences = 256,
+                                .steps_in_flight = pipeline_parallel,
+                                .kv_block_tokens = 16,
+                                .memory_utilization = 0.9,
+                                .reserve_bytes = 2e9};
+    struct config_reader reader;
+    config_reader_open(&reader, diagnostics, node, "engine");
+    read_batching(&reader, serving);
+    read_memory(&reader, serving);
+    read_host(diagnostics, config_read_node(&reader, "host", CONFIG_REQUIRED), &serving->host);
+    config_reader_close(&reader);
+}

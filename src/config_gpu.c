@@ -1,0 +1,55 @@
+#include "config_gpu.h"
+
+#include "config_limits.h"
+
+static const char *const dtype_names[] = {
+#define X(name, text, bits) text,
+    DTYPES(X)
+#undef X
+};
+
+static void read_peak(struct config_reader *parent, double flops_per_s[DTYPE_COUNT])
+{
+    struct config_reader reader;
+    config_reader_enter(&reader, parent, "peak", CONFIG_REQUIRED);
+    for (uint32_t dtype = 0; dtype < DTYPE_COUNT; dtype++)
+        config_read_quantity(&reader, dtype_names[dtype],
+                             dtype == DTYPE_BF16 ? CONFIG_REQUIRED : CONFIG_OPTIONAL,
+                             QUANTITY_FLOPS_PER_S, CONFIG_FLOPS_PER_S_MIN, CONFIG_FLOPS_PER_S_MAX,
+                             &flops_per_s[dtype]);
+    config_reader_close(&reader);
+}
+
+static void read_efficiency(struct config_reader *parent, struct gpu_efficiency *efficiency)
+{
+    struct config_reader reader;
+    config_reader_enter(&reader, parent, "efficiency", CONFIG_REQUIRED);
+    config_read_ratio(&reader, "gemm_compute", CONFIG_REQUIRED, &efficiency->gemm_compute);
+    config_read_ratio(&reader, "gemm_memory", CONFIG_REQUIRED, &efficiency->gemm_memory);
+    config_read_ratio(&reader, "attention_compute", CONFIG_REQUIRED,
+                      &efficiency->attention_compute);
+    config_read_ratio(&reader, "attention_memory", CONFIG_REQUIRED, &efficiency->attention_memory);
+    config_read_ratio(&reader, "elementwise_memory", CONFIG_REQUIRED,
+                      &efficiency->elementwise_memory);
+    config_reader_close(&reader);
+}
+
+void config_gpu_read(struct diagnostics *diagnostics, const struct yaml_node *node, struct gpu *gpu)
+{
+    struct config_reader reader;
+    config_reader_open(&reader, diagnostics, node, "gpu");
+    config_read_name(&reader, "name", CONFIG_REQUIRED, gpu->name, sizeof(gpu->name));
+    config_read_quantity(&reader, "memory", CONFIG_REQUIRED, QUANTITY_BYTES, CONFIG_BYTES_MIN,
+                         CONFIG_BYTES_MAX, &gpu->memory_bytes);
+    config_read_quantity(&reader, "memory_bandwidth", CONFIG_REQUIRED, QUANTITY_BYTES_PER_S,
+                         CONFIG_BYTES_PER_S_MIN, CONFIG_BYTES_PER_S_MAX, &gpu->memory_bytes_per_s);
+    read_peak(&reader, gpu->flops_per_s);
+    read_efficiency(&reader, &gpu->efficiency);
+    config_read_quantity(&reader, "kernel_gap", CONFIG_REQUIRED, QUANTITY_SECONDS, 0,
+                         CONFIG_COST_S_MAX, &gpu->kernel_gap_s);
+    config_read_quantity(&reader, "power", CONFIG_OPTIONAL, QUANTITY_WATTS, 0, CONFIG_POWER_W_MAX,
+                         &gpu->power_w);
+    config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR, 0,
+                         CONFIG_USD_PER_HOUR_MAX, &gpu->usd_per_hour);
+    config_reader_close(&reader);
+}

@@ -1,0 +1,79 @@
+#include "config_layout.h"
+
+#include "config_cluster.h"
+
+static const char *const router_names[] = {
+#define X(name, text) text,
+    ROUTER_POLICIES(X)
+#undef X
+};
+
+/* A listed split is a list, not a word. */
+static const char *const split_words[] = {"even", "balanced"};
+static const enum stage_split split_of_word[] = {STAGE_SPLIT_EVEN, STAGE_SPLIT_BALANCED};
+
+static void read_list(struct config_reader *reader, const struct yaml_node *node,
+                      struct layout_spec *layout)
+{
+    layout->split = STAGE_SPLIT_LISTED;
+    if (node->entry_count != layout->pipeline_parallel) {
+        config_reader_report(reader, "stage_layers",
+                             "'stage_layers' lists %u stages, and 'pipeline_parallel' is %u",
+                             node->entry_count, layout->pipeline_parallel);
+        return;
+    }
+    uint32_t *layers = layout->listed_layers;
+    for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
+        uint64_t count = 1;
+        config_value_count(reader->diagnostics, entry->value, "stage_layers", 1, UINT16_MAX,
+                           &count);
+        *layers++ = (uint32_t)count;
+    }
+}
+
+static void read_split(struct config_reader *reader, struct layout_spec *layout)
+{
+    const struct yaml_node *node = config_read_node(reader, "stage_layers", CONFIG_OPTIONAL);
+    layout->split = STAGE_SPLIT_BALANCED;
+    if (!node)
+        return;
+    if (node->kind == YAML_KIND_SEQUENCE) {
+        read_list(reader, node, layout);
+        return;
+    }
+    uint32_t index;
+    if (node->kind == YAML_KIND_SCALAR &&
+        config_value_choice(reader->diagnostics, node, "stage_layers", split_words,
+                            ARRAY_LENGTH(split_words), &index))
+        layout->split = split_of_word[index];
+    else if (node->kind == YAML_KIND_MAPPING)
+        config_reader_report(reader, "stage_layers",
+                             "'stage_layers' must be even, balanced or a list of counts, not a "
+                             "mapping");
+}
+
+void config_layout_read(struct diagnostics *diagnostics, const struct yaml_node *node,
+                        struct layout_spec *layout)
+{
+    *layout = (struct layout_spec){.tensor_parallel = 1, .pipeline_parallel = 1, .replicas = 1};
+    struct config_reader reader;
+    config_reader_open(&reader, diagnostics, node, "layout");
+    config_read_count(&reader, "tensor_parallel", CONFIG_OPTIONAL, 1, CONFIG_GPUS_MAX,
+                      &layout->tensor_parallel);
+    config_read_count(&reader, "pipeline_parallel", CONFIG_OPTIONAL, 1, LAYOUT_STAGES_MAX,
+                      &layout->pipeline_parallel);
+    config_read_count(&reader, "replicas", CONFIG_OPTIONAL, 1, CONFIG_GPUS_MAX, &layout->replicas);
+    /* Two factors of 2^20 and one of 2^8 cannot overflow. */
+    uint64_t gpus =
+        (uint64_t)layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
+    if (gpus > CONFIG_GPUS_MAX)
+        config_reader_report(&reader, "tensor_parallel",
+                             "%u x %u x %u GPUs are more than the %d that a cluster may have",
+                             layout->tensor_parallel, layout->pipeline_parallel, layout->replicas,
+                             CONFIG_GPUS_MAX);
+    read_split(&reader, layout);
+    layout->router =
+        (enum router_policy)config_read_choice(&reader, "router", CONFIG_OPTIONAL, router_names,
+                                               ARRAY_LENGTH(router_names), ROUTER_ROUND_ROBIN);
+    config_reader_close(&reader);
+}

@@ -1,0 +1,17 @@
+/*
+ * config_layout: the scenario's `layout`.
+ */
+#ifndef TANDEM_CONFIG_LAYOUT_H
+#define TANDEM_CONFIG_LAYOUT_H
+
+#include "config_reader.h"
+#include "layout.h"
+
+/*
+ * Fills in `layout` from a mapping, or its defaults from NULL; mistakes go to
+ * the diagnostics. Whether it fits a cluster and a model is layout.h's to say.
+ */
+void config_layout_read(struct diagnostics *diagnostics, const struct yaml_node *node,
+                        struct layout_spec *layout);
+
+#endif

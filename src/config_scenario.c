@@ -1,0 +1,196 @@
+#include "config_scenario.h"
+
+#include "config_cluster.h"
+#include "config_engine.h"
+#include "config_layout.h"
+#include "config_model.h"
+#include "config_override.h"
+#include "config_run.h"
+#include "config_text.h"
+
+#include <string.h>
+
+#define TEXT_BYTES_MAX ((size_t)1 << 20)
+
+static void out_of_memory(struct config_loader *loader)
+{
+    diagnostics_add_out_of_memory(loader->diagnostics);
+}
+
+/* Gives the engine the default host where it names none. */
+static void add_default_host(struct config_loader *loader, struct yaml_node *root)
+{
+    struct arena *arena = loader->arena;
+    struct yaml_node *engine = config_reference_enter(loader, root, "engine");
+    if (!engine || engine->kind != YAML_KIND_MAPPING)
+        return;
+    struct yaml_entry *host = yaml_node_find(engine, "host");
+    if (host && !yaml_node_is_null(host->value))
+        return;
+    struct yaml_node *key = yaml_node_new_scalar(arena, engine->position, "host");
+    struct yaml_node *name = yaml_node_new_scalar(arena, engine->position, CONFIG_HOST_DEFAULT);
+    if (host && name)
+        host->value = name;
+    else if (!key || !name || !yaml_node_append(arena, engine, key, name))
+        out_of_memory(loader);
+}
+
+/* Puts the files that are referred to in the place of their names. */
+static void resolve_references(struct config_loader *loader, struct yaml_node *root)
+{
+    config_reference_enter(loader, root, "model");
+    struct yaml_node *cluster = config_reference_enter(loader, root, "cluster");
+    if (cluster && cluster->kind == YAML_KIND_MAPPING)
+        config_reference_enter(loader, cluster, "gpu");
+    struct yaml_node *engine = config_reference_enter(loader, root, "engine");
+    if (engine && engine->kind == YAML_KIND_MAPPING)
+        config_reference_enter(loader, engine, "host");
+}
+
+static void read_root(struct config *config, struct config_loader *loader,
+                      const struct yaml_node *root)
+{
+    struct scenario *scenario = &config->scenario;
+    struct diagnostics *diagnostics = loader->diagnostics;
+    struct config_reader reader;
+    config_reader_open(&reader, diagnostics, root, "scenario");
+    config_read_text(&reader, "name", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &config->name);
+    config_read_text(&reader, "description", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &config->description);
+    config_model_read(diagnostics, config_read_node(&reader, "model", CONFIG_REQUIRED),
+                      &scenario->model);
+    config_cluster_read(diagnostics, config_read_node(&reader, "cluster", CONFIG_REQUIRED),
+                        &scenario->cluster);
+    config_layout_read(diagnostics, config_read_node(&reader, "layout", CONFIG_REQUIRED),
+                       &scenario->layout);
+    config_engine_read(diagnostics, config_read_node(&reader, "engine", CONFIG_REQUIRED),
+                       scenario->layout.pipeline_parallel, &scenario->serving);
+    config_workload_read(loader, config_read_node(&reader, "workload", CONFIG_REQUIRED),
+                         &config->workload);
+    config_slo_read(diagnostics, config_read_node(&reader, "slo", CONFIG_OPTIONAL), &scenario->slo);
+    config_run_read(diagnostics, config_read_node(&reader, "run", CONFIG_OPTIONAL), &scenario->run);
+    config_output_read(diagnostics, config_read_node(&reader, "output", CONFIG_OPTIONAL),
+                       &scenario->output);
+    config_reader_close(&reader);
+}
+
+/* What goes into a scenario's tree over what its file says: options first, then settings. */
+struct overrides {
+    const char *const *sets;
+    size_t set_count;
+    const struct config_setting *settings;
+    size_t setting_count;
+};
+
+/* A scenario's own tree: base merged in, overrides applied, references resolved. */
+static const struct yaml_node *build_tree(struct config_loader *loader, struct yaml_node *root,
+                                          const struct overrides *overrides)
+{
+    root = config_reference_resolve(loader, root);
+    root = root && !root->is_broken ? yaml_node_copy(loader->arena, root) : NULL;
+    if (!root)
+        return NULL;
+    /* Before the overrides, which may look into it, and after those that replace the engine. */
+    add_default_host(loader, root);
+    for (size_t i = 0; i < overrides->set_count; i++)
+        config_override_apply(loader, root, overrides->sets[i]);
+    for (size_t i = 0; i < overrides->setting_count; i++)
+        config_override_put(loader, root, overrides->settings[i].path,
+                            overrides->settings[i].value);
+    add_default_host(loader, root);
+    resolve_references(loader, root);
+    return root;
+}
+
+/* The tree of `source`; NULL where it has none that can be built on. */
+static const struct yaml_node *parse_tree(struct config_loader *loader, const struct source *source,
+                                          const struct overrides *overrides)
+{
+    struct yaml_node *root =
+        yaml_tree_parse(source, source->text, source->bytes, loader->arena, loader->diagnostics);
+    return root && root->kind == YAML_KIND_MAPPING ? build_tree(loader, root, overrides) : root;
+}
+
+static struct config_loader start(struct config *config, const char *const *search)
+{
+    memset(&config->scenario, 0, sizeof(config->scenario));
+    memset(&config->workload, 0, sizeof(config->workload));
+    config->name = NULL;
+    config->description = NULL;
+    config->root = NULL;
+    config->text = NULL;
+    diagnostics_init(&config->diagnostics);
+    arena_init(&config->arena);
+    return (struct config_loader){
+        .arena = &config->arena, .diagnostics = &config->diagnostics, .search = search};
+}
+
+/* Fills in `config` from its whole tree; NULL: there is none, which has been reported. */
+static int read_tree(struct config *config, struct config_loader *loader,
+                     const struct yaml_node *root, struct error *error)
+{
+    config->root = root;
+    if (root)
+        read_root(config, loader, root);
+    else if (diagnostics_is_empty(&config->diagnostics))
+        out_of_memory(loader);
+    if (diagnostics_is_empty(&config->diagnostics)) {
+        config->text = config_text_write(&config->arena, root);
+        if (!config->text)
+            out_of_memory(loader);
+    }
+    return diagnostics_to_error(&config->diagnostics, error);
+}
+
+static int load(struct config *config, struct config_loader *loader, const struct source *source,
+                const char *const *sets, size_t set_count, struct error *error)
+{
+    struct overrides overrides = {.sets = sets, .set_count = set_count};
+    return read_tree(config, loader, source ? parse_tree(loader, source, &overrides) : NULL, error);
+}
+
+/* The scenario's source; its name is copied, for diagnostics outlive the caller's. */
+static struct source *open_source(struct config_loader *loader, const char *path, const char *text,
+                                  size_t bytes)
+{
+    const char *name = arena_strdup(loader->arena, path);
+    if (!name) {
+        out_of_memory(loader);
+        return NULL;
+    }
+    return config_source_new(loader, name, text, bytes);
+}
+
+int config_load_scenario_text(struct config *config, const char *path, const char *text,
+                              size_t bytes, const char *const *sets, size_t set_count,
+                              const char *const *search, struct error *error)
+{
+    struct config_loader loader = start(config, search);
+    return load(config, &loader, open_source(&loader, path, text, bytes), sets, set_count, error);
+}
+
+int config_load_scenario(struct config *config, const char *path, const char *const *sets,
+                         size_t set_count, const char *const *search, struct error *error)
+{
+    struct config_loader loader = start(config, search);
+    const char *text;
+    size_t bytes;
+    int status = config_file_read(&loader, path, &text, &bytes, error);
+    if (status < 0)
+        return status;
+    return load(config, &loader, open_source(&loader, path, text, bytes), sets, set_count, error);
+}
+
+int config_load_scenario_tree(struct config *config, struct yaml_node *root,
+                              const struct config_setting *settings, size_t setting_count,
+                              const char *const *sets, size_t set_count, const char *const *search,
+                              struct error *error)
+{
+    struct config_loader loader = start(config, search);
+    struct overrides overrides = {sets, set_count, settings, setting_count};
+    return read_tree(config, &loader, build_tree(&loader, root, &overrides), error);
+}
+
+void config_release(struct config *config)
+{
+    arena_release(&config->arena);
+}

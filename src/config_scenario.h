@@ -1,0 +1,69 @@
+/*
+ * config_scenario: a scenario file, the files that it names and the command
+ * line's `--set` options, as everything that a run needs to know.
+ *
+ *     struct config config;
+ *     if (config_load_scenario(&config, path, sets, set_count, search, &error) < 0)
+ *         fputs(error.text, stderr);
+ *     ...
+ *     config_release(&config);
+ *
+ * Keys and defaults are those of the readers, config_model.c to config_run.c.
+ */
+#ifndef TANDEM_CONFIG_SCENARIO_H
+#define TANDEM_CONFIG_SCENARIO_H
+
+#include "arena.h"
+#include "config_workload.h"
+#include "diagnostic.h"
+#include "scenario.h"
+
+/* A value for one key of a scenario: keys joined by dots, `layout.tensor_parallel`. */
+struct config_setting {
+    const char *path;
+    struct yaml_node *value;
+};
+
+/* The arena holds all that the others point at. */
+struct config {
+    struct scenario scenario;
+    struct workload_spec workload;
+    const char *name;             /* the scenario's own; NULL: it gives none */
+    const char *description;      /* the same */
+    const struct yaml_node *root; /* the scenario's tree: files and options are in it */
+    const char *text;             /* the same as one YAML text */
+    struct diagnostics diagnostics;
+    struct arena arena;
+};
+
+/*
+ * Loads the scenario at `path`. `sets` are `set_count` assignments such as
+ * `layout.tensor_parallel=4`, applied in order; `search` are the directories,
+ * NULL at their end, in which files are looked for that are not beside the one
+ * that names them.
+ *
+ * ERROR_CONFIG: `error` holds as many diagnostics as fit; for more,
+ * diagnostics_write(&config->diagnostics, stream) where there are any. ERROR_IO: `path` cannot be
+ * read. ERROR_MEMORY. Release `config` in any case.
+ */
+int config_load_scenario(struct config *config, const char *path, const char *const *sets,
+                         size_t set_count, const char *const *search, struct error *error);
+
+/* The same for a text of `bytes`, which diagnostics call `path`. */
+int config_load_scenario_text(struct config *config, const char *path, const char *text,
+                              size_t bytes, const char *const *sets, size_t set_count,
+                              const char *const *search, struct error *error);
+
+/*
+ * The same for a tree that is part of another file: the name of a scenario's
+ * file, or a mapping. The options are applied first, then the settings. All of
+ * it is shared, not changed, and must outlive `config`.
+ */
+int config_load_scenario_tree(struct config *config, struct yaml_node *root,
+                              const struct config_setting *settings, size_t setting_count,
+                              const char *const *sets, size_t set_count, const char *const *search,
+                              struct error *error);
+
+void config_release(struct config *config);
+
+#endif

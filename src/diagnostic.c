@@ -1,0 +1,225 @@
+#include "diagnostic.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define RENDERED_BYTES 2048
+#define EXCERPT_COLUMNS 96
+#define MORE_BYTES 48
+
+/* One diagnostic as text; what does not fit is cut. */
+struct rendered {
+    size_t length;
+    char text[RENDERED_BYTES];
+};
+
+void diagnostics_init(struct diagnostics *diagnostics)
+{
+    diagnostics->count = 0;
+    diagnostics->kept = 0;
+    diagnostics->is_out_of_memory = false;
+}
+
+static bool is_continuation(char byte)
+{
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
+int diagnostic_clip(const char *text, int bytes_max)
+{
+    int bytes = (int)strnlen(text, (size_t)bytes_max);
+    if (text[bytes] == '\0')
+        return bytes;
+    while (bytes > 0 && is_continuation(text[bytes]))
+        bytes--;
+    return bytes;
+}
+
+static bool is_control(char byte)
+{
+    return (unsigned char)byte < 0x20 || byte == 0x7F;
+}
+
+/* What the user's file says goes to a terminal: nothing in it may steer that. */
+static void make_printable(char *text)
+{
+    for (; *text; text++) {
+        bool is_c1 = (unsigned char)text[0] == 0xC2 && (unsigned char)text[1] >= 0x80 &&
+                     (unsigned char)text[1] < 0xA0;
+        if (is_c1)
+            *text++ = '?';
+        if (is_c1 || is_control(*text))
+            *text = '?';
+    }
+}
+
+static int compare_positions(const struct position *a, const struct position *b)
+{
+    if (a->source->ordinal != b->source->ordinal)
+        return a->source->ordinal < b->source->ordinal ? -1 : 1;
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    if (a->column != b->column)
+        return a->column < b->column ? -1 : 1;
+    return 0;
+}
+
+/* Inserts in order, after its equals; the last one falls out of a full list. */
+static void insert(struct diagnostics *diagnostics, const struct diagnostic *added)
+{
+    struct diagnostic *items = diagnostics->items;
+    size_t place = diagnostics->kept;
+    while (place > 0 && compare_positions(&items[place - 1].position, &added->position) > 0)
+        place--;
+    for (size_t i = place; i > 0; i--) {
+        if (compare_positions(&items[i - 1].position, &added->position) != 0)
+            break;
+        if (strcmp(items[i - 1].text, added->text) == 0)
+            return;
+    }
+    diagnostics->count++;
+    if (place == DIAGNOSTICS_MAX)
+        return;
+    if (diagnostics->kept < DIAGNOSTICS_MAX)
+        diagnostics->kept++;
+    memmove(&items[place + 1], &items[place], (diagnostics->kept - place - 1) * sizeof(items[0]));
+    items[place] = *added;
+}
+
+void diagnostics_add(struct diagnostics *diagnostics, struct position position, const char *format,
+                     ...)
+{
+    struct diagnostic added = {.position = position};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(added.text, sizeof(added.text), format, arguments);
+    va_end(arguments);
+    added.text[diagnostic_clip(added.text, DIAGNOSTIC_TEXT_BYTES - 1)] = '\0';
+    make_printable(added.text);
+    insert(diagnostics, &added);
+}
+
+void diagnostics_add_out_of_memory(struct diagnostics *diagnostics)
+{
+    diagnostics->is_out_of_memory = true;
+}
+
+bool diagnostics_is_empty(const struct diagnostics *diagnostics)
+{
+    return diagnostics->count == 0 && !diagnostics->is_out_of_memory;
+}
+
+static void append(struct rendered *rendered, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void append(struct rendered *rendered, const char *format, ...)
+{
+    size_t room = RENDERED_BYTES - rendered->length;
+    va_list arguments;
+    va_start(arguments, format);
+    int bytes = vsnprintf(rendered->text + rendered->length, room, format, arguments);
+    va_end(arguments);
+    if (bytes > 0)
+        rendered->length += (size_t)bytes < room ? (size_t)bytes : room - 1;
+}
+
+/* Bytes of the line break at `at`, 0 where there is none: YAML 1.1's breaks, as libyaml counts. */
+static size_t break_bytes(const char *at, const char *end)
+{
+    size_t room = (size_t)(end - at);
+    if (room >= 2 && memcmp(at, "\r\n", 2) == 0)
+        return 2;
+    if (room >= 1 && (*at == '\n' || *at == '\r'))
+        return 1;
+    if (room >= 2 && memcmp(at, "\xC2\x85", 2) == 0)
+        return 2;
+    if (room >= 3 && (memcmp(at, "\xE2\x80\xA8", 3) == 0 || memcmp(at, "\xE2\x80\xA9", 3) == 0))
+        return 3;
+    return 0;
+}
+
+/* The start of the position's line; NULL where the source has no such line. */
+static const char *find_line(const struct position *position, const char *end)
+{
+    const char *at = position->source->text;
+    for (uint32_t line = 1; line < position->line; line++) {
+        while (at < end && break_bytes(at, end) == 0)
+            at++;
+        if (at == end)
+            return NULL;
+        at += break_bytes(at, end);
+    }
+    return at;
+}
+
+static void append_excerpt(struct rendered *rendered, const struct position *position)
+{
+    const char *end = position->source->text + position->source->bytes;
+    const char *at = find_line(position, end);
+    if (!at)
+        return;
+    /* A long line shows the part around the column. */
+    uint32_t skipped =
+        position->column > EXCERPT_COLUMNS - 16 ? position->column - EXCERPT_COLUMNS / 2 : 0;
+    append(rendered, "%5u | ", position->line);
+    uint32_t column = 0;
+    for (; at < end && break_bytes(at, end) == 0; at++) {
+        column += !is_continuation(*at);
+        if (column > skipped + EXCERPT_COLUMNS)
+            break;
+        if (column > skipped)
+            append(rendered, "%c", *at == '\t' ? ' ' : is_control(*at) ? '?' : *at);
+    }
+    append(rendered, "\n      | %*s^\n", (int)(position->column - skipped) - 1, "");
+}
+
+static void render(struct rendered *rendered, const struct diagnostic *diagnostic)
+{
+    const struct position *position = &diagnostic->position;
+    bool has_place = position->source->text && position->line > 0;
+    rendered->length = 0;
+    append(rendered, "%.*s", diagnostic_clip(position->source->name, RENDERED_BYTES / 2),
+           position->source->name);
+    make_printable(rendered->text);
+    if (has_place)
+        append(rendered, ":%u:%u", position->line, position->column);
+    append(rendered, ": %s\n", diagnostic->text);
+    if (has_place)
+        append_excerpt(rendered, position);
+}
+
+int diagnostics_to_error(const struct diagnostics *diagnostics, struct error *error)
+{
+    if (diagnostics->is_out_of_memory)
+        return error_out_of_memory(error, "the configuration");
+    if (diagnostics->count == 0)
+        return 0;
+    char text[ERROR_TEXT_BYTES];
+    size_t length = 0;
+    size_t shown = 0;
+    for (; shown < diagnostics->kept; shown++) {
+        struct rendered rendered;
+        render(&rendered, &diagnostics->items[shown]);
+        if (length + rendered.length + MORE_BYTES > sizeof(text))
+            break;
+        memcpy(text + length, rendered.text, rendered.length);
+        length += rendered.length;
+    }
+    if (shown < diagnostics->count)
+        snprintf(text + length, sizeof(text) - length, "and %zu more", diagnostics->count - shown);
+    else
+        text[length - 1] = '\0';
+    return error_set(error, ERROR_CONFIG, "%s", text);
+}
+
+int diagnostics_write(const struct diagnostics *diagnostics, FILE *stream)
+{
+    for (size_t i = 0; i < diagnostics->kept; i++) {
+        struct rendered rendered;
+        render(&rendered, &diagnostics->items[i]);
+        fwrite(rendered.text, 1, rendered.length, stream);
+    }
+    if (diagnostics->kept < diagnostics->count)
+        fprintf(stream, "and %zu more\n", diagnostics->count - diagnostics->kept);
+    return ferror(stream) ? -1 : 0;
+}

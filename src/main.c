@@ -1,0 +1,63 @@
+/*
+ * tandem: simulates GPU clusters that serve large language models.
+ *
+ * main() finds the subcommand; src/command_*.c are the subcommands.
+ */
+#include "base.h"
+#include "command.h"
+
+#include <gsl/gsl_errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    {"run", "simulate a scenario: latency, throughput, where the time went", command_run},
+    {"check", "a scenario's layout, memory and warnings; runs nothing", command_check},
+    {"trace", "look at, make and convert traces of requests", command_trace},
+};
+
+static void print_usage(FILE *stream)
+{
+    (void)fputs("usage: tandem COMMAND [OPTION]...\n\n"
+                "Simulates a GPU cluster that serves a large language model, event by event.\n\n",
+                stream);
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+        (void)fprintf(stream, "  %-8s%s\n", commands[i].name, commands[i].summary);
+    (void)fputs("\n'tandem COMMAND --help' tells more; 'tandem --version' the version.\n", stream);
+}
+
+static int usage_error(const char *name)
+{
+    if (name)
+        (void)fprintf(stderr, "tandem: there is no command '%s'\n\n", name);
+    print_usage(stderr);
+    return error_exit_code(ERROR_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+    /* GSL's own handler aborts; the simulator checks what GSL returns. */
+    (void)gsl_set_error_handler_off();
+    if (argc < 2)
+        return usage_error(NULL);
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_usage(stdout);
+        return 0;
+    }
+    if (strcmp(name, "--version") == 0) {
+        (void)puts("tandem " TANDEM_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    return usage_error(name);
+}

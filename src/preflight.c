@@ -1,0 +1,63 @@
+#include "preflight.h"
+
+/* The first group's all-reduces of one layer, at the sizes that steps have. */
+static void resolve_all_reduces(struct preflight *preflight)
+{
+    const struct scenario *scenario = preflight->deployment.scenario;
+    const struct serving *serving = &scenario->serving;
+    const struct layout *layout = &preflight->deployment.layout;
+    uint32_t decodes = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
+    const uint32_t tokens[PREFLIGHT_SIZES] = {1, decodes, serving->max_step_tokens};
+    struct collective_group group = collective_group_of(
+        &preflight->deployment.topology, layout_group(layout, 0, 0), layout->tensor_parallel);
+    for (size_t i = 0; i < PREFLIGHT_SIZES; i++) {
+        struct preflight_all_reduce *all_reduce = &preflight->all_reduces[i];
+        all_reduce->tokens = tokens[i];
+        all_reduce->bytes = (double)tokens[i] * scenario->model.hidden * dtype_bytes(DTYPE_BF16);
+        all_reduce->seconds =
+            collective_all_reduce_s(&group, all_reduce->bytes, &all_reduce->algorithm);
+    }
+}
+
+static void resolve_hop(struct preflight *preflight)
+{
+    struct deployment *deployment = &preflight->deployment;
+    if (deployment->layout.stages == 1)
+        return;
+    struct batch largest = {.prefill_tokens = deployment->scenario->serving.max_step_tokens};
+    preflight->hop = deployment_hop(deployment, 0, 0);
+    preflight->hop_bytes = step_cost_of(&deployment->cost, &largest).send_bytes;
+}
+
+int preflight_resolve(struct preflight *preflight, const struct scenario *scenario,
+                      struct arena *arena, struct error *error)
+{
+    *preflight = (struct preflight){0};
+    int status = deployment_resolve(&preflight->deployment, scenario, arena, error);
+    if (status < 0)
+        return status;
+    resolve_all_reduces(preflight);
+    resolve_hop(preflight);
+    preflight->warning_count =
+        warnings_of_layout(scenario, &preflight->deployment.layout, &preflight->deployment.topology,
+                           preflight->deployment.extras, preflight->warnings);
+    return 0;
+}
+
+int preflight_recommend(struct preflight_recommendations *recommendations,
+                        const struct preflight *preflight, const struct workload_spec *workload,
+                        struct error *error)
+{
+    const struct scenario *scenario = preflight->deployment.scenario;
+    const struct recommendation *rules[RECOMMEND_GOAL_COUNT] = {NULL};
+    for (size_t i = 0; i < RECOMMEND_GOAL_COUNT; i++) {
+        recommendations->has[i] =
+            recommend_layout(&recommendations->of[i], (enum recommend_goal)i, &scenario->model,
+                             &scenario->cluster, &scenario->serving, preflight->deployment.extras,
+                             &recommendations->errors[i]) == 0;
+        if (recommendations->has[i])
+            rules[i] = &recommendations->of[i];
+    }
+    return recommend_trials_run(&recommendations->trials, scenario, workload,
+                                preflight->deployment.extras, rules, error);
+}

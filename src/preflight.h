@@ -1,0 +1,56 @@
+/*
+ * preflight: what a scenario comes to before anything runs.
+ *
+ * The resolved layout and memory (deployment.h), what the links between its
+ * GPUs cost, the warnings; and, the one thing that takes some running, the
+ * layouts that rules of thumb would pick beside what simulation says of them.
+ */
+#ifndef TANDEM_PREFLIGHT_H
+#define TANDEM_PREFLIGHT_H
+
+#include "deployment.h"
+#include "recommend_trial.h"
+#include "warnings.h"
+
+/* An all-reduce of a tensor-parallel group, after one of a layer's row-split projections. */
+struct preflight_all_reduce {
+    uint32_t tokens;
+    double bytes; /* held by each GPU */
+    double seconds;
+    enum collective_algorithm algorithm;
+};
+
+/* A decode of one request, the fullest decode step, the largest step. */
+#define PREFLIGHT_SIZES 3
+
+struct preflight {
+    struct deployment deployment;
+    struct preflight_all_reduce all_reduces[PREFLIGHT_SIZES]; /* of replica 0, stage 0 */
+    struct alpha_beta hop; /* replica 0, stage 0 to 1, all GPUs at once; zero without a pipeline */
+    double hop_bytes;      /* from each GPU, of the largest step */
+    uint32_t warning_count;
+    struct warning warnings[WARNINGS_OF_LAYOUT_MAX];
+};
+
+/* For each goal a rule's layout, or why there is none; and what simulation says. */
+struct preflight_recommendations {
+    struct recommendation of[RECOMMEND_GOAL_COUNT];
+    bool has[RECOMMEND_GOAL_COUNT];
+    struct error errors[RECOMMEND_GOAL_COUNT];
+    struct recommend_trials trials;
+};
+
+/*
+ * Resolves `scenario`, which must outlive it, in `arena`. Errors as
+ * deployment_resolve(): where the layout does not fit, `preflight` holds enough for
+ * preflight_recommend() all the same.
+ */
+int preflight_resolve(struct preflight *preflight, const struct scenario *scenario,
+                      struct arena *arena, struct error *error);
+
+/* Errors as recommend_trials_run(); a goal that no rule has a layout for is none. */
+int preflight_recommend(struct preflight_recommendations *recommendations,
+                        const struct preflight *preflight, const struct workload_spec *workload,
+                        struct error *error);
+
+#endif

@@ -1,0 +1,152 @@
+#include "preflight_json.h"
+
+#include "json_build.h"
+#include "summary_json.h"
+
+static const char *const algorithm_names[COLLECTIVE_ALGORITHM_COUNT] = {
+#define X(name, text) text,
+    COLLECTIVE_ALGORITHMS(X)
+#undef X
+};
+
+static json_t *model_json(const struct model *model)
+{
+    return json_pack("{s:s, s:f, s:f}", "name", model->name, "parameters", model_parameters(model),
+                     "active_parameters", model_active_parameters(model));
+}
+
+static json_t *cluster_json(const struct preflight *preflight)
+{
+    const struct cluster *cluster = &preflight->deployment.scenario->cluster;
+    return json_pack("{s:s, s:s, s:i}", "name", cluster->name, "gpu", cluster->gpu.name, "gpus",
+                     (int)preflight->deployment.topology.gpu_count);
+}
+
+static json_t *layout_json(const struct layout *layout)
+{
+    return json_pack("{s:i, s:i, s:i, s:i}", "tensor_parallel", (int)layout->tensor_parallel,
+                     "pipeline_parallel", (int)layout->stages, "replicas", (int)layout->replicas,
+                     "gpus", (int)(layout->tensor_parallel * layout->stages * layout->replicas));
+}
+
+static json_t *gpus_json(const uint32_t *gpus, uint32_t count)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < count; i++)
+        array = json_build_append(array, json_build_count(gpus[i]));
+    return array;
+}
+
+static json_t *stages_json(const struct layout *layout)
+{
+    json_t *array = json_array();
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < layout->replicas * layout->stages; i++) {
+        uint32_t stage = i % layout->stages;
+        first = stage == 0 ? 0 : first;
+        json_t *gpus =
+            gpus_json(layout_group(layout, i / layout->stages, stage), layout->tensor_parallel);
+        json_t *object = json_pack(
+            "{s:i, s:i, s:i, s:i, s:o}", "replica", (int)(i / layout->stages), "stage", (int)stage,
+            "layers", (int)layout->stage_layers[stage], "first_layer", (int)first, "gpus", gpus);
+        array = json_build_append(array, object);
+        first += layout->stage_layers[stage];
+    }
+    return array;
+}
+
+static json_t *route_json(const struct topology *topology, uint32_t from, uint32_t to)
+{
+    json_t *array = json_array();
+    struct route route = topology_route(topology, from, to);
+    for (uint32_t i = 0; i < route.link_count; i++)
+        array = json_build_append(array, json_string(topology->links[route.links[i]].name));
+    return array;
+}
+
+static json_t *all_reduces_json(const struct preflight *preflight)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < PREFLIGHT_SIZES; i++) {
+        const struct preflight_all_reduce *all_reduce = &preflight->all_reduces[i];
+        json_t *object = json_pack("{s:i, s:f, s:f, s:s}", "tokens", (int)all_reduce->tokens,
+                                   "bytes", all_reduce->bytes, "time_s", all_reduce->seconds,
+                                   "algorithm", algorithm_names[all_reduce->algorithm]);
+        array = json_build_append(array, object);
+    }
+    return array;
+}
+
+static json_t *group_json(const struct preflight *preflight)
+{
+    const uint32_t *gpus = layout_group(&preflight->deployment.layout, 0, 0);
+    if (preflight->deployment.layout.tensor_parallel == 1)
+        return json_null();
+    return json_pack("{s:o, s:o}", "route",
+                     route_json(&preflight->deployment.topology, gpus[0], gpus[1]), "all_reduces",
+                     all_reduces_json(preflight));
+}
+
+static json_t *hop_json(const struct preflight *preflight)
+{
+    const struct layout *layout = &preflight->deployment.layout;
+    if (layout->stages == 1)
+        return json_null();
+    return json_pack("{s:o, s:f, s:f, s:f, s:f}", "route",
+                     route_json(&preflight->deployment.topology, layout_group(layout, 0, 0)[0],
+                                layout_group(layout, 0, 1)[0]),
+                     "latency_s", preflight->hop.alpha_s, "bandwidth_bytes_per_s",
+                     preflight->hop.bytes_per_s, "bytes", preflight->hop_bytes, "time_s",
+                     collective_send_s(preflight->hop, preflight->hop_bytes));
+}
+
+static json_t *recommendation_json(const struct preflight_recommendations *recommendations,
+                                   enum recommend_goal goal)
+{
+    const char *name = recommend_goal_name(goal);
+    const struct recommendation *recommendation = &recommendations->of[goal];
+    if (!recommendations->has[goal])
+        return json_pack("{s:s, s:n, s:n, s:s}", "goal", name, "tensor_parallel",
+                         "pipeline_parallel", "reason", recommendations->errors[goal].text);
+    return json_pack("{s:s, s:i, s:i, s:s}", "goal", name, "tensor_parallel",
+                     (int)recommendation->layout.tensor_parallel, "pipeline_parallel",
+                     (int)recommendation->layout.pipeline_parallel, "reason",
+                     recommendation->reason);
+}
+
+static json_t *recommendations_json(const struct preflight_recommendations *recommendations)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < RECOMMEND_GOAL_COUNT; i++)
+        array =
+            json_build_append(array, recommendation_json(recommendations, (enum recommend_goal)i));
+    return array;
+}
+
+static json_t *preflight_json(const struct preflight *preflight,
+                              const struct preflight_recommendations *recommendations)
+{
+    const struct deployment *deployment = &preflight->deployment;
+    const struct memory_plan *memory = &deployment->memory;
+    json_t *object = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:{s:o}, s:o, s:o, s:o}", "model",
+        model_json(&deployment->scenario->model), "cluster", cluster_json(preflight), "layout",
+        layout_json(&deployment->layout), "stages", stages_json(&deployment->layout), "memory",
+        summary_json_memory(memory->stage, memory->stages), "kv", "capacity_tokens",
+        json_build_count(memory->kv_tokens), "tensor_parallel_group", group_json(preflight),
+        "stage_hop", hop_json(preflight), "warnings",
+        summary_json_warnings(preflight->warnings, preflight->warning_count));
+    if (recommendations &&
+        json_object_set_new(object, "recommendations", recommendations_json(recommendations)) < 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+int preflight_json_print(const struct preflight *preflight,
+                         const struct preflight_recommendations *recommendations, FILE *stream,
+                         struct error *error)
+{
+    return json_build_print(preflight_json(preflight, recommendations), stream, error);
+}

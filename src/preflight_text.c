@@ -1,0 +1,145 @@
+#include "preflight_text.h"
+
+#include "human.h"
+#include "summary_text.h"
+
+#include <string.h>
+
+static const char *const algorithm_names[COLLECTIVE_ALGORITHM_COUNT] = {
+#define X(name, text) text,
+    COLLECTIVE_ALGORITHMS(X)
+#undef X
+};
+
+static const char *const dtype_names[DTYPE_COUNT] = {
+#define X(name, text, bits) text,
+    DTYPES(X)
+#undef X
+};
+
+static void print_heading(const struct preflight *preflight, FILE *stream)
+{
+    const struct scenario *scenario = preflight->deployment.scenario;
+    const struct layout *layout = &preflight->deployment.layout;
+    const struct model *model = &scenario->model;
+    uint32_t gpus = layout->tensor_parallel * layout->stages * layout->replicas;
+    (void)fprintf(stream, "%s on %s: TP=%u x PP=%u", model->name, scenario->cluster.name,
+                  layout->tensor_parallel, layout->stages);
+    if (layout->replicas > 1)
+        (void)fprintf(stream, " x %u replicas", layout->replicas);
+    (void)fprintf(stream, ", %u of %u GPUs (%s)\n\n", gpus,
+                  preflight->deployment.topology.gpu_count, scenario->cluster.gpu.name);
+    (void)fprintf(stream, "model   %.1f billion parameters, weights %s, KV %s\n",
+                  model_parameters(model) / 1e9, dtype_names[model->weights],
+                  dtype_names[model->kv]);
+}
+
+/* "node 0: 0-3  node 1: 8", runs of neighbours drawn together. */
+static void print_gpus(const struct topology *topology, const uint32_t *gpus, uint32_t count,
+                       FILE *stream)
+{
+    for (uint32_t i = 0; i < count;) {
+        uint32_t node = topology_node(topology, gpus[i]);
+        uint32_t end = i + 1;
+        while (end < count && gpus[end] == gpus[end - 1] + 1 &&
+               topology_node(topology, gpus[end]) == node)
+            end++;
+        uint32_t first = gpus[i] % topology->gpus_per_node;
+        (void)fprintf(stream, "  node %u: %u", node, first);
+        if (end - i > 1)
+            (void)fprintf(stream, "-%u", first + (end - i) - 1);
+        i = end;
+    }
+    (void)fputc('\n', stream);
+}
+
+static void print_stages(const struct preflight *preflight, FILE *stream)
+{
+    const struct layout *layout = &preflight->deployment.layout;
+    (void)fputs("\nstages  replica  stage  layers            GPUs\n", stream);
+    for (uint32_t replica = 0; replica < layout->replicas; replica++) {
+        uint32_t first = 0;
+        for (uint32_t stage = 0; stage < layout->stages; stage++) {
+            uint32_t layers = layout->stage_layers[stage];
+            (void)fprintf(stream, "        %7u  %5u  %3u (%u to %u)%*s", replica, stage, layers,
+                          first, first + layers - 1,
+                          first + layers - 1 < 10 ? 3
+                          : first < 10            ? 2
+                                                  : 1,
+                          "");
+            print_gpus(&preflight->deployment.topology, layout_group(layout, replica, stage),
+                       layout->tensor_parallel, stream);
+            first += layers;
+        }
+    }
+}
+
+static void print_route(const struct topology *topology, uint32_t from, uint32_t to, FILE *stream)
+{
+    struct route route = topology_route(topology, from, to);
+    for (uint32_t i = 0; i < route.link_count; i++)
+        (void)fprintf(stream, "%s%s", i == 0 ? "" : ", ", topology->links[route.links[i]].name);
+    (void)fputc('\n', stream);
+}
+
+static void print_group(const struct preflight *preflight, FILE *stream)
+{
+    const struct layout *layout = &preflight->deployment.layout;
+    const uint32_t *gpus = layout_group(layout, 0, 0);
+    if (layout->tensor_parallel == 1)
+        return;
+    (void)fputs("\nTP group, stage 0\n  route       ", stream);
+    print_route(&preflight->deployment.topology, gpus[0], gpus[1], stream);
+    (void)fputs("  all-reduce   tokens      bytes       time  algorithm\n", stream);
+    for (size_t i = 0; i < PREFLIGHT_SIZES; i++) {
+        const struct preflight_all_reduce *all_reduce = &preflight->all_reduces[i];
+        (void)fprintf(stream, "             %8s %10s %10s  %s\n",
+                      human_count(all_reduce->tokens).text, human_bytes(all_reduce->bytes).text,
+                      human_seconds(all_reduce->seconds).text,
+                      algorithm_names[all_reduce->algorithm]);
+    }
+}
+
+static void print_hop(const struct preflight *preflight, FILE *stream)
+{
+    const struct layout *layout = &preflight->deployment.layout;
+    if (layout->stages == 1)
+        return;
+    (void)fputs("\nstage 0 to 1\n  route       ", stream);
+    print_route(&preflight->deployment.topology, layout_group(layout, 0, 0)[0],
+                layout_group(layout, 0, 1)[0], stream);
+    (void)fprintf(stream, "  hop         %s, %s/s a GPU; largest step %s: %s\n",
+                  human_seconds(preflight->hop.alpha_s).text,
+                  human_bytes(preflight->hop.bytes_per_s).text,
+                  human_bytes(preflight->hop_bytes).text,
+                  human_seconds(collective_send_s(preflight->hop, preflight->hop_bytes)).text);
+}
+
+void preflight_text_print(const struct preflight *preflight, FILE *stream)
+{
+    const struct memory_plan *memory = &preflight->deployment.memory;
+    print_heading(preflight, stream);
+    print_stages(preflight, stream);
+    print_group(preflight, stream);
+    print_hop(preflight, stream);
+    summary_text_print_memory(memory->stage, memory->stages, memory->kv_tokens, NAN, stream);
+    summary_text_print_warnings(preflight->warnings, preflight->warning_count, stream);
+}
+
+void preflight_text_print_recommendations(const struct preflight_recommendations *recommendations,
+                                          FILE *stream)
+{
+    (void)fputs("\nrules of thumb\n", stream);
+    for (size_t i = 0; i < RECOMMEND_GOAL_COUNT; i++) {
+        const struct recommendation *recommendation = &recommendations->of[i];
+        (void)fprintf(stream, "  for %s: ", recommend_goal_name((enum recommend_goal)i));
+        if (recommendations->has[i])
+            (void)fprintf(stream, "TP=%u x PP=%u\n    ", recommendation->layout.tensor_parallel,
+                          recommendation->layout.pipeline_parallel);
+        else
+            (void)fputs("none\n    ", stream);
+        summary_text_print_wrapped(recommendations->has[i] ? recommendation->reason
+                                                           : recommendations->errors[i].text,
+                                   4, stream);
+    }
+}

@@ -1,0 +1,61 @@
+/*
+ * recommend_trial: what simulation says of the layouts that rules of thumb choose among.
+ *
+ * Candidates are the rules' own layouts and every TP x PP of powers of two, up to
+ * 64 GPUs, that fits; each as often as the cluster holds it. Each serves the
+ * workload's first requests twice: as they arrive, for its latency, and all at
+ * t = 0, for its throughput. Stages are balanced, one step a stage is in flight,
+ * nothing is warm-up; all else is the scenario's.
+ */
+#ifndef TANDEM_RECOMMEND_TRIAL_H
+#define TANDEM_RECOMMEND_TRIAL_H
+
+#include "config_workload.h"
+#include "recommend.h"
+#include "scenario.h"
+
+/* Of the workload, for latency and for throughput. */
+#define RECOMMEND_LATENCY_REQUESTS 500
+#define RECOMMEND_THROUGHPUT_REQUESTS 4000
+
+/* 28 pairs of powers of two whose product is at most 64, and the rules' layouts. */
+#define RECOMMEND_TRIALS_MAX (28 + RECOMMEND_GOAL_COUNT)
+
+struct recommend_trial {
+    uint32_t tensor_parallel;
+    uint32_t pipeline_parallel;
+    uint32_t replicas;
+    uint64_t completed; /* of both trials */
+    uint64_t rejected;
+    double value[RECOMMEND_GOAL_COUNT]; /* latency: median E2E, seconds; throughput: output tokens
+                                           a second. NaN or 0 where no request can be served */
+};
+
+struct recommend_trials {
+    uint32_t count;
+    struct recommend_trial of[RECOMMEND_TRIALS_MAX]; /* wide groups first */
+};
+
+/*
+ * Tries `rules`, of which those that are NULL are passed over, and the others.
+ * `extras` as for the balanced split. Fails as the workload's source and the
+ * simulation do, and when memory is out.
+ */
+int recommend_trials_run(struct recommend_trials *trials, const struct scenario *scenario,
+                         const struct workload_spec *workload, struct stage_extras extras,
+                         const struct recommendation *const rules[RECOMMEND_GOAL_COUNT],
+                         struct error *error);
+
+/* NULL where there is none. */
+const struct recommend_trial *recommend_trials_find(const struct recommend_trials *trials,
+                                                    uint32_t tensor_parallel, uint32_t stages);
+
+/* The best for `goal`: of those that reject fewest, the first of equals. NULL: none serves any. */
+const struct recommend_trial *recommend_trials_best(const struct recommend_trials *trials,
+                                                    enum recommend_goal goal);
+
+/* Whether `rule` is as good as `best`: it rejects no more, and its value is within 1%. */
+bool recommend_trial_agrees(const struct recommend_trial *rule, const struct recommend_trial *best,
+                            enum recommend_goal goal);
+
+#endif

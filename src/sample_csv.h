@@ -1,0 +1,37 @@
+/*
+ * sample_csv: a GPU's measurements, as CSV files hold them.
+ *
+ * kernels.csv      op,dtype,m,n,k,batch,heads,kv_heads,q_len,ctx,time_us
+ * collectives.csv  op,ranks,bytes,p2p,graph,time_us
+ *
+ * The first line that is not a comment (# ...) names the columns, in any order;
+ * dtype may be left out and is bf16. A row leaves empty what does not apply to
+ * its op:
+ *
+ *     gemm                             m n k     (m, k) x (k, n)
+ *     attn_decode                      batch heads kv_heads ctx
+ *     attn_prefill, attn_prefill_fa2   q_len heads kv_heads ctx     ctx: KV at the chunk's end
+ *     rmsnorm_residual, silu_mul       m n       n: width of the output
+ *     rope_kv_write                    m heads kv_heads
+ *     copy                             m         bytes
+ *
+ * Heads are those of one GPU, of 128 values. p2p 1: over NVLink or PCIe peer
+ * access, 0: through host memory. graph 1: replayed in a captured graph.
+ * Mistakes are ERROR_CONFIG, with file and line; the caller frees `*samples`.
+ */
+#ifndef TANDEM_SAMPLE_CSV_H
+#define TANDEM_SAMPLE_CSV_H
+
+#include "collective_table.h"
+#include "kernel_table.h"
+
+#include <stdio.h>
+
+/* Reads all of `file`, called `name` in errors. */
+int sample_csv_kernels(FILE *file, const char *name, struct kernel_sample **samples, size_t *count,
+                       struct error *error);
+
+int sample_csv_collectives(FILE *file, const char *name, struct collective_sample **samples,
+                           size_t *count, struct error *error);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * spelling: what the user may have meant.
+ */
+#ifndef TANDEM_SPELLING_H
+#define TANDEM_SPELLING_H
+
+#include <stddef.h>
+
+/* Longer words are never compared. */
+#define SPELLING_WORD_BYTES 64
+
+/*
+ * Edits that turn `a` into `b`: insert, delete or replace a byte, or swap two
+ * neighbours. SIZE_MAX where either is longer than SPELLING_WORD_BYTES.
+ * Source: Damerau, CACM 7(3), 1964; restricted (no substring is edited twice).
+ */
+size_t spelling_distance(const char *a, const char *b);
+
+/* The first of the candidates nearest to `word`; NULL where none is near enough to be meant. */
+const char *spelling_nearest(const char *word, const char *const *candidates, size_t count);
+
+#endif

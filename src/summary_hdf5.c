@@ -1,0 +1,161 @@
+#include "summary_hdf5.h"
+
+#include "hdf5_attribute.h"
+#include "hdf5_error.h"
+#include "hdf5_table.h"
+#include "summary_json.h"
+
+#include <stdio.h>
+
+#define ATTRIBUTE_NAME_BYTES 128
+
+/* Rows a chunk: these tables hold a row for each stage or link. */
+#define CHUNK_ROWS 256
+
+#define COLUMN(row, column, hdf5_type, unit)                   \
+    {                                                          \
+        .name = #column, .units = (unit), .type = (hdf5_type), \
+        .offset = offsetof(struct row, column)                 \
+    }
+#define TEXT_COLUMN(row, column)                                                                  \
+    {                                                                                             \
+        .name = #column, .units = "1", .type = HDF5_TEXT, .offset = offsetof(struct row, column), \
+        .text_bytes = sizeof(((struct row *)0)->column)                                           \
+    }
+
+static const struct hdf5_column stage_columns[] = {
+    COLUMN(stage_summary, replica, HDF5_UINT32, "1"),
+    COLUMN(stage_summary, stage, HDF5_UINT32, "1"),
+    COLUMN(stage_summary, layers, HDF5_UINT32, "1"),
+    COLUMN(stage_summary, busy_compute, HDF5_FLOAT64, "1"),
+    COLUMN(stage_summary, busy_collective, HDF5_FLOAT64, "1"),
+    COLUMN(stage_summary, idle_no_work, HDF5_FLOAT64, "1"),
+    COLUMN(stage_summary, idle_fill_drain, HDF5_FLOAT64, "1"),
+    COLUMN(stage_summary, idle_imbalance, HDF5_FLOAT64, "1"),
+    COLUMN(stage_summary, idle_transfer, HDF5_FLOAT64, "1"),
+    COLUMN(stage_summary, idle_host, HDF5_FLOAT64, "1"),
+    COLUMN(stage_summary, launch_bound, HDF5_FLOAT64, "1"),
+};
+static const struct hdf5_column memory_columns[] = {
+    COLUMN(memory_summary, stage, HDF5_UINT32, "1"),
+    COLUMN(memory_summary, weights_bytes, HDF5_FLOAT64, "bytes"),
+    COLUMN(memory_summary, activation_bytes, HDF5_FLOAT64, "bytes"),
+    COLUMN(memory_summary, reserve_bytes, HDF5_FLOAT64, "bytes"),
+    COLUMN(memory_summary, kv_bytes, HDF5_FLOAT64, "bytes"),
+};
+static const struct hdf5_column link_columns[] = {
+    TEXT_COLUMN(link_summary, name),
+    COLUMN(link_summary, bytes, HDF5_FLOAT64, "bytes"),
+    COLUMN(link_summary, utilization, HDF5_FLOAT64, "1"),
+};
+static const struct hdf5_column warning_columns[] = {
+    TEXT_COLUMN(warning, code),
+    TEXT_COLUMN(warning, text),
+};
+
+static int write_table(hid_t group, const char *path, const char *name,
+                       const struct hdf5_column *columns, size_t column_count, const void *rows,
+                       size_t row_bytes, size_t row_count, struct error *error)
+{
+    struct hdf5_table table;
+    int status = hdf5_table_create(&table, group, path, name, columns, column_count, row_bytes,
+                                   CHUNK_ROWS, error);
+    for (size_t i = 0; i < row_count && status == 0; i++)
+        status = hdf5_table_append(&table, (const char *)rows + i * row_bytes, error);
+    if (status == 0)
+        status = hdf5_table_flush(&table, error);
+    hdf5_table_release(&table);
+    return status;
+}
+
+static int write_tables(hid_t group, const char *path, const struct summary *summary,
+                        struct error *error)
+{
+    int status =
+        write_table(group, path, "stages", stage_columns, ARRAY_LENGTH(stage_columns),
+                    summary->stages, sizeof(*summary->stages), summary->stage_count, error);
+    if (status == 0)
+        status =
+            write_table(group, path, "memory", memory_columns, ARRAY_LENGTH(memory_columns),
+                        summary->memory, sizeof(*summary->memory), summary->memory_count, error);
+    if (status == 0)
+        status = write_table(group, path, "links", link_columns, ARRAY_LENGTH(link_columns),
+                             summary->links, sizeof(*summary->links), summary->link_count, error);
+    if (status == 0)
+        status = write_table(group, path, "warnings", warning_columns,
+                             ARRAY_LENGTH(warning_columns), summary->warnings,
+                             sizeof(*summary->warnings), summary->warning_count, error);
+    return status;
+}
+
+static int write_scalar(hid_t group, const char *path, const char *name, const json_t *value,
+                        struct error *error)
+{
+    if (json_is_boolean(value))
+        return hdf5_attribute_bool(group, path, name, json_is_true(value), error);
+    if (json_is_integer(value))
+        return hdf5_attribute_int(group, path, name, json_integer_value(value), error);
+    return hdf5_attribute_double(group, path, name,
+                                 json_is_null(value) ? NAN : json_real_value(value), error);
+}
+
+/* The scalars of `object` and of the objects in it; each name starts with `prefix`. */
+static int write_scalars(hid_t group, const char *path, const char *prefix, json_t *object,
+                         struct error *error)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value)
+    {
+        char name[ATTRIBUTE_NAME_BYTES];
+        (void)snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", key);
+        int status = 0;
+        if (json_is_object(value))
+            status = write_scalars(group, path, name, value, error);
+        else if (!json_is_array(value))
+            status = write_scalar(group, path, name, value, error);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+/* The object without what differs from run to run of the same scenario; NULL: out of memory. */
+static json_t *reproducible_json(const struct summary *summary)
+{
+    json_t *object = summary_json_new(summary);
+    json_t *simulation = json_object_get(object, "simulation");
+    (void)json_object_del(simulation, "wall_s");
+    (void)json_object_del(simulation, "requests_per_wall_s");
+    return object;
+}
+
+/* Group /summary, without time stamps. */
+static hid_t group_create(hid_t file)
+{
+    hid_t group = H5I_INVALID_HID;
+    hid_t properties = H5Pcreate(H5P_GROUP_CREATE);
+    if (properties >= 0 && H5Pset_obj_track_times(properties, false) >= 0)
+        group = H5Gcreate2(file, "summary", H5P_DEFAULT, properties, H5P_DEFAULT);
+    if (properties >= 0)
+        H5Pclose(properties);
+    return group;
+}
+
+int summary_hdf5_write(hid_t file, const char *path, const struct summary *summary,
+                       struct error *error)
+{
+    json_t *object = reproducible_json(summary);
+    if (!object)
+        return error_out_of_memory(error, "the summary");
+    hid_t group = group_create(file);
+    int status = group < 0 ? hdf5_error_set(error, "write", path) : 0;
+    if (status == 0)
+        status = write_scalars(group, path, "", object, error);
+    if (status == 0)
+        status = write_tables(group, path, summary, error);
+    if (group >= 0)
+        H5Gclose(group);
+    json_decref(object);
+    return status;
+}

@@ -1,0 +1,142 @@
+#include "summary_json.h"
+
+#include "json_build.h"
+
+static json_t *requests_json(const struct summary *summary)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "arrived", json_build_count(summary->arrived),
+                     "completed", json_build_count(summary->completed), "rejected",
+                     json_build_count(summary->rejected), "preemptions",
+                     json_build_count(summary->preemptions));
+}
+
+static json_t *distribution_json(const struct distribution *seconds)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "mean", json_build_real(seconds->mean),
+                     "p50", json_build_real(seconds->p50), "p90", json_build_real(seconds->p90),
+                     "p95", json_build_real(seconds->p95), "p99", json_build_real(seconds->p99),
+                     "max", json_build_real(seconds->max));
+}
+
+static json_t *stage_json(const struct stage_summary *stage)
+{
+    json_t *busy = json_pack("{s:o, s:o}", "compute", json_build_real(stage->busy_compute),
+                             "collective", json_build_real(stage->busy_collective));
+    json_t *idle =
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "no_work", json_build_real(stage->idle_no_work),
+                  "fill_drain", json_build_real(stage->idle_fill_drain), "imbalance",
+                  json_build_real(stage->idle_imbalance), "transfer",
+                  json_build_real(stage->idle_transfer), "host", json_build_real(stage->idle_host));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "replica", json_build_count(stage->replica),
+                     "stage", json_build_count(stage->stage), "layers",
+                     json_build_count(stage->layers), "busy", busy, "idle", idle, "launch_bound",
+                     json_build_real(stage->launch_bound));
+}
+
+static json_t *memory_json(const struct memory_summary *memory)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "stage", json_build_count(memory->stage),
+                     "weights_bytes", json_build_real(memory->weights_bytes), "activation_bytes",
+                     json_build_real(memory->activation_bytes), "reserve_bytes",
+                     json_build_real(memory->reserve_bytes), "kv_bytes",
+                     json_build_real(memory->kv_bytes));
+}
+
+static json_t *link_json(const struct link_summary *link)
+{
+    return json_pack("{s:s, s:o, s:o}", "name", link->name, "bytes", json_build_real(link->bytes),
+                     "utilization", json_build_real(link->utilization));
+}
+
+static json_t *warning_json(const struct warning *warning)
+{
+    return json_pack("{s:s, s:s}", "code", warning->code, "text", warning->text);
+}
+
+static json_t *stages_json(const struct summary *summary)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < summary->stage_count; i++)
+        array = json_build_append(array, stage_json(&summary->stages[i]));
+    return array;
+}
+
+static json_t *links_json(const struct summary *summary)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < summary->link_count; i++)
+        array = json_build_append(array, link_json(&summary->links[i]));
+    return array;
+}
+
+json_t *summary_json_memory(const struct memory_summary *memory, uint32_t count)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < count; i++)
+        array = json_build_append(array, memory_json(&memory[i]));
+    return array;
+}
+
+json_t *summary_json_warnings(const struct warning *warnings, uint32_t count)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < count; i++)
+        array = json_build_append(array, warning_json(&warnings[i]));
+    return array;
+}
+
+static json_t *kv_json(const struct summary *summary)
+{
+    return json_pack("{s:o, s:o}", "capacity_tokens", json_build_count(summary->kv_capacity_tokens),
+                     "peak_fraction", json_build_real(summary->kv_peak_fraction));
+}
+
+static json_t *simulation_json(const struct summary *summary)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "wall_s", json_build_real(summary->wall_s), "events",
+                     json_build_count(summary->events), "steps", json_build_count(summary->steps),
+                     "requests_per_wall_s", json_build_real(summary->requests_per_wall_s));
+}
+
+json_t *summary_json_new(const struct summary *summary)
+{
+    const struct {
+        const char *key;
+        json_t *value;
+    } members[] = {
+        {"requests", requests_json(summary)},
+        {"duration_s", json_build_real(summary->duration_s)},
+        {"requests_per_s", json_build_real(summary->requests_per_s)},
+        {"input_tokens_per_s", json_build_real(summary->input_tokens_per_s)},
+        {"output_tokens_per_s", json_build_real(summary->output_tokens_per_s)},
+        {"goodput_requests_per_s", json_build_real(summary->goodput_requests_per_s)},
+        {"slo", json_pack("{s:b}", "met", summary->meets_slo)},
+        {"ttft_s", distribution_json(&summary->ttft)},
+        {"tpot_s", distribution_json(&summary->tpot)},
+        {"itl_s", distribution_json(&summary->itl)},
+        {"e2e_s", distribution_json(&summary->e2e)},
+        {"queue_s", distribution_json(&summary->queue)},
+        {"stages", stages_json(summary)},
+        {"memory", summary_json_memory(summary->memory, summary->memory_count)},
+        {"kv", kv_json(summary)},
+        {"links", links_json(summary)},
+        {"warnings", summary_json_warnings(summary->warnings, summary->warning_count)},
+        {"simulation", simulation_json(summary)},
+    };
+    json_t *object = json_object();
+    int status = object ? 0 : -1;
+    /* Every value is handed over or dropped, also after a failure: _new() takes them always. */
+    for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
+        if (json_object_set_new(object, members[i].key, members[i].value) < 0)
+            status = -1;
+    }
+    if (status == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+int summary_json_print(const struct summary *summary, FILE *stream, struct error *error)
+{
+    return json_build_print(summary_json_new(summary), stream, error);
+}

@@ -1,0 +1,236 @@
+#include "summary_text.h"
+
+#include "human.h"
+
+#include <string.h>
+
+#define BAR_CELLS 24
+#define WRAP_COLUMNS 88
+#define LINKS_SHOWN 3
+
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void print_heading(const struct scenario *scenario, FILE *stream)
+{
+    const struct layout_spec *layout = &scenario->layout;
+    uint32_t gpus = layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
+    (void)fprintf(stream, "%s on %s: TP=%u x PP=%u", scenario->model.name, scenario->cluster.name,
+                  layout->tensor_parallel, layout->pipeline_parallel);
+    if (layout->replicas > 1)
+        (void)fprintf(stream, " x %u replicas", layout->replicas);
+    (void)fprintf(stream, ", %u GPU%s\n\n", gpus, plural(gpus));
+}
+
+static void print_requests(const struct summary *summary, FILE *stream)
+{
+    (void)fprintf(stream, "requests    %s of %s completed", human_count(summary->completed).text,
+                  human_count(summary->arrived).text);
+    if (summary->rejected > 0)
+        (void)fprintf(stream, ", %s REJECTED: they can never fit",
+                      human_count(summary->rejected).text);
+    if (summary->preemptions > 0)
+        (void)fprintf(stream, ", %s preemption%s", human_count(summary->preemptions).text,
+                      plural(summary->preemptions));
+    (void)fprintf(stream, "  in %s\n", human_duration(summary->duration_s).text);
+    (void)fprintf(stream, "throughput  %s requests/s   tokens/s: %s in, %s out\n",
+                  human_number(summary->requests_per_s).text,
+                  human_number(summary->input_tokens_per_s).text,
+                  human_number(summary->output_tokens_per_s).text);
+}
+
+/* "TTFT <= 500 ms, TPOT <= 50.0 ms", or nothing where there is no SLO. */
+static void print_slo(const struct summary *summary, const struct slo *slo, FILE *stream)
+{
+    if (slo->ttft_s <= 0 && slo->tpot_s <= 0)
+        return;
+    (void)fprintf(stream, "goodput     %s requests/s (%s) within",
+                  human_number(summary->goodput_requests_per_s).text,
+                  human_percent(summary->goodput_requests_per_s / summary->requests_per_s).text);
+    if (slo->ttft_s > 0)
+        (void)fprintf(stream, " TTFT %s", human_seconds(slo->ttft_s).text);
+    if (slo->tpot_s > 0)
+        (void)fprintf(stream, " TPOT %s", human_seconds(slo->tpot_s).text);
+    (void)fprintf(stream, "; SLO at p%g %s\n", slo->percentile,
+                  summary->meets_slo ? "met" : "MISSED");
+}
+
+static void print_latencies(const struct summary *summary, FILE *stream)
+{
+    const struct {
+        const char *name;
+        const struct distribution *seconds;
+    } rows[] = {{"TTFT", &summary->ttft},
+                {"TPOT", &summary->tpot},
+                {"ITL", &summary->itl},
+                {"E2E", &summary->e2e},
+                {"queue", &summary->queue}};
+    (void)fprintf(stream, "\n%-9s %9s %9s %9s %9s %9s %9s\n", "latency", "mean", "p50", "p90",
+                  "p95", "p99", "max");
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const struct distribution *seconds = rows[i].seconds;
+        (void)fprintf(stream, "  %-7s %9s %9s %9s %9s %9s %9s\n", rows[i].name,
+                      human_seconds(seconds->mean).text, human_seconds(seconds->p50).text,
+                      human_seconds(seconds->p90).text, human_seconds(seconds->p95).text,
+                      human_seconds(seconds->p99).text, human_seconds(seconds->max).text);
+    }
+}
+
+/* `share` of BAR_CELLS cells, as UTF-8 or ASCII; what came before it starts at `*cell`. */
+static void draw_share(double share, double *cell, const char *glyph, FILE *stream)
+{
+    int first = (int)(*cell + 0.5);
+    *cell += share * BAR_CELLS;
+    for (int i = first; i < (int)(*cell + 0.5); i++)
+        (void)fputs(glyph, stream);
+}
+
+static double idle_share(const struct stage_summary *stage)
+{
+    return stage->idle_no_work + stage->idle_fill_drain + stage->idle_imbalance +
+           stage->idle_transfer + stage->idle_host;
+}
+
+static void print_stage(const struct stage_summary *stage, bool has_utf8, FILE *stream)
+{
+    double cell = 0;
+    (void)fprintf(stream, "  %3u %6u  ", stage->stage, stage->layers);
+    draw_share(stage->busy_compute, &cell, has_utf8 ? "\u2588" : "#", stream);
+    draw_share(stage->busy_collective, &cell, has_utf8 ? "\u2592" : "=", stream);
+    draw_share(idle_share(stage), &cell, has_utf8 ? "\u00b7" : ".", stream);
+    (void)fprintf(
+        stream, "%7s%8s%9s%8s%8s%8s%8s\n", human_percent(stage->busy_compute).text,
+        human_percent(stage->busy_collective).text, human_percent(stage->idle_no_work).text,
+        human_percent(stage->idle_fill_drain).text, human_percent(stage->idle_imbalance).text,
+        human_percent(stage->idle_transfer).text, human_percent(stage->idle_host).text);
+}
+
+/* Stage `stage` of the replicas, averaged. */
+static struct stage_summary stage_average(const struct summary *summary, uint32_t stage)
+{
+    struct stage_summary sum = {.stage = stage};
+    double replicas = 0;
+    for (uint32_t i = 0; i < summary->stage_count; i++) {
+        const struct stage_summary *one = &summary->stages[i];
+        if (one->stage != stage)
+            continue;
+        replicas++;
+        sum.layers = one->layers;
+        sum.busy_compute += one->busy_compute;
+        sum.busy_collective += one->busy_collective;
+        sum.idle_no_work += one->idle_no_work;
+        sum.idle_fill_drain += one->idle_fill_drain;
+        sum.idle_imbalance += one->idle_imbalance;
+        sum.idle_transfer += one->idle_transfer;
+        sum.idle_host += one->idle_host;
+    }
+    sum.busy_compute /= replicas;
+    sum.busy_collective /= replicas;
+    sum.idle_no_work /= replicas;
+    sum.idle_fill_drain /= replicas;
+    sum.idle_imbalance /= replicas;
+    sum.idle_transfer /= replicas;
+    sum.idle_host /= replicas;
+    return sum;
+}
+
+static void print_stages(const struct summary *summary, uint32_t stages, bool has_utf8,
+                         FILE *stream)
+{
+    (void)fprintf(stream, "\n%-*s%15s  %s\n", 15 + BAR_CELLS, "where the time went", "--- busy ---",
+                  "---------------- idle ----------------");
+    (void)fprintf(stream, "%5s %6s  %-*s%7s%8s%9s%8s%8s%8s%8s\n", "stage", "layers", BAR_CELLS, "",
+                  "comp.", "coll.", "no work", "fill", "imbal.", "transf.", "host");
+    for (uint32_t stage = 0; stage < stages; stage++) {
+        struct stage_summary average = stage_average(summary, stage);
+        print_stage(&average, has_utf8, stream);
+    }
+}
+
+void summary_text_print_memory(const struct memory_summary *memory, uint32_t count,
+                               uint64_t kv_capacity_tokens, double kv_peak_fraction, FILE *stream)
+{
+    (void)fprintf(stream, "\n%-16s %10s %12s %10s %10s\n", "memory of a GPU", "weights",
+                  "activations", "reserve", "KV");
+    for (uint32_t i = 0; i < count; i++)
+        (void)fprintf(
+            stream, "  stage %-8u %10s %12s %10s %10s\n", memory[i].stage,
+            human_bytes(memory[i].weights_bytes).text, human_bytes(memory[i].activation_bytes).text,
+            human_bytes(memory[i].reserve_bytes).text, human_bytes(memory[i].kv_bytes).text);
+    (void)fprintf(stream, "  KV cache of a replica: %s tokens",
+                  human_count(kv_capacity_tokens).text);
+    if (isfinite(kv_peak_fraction))
+        (void)fprintf(stream, ", %s used at the peak", human_percent(kv_peak_fraction).text);
+    (void)fputc('\n', stream);
+}
+
+/* The links that moved bytes for the largest share of the run, busiest first. */
+static void print_links(const struct summary *summary, FILE *stream)
+{
+    const struct link_summary *last = NULL;
+    for (int shown = 0; shown < LINKS_SHOWN; shown++) {
+        const struct link_summary *busiest = NULL;
+        for (uint32_t i = 0; i < summary->link_count; i++) {
+            const struct link_summary *link = &summary->links[i];
+            bool is_below = !last || link->utilization < last->utilization ||
+                            (link->utilization <= last->utilization && link > last);
+            if (is_below && link->bytes > 0 &&
+                (!busiest || link->utilization > busiest->utilization))
+                busiest = link;
+        }
+        if (!busiest)
+            return;
+        (void)fprintf(stream, "%s%-28s %6s busy, %s\n", shown == 0 ? "\nbusiest links\n  " : "  ",
+                      busiest->name, human_percent(busiest->utilization).text,
+                      human_bytes(busiest->bytes).text);
+        last = busiest;
+    }
+}
+
+void summary_text_print_wrapped(const char *text, int indent, FILE *stream)
+{
+    int column = indent;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (column > indent && column + 1 + length > WRAP_COLUMNS) {
+            (void)fprintf(stream, "\n%*s", indent, "");
+            column = indent;
+        } else if (column > indent) {
+            (void)fputc(' ', stream);
+            column++;
+        }
+        (void)fprintf(stream, "%.*s", length, text);
+        column += length;
+        text += length;
+        text += strspn(text, " ");
+    }
+    (void)fputc('\n', stream);
+}
+
+void summary_text_print_warnings(const struct warning *warnings, uint32_t count, FILE *stream)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        (void)fprintf(stream, "%s%s\n    ", i == 0 ? "\nwarnings\n  " : "  ", warnings[i].code);
+        summary_text_print_wrapped(warnings[i].text, 4, stream);
+    }
+}
+
+void summary_text_print(const struct summary *summary, const struct scenario *scenario,
+                        bool has_utf8, FILE *stream)
+{
+    print_heading(scenario, stream);
+    print_requests(summary, stream);
+    print_slo(summary, &scenario->slo, stream);
+    print_latencies(summary, stream);
+    print_stages(summary, scenario->layout.pipeline_parallel, has_utf8, stream);
+    summary_text_print_memory(summary->memory, summary->memory_count, summary->kv_capacity_tokens,
+                              summary->kv_peak_fraction, stream);
+    print_links(summary, stream);
+    summary_text_print_warnings(summary->warnings, summary->warning_count, stream);
+    (void)fprintf(stream, "\nsimulated in %s: %s requests/s, %s steps, %s events\n",
+                  human_seconds(summary->wall_s).text,
+                  human_number(summary->requests_per_wall_s).text, human_count(summary->steps).text,
+                  human_count(summary->events).text);
+}

@@ -1,0 +1,31 @@
+/*
+ * summary_text: a run's summary for people, on one screen.
+ */
+#ifndef TANDEM_SUMMARY_TEXT_H
+#define TANDEM_SUMMARY_TEXT_H
+
+#include "scenario.h"
+#include "summary.h"
+
+#include <stdio.h>
+
+/*
+ * Prints `summary` of a run of `scenario`. Stages of several replicas are
+ * averaged. `has_utf8`: bars may use block characters. Whether `stream` took
+ * all of it is the caller's to ask (ferror).
+ */
+void summary_text_print(const struct summary *summary, const struct scenario *scenario,
+                        bool has_utf8, FILE *stream);
+
+/* The memory of a GPU of each stage, and a replica's KV capacity; without a peak where it is NaN.
+ */
+void summary_text_print_memory(const struct memory_summary *memory, uint32_t count,
+                               uint64_t kv_capacity_tokens, double kv_peak_fraction, FILE *stream);
+
+/* `text` with its words wrapped, every line but the first behind `indent` blanks, and a newline. */
+void summary_text_print_wrapped(const char *text, int indent, FILE *stream);
+
+/* The warnings, wrapped; nothing where there are none. */
+void summary_text_print_warnings(const struct warning *warnings, uint32_t count, FILE *stream);
+
+#endif

@@ -1,0 +1,273 @@
+#include "trace.h"
+
+#include "line_reader.h"
+#include "trace_csv.h"
+#include "trace_mooncake.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct trace {
+    FILE *file;
+    char *name;
+    struct line_reader lines;
+    enum trace_format format;
+    struct trace_csv csv; /* all formats but Mooncake's */
+    double rate_scale;
+    bool has_origin;
+    struct trace_time origin; /* what t = 0 is in the file's own time */
+    sim_ps last;
+    uint64_t rows;
+    uint64_t skipped;
+    char *pending; /* Mooncake has no header: its first row, read to guess the format */
+    size_t pending_bytes;
+};
+
+static const char *const format_names[] = {
+#define X(name, text) text,
+    TRACE_FORMATS(X)
+#undef X
+};
+
+const char *trace_format_name(enum trace_format format)
+{
+    return format_names[format];
+}
+
+bool trace_format_from_name(const char *name, enum trace_format *format)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(format_names); i++) {
+        if (strcmp(name, format_names[i]) == 0) {
+            *format = (enum trace_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* NULL where the format is no table. */
+static const struct trace_csv_dialect *dialect_of(enum trace_format format)
+{
+    switch (format) {
+    case TRACE_TANDEM:
+        return &trace_csv_tandem;
+    case TRACE_AZURE:
+        return &trace_csv_azure;
+    case TRACE_BURSTGPT:
+        return &trace_csv_burstgpt;
+    case TRACE_AUTO:
+    case TRACE_MOONCAKE:
+        break;
+    }
+    return NULL;
+}
+
+static struct trace_place place_of(const struct trace *trace)
+{
+    return (struct trace_place){trace->name, trace->lines.line_number};
+}
+
+/* The next line that is not empty, the pending one first; as line_reader_next(). */
+static int next_line(struct trace *trace, char **line, size_t *length, struct error *error)
+{
+    if (trace->pending) {
+        *line = trace->pending;
+        *length = trace->pending_bytes;
+        trace->pending = NULL;
+        return 1;
+    }
+    int status;
+    do {
+        status = line_reader_next(&trace->lines, line, length, error);
+    } while (status > 0 && *length == 0);
+    return status;
+}
+
+/* Settles on the format of a file that begins with `line`. */
+static int guess_format(struct trace *trace, const char *line, size_t length, struct error *error)
+{
+    static const enum trace_format tables[] = {TRACE_TANDEM, TRACE_AZURE, TRACE_BURSTGPT};
+    if (line[0] == '{') {
+        trace->format = TRACE_MOONCAKE;
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
+        if (trace_csv_match(&trace->csv, dialect_of(tables[i]), line)) {
+            trace->format = tables[i];
+            return 0;
+        }
+    }
+    return trace_row_error(place_of(trace),
+                           "a header with arrival_s,input_tokens,output_tokens (tandem), "
+                           "TIMESTAMP,ContextTokens,GeneratedTokens (azure) or Timestamp,Request "
+                           "tokens,Response tokens (burstgpt), or a JSON object (mooncake)",
+                           (struct text){line, line + length}, error);
+}
+
+static int read_header(struct trace *trace, struct error *error)
+{
+    char *line;
+    size_t length;
+    int status = next_line(trace, &line, &length, error);
+    if (status < 0)
+        return status;
+    if (status == 0)
+        return error_set(error, ERROR_TRACE, "%s: expected a trace, found an empty file",
+                         trace->name);
+    const struct trace_csv_dialect *dialect = dialect_of(trace->format);
+    if (trace->format == TRACE_AUTO)
+        status = guess_format(trace, line, length, error);
+    else if (dialect && !trace_csv_match(&trace->csv, dialect, line))
+        status = trace_row_error(place_of(trace), dialect->header,
+                                 (struct text){line, line + length}, error);
+    else
+        status = 0;
+    if (status == 0 && trace->format == TRACE_MOONCAKE) {
+        trace->pending = line;
+        trace->pending_bytes = length;
+    }
+    return status;
+}
+
+struct trace *trace_open_file(FILE *file, const char *name, struct trace_options options,
+                              struct error *error)
+{
+    struct trace *trace = calloc(1, sizeof(*trace));
+    char *name_copy = strdup(name);
+    if (!trace || !name_copy) {
+        error_out_of_memory(error, "a trace");
+        (void)fclose(file);
+        free(name_copy);
+        free(trace);
+        return NULL;
+    }
+    trace->file = file;
+    trace->name = name_copy;
+    trace->format = options.format;
+    trace->rate_scale = options.rate_scale;
+    int status = 0;
+    if (!isfinite(options.rate_scale) || options.rate_scale <= 0)
+        status = error_set(error, ERROR_CONFIG, "rate_scale must be above 0, not %g",
+                           options.rate_scale);
+    if (status == 0)
+        status = line_reader_init(&trace->lines, file, trace->name, error);
+    if (status == 0)
+        status = read_header(trace, error);
+    if (status == 0)
+        return trace;
+    trace_close(trace);
+    return NULL;
+}
+
+struct trace *trace_open(const char *path, struct trace_options options, struct error *error)
+{
+    FILE *file = fopen(path, "rbe");
+    if (!file) {
+        error_set(error, ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+        return NULL;
+    }
+    return trace_open_file(file, path, options, error);
+}
+
+void trace_close(struct trace *trace)
+{
+    if (!trace)
+        return;
+    line_reader_release(&trace->lines);
+    (void)fclose(trace->file);
+    free(trace->name);
+    free(trace);
+}
+
+/* The time of a row on the simulation's clock. */
+static int arrival_time(struct trace *trace, struct trace_time time, sim_ps *at,
+                        struct error *error)
+{
+    if (!trace->has_origin) {
+        trace->has_origin = true;
+        if (trace->format == TRACE_AZURE)
+            trace->origin = time;
+    }
+    int64_t s = time.s - trace->origin.s;
+    int64_t ps = time.ps - trace->origin.ps;
+    double arrival_s = ((double)s + (double)ps / (double)SIM_PS_PER_S) / trace->rate_scale;
+    struct trace_place place = place_of(trace);
+    if (arrival_s > ARRIVAL_S_MAX)
+        return error_set(error, ERROR_TRACE,
+                         "%s:%llu: expected an arrival within the %.0f days that the clock holds, "
+                         "found one after %.1f days",
+                         place.file, (unsigned long long)place.line, ARRIVAL_S_MAX / 86400,
+                         arrival_s / 86400);
+    /* Scaled from the start rather than gap by gap, so that rounding does not add up; unscaled
+       times stay exact. */
+    bool is_exact = trace->rate_scale == 1.0 && s >= 0;
+    *at = is_exact ? s * SIM_PS_PER_S + ps : sim_ps_from_s(fmax(arrival_s, -1));
+    if (*at < trace->last)
+        return error_set(error, ERROR_TRACE,
+                         "%s:%llu: expected times in ascending order, found one %.6f s before the "
+                         "line above",
+                         place.file, (unsigned long long)place.line,
+                         sim_s_from_ps(trace->last) - arrival_s);
+    trace->last = *at;
+    return 0;
+}
+
+/* Reads the next row, one without tokens included; 1, 0 or negative. */
+static int next_row(struct trace *trace, struct trace_row *row, struct error *error)
+{
+    char *line;
+    size_t length;
+    int status = next_line(trace, &line, &length, error);
+    if (status <= 0)
+        return status;
+    if (trace->format == TRACE_MOONCAKE)
+        status = trace_mooncake_row(place_of(trace), line, length, row, error);
+    else
+        status = trace_csv_row(&trace->csv, place_of(trace), line, length, row, error);
+    return status < 0 ? status : 1;
+}
+
+static int trace_next(void *context, struct arrival *arrival, struct error *error)
+{
+    struct trace *trace = context;
+    struct trace_row row;
+    int status;
+    while ((status = next_row(trace, &row, error)) > 0) {
+        struct trace_place place = place_of(trace);
+        status = arrival_time(trace, row.time, &arrival->at, error);
+        if (status < 0)
+            return status;
+        if (row.input_tokens > 0 && row.output_tokens > 0) {
+            arrival->input_tokens = row.input_tokens;
+            arrival->output_tokens = row.output_tokens;
+            trace->rows++;
+            return 1;
+        }
+        if (trace->format == TRACE_TANDEM)
+            return error_set(error, ERROR_TRACE,
+                             "%s:%llu: expected at least 1 input and 1 output token, found %u and "
+                             "%u",
+                             place.file, (unsigned long long)place.line, row.input_tokens,
+                             row.output_tokens);
+        trace->skipped++;
+    }
+    if (status == 0 && trace->rows == 0)
+        return error_set(error, ERROR_TRACE, "%s: expected requests, found none", trace->name);
+    return status;
+}
+
+struct arrival_source trace_source(struct trace *trace)
+{
+    return (struct arrival_source){.context = trace, .next = trace_next};
+}
+
+enum trace_format trace_format(const struct trace *trace)
+{
+    return trace->format;
+}
+
+uint64_t trace_skipped(const struct trace *trace)
+{
+    return trace->skipped;
+}

@@ -1,0 +1,30 @@
+/*
+ * trace_row: what one line of any trace format comes to, and how a bad line is
+ * reported. The formats' readers fill rows in; trace.h makes arrivals of them.
+ */
+#ifndef TANDEM_TRACE_ROW_H
+#define TANDEM_TRACE_ROW_H
+
+#include "error.h"
+#include "trace_field.h"
+
+struct trace_row {
+    struct trace_time time;
+    uint32_t input_tokens;
+    uint32_t output_tokens;
+};
+
+/* Where a line stands. */
+struct trace_place {
+    const char *file;
+    uint64_t line; /* from 1 */
+};
+
+/*
+ * Fills in ERROR_TRACE: `chat.csv:17: expected <expected>, found '<found>'`, with what was found
+ * cut short and stripped of what a terminal would not print. Returns -ERROR_TRACE.
+ */
+int trace_row_error(struct trace_place place, const char *expected, struct text found,
+                    struct error *error);
+
+#endif

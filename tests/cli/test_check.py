@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+"""tandem check: does it show what a scenario comes to, without running it?"""
+
+import json
+
+from tandem_cli import SCENARIO, TandemTest, main
+
+
+class Check(TandemTest):
+    def check_json(self, *options):
+        return json.loads(self.tandem_ok("check", SCENARIO, "--json", *options))
+
+    def test_layers_and_gpus_are_all_there_once(self):
+        # Expect the stages to hold every layer once, in order, and no GPU twice.
+        result = self.check_json("--set", "layout={tensor_parallel: 2, pipeline_parallel: 4}")
+        self.assertEqual(result["layout"]["gpus"], 8)
+        layers = 0
+        for stage in result["stages"]:
+            self.assertEqual(stage["first_layer"], layers)
+            self.assertEqual(len(stage["gpus"]), 2)
+            layers += stage["layers"]
+        self.assertEqual(layers, 80)
+        gpus = [gpu for stage in result["stages"] for gpu in stage["gpus"]]
+        self.assertEqual(sorted(gpus), list(range(8)))
+
+    def test_memory_adds_up(self):
+        # Expect weights + activations + reserve + KV to be the utilized part of a GPU's memory.
+        result = self.check_json("--set", "engine.memory_utilization=0.5",
+                                 "--set", "cluster.gpu.memory=100 GB")
+        for stage in result["memory"]:
+            total = sum(value for key, value in stage.items() if key.endswith("_bytes"))
+            self.assertAlmostEqual(total, 50e9, delta=1)
+        self.assertGreater(result["kv"]["capacity_tokens"], 0)
+
+    def test_links(self):
+        # Expect a larger all-reduce to take longer, and the hop to take latency + bytes / bandwidth.
+        result = self.check_json()
+        times = [one["time_s"] for one in result["tensor_parallel_group"]["all_reduces"]]
+        self.assertEqual(times, sorted(times))
+        self.assertGreater(times[0], 0)
+        hop = result["stage_hop"]
+        self.assertGreater(hop["bytes"], 0)
+        expected = hop["latency_s"] + hop["bytes"] / hop["bandwidth_bytes_per_s"]
+        self.assertAlmostEqual(hop["time_s"] / expected, 1, places=9)
+
+    def test_one_gpu_a_stage_has_no_group(self):
+        # Expect null where there is no collective or no hop.
+        small = ["--set", "model=models/llama-3.1-8b"]
+        result = self.check_json(*small, "--set", "layout={tensor_parallel: 1}")
+        self.assertIsNone(result["tensor_parallel_group"])
+        self.assertIsNone(result["stage_hop"])
+
+    def test_text(self):
+        # Expect the layout, the memory and the links on stdout, and nothing on stderr.
+        done = self.tandem("check", SCENARIO)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stderr, "")
+        for word in ("TP=4 x PP=2", "node 0: 0-3", "node 0: 4-7", "all-reduce", "KV cache"):
+            self.assertIn(word, done.stdout)
+
+    def test_warning(self):
+        # Expect TP over PCIe to be warned about, with a number.
+        result = self.check_json("--set", "cluster=clusters/pcie-h100")
+        warnings = {warning["code"]: warning["text"] for warning in result["warnings"]}
+        self.assertRegex(warnings["tp_over_pcie"], r"\d")
+
+    def test_recommendations(self):
+        # Expect a layout and a reason for each goal: for latency with NVLink, TP in the node.
+        result = self.check_json("--recommend")
+        goals = {one["goal"]: one for one in result["recommendations"]}
+        self.assertEqual(set(goals), {"latency", "throughput"})
+        self.assertEqual(goals["latency"]["tensor_parallel"], 8)
+        self.assertIn("NVLink", goals["latency"]["reason"])
+        self.assertNotIn("recommendations", self.check_json())
+
+    def test_layout_that_does_not_fit(self):
+        # Expect exit code 3, by how much, layouts that fit; the rules' layouts are printed too.
+        one_gpu = ["--set", "layout={tensor_parallel: 1}"]
+        done = self.tandem("check", SCENARIO, *one_gpu, "--recommend")
+        self.assertEqual(done.returncode, 3)
+        self.assertRegex(done.stderr, r"too few; layouts that fit: TP=2")
+        self.assertIn("for latency: TP=8", done.stdout)
+
+    def test_wrong_use(self):
+        # Expect exit code 2 and where help is.
+        done = self.tandem("check", SCENARIO, "--exact")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("See 'tandem check --help'.", done.stderr)
+        self.assertIn("--recommend", self.tandem_ok("check", "--help"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+#!/usr/bin/python3
+"""tandem run -o: does h5py read back what the run was?"""
+
+import json
+
+import h5py
+import numpy
+
+from tandem_cli import SCENARIO, SMALL, TandemTest, main
+
+COLUMNS = {
+    "requests": "id arrival_s input_tokens output_tokens replica scheduled_s first_token_s done_s"
+    " preemptions",
+    "steps": "replica step scheduled_s done_s prefill_tokens decode_tokens decode_context_tokens",
+    "spans": "start_ps duration_ps replica stage kind step layer bytes",
+    "links": "link start_s duration_s bytes busy_s",
+}
+
+UNITS = {"_s": "s", "_ps": "ps", "_tokens": "tokens", "bytes": "bytes"}
+
+
+class Hdf5(TandemTest):
+    def run_to_file(self, *options, name="out.h5"):
+        """A small run's file and the JSON that it printed."""
+        path = self.folder / name
+        printed = self.tandem_ok("run", SCENARIO, *SMALL, "--json", "-o", path, *options)
+        file = h5py.File(path, "r")
+        self.addCleanup(file.close)
+        return file, json.loads(printed)
+
+    def test_columns_and_units(self):
+        # Expect the documented columns, and for each the unit that its name promises.
+        file, _ = self.run_to_file("--timeline", "layers")
+        for table, columns in COLUMNS.items():
+            self.assertEqual(file[table].dtype.names, tuple(columns.split()))
+            units = dict(zip(file[table].dtype.names, file[table].attrs["units"]))
+            for column, unit in units.items():
+                expected = [unit for end, unit in UNITS.items() if column.endswith(end)]
+                self.assertEqual([unit], expected or ["1"], f"{table}.{column}")
+
+    def test_root_attributes(self):
+        # Expect the version, the seed and the whole scenario, the files it names and --set in it.
+        file, _ = self.run_to_file("--set", "run.seed=77")
+        self.assertEqual(file.attrs["seed"], 77)
+        self.assertEqual(self.tandem_ok("--version").split()[1], file.attrs["version"])
+        for text in ("hidden: 8192", "tensor_parallel: 4", "requests: 200", "seed: 77"):
+            self.assertIn(text, file.attrs["scenario"])
+
+    def test_requests(self):
+        # Expect each request once, with 0 <= arrival <= scheduled <= first token <= done, and
+        # TTFT as in the summary.
+        file, printed = self.run_to_file()
+        requests = file["requests"][:]
+        self.assertEqual(sorted(requests["id"]), list(range(200)))
+        times = [requests[f"{moment}_s"] for moment in ("arrival", "scheduled", "first_token", "done")]
+        for earlier, later in zip(times, times[1:]):
+            self.assertTrue((earlier <= later).all())
+        ttft_s = requests["first_token_s"] - requests["arrival_s"]
+        self.assertAlmostEqual(ttft_s.mean(), printed["ttft_s"]["mean"], places=9)
+        self.assertAlmostEqual(numpy.percentile(ttft_s, 95), printed["ttft_s"]["p95"], places=9)
+
+    def test_tokens_in_are_tokens_out(self):
+        # Expect the steps' prefill tokens to be the prompts', and their decodes the other outputs.
+        file, _ = self.run_to_file("--timeline", "steps")
+        requests, steps = file["requests"][:], file["steps"][:]
+        self.assertEqual(requests["preemptions"].sum(), 0)
+        self.assertEqual(steps["prefill_tokens"].sum(), requests["input_tokens"].sum())
+        self.assertEqual(steps["decode_tokens"].sum(), (requests["output_tokens"] - 1).sum())
+
+    def spans_of(self, spans, kinds, *names):
+        return spans[numpy.isin(spans["kind"], [kinds[name] for name in names])]
+
+    def test_spans_divide_each_stage_exactly(self):
+        # Expect stage and idle spans to follow one another without gap or overlap, and their
+        # sums to be the summary's shares.
+        file, printed = self.run_to_file("--timeline", "steps")
+        spans = file["spans"][:]
+        kinds = h5py.check_enum_dtype(spans.dtype["kind"])
+        idle = [name for name in kinds if name.startswith("idle_")]
+        self.assertEqual(len(idle), 5)
+        for stage in printed["stages"]:
+            own = spans[(spans["stage"] == stage["stage"]) & (spans["replica"] == stage["replica"])]
+            life = numpy.sort(self.spans_of(own, kinds, "stage", *idle), order="start_ps")
+            ends_ps = life["start_ps"] + life["duration_ps"]
+            self.assertEqual(life["start_ps"][0], 0)
+            self.assertTrue((ends_ps[:-1] == life["start_ps"][1:]).all())
+            for cause, share in stage["idle"].items():
+                cause_ps = self.spans_of(own, kinds, f"idle_{cause}")["duration_ps"].sum()
+                self.assertAlmostEqual(cause_ps / ends_ps[-1], share, places=9)
+            busy_ps = self.spans_of(own, kinds, "stage")["duration_ps"].sum()
+            self.assertAlmostEqual(busy_ps / ends_ps[-1], sum(stage["busy"].values()), places=9)
+
+    def test_layers_fill_their_stages(self):
+        # Expect the kernels and collectives of a step on a stage to take its whole time, to the
+        # picosecond to which a stage's compute and its collectives are each rounded.
+        file, _ = self.run_to_file("--timeline", "layers")
+        spans = file["spans"][:]
+        kinds = h5py.check_enum_dtype(spans.dtype["kind"])
+        outer = [name for name in kinds if name in ("stage", "send") or name.startswith("idle_")]
+        stages = self.spans_of(spans, kinds, "stage")
+        inner = spans[~numpy.isin(spans["kind"], [kinds[name] for name in outer])]
+        self.assertGreater(len(inner), len(stages))
+
+        def time_ps(rows):
+            visits, of_row = numpy.unique(rows[["stage", "step"]], return_inverse=True)
+            sums_ps = numpy.zeros(len(visits), dtype=numpy.int64)
+            numpy.add.at(sums_ps, of_row, rows["duration_ps"])
+            return sums_ps
+
+        difference_ps = time_ps(inner) - time_ps(stages)
+        self.assertLessEqual(abs(difference_ps).max(), 1)
+
+    def test_summary_is_what_json_prints(self):
+        # Expect every scalar of --json under its dotted name, but for the wall clock's.
+        file, printed = self.run_to_file()
+        attributes = dict(file["summary"].attrs)
+
+        def scalars(value, name):
+            if isinstance(value, dict):
+                for key, inner in value.items():
+                    yield from scalars(inner, f"{name}.{key}" if name else key)
+            elif not isinstance(value, list):
+                yield name, value
+
+        expected = dict(scalars(printed, ""))
+        del expected["simulation.wall_s"], expected["simulation.requests_per_wall_s"]
+        self.assertEqual(attributes, expected)
+        stages = file["summary/stages"][:]
+        self.assertEqual(list(stages["layers"]), [stage["layers"] for stage in printed["stages"]])
+        self.assertEqual(
+            [code.decode() for code in file["summary/warnings"][:]["code"]],
+            [warning["code"] for warning in printed["warnings"]],
+        )
+
+    def test_timeline_none(self):
+        # Expect requests and the summary alone.
+        file, _ = self.run_to_file("--timeline", "none")
+        self.assertEqual(sorted(file), ["requests", "summary"])
+
+    def test_same_run_same_bytes(self):
+        # Expect two runs of one scenario to give the same file, and to leave no partial one.
+        self.run_to_file("--timeline", "layers", name="first.h5")
+        self.run_to_file("--timeline", "layers", name="second.h5")
+        first, second = (self.folder / name for name in ("first.h5", "second.h5"))
+        self.assertEqual(first.read_bytes(), second.read_bytes())
+        self.assertEqual(sorted(self.folder.iterdir()), [first, second])
+
+
+if __name__ == "__main__":
+    main()

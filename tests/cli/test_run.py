@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+"""tandem run: are its results, messages and exit codes what a person needs?"""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+
+from tandem_cli import ENVIRONMENT, SCENARIO, SMALL, TandemTest, main
+
+KEYS = (
+    "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
+    "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages memory kv links "
+    "warnings simulation"
+).split()
+
+# Long enough to be interrupted: a million requests.
+LONG = [setting.replace("requests: 200", "requests: 1000000") for setting in SMALL]
+
+
+class Run(TandemTest):
+    def test_json_has_the_promised_keys(self):
+        # Expect one object with the documented keys in order, and shares of time that sum to 1.
+        result = json.loads(self.tandem_ok("run", SCENARIO, *SMALL, "--json"))
+        self.assertEqual(list(result), KEYS)
+        self.assertEqual(list(result["requests"]), "arrived completed rejected preemptions".split())
+        self.assertEqual(list(result["ttft_s"]), "mean p50 p90 p95 p99 max".split())
+        self.assertEqual(result["requests"]["arrived"], 200)
+        self.assertEqual(result["requests"]["completed"], 200)
+        self.assertGreater(len(result["stages"]), 0)
+        for stage in result["stages"]:
+            total = sum(stage["busy"].values()) + sum(stage["idle"].values())
+            self.assertAlmostEqual(total, 1, places=9)
+
+    def test_text_names_the_essentials(self):
+        # Expect the headline numbers, latencies, stages and memory, and nothing on stderr.
+        done = self.tandem("run", SCENARIO, *SMALL)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stderr, "")
+        for word in ("200 of 200 completed", "requests/s", "TTFT", "p99", "stage", "KV cache"):
+            self.assertIn(word, done.stdout)
+
+    def test_exact_gives_the_same_result(self):
+        # Expect --exact to change how it is computed, and not what comes out.
+        results = []
+        for option in ([], ["--exact"]):
+            result = json.loads(self.tandem_ok("run", SCENARIO, *SMALL, "--json", *option))
+            del result["simulation"]
+            results.append(result)
+        self.assertEqual(results[0], results[1])
+
+    def test_set_overrides(self):
+        # Expect --set to reach the layout: four stages instead of two.
+        out = self.tandem_ok(
+            "run", SCENARIO, *SMALL, "--json", "--set", "layout.pipeline_parallel=4",
+            "--set", "layout.tensor_parallel=2",
+        )
+        self.assertEqual([stage["stage"] for stage in json.loads(out)["stages"]], [0, 1, 2, 3])
+
+    def test_wrong_use(self):
+        # Expect exit code 2, a word on what is wrong and where help is, and no result.
+        for arguments, message in (
+            (["run"], "which scenario?"),
+            (["run", "a.yaml", "b.yaml"], "what is 'b.yaml'?"),
+            (["run", SCENARIO, "--frobnicate"], "unknown option '--frobnicate'"),
+            (["run", SCENARIO, "-z"], "unknown option '-z'"),
+            (["run", SCENARIO, "--set"], "option '--set' needs a value"),
+            (["run", SCENARIO, "--timeline", "all"], "none, steps or layers, not 'all'"),
+            (["frobnicate"], "there is no command 'frobnicate'"),
+            ([], "usage: tandem"),
+        ):
+            with self.subTest(arguments=arguments):
+                done = self.tandem(*arguments)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(message, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_bad_configuration(self):
+        # Expect exit code 3 and every mistake at once.
+        done = self.tandem("run", SCENARIO, "--set", "layout.tensor_paralel=4", "--set", "foo=1")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("did you mean 'tensor_parallel'?", done.stderr)
+        self.assertIn("unknown key 'foo'", done.stderr)
+
+    def test_bad_trace(self):
+        # Expect exit code 3, the trace's line, and no file of results.
+        trace = self.folder / "bad.csv"
+        trace.write_text("arrival_s,input_tokens,output_tokens\n0.5,100,10\n0.6,many,10\n")
+        output = self.folder / "out.h5"
+        done = self.tandem(
+            "run", SCENARIO, "-o", output, "--set", f"workload={{trace: {{file: {trace}}}}}"
+        )
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("bad.csv:3:", done.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [trace])
+
+    def test_input_and_output_failures(self):
+        # Expect exit code 4 and the system's words.
+        with open("/dev/full", "w") as full:
+            calls = (
+                (["run", "/nonexistent.yaml"], {}, "No such file or directory"),
+                (["run", SCENARIO, *SMALL, "-o", "/nonexistent/out.h5"], {}, "No such file"),
+                (["run", SCENARIO, *SMALL, "-o", self.folder], {}, "not a regular file"),
+                (["run", SCENARIO, *SMALL], {"stdout": full}, "No space left on device"),
+                (["run", SCENARIO, *SMALL, "--json"], {"stdout": full}, "No space left"),
+            )
+            for arguments, options, message in calls:
+                with self.subTest(arguments=arguments):
+                    done = self.tandem(*arguments, **options)
+                    self.assertEqual(done.returncode, 4)
+                    self.assertIn(message, done.stderr)
+
+    def test_help_and_version(self):
+        # Expect both on stdout, with exit code 0.
+        self.assertIn("--timeline", self.tandem_ok("run", "--help"))
+        self.assertIn("check", self.tandem_ok("--help"))
+        self.assertRegex(self.tandem_ok("--version"), r"^tandem \d+\.\d+\.\d+\n$")
+
+    def test_interrupt_leaves_nothing(self):
+        # Expect Ctrl-C to end the run by that signal, with a word and without a partial file.
+        output = self.folder / "out.h5"
+        partial = self.folder / "out.h5.partial"
+        with subprocess.Popen(
+            [self.program, "run", SCENARIO, *LONG, "-o", str(output)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process:
+            deadline = time.monotonic() + 60
+            while not partial.exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            self.assertTrue(partial.exists())
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assertIn(b"interrupted after", stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def progress_of(self, *options):
+        """What a long run that is interrupted after two seconds shows on a terminal."""
+        master, slave = pty.openpty()
+        with subprocess.Popen(
+            [self.program, "run", SCENARIO, *LONG, "-o", str(self.folder / "out.h5"), *options],
+            stdout=subprocess.DEVNULL,
+            stderr=slave,
+            env=ENVIRONMENT,
+        ) as process:
+            time.sleep(2)
+            process.terminate()
+            process.wait(timeout=60)
+        os.close(slave)
+        shown = b""
+        try:
+            while chunk := os.read(master, 65536):
+                shown += chunk
+        except OSError:  # Linux's way to say that the other side is closed
+            pass
+        os.close(master)
+        return shown.decode()
+
+    def test_progress_on_a_terminal(self):
+        # Expect a bar with count, rate and time left on a terminal, and none with --quiet.
+        self.assertRegex(self.progress_of(), r"\[=*>? *\] +\d+%  [\d,]+ requests  [\d,.]+/s  .* left")
+        self.assertNotIn("%", self.progress_of("--quiet"))
+
+
+if __name__ == "__main__":
+    main()

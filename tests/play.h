@@ -1,0 +1,90 @@
+/*
+ * play: runs a whole simulation on arrivals from an array, and keeps what it says.
+ *
+ * Fails the Check test that calls it where the simulation fails.
+ */
+#ifndef TANDEM_TESTS_PLAY_H
+#define TANDEM_TESTS_PLAY_H
+
+#include "simulation.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+/* Arrivals from an array. */
+struct script {
+    const struct arrival *arrivals;
+    size_t count;
+    size_t next;
+};
+
+static inline int script_next(void *context, struct arrival *arrival, struct error *error)
+{
+    (void)error;
+    struct script *script = context;
+    if (script->next == script->count)
+        return 0;
+    *arrival = script->arrivals[script->next++];
+    return 1;
+}
+
+/* A run's requests, in the order in which they ended, and its summary. */
+struct played {
+    struct request_record *requests;
+    size_t count;
+    size_t room;
+    struct summary summary;
+    struct arena arena; /* the summary's arrays */
+};
+
+static inline int played_request(void *context, const struct request_record *record,
+                                 struct error *error)
+{
+    struct played *played = context;
+    if (played->count == played->room) {
+        size_t room = played->room ? 2 * played->room : 256;
+        void *requests = realloc(played->requests, room * sizeof(*record));
+        if (!requests)
+            return error_out_of_memory(error, "test's records");
+        played->requests = requests;
+        played->room = room;
+    }
+    played->requests[played->count++] = *record;
+    return 0;
+}
+
+/* Runs `scenario` on what `source` yields; played_release() frees what is kept. */
+static inline struct played play_source(const struct scenario *scenario,
+                                        struct arrival_source source)
+{
+    struct played played = {.requests = NULL};
+    struct error error = {.code = ERROR_NONE};
+    struct recorder recorder = {.context = &played, .request = played_request};
+    struct simulation *simulation = simulation_new(scenario, source, recorder, &error);
+    ck_assert_msg(simulation != NULL, "%s", error.text);
+    int more;
+    while ((more = simulation_advance(simulation, 1000, &error)) > 0)
+        continue;
+    ck_assert_msg(more == 0, "%s", error.text);
+    arena_init(&played.arena);
+    int rc = simulation_summarize(simulation, &played.summary, &played.arena, &error);
+    ck_assert_msg(rc == 0, "%s", error.text);
+    simulation_free(simulation);
+    return played;
+}
+
+/* The same for arrivals from an array, in an open loop. */
+static inline struct played play(const struct scenario *scenario, const struct arrival *arrivals,
+                                 size_t count)
+{
+    struct script script = {.arrivals = arrivals, .count = count};
+    return play_source(scenario, (struct arrival_source){.context = &script, .next = script_next});
+}
+
+static inline void played_release(struct played *played)
+{
+    free(played->requests);
+    arena_release(&played->arena);
+}
+
+#endif

@@ -1,0 +1,395 @@
+/*
+ * On random scenarios: the shortcuts give the records that playing out every
+ * step and layer as its own event gives, to the bit; and the records add up.
+ *
+ * TANDEM_TEST_SEED sets the seed, TANDEM_TEST_COUNT the number of scenarios.
+ */
+#include "fixtures.h"
+#include "simulation.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCENARIOS 400
+#define REQUESTS_MAX 300
+
+/* A small generator of its own, so that a printed seed replays anywhere (Steele et al., 2014). */
+struct dice {
+    uint64_t state;
+};
+
+static uint64_t dice_next(struct dice *dice)
+{
+    uint64_t z = dice->state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* Uniform on low..high. */
+static uint32_t dice_between(struct dice *dice, uint32_t low, uint32_t high)
+{
+    return low + (uint32_t)(dice_next(dice) % (high - low + 1));
+}
+
+static double dice_real(struct dice *dice, double low, double high)
+{
+    return low + (high - low) * ((double)(dice_next(dice) >> 11) * 0x1p-53);
+}
+
+/* All records of one run, in the order in which they came. */
+struct log {
+    struct request_record *requests;
+    struct step_record *steps;
+    struct span_record *spans;
+    size_t request_count;
+    size_t step_count;
+    size_t span_count;
+    size_t request_room;
+    size_t step_room;
+    size_t span_room;
+};
+
+static void *grown(void *rows, size_t *room, size_t count, size_t row_bytes)
+{
+    if (count < *room)
+        return rows;
+    *room = *room ? 2 * *room : 1024;
+    rows = realloc(rows, *room * row_bytes);
+    ck_assert_ptr_nonnull(rows);
+    return rows;
+}
+
+static int log_request(void *context, const struct request_record *record, struct error *error)
+{
+    (void)error;
+    struct log *log = context;
+    log->requests =
+        grown(log->requests, &log->request_room, log->request_count, sizeof(*record));
+    log->requests[log->request_count++] = *record;
+    return 0;
+}
+
+static int log_step(void *context, const struct step_record *record, struct error *error)
+{
+    (void)error;
+    struct log *log = context;
+    log->steps = grown(log->steps, &log->step_room, log->step_count, sizeof(*record));
+    log->steps[log->step_count++] = *record;
+    return 0;
+}
+
+static int log_span(void *context, const struct span_record *record, struct error *error)
+{
+    (void)error;
+    struct log *log = context;
+    log->spans = grown(log->spans, &log->span_room, log->span_count, sizeof(*record));
+    log->spans[log->span_count++] = *record;
+    return 0;
+}
+
+static void log_release(struct log *log)
+{
+    free(log->requests);
+    free(log->steps);
+    free(log->spans);
+}
+
+/* Arrivals from an array. */
+struct script {
+    const struct arrival *arrivals;
+    size_t count;
+    size_t next;
+};
+
+static int script_next(void *context, struct arrival *arrival, struct error *error)
+{
+    (void)error;
+    struct script *script = context;
+    if (script->next == script->count)
+        return 0;
+    *arrival = script->arrivals[script->next++];
+    return 1;
+}
+
+struct trial {
+    struct scenario scenario;
+    struct arrival arrivals[REQUESTS_MAX];
+    size_t count;
+    uint32_t concurrency;
+};
+
+/* A model small enough that a step is some hundred microseconds, with few KV blocks. */
+static void roll_model(struct dice *dice, struct trial *trial)
+{
+    trial->scenario.model = fixture_llama_8b();
+    trial->scenario.model.layers = dice_between(dice, 4, 12);
+    if (dice_between(dice, 0, 3) == 0) {
+        trial->scenario.model.experts = 8;
+        trial->scenario.model.experts_per_token = 2;
+    }
+}
+
+static void roll_layout(struct dice *dice, struct trial *trial)
+{
+    static const uint32_t tensor_parallel[] = {1, 2, 4};
+    static const enum stage_split splits[] = {STAGE_SPLIT_EVEN, STAGE_SPLIT_BALANCED};
+    uint32_t nodes = dice_between(dice, 1, 4);
+    trial->scenario.cluster = dice_between(dice, 0, 1) && nodes == 1
+                                  ? fixture_pcie_cluster()
+                                  : fixture_nvlink_cluster(nodes, 8);
+    struct layout_spec *layout = &trial->scenario.layout;
+    layout->tensor_parallel = tensor_parallel[dice_between(dice, 0, 2)];
+    layout->pipeline_parallel = dice_between(dice, 1, 2 * nodes > 4 ? 4 : 2 * nodes);
+    uint32_t room = nodes * 8 / (layout->tensor_parallel * layout->pipeline_parallel);
+    layout->replicas = dice_between(dice, 1, room > 3 ? 3 : room);
+    layout->split = splits[dice_between(dice, 0, 1)];
+    layout->router = dice_between(dice, 0, 1) ? ROUTER_ROUND_ROBIN : ROUTER_LEAST_OUTSTANDING;
+}
+
+static void roll_host(struct dice *dice, struct host *host)
+{
+    *host = (struct host){
+        .schedule_s = dice_between(dice, 0, 2) * 50e-6,
+        .schedule_per_request_s = dice_between(dice, 0, 1) * 1e-6,
+        .return_s = dice_between(dice, 0, 2) * 30e-6,
+        .launch_s = dice_between(dice, 0, 2) * 4e-6,
+        .launch_collective_s = dice_between(dice, 0, 2) * 15e-6,
+        .launch_graph_s = dice_between(dice, 0, 1) * 10e-6,
+        .send_tensors = dice_between(dice, 1, 2),
+        .launches_layer_extra = dice_between(dice, 0, 2),
+        .graphs_prefill = dice_between(dice, 0, 3) == 0,
+    };
+    for (uint32_t size = 1; size <= 64 && dice_between(dice, 0, 5) > 0; size *= 2)
+        host->captured_sizes[host->captured_count++] = size;
+}
+
+static void roll_serving(struct dice *dice, struct trial *trial)
+{
+    struct serving *serving = &trial->scenario.serving;
+    *serving = (struct serving){
+        .policy = (enum batcher_policy)dice_between(dice, 0, BATCHER_CHUNKED_PREFILL),
+        .max_step_tokens = dice_between(dice, 200, 1024),
+        .max_sequences = dice_between(dice, 1, 40),
+        .steps_in_flight = dice_between(dice, 1, 5),
+        .step_share = (enum step_share)dice_between(dice, 0, 1),
+        .kv_block_tokens = 1u << dice_between(dice, 0, 5),
+        .kv_admission = (enum kv_admission)dice_between(dice, 0, 1),
+        .memory_utilization = 0.9,
+        .reserve_bytes = 1e9,
+        .kv_tokens = dice_between(dice, 600, 8000),
+    };
+    roll_host(dice, &serving->host);
+}
+
+static void roll_arrivals(struct dice *dice, struct trial *trial)
+{
+    double mean_gap_s = dice_real(dice, 0.0001, 0.02);
+    double at_s = 0;
+    trial->count = dice_between(dice, 1, REQUESTS_MAX);
+    trial->concurrency = dice_between(dice, 0, 4) == 0 ? dice_between(dice, 1, 30) : 0;
+    for (size_t i = 0; i < trial->count; i++) {
+        if (dice_between(dice, 0, 3) > 0) /* else together with the last */
+            at_s += -mean_gap_s * log(1 - dice_real(dice, 0, 1));
+        trial->arrivals[i] = (struct arrival){
+            .at = sim_ps_from_s(at_s),
+            .input_tokens = dice_between(dice, 1, 600),
+            .output_tokens = dice_between(dice, 1, dice_between(dice, 0, 1) ? 5 : 200),
+        };
+    }
+}
+
+static void roll(struct dice *dice, struct trial *trial)
+{
+    *trial = (struct trial){.count = 0};
+    roll_model(dice, trial);
+    roll_layout(dice, trial);
+    roll_serving(dice, trial);
+    roll_arrivals(dice, trial);
+    trial->scenario.slo = (struct slo){.ttft_s = 0.1, .tpot_s = 0.01, .percentile = 95};
+    trial->scenario.run.duration = SIM_PS_MAX;
+    trial->scenario.output.timeline = TIMELINE_STEPS;
+    trial->scenario.output.window_end = SIM_PS_MAX;
+}
+
+static void play(const struct trial *trial, bool exact, struct log *log, struct summary *summary,
+                 struct arena *arena)
+{
+    struct scenario scenario = trial->scenario;
+    struct script script = {.arrivals = trial->arrivals, .count = trial->count};
+    struct arrival_source source = {
+        .context = &script, .next = script_next, .concurrency = trial->concurrency};
+    struct recorder recorder = {
+        .context = log, .request = log_request, .step = log_step, .span = log_span};
+    struct error error = {.code = ERROR_NONE};
+    scenario.run.exact = exact;
+    struct simulation *simulation = simulation_new(&scenario, source, recorder, &error);
+    ck_assert_msg(simulation != NULL, "%s", error.text);
+    int more;
+    while ((more = simulation_advance(simulation, 17, &error)) > 0)
+        continue;
+    ck_assert_msg(more == 0, "%s", error.text);
+    ck_assert_int_eq(simulation_summarize(simulation, summary, arena, &error), 0);
+    simulation_free(simulation);
+}
+
+/* Expectation: the same rows in the same order, every field equal. */
+static void check_same(const struct log *fast, const struct log *exact, uint64_t seed)
+{
+    ck_assert_msg(fast->request_count == exact->request_count &&
+                      fast->step_count == exact->step_count &&
+                      fast->span_count == exact->span_count,
+                  "seed %llu: counts of records differ", (unsigned long long)seed);
+    for (size_t i = 0; i < fast->request_count; i++)
+        ck_assert_msg(memcmp(&fast->requests[i], &exact->requests[i],
+                             sizeof(fast->requests[i])) == 0,
+                      "seed %llu: request row %zu differs", (unsigned long long)seed, i);
+    for (size_t i = 0; i < fast->step_count; i++) {
+        const struct step_record *a = &fast->steps[i];
+        const struct step_record *b = &exact->steps[i];
+        ck_assert_msg(a->step == b->step && a->replica == b->replica &&
+                          a->scheduled == b->scheduled && a->done == b->done &&
+                          a->decode_tokens == b->decode_tokens &&
+                          a->decode_context_tokens == b->decode_context_tokens &&
+                          a->prefill_tokens == b->prefill_tokens,
+                      "seed %llu: step row %zu differs", (unsigned long long)seed, i);
+    }
+    for (size_t i = 0; i < fast->span_count; i++) {
+        const struct span_record *a = &fast->spans[i];
+        const struct span_record *b = &exact->spans[i];
+        ck_assert_msg(a->start == b->start && a->duration == b->duration && a->step == b->step &&
+                          a->stage == b->stage && a->kind == b->kind && a->replica == b->replica,
+                      "seed %llu: span row %zu differs", (unsigned long long)seed, i);
+    }
+}
+
+/* Expectation: every request let in ends, in order arrival <= scheduled < first token <= done. */
+static void check_requests(const struct trial *trial, const struct log *log,
+                           const struct summary *summary)
+{
+    ck_assert_uint_eq(summary->arrived, trial->count);
+    ck_assert_uint_eq(log->request_count + summary->rejected, trial->count);
+    for (size_t i = 0; i < log->request_count; i++) {
+        const struct request_record *r = &log->requests[i];
+        ck_assert_int_le(r->arrival, r->scheduled);
+        ck_assert_int_lt(r->scheduled, r->first_token);
+        ck_assert_int_le(r->first_token, r->done);
+        ck_assert_uint_eq(r->input_tokens, trial->arrivals[r->id].input_tokens);
+        ck_assert_uint_eq(r->output_tokens, trial->arrivals[r->id].output_tokens);
+    }
+}
+
+/*
+ * Expectation: prompts are prefilled once, and each output token but a prompt's
+ * first is one decode row: sums over steps equal sums over requests, where nobody
+ * was preempted and no finished row computes on.
+ */
+static void check_tokens(const struct trial *trial, const struct log *log,
+                         const struct summary *summary)
+{
+    uint64_t input_tokens = 0;
+    uint64_t decode_tokens = 0;
+    if (summary->preemptions > 0 || trial->scenario.serving.policy == BATCHER_STATIC)
+        return;
+    for (size_t i = 0; i < log->request_count; i++) {
+        input_tokens += log->requests[i].input_tokens;
+        decode_tokens += log->requests[i].output_tokens - 1;
+    }
+    for (size_t i = 0; i < log->step_count; i++) {
+        input_tokens -= log->steps[i].prefill_tokens;
+        decode_tokens -= log->steps[i].decode_tokens;
+    }
+    ck_assert_uint_eq(input_tokens, 0);
+    ck_assert_uint_eq(decode_tokens, 0);
+}
+
+/* Expectation: work and idle spans of a stage follow each other without gap or overlap from the
+ * run's start to its end, the same for all; a step's sends start when its work ends, or later. */
+static void check_tiling(const struct trial *trial, const struct log *log)
+{
+    uint32_t stages = trial->scenario.layout.pipeline_parallel;
+    uint32_t count = stages * trial->scenario.layout.replicas;
+    sim_ps *until = calloc(count, sizeof(*until));
+    ck_assert_ptr_nonnull(until);
+    for (size_t i = 0; i < log->span_count; i++) {
+        const struct span_record *span = &log->spans[i];
+        sim_ps *end = &until[span->replica * stages + span->stage];
+        if (span->kind == SPAN_SEND) {
+            ck_assert_int_ge(span->start, *end);
+            continue;
+        }
+        ck_assert_int_eq(span->start, *end);
+        ck_assert_int_ge(span->duration, 0);
+        *end += span->duration;
+    }
+    for (uint32_t i = 1; i < count; i++)
+        ck_assert_int_eq(until[i], until[0]);
+    free(until);
+}
+
+/* Expectation: a stage's shares sum to 1. */
+static void check_shares(const struct summary *summary)
+{
+    for (uint32_t i = 0; i < summary->stage_count; i++) {
+        const struct stage_summary *s = &summary->stages[i];
+        double sum = s->busy_compute + s->busy_collective + s->idle_no_work + s->idle_fill_drain +
+                     s->idle_imbalance + s->idle_transfer + s->idle_host;
+        ck_assert_double_eq_tol(sum, 1, 1e-12);
+    }
+}
+
+static void try_scenario(uint64_t seed)
+{
+    struct dice dice = {.state = seed};
+    struct trial *trial = malloc(sizeof(*trial));
+    struct log fast = {.requests = NULL};
+    struct log exact = {.requests = NULL};
+    struct summary summary;
+    struct arena arena;
+    ck_assert_ptr_nonnull(trial);
+    arena_init(&arena);
+    roll(&dice, trial);
+    play(trial, false, &fast, &summary, &arena);
+    play(trial, true, &exact, &summary, &arena);
+    check_same(&fast, &exact, seed);
+    check_requests(trial, &fast, &summary);
+    check_tokens(trial, &fast, &summary);
+    check_tiling(trial, &fast);
+    check_shares(&summary);
+    arena_release(&arena);
+    log_release(&fast);
+    log_release(&exact);
+    free(trial);
+}
+
+static uint64_t number_from_environment(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+START_TEST(shortcuts_give_the_records_of_every_event)
+{
+    uint64_t seed = number_from_environment("TANDEM_TEST_SEED", 20261122);
+    uint64_t count = number_from_environment("TANDEM_TEST_COUNT", SCENARIOS);
+    for (uint64_t i = 0; i < count; i++) {
+        (void)fprintf(stderr, "seed %llu\n", (unsigned long long)(seed + i));
+        try_scenario(seed + i);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("simulation, random scenarios");
+    TCase *tests = tcase_create("property");
+    tcase_set_timeout(tests, 600);
+    tcase_add_test(tests, shortcuts_give_the_records_of_every_event);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+"""Does every number under configs/ that describes the world say where it is from?
+
+usage: test_configs.py CONFIGS_FOLDER
+
+Each file must parse and open with a comment. In models, gpus, clusters and engines, each line
+that sets a number or a switch needs a comment on that line that says something, and each file
+must name a source or call itself an estimate.
+"""
+import re
+import sys
+from pathlib import Path
+
+import yaml
+
+DESCRIPTIONS = ("models", "gpus", "clusters", "engines")
+SETTING = re.compile(r"^\s*\w+:\s*(\d\S*(?: [A-Za-z/]+)?|true|false|\[[\d, ]*\])\s*(#.*)?$")
+SOURCE = re.compile(r"source|datasheet|config\.json|measure|specification|technical blog|estimate",
+                    re.IGNORECASE)
+
+
+def faults_of(text, is_description):
+    """What is wrong with one file, as texts without its name."""
+    try:
+        yaml.safe_load(text)
+    except yaml.YAMLError as fault:
+        yield f" {fault}"
+        return
+    if not text.startswith("#"):
+        yield ": does not open with a comment that says what it is"
+    if not is_description:
+        return
+    if not SOURCE.search(" ".join(re.findall(r"#.*", text))):
+        yield ": no comment names a source"
+    for number, line in enumerate(text.splitlines(), 1):
+        setting = SETTING.match(line)
+        if setting and not (setting[2] and len(setting[2]) > 3):
+            yield f":{number}: no source beside '{line.strip()}'"
+
+
+def self_test():
+    """The check itself must be able to fail, once for each rule."""
+    assert list(faults_of("# GPU. Source: a datasheet.\npower: 700 W  # datasheet\n", True)) == []
+    assert list(faults_of("# GPU. Source: a datasheet.\npower: 700 W\n", True))
+    assert list(faults_of("# GPU.\npower: 700 W  # because\n", True))
+    assert list(faults_of("power: 700 W  # datasheet\n", True))
+    assert list(faults_of("# GPU. Source: a datasheet.\npower: [\n", True))
+
+
+def main():
+    self_test()
+    root = Path(sys.argv[1])
+    paths = sorted(root.rglob("*.yaml"))
+    assert paths, f"no YAML under {root}"
+    faults = [f"{path}{fault}" for path in paths
+              for fault in faults_of(path.read_text(), path.relative_to(root).parts[0] in DESCRIPTIONS)]
+    for fault in faults:
+        print(fault)
+    print(f"{len(paths)} files, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

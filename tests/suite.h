@@ -1,0 +1,28 @@
+/*
+ * suite: a test program's main in one line.
+ */
+#ifndef TANDEM_TESTS_SUITE_H
+#define TANDEM_TESTS_SUITE_H
+
+#include <check.h>
+#include <stdlib.h>
+
+#define SUITE_TIMEOUT_S 300
+
+/* Runs `count` tests as the suite `name`; returns the program's exit status. */
+static inline int suite_run(const char *name, const TTest *const tests[], size_t count)
+{
+    Suite *suite = suite_create(name);
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, SUITE_TIMEOUT_S);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_test(tcase, tests[i]);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * Does each key of a scenario and its files land where it belongs? What wrong
+ * ones say is for tests/cli/config_errors.
+ */
+#include "../config_folder.h"
+
+START_TEST(test_defaults)
+{
+    struct folder folder;
+    struct config config;
+    char text[2048];
+    folder_init(&folder);
+    snprintf(text, sizeof(text), "%slayout: {pipeline_parallel: 2}\n%s", config_head,
+             config_workload);
+    load(&folder, text, &config, NULL, 0);
+    const struct scenario *scenario = &config.scenario;
+
+    ck_assert_ptr_null(config.name);
+    ck_assert_uint_eq(scenario->model.head_dim, 256 / 8);
+    ck_assert_uint_eq(scenario->model.experts, 0);
+    ck_assert_int_eq(scenario->model.weights, DTYPE_BF16);
+    ck_assert_int_eq(scenario->model.kv, DTYPE_BF16);
+    ck_assert_double_eq(scenario->cluster.gpu.flops_per_s[DTYPE_FP8], 0);
+    ck_assert_double_eq(scenario->cluster.pcie.efficiency, 1);
+    ck_assert_double_eq(scenario->cluster.nvlink.bytes_per_s, 0);
+    ck_assert_uint_eq(scenario->cluster.gpus_per_host_bridge, 4);
+    ck_assert_uint_eq(scenario->cluster.nics_per_node, 0);
+    ck_assert_double_eq(scenario->cluster.host_staging_factor, 1);
+    ck_assert_uint_eq(scenario->layout.tensor_parallel, 1);
+    ck_assert_uint_eq(scenario->layout.replicas, 1);
+    ck_assert_int_eq(scenario->layout.split, STAGE_SPLIT_BALANCED);
+    ck_assert_int_eq(scenario->layout.router, ROUTER_ROUND_ROBIN);
+    ck_assert_int_eq(scenario->serving.policy, BATCHER_CHUNKED_PREFILL);
+    ck_assert_uint_eq(scenario->serving.max_step_tokens, 2048);
+    ck_assert_uint_eq(scenario->serving.max_sequences, 256);
+    ck_assert_uint_eq(scenario->serving.steps_in_flight, 2); /* the pipeline's stages */
+    ck_assert_int_eq(scenario->serving.step_share, STEP_SHARE_BALANCED);
+    ck_assert_uint_eq(scenario->serving.kv_block_tokens, 16);
+    ck_assert_int_eq(scenario->serving.kv_admission, KV_ADMISSION_ON_DEMAND);
+    ck_assert_double_eq(scenario->serving.memory_utilization, 0.9);
+    ck_assert_double_eq(scenario->serving.reserve_bytes, 2e9);
+    ck_assert_uint_eq(scenario->serving.kv_tokens, 0);
+    ck_assert_str_eq(scenario->serving.host.name, "quick");
+    ck_assert_double_eq(scenario->slo.ttft_s, 0);
+    ck_assert_double_eq(scenario->slo.percentile, 95);
+    ck_assert_uint_eq(scenario->run.seed, 1);
+    ck_assert_int_eq(scenario->run.warmup, 0);
+    ck_assert(scenario->run.duration == SIM_PS_MAX);
+    ck_assert(!scenario->run.exact);
+    ck_assert_int_eq(scenario->output.timeline, TIMELINE_NONE);
+    ck_assert(scenario->output.window_end == SIM_PS_MAX);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+START_TEST(test_every_key_of_a_scenario)
+{
+    struct folder folder;
+    struct config config;
+    char text[4096];
+    folder_init(&folder);
+    snprintf(text, sizeof(text),
+             "name: whole\ndescription: all keys\nmodel: models/tiny\ncluster: clusters/box\n"
+             "layout: {tensor_parallel: 2, pipeline_parallel: 2, replicas: 3, "
+             "stage_layers: [3, 1], router: least_outstanding}\n"
+             "engine: {policy: static, max_step_tokens: 100, max_sequences: 5, "
+             "steps_in_flight: 4, step_share: greedy, kv_block_tokens: 32, "
+             "kv_admission: reserved, memory_utilization: 0.8, reserve: 1 GiB, kv_tokens: 9000}\n"
+             "%sslo: {ttft: 500 ms, tpot: 50 ms, percentile: 99}\n"
+             "run: {seed: 18446744073709551615, warmup: 30 s, duration: 10 min, exact: true}\n"
+             "output: {timeline: layers, window: [60 s, 62 s]}\n",
+             config_workload);
+    load(&folder, text, &config, NULL, 0);
+    const struct scenario *scenario = &config.scenario;
+
+    ck_assert_str_eq(config.name, "whole");
+    ck_assert_str_eq(config.description, "all keys");
+    ck_assert_uint_eq(scenario->layout.tensor_parallel, 2);
+    ck_assert_uint_eq(scenario->layout.replicas, 3);
+    ck_assert_int_eq(scenario->layout.split, STAGE_SPLIT_LISTED);
+    ck_assert_uint_eq(scenario->layout.listed_layers[0], 3);
+    ck_assert_uint_eq(scenario->layout.listed_layers[1], 1);
+    ck_assert_int_eq(scenario->layout.router, ROUTER_LEAST_OUTSTANDING);
+    ck_assert_int_eq(scenario->serving.policy, BATCHER_STATIC);
+    ck_assert_uint_eq(scenario->serving.max_step_tokens, 100);
+    ck_assert_uint_eq(scenario->serving.max_sequences, 5);
+    ck_assert_uint_eq(scenario->serving.steps_in_flight, 4);
+    ck_assert_int_eq(scenario->serving.step_share, STEP_SHARE_GREEDY);
+    ck_assert_uint_eq(scenario->serving.kv_block_tokens, 32);
+    ck_assert_int_eq(scenario->serving.kv_admission, KV_ADMISSION_RESERVED);
+    ck_assert_double_eq(scenario->serving.memory_utilization, 0.8);
+    ck_assert_double_eq(scenario->serving.reserve_bytes, 1073741824);
+    ck_assert_uint_eq(scenario->serving.kv_tokens, 9000);
+    ck_assert_double_eq(scenario->slo.ttft_s, 0.5);
+    ck_assert_double_eq(scenario->slo.tpot_s, 0.05);
+    ck_assert_double_eq(scenario->slo.percentile, 99);
+    ck_assert(scenario->run.seed == UINT64_MAX);
+    ck_assert_int_eq(scenario->run.warmup, 30 * SIM_PS_PER_S);
+    ck_assert_int_eq(scenario->run.duration, 600 * SIM_PS_PER_S);
+    ck_assert(scenario->run.exact);
+    ck_assert_int_eq(scenario->output.timeline, TIMELINE_LAYERS);
+    ck_assert_int_eq(scenario->output.window_start, 60 * SIM_PS_PER_S);
+    ck_assert_int_eq(scenario->output.window_end, 62 * SIM_PS_PER_S);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+START_TEST(test_every_key_of_the_machines)
+{
+    struct folder folder;
+    struct config config;
+    char text[4096];
+    folder_init(&folder);
+    snprintf(
+        text, sizeof(text),
+        "model: {base: models/tiny, head_dim: 64, experts: 8, experts_per_token: 2, "
+        "tied_embeddings: true, qk_norm: true, weights: int4, kv: fp8}\n"
+        "cluster: {base: clusters/box, nodes: 2, gpu: {peak: {fp8: 200 TFLOP/s}, power: 700 W, "
+        "price: 3.5 USD/h}, nvlink: {bandwidth: 450 GB/s, efficiency: 0.8, latency: 2 us}, "
+        "gpus_per_host_bridge: 2, inter_socket: {bandwidth: 40 GB/s, latency: 1 us}, "
+        "nic: {bandwidth: 400 Gb/s, latency: 5 us}, nics_per_node: 4, host_staging_factor: 2}\n"
+        "engine: {host: {base: engines/cuda-graphs, graphs_prefill: true, "
+        "captured_sizes: [1, 2, 4]}}\nlayout: {}\n%s",
+        config_workload);
+    load(&folder, text, &config, NULL, 0);
+    const struct model *shape = &config.scenario.model;
+    const struct cluster *box = &config.scenario.cluster;
+    const struct host *costs = &config.scenario.serving.host;
+
+    ck_assert_uint_eq(shape->head_dim, 64);
+    ck_assert_uint_eq(shape->experts, 8);
+    ck_assert_uint_eq(shape->experts_per_token, 2);
+    ck_assert(shape->tied_embeddings && shape->qk_norm);
+    ck_assert_int_eq(shape->weights, DTYPE_INT4);
+    ck_assert_int_eq(shape->kv, DTYPE_FP8);
+    /* Keys beside a base merge with what it has: the bf16 peak is still the file's. */
+    ck_assert_double_eq(box->gpu.flops_per_s[DTYPE_BF16], 100e12);
+    ck_assert_double_eq(box->gpu.flops_per_s[DTYPE_FP8], 200e12);
+    ck_assert_double_eq(box->gpu.memory_bytes, 16e9);
+    ck_assert_double_eq(box->gpu.memory_bytes_per_s, 500e9);
+    ck_assert_double_eq(box->gpu.efficiency.gemm_compute, 0.8);
+    ck_assert_double_eq(box->gpu.efficiency.gemm_memory, 0.7);
+    ck_assert_double_eq(box->gpu.efficiency.attention_compute, 0.5);
+    ck_assert_double_eq(box->gpu.efficiency.attention_memory, 0.6);
+    ck_assert_double_eq(box->gpu.efficiency.elementwise_memory, 0.9);
+    ck_assert_double_eq(box->gpu.kernel_gap_s, 1e-6);
+    ck_assert_double_eq(box->gpu.power_w, 700);
+    ck_assert_double_eq(box->gpu.usd_per_hour, 3.5);
+    ck_assert_uint_eq(box->nodes, 2);
+    ck_assert_uint_eq(box->gpus_per_node, 4);
+    ck_assert_double_eq(box->nvlink.bytes_per_s, 450e9);
+    ck_assert_double_eq(box->nvlink.efficiency, 0.8);
+    ck_assert_double_eq(box->nvlink.latency_s, 2e-6);
+    ck_assert_uint_eq(box->gpus_per_host_bridge, 2);
+    ck_assert_double_eq(box->inter_socket.bytes_per_s, 40e9);
+    ck_assert_double_eq(box->nic.bytes_per_s, 50e9);
+    ck_assert_uint_eq(box->nics_per_node, 4);
+    ck_assert_double_eq(box->collective_start_s, 5e-6);
+    ck_assert_double_eq(box->host_staging_factor, 2);
+    ck_assert_double_eq(costs->schedule_s, 100e-6);
+    ck_assert_double_eq(costs->schedule_per_request_s, 1e-6);
+    ck_assert_double_eq(costs->return_s, 20e-6);
+    ck_assert_double_eq(costs->launch_s, 5e-6);
+    ck_assert_double_eq(costs->launch_collective_s, 10e-6);
+    ck_assert_double_eq(costs->launch_graph_s, 15e-6);
+    ck_assert(costs->graphs_prefill);
+    ck_assert_uint_eq(costs->captured_count, 3);
+    ck_assert_uint_eq(costs->captured_sizes[2], 4);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+START_TEST(test_trace)
+{
+    struct folder folder;
+    struct config config;
+    char text[1024];
+    char path[PATH_BYTES];
+    folder_init(&folder);
+    folder_write(&folder, "traces/chat.csv", "arrival_s,input_tokens,output_tokens\n");
+    snprintf(text, sizeof(text), "%slayout: {}\n%s", config_head,
+             "workload: {trace: {file: traces/chat.csv, format: azure, rate_scale: 2.5}}\n");
+    load(&folder, text, &config, NULL, 0);
+
+    /* The path starts at the scenario that names it. */
+    folder_path(&folder, "traces/chat.csv", path);
+    ck_assert(config.workload.is_trace);
+    ck_assert_str_eq(config.workload.trace_path, path);
+    ck_assert_int_eq(config.workload.format, TRACE_AZURE);
+    ck_assert_double_eq(config.workload.rate_scale, 2.5);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+START_TEST(test_synthetic)
+{
+    static const char *const sets[] = {
+        "workload.arrivals={process: gamma, rate: 120 /min, cv: 3}",
+        "workload.output_tokens={distribution: zipf, exponent: 1.2, min: 2, max: 64}",
+        "workload.input_tokens={distribution: empirical, file: counts.csv}",
+    };
+    struct folder folder;
+    struct config config;
+    char text[1024];
+    folder_init(&folder);
+    folder_write(&folder, "configs/counts.csv", "tokens\n12\n34\n");
+    snprintf(text, sizeof(text), "%slayout: {}\n%s", config_head, config_workload);
+    load(&folder, text, &config, NULL, 0);
+    const struct synthetic *drawn = &config.workload.synthetic;
+
+    ck_assert(!config.workload.is_trace);
+    ck_assert_int_eq(drawn->arrivals.process, ARRIVAL_POISSON);
+    ck_assert_double_eq(drawn->arrivals.rate_per_s, 8);
+    ck_assert_uint_eq(drawn->requests, 100);
+    /* A bare count is a fixed length, its bounds included. */
+    ck_assert_int_eq(drawn->input.distribution, LENGTH_FIXED);
+    ck_assert_double_eq(drawn->input.mean, 512);
+    ck_assert_uint_eq(drawn->input.max, 512);
+    /* cv is in units of the mean: sd = 0.5 x 200. */
+    ck_assert_int_eq(drawn->output.distribution, LENGTH_LOGNORMAL);
+    ck_assert_double_eq(drawn->output.sd, 100);
+    ck_assert_uint_eq(drawn->output.min, 1);
+    ck_assert_uint_eq(drawn->output.max, 131072);
+    config_release(&config);
+
+    load(&folder, text, &config, sets, 3);
+    ck_assert_int_eq(drawn->arrivals.process, ARRIVAL_GAMMA);
+    ck_assert_double_eq(drawn->arrivals.rate_per_s, 2);
+    ck_assert_double_eq(drawn->arrivals.cv, 3);
+    ck_assert_int_eq(drawn->output.distribution, LENGTH_ZIPF);
+    ck_assert_double_eq(drawn->output.exponent, 1.2);
+    ck_assert_uint_eq(drawn->output.min, 2);
+    ck_assert_uint_eq(drawn->input.value_count, 2);
+    ck_assert_uint_eq(drawn->input.values[1], 34);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("config");
+    TCase *config = tcase_create("config");
+    tcase_add_test(config, test_defaults);
+    tcase_add_test(config, test_every_key_of_a_scenario);
+    tcase_add_test(config, test_every_key_of_the_machines);
+    tcase_add_test(config, test_trace);
+    tcase_add_test(config, test_synthetic);
+    suite_add_tcase(suite, config);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,207 @@
+/*
+ * Are files found and merged, and `--set` options applied, as their headers say?
+ */
+#include <dirent.h>
+
+#include "../config_folder.h"
+
+START_TEST(test_set)
+{
+    static const char *const sets[] = {
+        "layout.tensor_parallel=4",    /* a key that is there */
+        "run.seed=7",                  /* in a mapping that is not */
+        "model.weights=fp8",           /* in a file that is referred to */
+        "cluster.gpu.memory=80 GB",    /* in a file that a file refers to */
+        "engine.host.launch=9 us",     /* in a file that is the default */
+        "layout={replicas: 2}",        /* a mapping replaced whole */
+        "layout.tensor_parallel=2",    /* and a key of that one */
+        "model.kv=fp8",                /* once more in a file */
+        "output={window: [1 s, 2 s]}", /* a list in it */
+    };
+    struct folder folder;
+    struct config config;
+    char text[1024];
+    folder_init(&folder);
+    snprintf(text, sizeof(text), "%slayout: {pipeline_parallel: 2}\n%s", config_head,
+             config_workload);
+    load(&folder, text, &config, sets, sizeof(sets) / sizeof(sets[0]));
+    const struct scenario *scenario = &config.scenario;
+
+    ck_assert_uint_eq(scenario->layout.tensor_parallel, 2);
+    ck_assert_uint_eq(scenario->layout.pipeline_parallel, 1);
+    ck_assert_uint_eq(scenario->layout.replicas, 2);
+    ck_assert_uint_eq(scenario->run.seed, 7);
+    ck_assert_int_eq(scenario->model.weights, DTYPE_FP8);
+    ck_assert_int_eq(scenario->model.kv, DTYPE_FP8);
+    ck_assert_uint_eq(scenario->model.layers, 4);
+    ck_assert_double_eq(scenario->cluster.gpu.memory_bytes, 80e9);
+    ck_assert_double_eq(scenario->serving.host.launch_s, 9e-6);
+    ck_assert_double_eq(scenario->serving.host.launch_graph_s, 15e-6);
+    ck_assert_int_eq(scenario->output.window_end, 2 * SIM_PS_PER_S);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+START_TEST(test_set_leaves_other_aliases)
+{
+    static const char *const sets[] = {"workload.input_tokens.mean=99"};
+    struct folder folder;
+    struct config config;
+    char text[1024];
+    folder_init(&folder);
+    snprintf(text, sizeof(text), "%slayout: {}\n%s", config_head,
+             "workload: {arrivals: {process: closed_loop, concurrency: 4}, requests: 10,\n"
+             "  input_tokens: &same {distribution: fixed, mean: 10}, output_tokens: *same}\n");
+    load(&folder, text, &config, sets, 1);
+
+    /* Both lengths are one node in the file; only the one that was set changes. */
+    ck_assert_uint_eq(config.workload.synthetic.arrivals.concurrency, 4);
+    ck_assert_double_eq(config.workload.synthetic.input.mean, 99);
+    ck_assert_double_eq(config.workload.synthetic.output.mean, 10);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+START_TEST(test_where_files_are_looked_for)
+{
+    struct folder folder;
+    struct config config;
+    char text[1024];
+    folder_init(&folder);
+    /* Beside the scenario comes before the search directories; a base may have a base. */
+    folder_write(&folder, "models/tiny.yaml", "base: ../configs/models/tiny\nlayers: 6\n");
+    snprintf(text, sizeof(text), "%slayout: {}\n%s", config_head, config_workload);
+    load(&folder, text, &config, NULL, 0);
+    ck_assert_uint_eq(config.scenario.model.layers, 6);
+    ck_assert_uint_eq(config.scenario.model.hidden, 256);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+START_TEST(test_scenario_builds_on_scenario)
+{
+    struct folder folder;
+    struct config config;
+    char text[1024];
+    folder_init(&folder);
+    snprintf(text, sizeof(text), "%slayout: {tensor_parallel: 2}\n%s", config_head,
+             config_workload);
+    folder_write(&folder, "configs/scenarios/below.yaml", text);
+    load(&folder, "base: scenarios/below\nlayout: {replicas: 2}\nslo:\n", &config, NULL, 0);
+    ck_assert_uint_eq(config.scenario.layout.tensor_parallel, 2);
+    ck_assert_uint_eq(config.scenario.layout.replicas, 2);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+START_TEST(test_text_says_it_all)
+{
+    static const char *const sets[] = {"model.weights=fp8", "description=\"1\\n2: 3 # 4\""};
+    struct folder folder;
+    struct config config;
+    struct config again;
+    struct error error = {0};
+    char text[1024];
+    folder_init(&folder);
+    snprintf(text, sizeof(text), "%slayout: {}\nslo:\n%s", config_head, config_workload);
+    load(&folder, text, &config, sets, 2);
+
+    /* The text alone, with no file to refer to, is the same scenario and gives the same text. */
+    int status = config_load_scenario_text(&again, "again.yaml", config.text, strlen(config.text),
+                                           NULL, 0, NULL, &error);
+    ck_assert_msg(status == 0, "%s", error.text);
+    ck_assert_str_eq(again.text, config.text);
+    ck_assert_str_eq(again.description, "1\n2: 3 # 4");
+    ck_assert_int_eq(again.scenario.model.weights, DTYPE_FP8);
+    ck_assert_double_eq(again.scenario.cluster.gpu.memory_bytes, 16e9);
+    config_release(&again);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+START_TEST(test_unreadable_file)
+{
+    struct config config;
+    struct error error = {0};
+    int status = config_load_scenario(&config, "/nowhere/scenario.yaml", NULL, 0, NULL, &error);
+    ck_assert_int_eq(status, -ERROR_IO);
+    ck_assert_str_eq(error.text, "cannot read '/nowhere/scenario.yaml': No such file or directory");
+    config_release(&config);
+}
+END_TEST
+
+START_TEST(test_diagnostics_outlive_the_names)
+{
+    char path[] = "gone.yaml";
+    char set[] = "layout.tensor_paralel=4";
+    const char *const sets[] = {set};
+    struct config config;
+    struct error error = {0};
+    ck_assert_int_eq(
+        config_load_scenario_text(&config, path, "layout: 1\n", 10, sets, 1, NULL, &error),
+        -ERROR_CONFIG);
+    char expected[ERROR_TEXT_BYTES];
+    strcpy(expected, error.text);
+
+    /* What the caller passed may change before the diagnostics are written. */
+    memset(path, '?', sizeof(path) - 1);
+    memset(set, '?', sizeof(set) - 1);
+    ck_assert_int_eq(diagnostics_to_error(&config.diagnostics, &error), -ERROR_CONFIG);
+    ck_assert_str_eq(error.text, expected);
+    config_release(&config);
+}
+END_TEST
+
+START_TEST(test_shipped_scenarios_are_right)
+{
+    const char *data = getenv("TANDEM_DATA_DIR");
+    if (!data)
+        return;
+    char configs[PATH_BYTES];
+    char scenarios[PATH_BYTES + 16];
+    snprintf(configs, sizeof(configs), "%s/configs", data);
+    snprintf(scenarios, sizeof(scenarios), "%s/scenarios", configs);
+    const char *const search[] = {configs, NULL};
+    DIR *directory = opendir(scenarios);
+    ck_assert_ptr_nonnull(directory);
+    for (const struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
+        const char *end = strrchr(entry->d_name, '.');
+        if (!end || strcmp(end, ".yaml") != 0)
+            continue;
+        char path[2 * PATH_BYTES];
+        snprintf(path, sizeof(path), "%s/%s", scenarios, entry->d_name);
+        struct config config;
+        struct error error = {0};
+        int status = config_load_scenario(&config, path, NULL, 0, search, &error);
+        ck_assert_msg(status == 0, "%s", error.text);
+        config_release(&config);
+    }
+    closedir(directory);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("config_files");
+    TCase *config = tcase_create("config_files");
+    tcase_add_test(config, test_set);
+    tcase_add_test(config, test_set_leaves_other_aliases);
+    tcase_add_test(config, test_where_files_are_looked_for);
+    tcase_add_test(config, test_scenario_builds_on_scenario);
+    tcase_add_test(config, test_text_says_it_all);
+    tcase_add_test(config, test_unreadable_file);
+    tcase_add_test(config, test_diagnostics_outlive_the_names);
+    tcase_add_test(config, test_shipped_scenarios_are_right);
+    suite_add_tcase(suite, config);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,311 @@
+/*
+ * Does the event queue keep its total order, and forget what was cancelled?
+ */
+#include "dice.h"
+#include "engine.h"
+#include "suite.h"
+
+#define LOG_MAX 64
+
+/* The arguments of the events dispatched so far, in order. */
+struct log {
+    uint64_t arguments[LOG_MAX];
+    uint32_t count;
+};
+
+static void note(void *context, uint64_t argument)
+{
+    struct log *log = context;
+    ck_assert_uint_lt(log->count, LOG_MAX);
+    log->arguments[log->count++] = argument;
+}
+
+static struct engine *fresh_engine(void)
+{
+    struct error error;
+    struct engine *engine = engine_new(&error);
+    ck_assert_ptr_nonnull(engine);
+    return engine;
+}
+
+static event_id schedule(struct engine *engine, sim_ps at, enum event_priority priority,
+                         uint32_t owner, struct log *log, uint64_t argument)
+{
+    event_id id = engine_schedule(engine, at, priority, owner, note, log, argument);
+    ck_assert_uint_ne(id, 0);
+    return id;
+}
+
+/* Dispatches everything. Expectation: arguments 0, 1, 2, ... `count` of them. */
+static void check_order(struct engine *engine, const struct log *log, uint32_t count)
+{
+    while (engine_step(engine))
+        continue;
+    ck_assert_uint_eq(log->count, count);
+    for (uint32_t i = 0; i < count; i++)
+        ck_assert_uint_eq(log->arguments[i], i);
+    engine_free(engine);
+}
+
+START_TEST(earlier_events_come_first)
+{
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    schedule(engine, 30, EVENT_TRANSFER, 0, &log, 2);
+    schedule(engine, 10, EVENT_LAUNCH, 9, &log, 0);
+    schedule(engine, 20, EVENT_STAGE, 5, &log, 1);
+    check_order(engine, &log, 3);
+}
+END_TEST
+
+START_TEST(at_one_time_the_class_decides)
+{
+    /* Expectation: what ends (transfer, stage, return) before what begins (schedule, launch). */
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    schedule(engine, 7, EVENT_LAUNCH, 0, &log, 5);
+    schedule(engine, 7, EVENT_SCHEDULE, 0, &log, 4);
+    schedule(engine, 7, EVENT_ARRIVAL, 0, &log, 3);
+    schedule(engine, 7, EVENT_RETURN, 0, &log, 2);
+    schedule(engine, 7, EVENT_STAGE, 1, &log, 1);
+    schedule(engine, 7, EVENT_TRANSFER, 2, &log, 0);
+    check_order(engine, &log, 6);
+}
+END_TEST
+
+START_TEST(in_one_class_the_owner_decides_then_the_sequence)
+{
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    schedule(engine, 7, EVENT_STAGE, (1u << 20) - 1, &log, 3);
+    schedule(engine, 7, EVENT_STAGE, 2, &log, 1);
+    schedule(engine, 7, EVENT_STAGE, 0, &log, 0);
+    schedule(engine, 7, EVENT_STAGE, 2, &log, 2);
+    check_order(engine, &log, 4);
+}
+END_TEST
+
+START_TEST(the_clock_is_the_present_event)
+{
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    schedule(engine, 5, EVENT_STAGE, 0, &log, 0);
+    schedule(engine, SIM_PS_MAX, EVENT_STAGE, 0, &log, 1);
+    ck_assert_int_eq(engine_now(engine), 0);
+    ck_assert(engine_step(engine));
+    ck_assert_int_eq(engine_now(engine), 5);
+    ck_assert_uint_eq(engine_pending(engine), 1);
+    ck_assert_uint_eq(engine_dispatched(engine), 1);
+    ck_assert(engine_step(engine));
+    ck_assert_int_eq(engine_now(engine), SIM_PS_MAX);
+    ck_assert(!engine_step(engine));
+    engine_free(engine);
+}
+END_TEST
+
+START_TEST(a_cancelled_event_never_comes)
+{
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    schedule(engine, 1, EVENT_STAGE, 0, &log, 0);
+    event_id id = schedule(engine, 2, EVENT_STAGE, 0, &log, 99);
+    schedule(engine, 3, EVENT_STAGE, 0, &log, 1);
+    ck_assert(engine_cancel(engine, id));
+    ck_assert_uint_eq(engine_pending(engine), 2);
+    check_order(engine, &log, 2);
+}
+END_TEST
+
+START_TEST(stale_ids_cancel_nothing)
+{
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    /* Expectation: 0 is no event. */
+    ck_assert(!engine_cancel(engine, 0));
+
+    /* Expectation: a cancelled event's name is gone, though the next event takes its slot. */
+    event_id cancelled = schedule(engine, 1, EVENT_STAGE, 0, &log, 99);
+    ck_assert(engine_cancel(engine, cancelled));
+    event_id passed = schedule(engine, 1, EVENT_STAGE, 0, &log, 0);
+    ck_assert(!engine_cancel(engine, cancelled));
+
+    /* Expectation: so is a past event's. */
+    ck_assert(engine_step(engine));
+    schedule(engine, 2, EVENT_STAGE, 0, &log, 1);
+    ck_assert(!engine_cancel(engine, passed));
+    ck_assert(!engine_cancel(engine, cancelled));
+    check_order(engine, &log, 2);
+}
+END_TEST
+
+/* An event that cancels itself and schedules the next at the same moment. */
+struct chain {
+    struct engine *engine;
+    event_id self;
+    uint32_t links;
+};
+
+static void follow(void *context, uint64_t argument)
+{
+    struct chain *chain = context;
+    ck_assert(!engine_cancel(chain->engine, chain->self));
+    chain->links++;
+    if (argument == 0)
+        return;
+    chain->self = engine_schedule(chain->engine, engine_now(chain->engine), EVENT_STAGE, 0, follow,
+                                  chain, argument - 1);
+}
+
+START_TEST(an_event_may_schedule_at_its_own_time)
+{
+    /* Expectation: ten more links at time 4; an event under way is no longer pending. */
+    struct engine *engine = fresh_engine();
+    struct chain chain = {.engine = engine};
+    chain.self = engine_schedule(engine, 4, EVENT_STAGE, 0, follow, &chain, 10);
+    while (engine_step(engine))
+        ck_assert_int_eq(engine_now(engine), 4);
+    ck_assert_uint_eq(chain.links, 11);
+    engine_free(engine);
+}
+END_TEST
+
+START_TEST(would_be_next_compares_time_class_and_owner)
+{
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    ck_assert(engine_would_be_next(engine, 1000, EVENT_LAUNCH, 7));
+    schedule(engine, 10, EVENT_ARRIVAL, 3, &log, 0);
+    ck_assert(engine_would_be_next(engine, 9, EVENT_LAUNCH, 7));
+    ck_assert(engine_would_be_next(engine, 10, EVENT_RETURN, 7));
+    ck_assert(engine_would_be_next(engine, 10, EVENT_ARRIVAL, 2));
+    /* Expectation: what is equal in all three comes after what was there before. */
+    ck_assert(!engine_would_be_next(engine, 10, EVENT_ARRIVAL, 3));
+    ck_assert(!engine_would_be_next(engine, 10, EVENT_SCHEDULE, 0));
+    ck_assert(!engine_would_be_next(engine, 11, EVENT_TRANSFER, 0));
+    engine_free(engine);
+}
+END_TEST
+
+START_TEST(the_clock_can_be_moved_on_to_the_next_event)
+{
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    schedule(engine, 10, EVENT_ARRIVAL, 3, &log, 0);
+    engine_advance(engine, 8);
+    ck_assert_int_eq(engine_now(engine), 8);
+    engine_advance(engine, 10);
+    check_order(engine, &log, 1);
+}
+END_TEST
+
+/* A pending event as the reference keeps it. */
+struct expected {
+    sim_ps at;
+    enum event_priority priority;
+    uint32_t owner;
+    uint64_t sequence; /* also the event's argument */
+    event_id id;
+};
+
+#define PENDING_MAX 3000
+
+/* The engine under test beside a plain list. */
+struct duel {
+    struct engine *engine;
+    struct dice dice;
+    struct expected pending[PENDING_MAX];
+    uint32_t count;
+    uint64_t sequence;
+    uint64_t dispatched; /* the argument of the last event */
+};
+
+static void note_dispatch(void *context, uint64_t argument)
+{
+    struct duel *duel = context;
+    duel->dispatched = argument;
+}
+
+static bool comes_before(const struct expected *a, const struct expected *b)
+{
+    if (a->at != b->at)
+        return a->at < b->at;
+    if (a->priority != b->priority)
+        return a->priority < b->priority;
+    return a->owner != b->owner ? a->owner < b->owner : a->sequence < b->sequence;
+}
+
+static void duel_schedule(struct duel *duel)
+{
+    struct expected *event = &duel->pending[duel->count++];
+    *event = (struct expected){
+        .at = engine_now(duel->engine) + dice_between(&duel->dice, 0, 20),
+        .priority = (enum event_priority)dice_between(&duel->dice, 0, EVENT_LAUNCH),
+        .owner = dice_between(&duel->dice, 0, 3),
+        .sequence = duel->sequence++,
+    };
+    event->id = engine_schedule(duel->engine, event->at, event->priority, event->owner,
+                                note_dispatch, duel, event->sequence);
+    ck_assert_uint_ne(event->id, 0);
+}
+
+static void duel_cancel(struct duel *duel)
+{
+    uint32_t i = dice_between(&duel->dice, 0, duel->count - 1);
+    ck_assert(engine_cancel(duel->engine, duel->pending[i].id));
+    ck_assert(!engine_cancel(duel->engine, duel->pending[i].id));
+    duel->pending[i] = duel->pending[--duel->count];
+}
+
+static void duel_step(struct duel *duel)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 1; i < duel->count; i++)
+        if (comes_before(&duel->pending[i], &duel->pending[first]))
+            first = i;
+    ck_assert(engine_step(duel->engine));
+    ck_assert_uint_eq(duel->dispatched, duel->pending[first].sequence);
+    ck_assert_int_eq(engine_now(duel->engine), duel->pending[first].at);
+    duel->pending[first] = duel->pending[--duel->count];
+}
+
+START_TEST(random_schedules_and_cancels_match_a_plain_list)
+{
+    static struct duel duel;
+    duel.dice.state = dice_seed(1);
+    duel.engine = fresh_engine();
+    /* Expectation: whatever is scheduled and cancelled, the least pending one comes next. The
+     * mix drifts up and down, so that the queue grows through reallocations and empties again. */
+    for (uint32_t round = 0; round < 40000; round++) {
+        uint32_t bias = round / 5000 % 2 ? 25 : 60;
+        uint32_t roll = dice_between(&duel.dice, 0, 99);
+        if (duel.count == 0 || (roll < bias && duel.count < PENDING_MAX))
+            duel_schedule(&duel);
+        else if (roll % 3 == 0)
+            duel_cancel(&duel);
+        else
+            duel_step(&duel);
+        ck_assert_uint_eq(engine_pending(duel.engine), duel.count);
+    }
+    while (duel.count > 0)
+        duel_step(&duel);
+    ck_assert(!engine_step(duel.engine));
+    engine_free(duel.engine);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        earlier_events_come_first,
+        at_one_time_the_class_decides,
+        in_one_class_the_owner_decides_then_the_sequence,
+        the_clock_is_the_present_event,
+        a_cancelled_event_never_comes,
+        stale_ids_cancel_nothing,
+        an_event_may_schedule_at_its_own_time,
+        would_be_next_compares_time_class_and_owner,
+        the_clock_can_be_moved_on_to_the_next_event,
+        random_schedules_and_cancels_match_a_plain_list,
+    };
+    return suite_run("engine", tests, sizeof(tests) / sizeof(tests[0]));
+}

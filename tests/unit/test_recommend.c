@@ -1,0 +1,254 @@
+/* Do the selector's rules pick what they say, and do the static warnings show their numbers? */
+#include "recommend.h"
+#include "warnings.h"
+
+#include "../fixtures.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct arena arena;
+static struct error error;
+static struct scenario scenario;
+static struct warning warnings[WARNINGS_OF_LAYOUT_MAX];
+static const struct stage_extras no_extras = {0, 0};
+
+static void setup(void)
+{
+    arena_init(&arena);
+    scenario = (struct scenario){
+        .model = fixture_llama_70b(),
+        .cluster = fixture_nvlink_cluster(1, 8),
+        .serving = fixture_serving(),
+        .layout = {.tensor_parallel = 1,
+                   .pipeline_parallel = 1,
+                   .replicas = 1,
+                   .split = STAGE_SPLIT_BALANCED},
+    };
+}
+
+static void teardown(void)
+{
+    arena_release(&arena);
+}
+
+/* The rules pick TP x PP for `goal`, with `part` in the reason. */
+static void check_recommends(enum recommend_goal goal, uint32_t tensor_parallel, uint32_t stages,
+                             const char *part)
+{
+    struct recommendation recommendation;
+    error.text[0] = '\0';
+    int status = recommend_layout(&recommendation, goal, &scenario.model, &scenario.cluster,
+                                  &scenario.serving, no_extras, &error);
+    ck_assert_msg(status == 0, "%s", error.text);
+    ck_assert_uint_eq(recommendation.layout.tensor_parallel, tensor_parallel);
+    ck_assert_uint_eq(recommendation.layout.pipeline_parallel, stages);
+    ck_assert_uint_eq(recommendation.layout.replicas, 1);
+    ck_assert_msg(strstr(recommendation.reason, part) != NULL, "'%s' lacks '%s'",
+                  recommendation.reason, part);
+}
+
+START_TEST(small_model_stays_on_one_gpu)
+{
+    /* 16 GB of weights in 80 GB, whatever the goal and the links. */
+    scenario.model = fixture_llama_8b();
+    check_recommends(RECOMMEND_LATENCY, 1, 1, "fits on one GPU: 16.1 GB");
+    scenario.cluster = fixture_pcie_cluster();
+    check_recommends(RECOMMEND_THROUGHPUT, 1, 1, "fits on one GPU");
+}
+END_TEST
+
+START_TEST(latency_on_nvlink_takes_tensor_parallel)
+{
+    check_recommends(RECOMMEND_LATENCY, 8, 1, "TP=8");
+    /* A node of 6 can share 64 heads by 4 only; one of 16 stops at 8. */
+    scenario.cluster = fixture_nvlink_cluster(1, 6);
+    check_recommends(RECOMMEND_LATENCY, 4, 1, "TP=4");
+    scenario.cluster = fixture_nvlink_cluster(1, 16);
+    check_recommends(RECOMMEND_LATENCY, 8, 1, "TP=8");
+}
+END_TEST
+
+START_TEST(throughput_takes_a_pipeline)
+{
+    check_recommends(RECOMMEND_THROUGHPUT, 1, 8, "throughput: stages of PP=8");
+}
+END_TEST
+
+START_TEST(pcie_takes_a_pipeline_for_either_goal)
+{
+    scenario.cluster = fixture_pcie_cluster();
+    check_recommends(RECOMMEND_LATENCY, 1, 8, "PCIe joins the GPUs");
+    check_recommends(RECOMMEND_THROUGHPUT, 1, 8, "PCIe joins the GPUs");
+}
+END_TEST
+
+/* A model of 400B: twice the layers of a wider 70B, 160 x 5 GB. */
+static void use_400b(void)
+{
+    scenario.model.layers = 126;
+    scenario.model.hidden = 16384;
+    scenario.model.heads = 128;
+    scenario.model.ffn = 53248;
+    scenario.cluster = fixture_nvlink_cluster(4, 8);
+}
+
+START_TEST(more_than_a_node_pipelines_nodes)
+{
+    use_400b();
+    /* 810 GB on 32 GPUs of 80 GB in four nodes: TP=8 x PP=4 either way. */
+    check_recommends(RECOMMEND_LATENCY, 8, 4, "needs more than the 8 GPUs of a node");
+    check_recommends(RECOMMEND_THROUGHPUT, 8, 4, "TP=8 stays on its NVLink");
+    scenario.cluster.nvlink.bytes_per_s = 0;
+    check_recommends(RECOMMEND_LATENCY, 1, 32, "which PCIe joins: PP=32");
+}
+END_TEST
+
+START_TEST(nothing_that_fits_is_an_error)
+{
+    use_400b();
+    scenario.cluster.nodes = 1;
+    struct recommendation recommendation;
+    ck_assert_int_eq(recommend_layout(&recommendation, RECOMMEND_LATENCY, &scenario.model,
+                                      &scenario.cluster, &scenario.serving, no_extras, &error),
+                     -ERROR_CONFIG);
+    ck_assert_str_eq(error.text, "no layout that the rules know fits 'llama-3.1-70b' on cluster "
+                                 "'fixture-nvlink', nor any other");
+    ck_assert_str_eq(recommend_goal_name(RECOMMEND_THROUGHPUT), "throughput");
+}
+END_TEST
+
+/* The warnings of the scenario's layout; their count. */
+static uint32_t warn(void)
+{
+    struct layout layout;
+    struct topology topology;
+    int status = layout_resolve(&layout, &scenario.layout, &scenario.model, &scenario.cluster,
+                                no_extras, &arena, &error);
+    ck_assert_msg(status == 0, "%s", error.text);
+    ck_assert_int_eq(topology_build(&topology, &scenario.cluster, &arena, &error), 0);
+    return warnings_of_layout(&scenario, &layout, &topology, no_extras, warnings);
+}
+
+/* The layout has this warning alone, with `part` in its text. */
+static void check_warns(const char *code, const char *part)
+{
+    ck_assert_uint_eq(warn(), 1);
+    ck_assert_str_eq(warnings[0].code, code);
+    ck_assert_msg(strstr(warnings[0].text, part) != NULL, "'%s' lacks '%s'", warnings[0].text,
+                  part);
+}
+
+START_TEST(sound_layouts_have_no_warnings)
+{
+    scenario.layout.tensor_parallel = 8;
+    ck_assert_uint_eq(warn(), 0);
+    scenario.layout.tensor_parallel = 1;
+    scenario.layout.pipeline_parallel = 8;
+    scenario.serving.steps_in_flight = 8;
+    ck_assert_uint_eq(warn(), 0);
+    scenario.layout.pipeline_parallel = 1;
+    ck_assert_uint_eq(warn(), 0);
+}
+END_TEST
+
+START_TEST(tensor_parallel_over_pcie_shows_its_price)
+{
+    scenario.cluster = fixture_pcie_cluster();
+    scenario.layout.tensor_parallel = 4;
+    check_warns("tp_over_pcie", "groups of 4 GPUs talk over PCIe");
+    /* 2,048 tokens x 8192 x 2 bytes = 33.6 MB: 3 us to start, a ring of 6 steps of 2 us and
+       2 x 3/4 of them at 25 GB/s is 2,028.3 us; direct over NVLink, 3 us and two steps of 0.6 us
+       and 2 x 3/4 at 450 GB/s is 116.0 us. */
+    ck_assert_ptr_nonnull(strstr(warnings[0].text, "with 1 and 2048 tokens"));
+    ck_assert_ptr_nonnull(strstr(warnings[0].text, "2028.3 us"));
+    ck_assert_ptr_nonnull(strstr(warnings[0].text, "17.5x an H100's NVLink (450 GB/s)"));
+}
+END_TEST
+
+START_TEST(tensor_parallel_across_nodes_shows_its_price)
+{
+    scenario.cluster = fixture_nvlink_cluster(2, 4);
+    scenario.layout.tensor_parallel = 8;
+    check_warns("tp_across_nodes", "groups of 8 GPUs talk over the network");
+}
+END_TEST
+
+START_TEST(underfilled_pipelines_are_bounded)
+{
+    scenario.layout.pipeline_parallel = 4;
+    scenario.serving.steps_in_flight = 1;
+    check_warns("pipeline_underfilled",
+                "steps_in_flight 1 cannot fill a pipeline of 4 stages: on average each works at "
+                "most 25% of the time; set it to 4 or more");
+    /* Enough steps, but too few sequences to put one in each. */
+    scenario.serving.steps_in_flight = 4;
+    scenario.serving.max_sequences = 2;
+    check_warns("pipeline_underfilled", "max_sequences 2 cannot fill a pipeline of 4 stages");
+}
+END_TEST
+
+START_TEST(unbalanced_stages_name_the_better_split)
+{
+    scenario.layout.pipeline_parallel = 4;
+    scenario.layout.split = STAGE_SPLIT_LISTED;
+    memcpy(scenario.layout.listed_layers, (const uint32_t[]){26, 18, 18, 18}, 4 * sizeof(uint32_t));
+    scenario.serving.steps_in_flight = 4;
+    /* 26 layers gate where 20 would do: 30% more. */
+    check_warns("unbalanced_stages",
+                "the slowest stage of [26, 18, 18, 18] gates the others with the work of 26.0 "
+                "layers; [20, 20, 20, 20] has 20.0 at most, up to 30% more throughput");
+}
+END_TEST
+
+START_TEST(long_splits_are_cut)
+{
+    scenario.cluster = fixture_nvlink_cluster(4, 8);
+    scenario.layout.pipeline_parallel = 32;
+    scenario.layout.split = STAGE_SPLIT_LISTED;
+    scenario.layout.listed_layers[0] = 49;
+    for (uint32_t stage = 1; stage < 32; stage++)
+        scenario.layout.listed_layers[stage] = 1;
+    scenario.serving.steps_in_flight = 32;
+    check_warns("unbalanced_stages", "[49, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ...]");
+}
+END_TEST
+
+START_TEST(replicated_kv_heads_are_told)
+{
+    scenario.model.kv_heads = 2;
+    scenario.layout.tensor_parallel = 8;
+    check_warns("kv_heads_replicated",
+                "tensor_parallel 8 exceeds the 2 KV heads: each is held by 4 GPUs");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("recommend");
+    TCase *rules = tcase_create("rules");
+    tcase_add_checked_fixture(rules, setup, teardown);
+    tcase_add_test(rules, small_model_stays_on_one_gpu);
+    tcase_add_test(rules, latency_on_nvlink_takes_tensor_parallel);
+    tcase_add_test(rules, throughput_takes_a_pipeline);
+    tcase_add_test(rules, pcie_takes_a_pipeline_for_either_goal);
+    tcase_add_test(rules, more_than_a_node_pipelines_nodes);
+    tcase_add_test(rules, nothing_that_fits_is_an_error);
+    suite_add_tcase(suite, rules);
+    TCase *mistakes = tcase_create("warnings");
+    tcase_add_checked_fixture(mistakes, setup, teardown);
+    tcase_add_test(mistakes, sound_layouts_have_no_warnings);
+    tcase_add_test(mistakes, tensor_parallel_over_pcie_shows_its_price);
+    tcase_add_test(mistakes, tensor_parallel_across_nodes_shows_its_price);
+    tcase_add_test(mistakes, underfilled_pipelines_are_bounded);
+    tcase_add_test(mistakes, unbalanced_stages_name_the_better_split);
+    tcase_add_test(mistakes, long_splits_are_cut);
+    tcase_add_test(mistakes, replicated_kv_heads_are_told);
+    suite_add_tcase(suite, mistakes);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

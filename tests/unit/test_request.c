@@ -1,0 +1,129 @@
+/*
+ * Do lists of requests keep their order, and does the pool hand out clean requests?
+ */
+#include "request.h"
+#include "suite.h"
+
+#define REQUESTS 5
+
+struct bench {
+    struct request requests[REQUESTS];
+    struct request_list list;
+};
+
+/* Requests with admissions 0, 10, 20, ... in no list. */
+static struct bench fresh_bench(void)
+{
+    struct bench bench = {.list = {.first = NULL}};
+    for (uint32_t i = 0; i < REQUESTS; i++)
+        bench.requests[i].admission = 10u * i;
+    return bench;
+}
+
+/* Expectation: forwards and backwards the list holds just these admissions, in this order. */
+static void check_list(const struct request_list *list, const uint64_t *admissions, uint32_t count)
+{
+    const struct request *request = list->first;
+    const struct request *previous = NULL;
+    ck_assert_uint_eq(list->count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_ptr_nonnull(request);
+        ck_assert_uint_eq(request->admission, admissions[i]);
+        ck_assert_ptr_eq(request->previous, previous);
+        previous = request;
+        request = request->next;
+    }
+    ck_assert_ptr_null(request);
+    ck_assert_ptr_eq(list->last, previous);
+}
+
+START_TEST(append_and_prepend_put_at_the_ends)
+{
+    struct bench bench = fresh_bench();
+    request_list_append(&bench.list, &bench.requests[1]);
+    request_list_append(&bench.list, &bench.requests[2]);
+    request_list_prepend(&bench.list, &bench.requests[0]);
+    check_list(&bench.list, (const uint64_t[]){0, 10, 20}, 3);
+}
+END_TEST
+
+START_TEST(insert_keeps_the_order_of_admission)
+{
+    struct bench bench = fresh_bench();
+    request_list_insert(&bench.list, &bench.requests[2]);
+    request_list_insert(&bench.list, &bench.requests[4]);
+    request_list_insert(&bench.list, &bench.requests[0]);
+    request_list_insert(&bench.list, &bench.requests[3]);
+    request_list_insert(&bench.list, &bench.requests[1]);
+    check_list(&bench.list, (const uint64_t[]){0, 10, 20, 30, 40}, 5);
+}
+END_TEST
+
+START_TEST(remove_closes_the_gap)
+{
+    struct bench bench = fresh_bench();
+    for (uint32_t i = 0; i < REQUESTS; i++)
+        request_list_append(&bench.list, &bench.requests[i]);
+    request_list_remove(&bench.list, &bench.requests[2]);
+    check_list(&bench.list, (const uint64_t[]){0, 10, 30, 40}, 4);
+    request_list_remove(&bench.list, &bench.requests[0]);
+    request_list_remove(&bench.list, &bench.requests[4]);
+    check_list(&bench.list, (const uint64_t[]){10, 30}, 2);
+    request_list_remove(&bench.list, &bench.requests[1]);
+    request_list_remove(&bench.list, &bench.requests[3]);
+    check_list(&bench.list, NULL, 0);
+}
+END_TEST
+
+START_TEST(the_pool_hands_out_clean_requests)
+{
+    struct arena arena;
+    struct request_pool pool;
+    arena_init(&arena);
+    request_pool_init(&pool, &arena);
+    struct request *first = request_pool_take(&pool);
+    ck_assert_ptr_nonnull(first);
+    first->generated = 9;
+    first->scheduled = 4;
+    request_pool_give(&pool, first);
+    /* Expectation: what was given back is taken again, with nothing of its past. */
+    struct request *again = request_pool_take(&pool);
+    ck_assert_ptr_eq(again, first);
+    ck_assert_uint_eq(again->generated, 0);
+    ck_assert_int_eq(again->scheduled, SIM_PS_MAX);
+    ck_assert_ptr_null(again->next);
+    arena_release(&arena);
+}
+END_TEST
+
+START_TEST(the_pool_never_hands_one_out_twice)
+{
+    enum { TAKEN = 1000 };
+    struct request *taken[TAKEN];
+    struct arena arena;
+    struct request_pool pool;
+    arena_init(&arena);
+    request_pool_init(&pool, &arena);
+    for (uint64_t i = 0; i < TAKEN; i++) {
+        taken[i] = request_pool_take(&pool);
+        ck_assert_ptr_nonnull(taken[i]);
+        taken[i]->id = i;
+    }
+    /* Expectation: every one still has the id that it alone was given. */
+    for (uint64_t i = 0; i < TAKEN; i++)
+        ck_assert_uint_eq(taken[i]->id, i);
+    arena_release(&arena);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        append_and_prepend_put_at_the_ends,
+        insert_keeps_the_order_of_admission,
+        remove_closes_the_gap,
+        the_pool_hands_out_clean_requests,
+        the_pool_never_hands_one_out_twice,
+    };
+    return suite_run("request", tests, sizeof(tests) / sizeof(tests[0]));
+}
