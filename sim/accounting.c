@@ -165,6 +165,21 @@ static void record_step(struct pipeline *pipeline, const struct step *step, sim_
     session_record_step(pipeline->session, &record);
 }
 
+/* Counts what the visit put on links. */
+static void meter_visit(struct pipeline *pipeline, uint32_t s, const struct step *step)
+{
+    struct pipeline_stage *stage = &pipeline->stages[s];
+    const struct visit *visit = &step->visits[s];
+    struct link_meter *meter = &stage->meter;
+    if (visit->work.collective > 0)
+        link_meter_add(meter, &meter->collectives, pipeline->session, visit->start,
+                       visit->work.collective,
+                       step_cost_ring_bytes(pipeline->cost, &step->work, &stage->part));
+    if (s + 1 < pipeline->stage_count)
+        link_meter_add(meter, &meter->sends, pipeline->session, visit->sent_from,
+                       step->visits[s + 1].ready - visit->sent_from, step->work.send_bytes);
+}
+
 void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim_ps returned)
 {
     if (pipeline->session->record_steps)
@@ -178,10 +193,7 @@ void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim
         stage->tally.collective += visit->work.collective;
         stage->tally.launch_bound += held - visit->work.collective - visit->work.compute;
         stage->accounted = visit->end;
-        if (s + 1 < pipeline->stage_count) {
-            stage->sent_bytes += step->work.send_bytes;
-            stage->sending += step->visits[s + 1].ready - visit->sent_from;
-        }
+        meter_visit(pipeline, s, step);
         if (pipeline->session->record_steps)
             record_visit(pipeline, s, step);
     }
@@ -194,5 +206,6 @@ void accounting_finish(struct pipeline *pipeline, sim_ps emptied, sim_ps end)
         idle_until(pipeline, s, NULL, sim_ps_min(emptied, end), SPAN_IDLE_FILL_DRAIN,
                    &tally->fill_drain);
         idle_until(pipeline, s, NULL, end, SPAN_IDLE_NO_WORK, &tally->no_work);
+        link_meter_flush(&pipeline->stages[s].meter, pipeline->session);
     }
 }

@@ -18,6 +18,7 @@
 #ifndef TANDEM_PIPELINE_H
 #define TANDEM_PIPELINE_H
 
+#include "link_meter.h"
 #include "session.h"
 #include "step_cost.h"
 
@@ -65,8 +66,7 @@ struct pipeline_stage {
     sim_ps host_free; /* the process that launches for this stage */
     sim_ps link_free; /* to the next stage */
     sim_ps accounted; /* the tally covers all time before this */
-    double sent_bytes;
-    sim_ps sending;
+    struct link_meter meter;
     struct stage_tally tally;
 };
 
@@ -79,7 +79,7 @@ struct pipeline {
     struct step_item *items; /* scratch for the layers' timeline */
 };
 
-/* The stages are set up by the caller: part, to_next and zeroes; `stages` is kept. */
+/* The stages are set up by the caller: part, to_next, meter and zeroes; `stages` is kept. */
 int pipeline_init(struct pipeline *pipeline, struct session *session, struct step_cost *cost,
                   const struct serving *serving, uint32_t replica, struct pipeline_stage *stages,
                   uint32_t stage_count, struct arena *arena, struct error *error);

@@ -25,23 +25,30 @@ struct session {
 static inline void session_record_step(struct session *session, const struct step_record *record)
 {
     if (session->recorder.step && !session->failed)
-        session->failed = session->recorder.step(session->recorder.context, record,
-                                                 &session->error) < 0;
+        session->failed =
+            session->recorder.step(session->recorder.context, record, &session->error) < 0;
 }
 
 static inline void session_record_span(struct session *session, const struct span_record *record)
 {
     if (session->recorder.span && !session->failed)
-        session->failed = session->recorder.span(session->recorder.context, record,
-                                                 &session->error) < 0;
+        session->failed =
+            session->recorder.span(session->recorder.context, record, &session->error) < 0;
+}
+
+static inline void session_record_link(struct session *session, const struct link_record *record)
+{
+    if (session->recorder.link && !session->failed)
+        session->failed =
+            session->recorder.link(session->recorder.context, record, &session->error) < 0;
 }
 
 static inline void session_record_request(struct session *session,
                                           const struct request_record *record)
 {
     if (session->recorder.request && !session->failed)
-        session->failed = session->recorder.request(session->recorder.context, record,
-                                                    &session->error) < 0;
+        session->failed =
+            session->recorder.request(session->recorder.context, record, &session->error) < 0;
 }
 
 #endif

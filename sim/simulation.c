@@ -154,8 +154,15 @@ static struct pipeline_stage *build_stages(struct simulation *simulation, uint32
         if (deployment_stage_part(deployment, replica, s, &stages[s].part, &simulation->arena,
                                   error) < 0)
             return NULL;
-        if (s + 1 < count)
+        bool sends = s + 1 < count;
+        if (sends)
             stages[s].to_next = deployment_hop(deployment, replica, s);
+        const struct layout *layout = &deployment->layout;
+        if (link_meter_init(&stages[s].meter, &deployment->topology,
+                            layout_group(layout, replica, s),
+                            sends ? layout_group(layout, replica, s + 1) : NULL,
+                            layout->tensor_parallel, &simulation->arena, error) < 0)
+            return NULL;
     }
     return stages;
 }

@@ -187,8 +187,8 @@ struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_w
                  : 0;
     double launch_s = host->launch_graph_s;
     if (!work->graph)
-        launch_s = part->layers *
-                   (work->layer_launch_s + (parallel ? 2 * host->launch_collective_s : 0));
+        launch_s =
+            part->layers * (work->layer_launch_s + (parallel ? 2 * host->launch_collective_s : 0));
     if (part->is_first)
         compute_s += work->embedding_s;
     if (part->is_last) {
@@ -201,6 +201,16 @@ struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_w
         .collective = sim_ps_from_s(collective_s),
         .launch = sim_ps_from_s(launch_s),
     };
+}
+
+double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work *work,
+                            const struct stage_part *part)
+{
+    double ranks = cost->compute.tensor_parallel;
+    double buffers = 2 * part->layers * all_reduce_bytes(cost, work->tokens);
+    if (part->is_last)
+        buffers += work->rows * SAMPLE_BYTES_PER_ROW;
+    return 2 * (ranks - 1) / ranks * buffers;
 }
 
 struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_class, uint32_t rows)

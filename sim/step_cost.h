@@ -81,6 +81,10 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch)
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
                                      const struct stage_part *part);
 
+/* Bytes that each GPU of the stage sends in its all-reduces, were each a ring. */
+double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work *work,
+                            const struct stage_part *part);
+
 /*
  * What the first and last stage do beyond layers, in units of a layer with its
  * collectives, in a decode step of `rows` rows of STEP_COST_CONTEXT tokens each.

@@ -88,29 +88,44 @@ static int summarize_memory(const struct run_parts *parts, struct summary *summa
     return 0;
 }
 
-/* The hops between stages: each GPU of a stage to its peer in the next. */
+/* The links that carried anything, the busiest first, at most SUMMARY_LINKS_MAX. */
+static void pick_links(const struct topology *topology, const double *bytes_by_link, double run_s,
+                       struct summary *summary)
+{
+    for (uint32_t i = 0; i < topology->link_count; i++) {
+        const struct topology_link *link = &topology->links[i];
+        if (bytes_by_link[i] <= 0)
+            continue;
+        struct link_summary entry = {
+            .bytes = bytes_by_link[i],
+            .utilization = run_s > 0 ? bytes_by_link[i] / link->cost.bytes_per_s / run_s : 0,
+        };
+        (void)snprintf(entry.name, sizeof(entry.name), "%s", link->name);
+        uint32_t place = summary->link_count;
+        while (place > 0 && summary->links[place - 1].utilization < entry.utilization)
+            place--;
+        if (place == SUMMARY_LINKS_MAX)
+            continue;
+        summary->link_count = u32_min(summary->link_count + 1, SUMMARY_LINKS_MAX);
+        for (uint32_t j = summary->link_count - 1; j > place; j--)
+            summary->links[j] = summary->links[j - 1];
+        summary->links[place] = entry;
+    }
+}
+
 static int summarize_links(const struct run_parts *parts, struct summary *summary,
                            struct arena *arena, struct error *error)
 {
+    const struct topology *topology = &parts->deployment->topology;
     const struct layout *layout = &parts->deployment->layout;
-    uint32_t hops = layout->stages - 1;
-    double run_s = sim_s_from_ps(engine_now(parts->session->engine));
-    summary->link_count = layout->replicas * hops;
-    if (summary->link_count == 0)
-        return 0;
-    summary->links = arena_calloc(arena, summary->link_count, sizeof(*summary->links));
-    if (!summary->links)
+    double *bytes_by_link = arena_calloc(arena, topology->link_count, sizeof(*bytes_by_link));
+    summary->links = arena_calloc(arena, SUMMARY_LINKS_MAX, sizeof(*summary->links));
+    if (!bytes_by_link || !summary->links)
         return error_out_of_memory(error, "summary");
-    for (uint32_t i = 0; i < summary->link_count; i++) {
-        uint32_t hop = i % hops;
-        const struct replica *replica = &parts->replicas[i / hops];
-        const struct pipeline_stage *stage = &replica->pipeline.stages[hop];
-        struct link_summary *link = &summary->links[i];
-        (void)snprintf(link->name, sizeof(link->name), "replica%u/stage%u>stage%u",
-                       replica->index, hop, hop + 1);
-        link->bytes = stage->sent_bytes * layout->tensor_parallel;
-        link->utilization = run_s > 0 ? sim_s_from_ps(stage->sending) / run_s : 0;
-    }
+    for (uint32_t r = 0; r < layout->replicas; r++)
+        for (uint32_t s = 0; s < layout->stages; s++)
+            link_meter_total(&parts->replicas[r].pipeline.stages[s].meter, bytes_by_link);
+    pick_links(topology, bytes_by_link, sim_s_from_ps(engine_now(parts->session->engine)), summary);
     return 0;
 }
 
@@ -129,8 +144,7 @@ static int summarize_warnings(const struct run_parts *parts, struct summary *sum
         warnings_of_layout(deployment->scenario, &deployment->layout, &deployment->topology,
                            deployment->extras, summary->warnings);
     summary->warning_count +=
-        warnings_of_run(summary, deployment->layout.stages,
-                        parts->closed_loop ? 0 : arrival_span_s,
+        warnings_of_run(summary, deployment->layout.stages, parts->closed_loop ? 0 : arrival_span_s,
                         summary->warnings + summary->warning_count);
     return 0;
 }

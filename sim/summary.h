@@ -48,8 +48,10 @@ struct memory_summary {
 struct link_summary {
     char name[NAME_BYTES];
     double bytes;
-    double utilization; /* share of the run in which it was moving bytes */
+    double utilization; /* bytes over what it could have carried in the run */
 };
+
+#define SUMMARY_LINKS_MAX 16
 
 #define WARNING_TEXT_BYTES 512
 
@@ -80,7 +82,7 @@ struct summary {
     uint32_t memory_count;
     uint64_t kv_capacity_tokens; /* of one replica */
     double kv_peak_fraction;
-    struct link_summary *links;
+    struct link_summary *links; /* the busiest, the first first */
     uint32_t link_count;
     struct warning *warnings;
     uint32_t warning_count;

@@ -4,6 +4,10 @@
 
 /* More neighbours change left-out errors by less than a tenth of a percent. */
 #define NEIGHBOURS_MAX 32
+/* How far beyond the box, in correlation lengths, the surface runs on before it holds its value. */
+#define MARGIN 0.5
+/* Rounding, not a place outside the box. */
+#define EDGE 1e-9
 /* Added to the noise, so that repeated points cannot make the system singular. */
 #define NOISE_MIN 1e-6
 
@@ -82,7 +86,7 @@ static double correlation(double squared)
     return (1 + distance) * exp(-distance);
 }
 
-/* Lower Cholesky factor of the neighbours' correlation matrix, in place of nothing else. */
+/* Lower Cholesky factor of the neighbours' correlation matrix. */
 static void factorise(const struct neighbours *near, double noise,
                       double factor[NEIGHBOURS_MAX][NEIGHBOURS_MAX])
 {
@@ -137,8 +141,8 @@ struct surface_estimate surface_at(const struct surface *surface, const double *
     double scaled[SURFACE_DIMENSIONS_MAX] = {0};
     for (uint32_t d = 0; d < kind->dimensions; d++) {
         double wanted = at[d] / kind->length_octaves[d];
-        scaled[d] = fmin(fmax(wanted, surface->low[d]), surface->high[d]);
-        estimate.is_outside |= fabs(scaled[d] - wanted) > 1e-9;
+        scaled[d] = fmin(fmax(wanted, surface->low[d] - MARGIN), surface->high[d] + MARGIN);
+        estimate.is_outside |= wanted < surface->low[d] - EDGE || wanted > surface->high[d] + EDGE;
     }
     struct neighbours near;
     find_neighbours(surface, scaled, &near);

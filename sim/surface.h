@@ -6,7 +6,7 @@
  * points with a Matern 3/2 correlation: the estimate is their best linear
  * combination given how alike two points at a distance are, so it passes (up to
  * the noise) through measured points and levels off to the local mean away from
- * them. Outside the box that the points span, the value at the box's edge.
+ * them. Outside the box that the points span, the value a little beyond its edge.
  * Source: Cressie, Statistics for Spatial Data, 1993, sections 3.2 and 3.4.5.
  *
  * The nearest points change from place to place, so the surface may have tiny

@@ -52,8 +52,10 @@ def main():
     root = Path(sys.argv[1])
     paths = sorted(root.rglob("*.yaml"))
     assert paths, f"no YAML under {root}"
-    faults = [f"{path}{fault}" for path in paths
-              for fault in faults_of(path.read_text(), path.relative_to(root).parts[0] in DESCRIPTIONS)]
+    faults = []
+    for path in paths:
+        is_description = path.relative_to(root).parts[0] in DESCRIPTIONS
+        faults += [f"{path}{fault}" for fault in faults_of(path.read_text(), is_description)]
     for fault in faults:
         print(fault)
     print(f"{len(paths)} files, {len(faults)} faults")

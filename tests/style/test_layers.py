@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 LAYERS = [
-    "base error arena heap rng dtype",
+    "base error arena heap rng dtype cost_grid surface",
     "engine recorder session",
     "gpu link cluster topology",
-    "model layout compute collective cost_grid surface kernel_table collective_table host serving memory summary quantiles",
-    "request workload lane kv_cache batcher",
-    "step_cost accounting pipeline pipeline_exact accounting replica router",
+    "model layout compute kernel_table collective collective_table host serving memory summary"
+    " quantiles",
+    "request workload lane kv_cache batcher link_meter",
+    "step_cost accounting pipeline pipeline_exact replica router",
     "scenario deployment tally simulation summarize recommend warnings run_warnings",
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names.split()}
@@ -48,7 +49,8 @@ def cycle_faults(files):
 
     def visit(name):
         if name in path:
-            yield "sim/: headers include each other: " + " > ".join(path[path.index(name):] + [name])
+            circle = path[path.index(name):] + [name]
+            yield "sim/: headers include each other: " + " > ".join(circle)
         elif name not in done:
             path.append(name)
             for included in edges[name]:

@@ -1,0 +1,81 @@
+#include "link_meter.h"
+
+/* The links of the routes from from_gpus[i] to to_gpus[i], one after the other. */
+static int list_links(struct link_traffic *traffic, const struct topology *topology,
+                      const uint32_t *from_gpus, const uint32_t *to_gpus, uint32_t count,
+                      struct arena *arena, struct error *error)
+{
+    uint32_t *links = arena_calloc(arena, (size_t)count * ROUTE_LINKS_MAX, sizeof(*links));
+    if (!links)
+        return error_out_of_memory(error, "link meters");
+    traffic->links = links;
+    for (uint32_t i = 0; i < count; i++) {
+        struct route route = topology_route(topology, from_gpus[i], to_gpus[i]);
+        for (uint32_t j = 0; j < route.link_count; j++)
+            links[traffic->link_count++] = route.links[j];
+    }
+    return 0;
+}
+
+int link_meter_init(struct link_meter *meter, const struct topology *topology, const uint32_t *gpus,
+                    const uint32_t *next_gpus, uint32_t ranks, struct arena *arena,
+                    struct error *error)
+{
+    *meter = (struct link_meter){.bucket = 0};
+    if (ranks > 1) {
+        uint32_t *successors = arena_calloc(arena, ranks, sizeof(*successors));
+        if (!successors)
+            return error_out_of_memory(error, "link meters");
+        for (uint32_t i = 0; i < ranks; i++)
+            successors[i] = gpus[i + 1 == ranks ? 0 : i + 1];
+        int rc = list_links(&meter->collectives, topology, gpus, successors, ranks, arena, error);
+        if (rc < 0)
+            return rc;
+    }
+    return next_gpus ? list_links(&meter->sends, topology, gpus, next_gpus, ranks, arena, error)
+                     : 0;
+}
+
+static void flush(struct link_traffic *traffic, struct session *session, sim_ps bucket)
+{
+    struct link_record record = {
+        .start = bucket,
+        .duration = LINK_METER_BUCKET,
+        .busy = traffic->bucket_busy,
+        .bytes = traffic->bucket_bytes,
+    };
+    for (uint32_t i = 0; traffic->bucket_bytes > 0 && i < traffic->link_count; i++) {
+        record.link = traffic->links[i];
+        session_record_link(session, &record);
+    }
+    traffic->bucket_bytes = 0;
+    traffic->bucket_busy = 0;
+}
+
+void link_meter_flush(struct link_meter *meter, struct session *session)
+{
+    flush(&meter->collectives, session, meter->bucket);
+    flush(&meter->sends, session, meter->bucket);
+}
+
+void link_meter_add(struct link_meter *meter, struct link_traffic *traffic, struct session *session,
+                    sim_ps start, sim_ps busy, double bytes)
+{
+    traffic->bytes += bytes;
+    if (!session->record_steps)
+        return;
+    if (start - meter->bucket >= LINK_METER_BUCKET || start < meter->bucket) {
+        link_meter_flush(meter, session);
+        meter->bucket = start - start % LINK_METER_BUCKET;
+    }
+    traffic->bucket_bytes += bytes;
+    traffic->bucket_busy += busy;
+}
+
+void link_meter_total(const struct link_meter *meter, double *bytes_by_link)
+{
+    const struct link_traffic *all[] = {&meter->collectives, &meter->sends};
+    for (size_t t = 0; t < ARRAY_LENGTH(all); t++)
+        for (uint32_t i = 0; i < all[t]->link_count; i++)
+            bytes_by_link[all[t]->links[i]] += all[t]->bytes;
+}

@@ -1,0 +1,53 @@
+/*
+ * link_meter: what one stage puts on the cluster's links.
+ *
+ * Its tensor-parallel group's collectives, as a ring in rank order carries them
+ * (2(p-1)/p of the buffer on each hop), and its sends to the next stage. Sums
+ * are kept for the run, and for the present bucket of time, which becomes
+ * records when the next one begins; so a step costs O(1), whatever the routes.
+ * Several records of one link and bucket add up. Bytes count where their
+ * transfer begins.
+ */
+#ifndef TANDEM_LINK_METER_H
+#define TANDEM_LINK_METER_H
+
+#include "session.h"
+#include "topology.h"
+
+#define LINK_METER_BUCKET (SIM_PS_PER_S)
+
+/* One kind of traffic: over which links, and how much. */
+struct link_traffic {
+    uint32_t link_count;
+    const uint32_t *links; /* a link on two routes stands here twice */
+    double bytes;          /* on each, in the run */
+    double bucket_bytes;   /* in the present bucket */
+    sim_ps bucket_busy;
+};
+
+struct link_meter {
+    sim_ps bucket; /* its start */
+    struct link_traffic collectives;
+    struct link_traffic sends;
+};
+
+/*
+ * The meter of `ranks` GPUs `gpus` that send to `next_gpus`; NULL on the last
+ * stage. Route tables go to `arena`.
+ */
+int link_meter_init(struct link_meter *meter, const struct topology *topology, const uint32_t *gpus,
+                    const uint32_t *next_gpus, uint32_t ranks, struct arena *arena,
+                    struct error *error);
+
+/* Counts a transfer of `bytes` on each link of one of the meter's kinds of traffic. Buckets are
+   recorded where the session records steps. */
+void link_meter_add(struct link_meter *meter, struct link_traffic *traffic, struct session *session,
+                    sim_ps start, sim_ps busy, double bytes);
+
+/* Records the bucket that is under way. */
+void link_meter_flush(struct link_meter *meter, struct session *session);
+
+/* Adds the run's bytes to `bytes_by_link`, one for each of the topology's links. */
+void link_meter_total(const struct link_meter *meter, double *bytes_by_link);
+
+#endif
