@@ -40,7 +40,9 @@ static void account_wait(struct pipeline *pipeline, uint32_t s, const struct ste
         sim_ps sent_from = sim_ps_min(step->visits[s - 1].sent_from, start);
         idle_until(pipeline, s, step, sent_from, cause, counter);
     }
-    idle_until(pipeline, s, step, start, SPAN_IDLE_TRANSFER, &tally->transfer);
+    idle_until(pipeline, s, step, sim_ps_min(step->visits[s].ready, start), SPAN_IDLE_TRANSFER,
+               &tally->transfer);
+    idle_until(pipeline, s, step, start, SPAN_IDLE_HOST, &tally->host);
 }
 
 /* Where the next item of a visit's timeline begins: seconds into the visit. */

@@ -10,6 +10,7 @@
  *               arrival that woke the scheduler, until the step is launched
  *   (*)         while step k is in earlier stages
  *   transfer    while its hidden states are on the link to this stage
+ *   host        until this stage's process has prepared it
  * (*) imbalance if step k was scheduled into a full pipeline, with at least one
  * step a stage in flight: then some stage or step is slower than this one;
  * otherwise fill_drain, for with fewer steps than stages some stage must idle.

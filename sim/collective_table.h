@@ -74,6 +74,10 @@ void collective_table_release(struct collective_table *table);
 bool collective_table_covers(const struct collective_table *table,
                              const struct collective_kind *kind);
 
+/* The best rate at which a rank sent, of any sample of a kind that the table covers. */
+double collective_table_rate(const struct collective_table *table,
+                             const struct collective_kind *kind);
+
 /*
  * The costs of a kind that the table covers over `ranks` > 1 ranks, monotone in
  * x, the bytes, to `bytes_max` or beyond. 0 or -ERROR_MEMORY.

@@ -157,12 +157,120 @@ static struct reach reach_of(const struct gpu_efficiency *efficiency, enum span_
     }
 }
 
-double compute_kernel_s(const struct compute *compute, const struct kernel *kernel)
+/* The quantities that a kernel's measured cost depends on, as kernel_table.h has them. */
+struct place {
+    double x;
+    double y;
+};
+
+static struct place place_of(const struct kernel *kernel)
+{
+    switch (kernel->kind) {
+    case SPAN_ATTENTION_DECODE:
+        return (struct place){kernel->m, kernel->n / kernel->m};
+    case SPAN_ATTENTION_PREFILL:
+        return (struct place){kernel->m, kernel->n - kernel->m};
+    default:
+        return (struct place){kernel->m / kernel->groups, kernel->groups};
+    }
+}
+
+static struct cost roofline_cost(const struct compute *compute, const struct kernel *kernel)
 {
     const struct gpu *gpu = compute->gpu;
     struct reach reach = reach_of(&gpu->efficiency, kernel->kind);
     double peak = gpu_flops_per_s(gpu, kernel->weights);
     double compute_s = kernel->flops / (peak * reach.compute);
     double memory_s = kernel->bytes / (gpu->memory_bytes_per_s * reach.memory);
-    return fmax(compute_s, memory_s) + gpu->kernel_gap_s;
+    double seconds = compute_s > memory_s ? compute_s : memory_s;
+    return (struct cost){.seconds = seconds + gpu->kernel_gap_s, .provenance = COST_ESTIMATED};
+}
+
+struct cost compute_kernel(const struct compute *compute, const struct kernel *kernel)
+{
+    const struct cost_grid *grid = compute->grids[kernel->kind];
+    if (!grid)
+        return roofline_cost(compute, kernel);
+    struct place place = place_of(kernel);
+    struct cost cost = cost_grid_at(grid, place.x, place.y);
+    cost.seconds += compute->measured_gap_s;
+    return cost;
+}
+
+/* A kernel's shape in the table; its op is KERNEL_OP_COUNT where no op times it. */
+static struct kernel_shape shape_of(const struct compute_setup *setup, const struct kernel *kernel)
+{
+    const struct model *model = setup->model;
+    bool is_prefill = kernel->kind == SPAN_ATTENTION_PREFILL;
+    bool is_attention = is_prefill || kernel->kind == SPAN_ATTENTION_DECODE;
+    struct kernel_shape shape = {
+        .op = is_prefill ? setup->prefill_op : kernel_op_of_span(kernel->kind),
+        .dtype = is_attention ? model->kv : kernel->weights,
+    };
+    if (is_attention) {
+        double heads = (double)model->heads / setup->tensor_parallel;
+        shape.heads = heads * model->head_dim / KERNEL_TABLE_HEAD_DIM;
+        shape.kv_heads = (double)model_kv_heads_per_gpu(model, setup->tensor_parallel) *
+                         model->head_dim / KERNEL_TABLE_HEAD_DIM;
+    } else {
+        shape.n = kernel->n;
+        shape.k = kernel->k;
+    }
+    return shape;
+}
+
+/* How far a kernel's grid must reach. */
+static struct place reach_place(const struct compute_setup *setup, const struct kernel *kernel)
+{
+    switch (kernel->kind) {
+    case SPAN_ATTENTION_DECODE:
+        return (struct place){setup->sequences_max, setup->context_max};
+    case SPAN_ATTENTION_PREFILL:
+        return (struct place){setup->tokens_max, setup->context_max};
+    case SPAN_LM_HEAD:
+        return (struct place){setup->sequences_max, 1};
+    default:
+        return (struct place){setup->tokens_max, kernel->groups > 1 ? setup->model->experts : 1};
+    }
+}
+
+/* Prepares the grid of one kernel's kind, where the table covers it. */
+static int prepare(struct compute *compute, const struct compute_setup *setup,
+                   const struct kernel *kernel, struct arena *arena, struct error *error)
+{
+    struct kernel_shape shape = shape_of(setup, kernel);
+    if (shape.op == KERNEL_OP_COUNT || compute->grids[kernel->kind] ||
+        !kernel_table_covers(setup->table, &shape))
+        return 0;
+    struct cost_grid *grid = arena_calloc(arena, 1, sizeof(*grid));
+    if (!grid)
+        return error_out_of_memory(error, "kernel times");
+    struct place reach = reach_place(setup, kernel);
+    compute->grids[kernel->kind] = grid;
+    return kernel_table_prepare(setup->table, &shape, reach.x, reach.y, arena, grid, error);
+}
+
+int compute_init(struct compute *compute, const struct compute_setup *setup, struct arena *arena,
+                 struct error *error)
+{
+    *compute = (struct compute){
+        .gpu = setup->gpu,
+        .model = setup->model,
+        .tensor_parallel = setup->tensor_parallel,
+        .measured_gap_s = setup->measured_gap_s,
+    };
+    if (!setup->table)
+        return 0;
+    struct kernel kernels[LAYER_KERNELS_MAX + 4];
+    uint32_t count = compute_layer_kernels(compute, 1, kernels);
+    kernels[count++] = compute_attention_decode(compute, 1, 1);
+    kernels[count++] = compute_attention_prefill(compute, 0, 1);
+    kernels[count++] = compute_final_norm(compute, 1);
+    kernels[count++] = compute_lm_head(compute, 1);
+    for (uint32_t i = 0; i < count; i++) {
+        int rc = prepare(compute, setup, &kernels[i], arena, error);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
 }

@@ -1,16 +1,17 @@
 /*
  * compute: the time of each kernel of one decoder on one GPU.
  *
- * Roofline (Williams, Waterman and Patterson, CACM 52(4), 2009): a kernel takes
- * max(FLOPs / (peak x efficiency), bytes / (bandwidth x efficiency)) and a gap
- * before the next. Times are seconds and never fail; nothing is cached here.
+ * Where the GPU has measured times (kernel_table.h), from them, and the engine's
+ * gap before the next kernel. Elsewhere by roofline (Williams, Waterman and
+ * Patterson, CACM 52(4), 2009): max(FLOPs / (peak x efficiency), bytes /
+ * (bandwidth x efficiency)), and the GPU file's gap, which its efficiencies
+ * were fitted with. Times are seconds and never fail.
  */
 #ifndef TANDEM_COMPUTE_H
 #define TANDEM_COMPUTE_H
 
-#include "gpu.h"
+#include "kernel_table.h"
 #include "model.h"
-#include "recorder.h"
 
 /*
  * What one kernel does on one GPU. The shape is what a measured table is looked
@@ -32,12 +33,31 @@ struct kernel {
 
 #define LAYER_KERNELS_MAX 12
 
-/* The kernels' times of one model shard on one kind of GPU. */
+/* The kernels' times of one model shard on one kind of GPU. Without grids: by roofline. */
 struct compute {
     const struct gpu *gpu;
     const struct model *model;
     uint32_t tensor_parallel;
+    double measured_gap_s;                          /* after a kernel with a measured time */
+    const struct cost_grid *grids[SPAN_KIND_COUNT]; /* measured kinds; NULL: by roofline */
 };
+
+/* What a compute is made of, and how far its grids reach. */
+struct compute_setup {
+    const struct gpu *gpu;
+    const struct model *model;
+    uint32_t tensor_parallel;
+    const struct kernel_table *table; /* NULL: nothing was measured */
+    enum kernel_op prefill_op;        /* which measured prefill attention the engine runs */
+    double measured_gap_s;
+    uint32_t tokens_max;    /* of a step */
+    uint32_t sequences_max; /* of a step */
+    uint32_t context_max;   /* of a sequence */
+};
+
+/* Prepares a grid for each kernel that the table covers, in `arena`. 0 or -ERROR_MEMORY. */
+int compute_init(struct compute *compute, const struct compute_setup *setup, struct arena *arena,
+                 struct error *error);
 
 /* The token-dependent kernels of one decoder layer, in order, attention left out; their count. */
 uint32_t compute_layer_kernels(const struct compute *compute, double tokens,
@@ -56,7 +76,7 @@ struct kernel compute_attention_decode(const struct compute *compute, double seq
 /* One layer's attention of a chunk of `length` prompt tokens after `start` earlier ones. */
 struct kernel compute_attention_prefill(const struct compute *compute, double start, double length);
 
-/* Seconds, the gap before the next kernel included. */
-double compute_kernel_s(const struct compute *compute, const struct kernel *kernel);
+/* A kernel's time, the gap before the next included, and how it is known. */
+struct cost compute_kernel(const struct compute *compute, const struct kernel *kernel);
 
 #endif

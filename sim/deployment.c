@@ -1,5 +1,18 @@
 #include "deployment.h"
 
+/* Costs of attention are worked out ahead for sequences of as many tokens; longer ones in
+   proportion. */
+#define CONTEXT_MAX 131072
+
+/* Where a group's measured collectives would be found. */
+static enum collective_fabric fabric_of(const struct deployment *deployment, const uint32_t *gpus,
+                                        uint32_t ranks)
+{
+    bool pcie = topology_group_medium(&deployment->topology, gpus, ranks) == MEDIUM_PCIE;
+    bool staged = deployment->scenario->cluster.host_staging_factor > 1;
+    return pcie && staged ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER;
+}
+
 /* What the first and last stage carry beyond layers, by a group of the cluster's first GPUs. */
 static int find_extras(struct deployment *deployment, struct arena *arena, struct error *error)
 {
@@ -12,7 +25,8 @@ static int find_extras(struct deployment *deployment, struct arena *arena, struc
     for (uint32_t i = 0; i < ranks; i++)
         gpus[i] = i;
     struct collective_group group = collective_group_of(&deployment->topology, gpus, ranks);
-    int class = step_cost_class(&deployment->cost, &group, arena, error);
+    int class = step_cost_class(&deployment->cost, &group, fabric_of(deployment, gpus, ranks),
+                                arena, error);
     if (class < 0)
         return class;
     uint32_t rows = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
@@ -34,7 +48,8 @@ int deployment_resolve(struct deployment *deployment, const struct scenario *sce
     if (rc < 0)
         return rc;
     rc = step_cost_init(&deployment->cost, model, &cluster->gpu, &scenario->serving,
-                        scenario->layout.tensor_parallel, arena, error);
+                        &scenario->measured, scenario->layout.tensor_parallel, CONTEXT_MAX, arena,
+                        error);
     if (rc < 0)
         return rc;
     rc = find_extras(deployment, arena, error);
@@ -52,10 +67,11 @@ int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint3
                           struct stage_part *part, struct arena *arena, struct error *error)
 {
     const struct layout *layout = &deployment->layout;
-    struct collective_group group =
-        collective_group_of(&deployment->topology, layout_group(layout, replica, stage),
-                            layout->tensor_parallel);
-    int class = step_cost_class(&deployment->cost, &group, arena, error);
+    const uint32_t *gpus = layout_group(layout, replica, stage);
+    uint32_t ranks = layout->tensor_parallel;
+    struct collective_group group = collective_group_of(&deployment->topology, gpus, ranks);
+    int class = step_cost_class(&deployment->cost, &group, fabric_of(deployment, gpus, ranks),
+                                arena, error);
     if (class < 0)
         return class;
     *part = (struct stage_part){

@@ -6,6 +6,7 @@
 
 #define OWNER_BITS 20
 #define SEQUENCE_BITS 40
+#define RANK_IN_CLASS_END (UINT64_C(1) << (OWNER_BITS + SEQUENCE_BITS))
 #define NO_SLOT UINT32_MAX
 
 /* rank packs (priority, owner, sequence), so that two comparisons order two events. */
@@ -141,6 +142,18 @@ bool engine_cancel(struct engine *engine, event_id id)
         return false;
     remove_at(engine, engine->slots[slot].place);
     return true;
+}
+
+void engine_move(struct engine *engine, event_id id, sim_ps at, enum event_priority priority)
+{
+    assert(at >= engine->now);
+    const struct slot *slot = &engine->slots[(uint32_t)id];
+    assert(slot->generation == (uint32_t)(id >> 32));
+    struct entry entry = engine->heap[slot->place];
+    entries_remove(engine->heap, &engine->count, slot->place, engine->slots);
+    entry.at = at;
+    entry.rank = (entry.rank & (RANK_IN_CLASS_END - 1)) | (uint64_t)priority * RANK_IN_CLASS_END;
+    entries_insert(engine->heap, &engine->count, entry, engine->slots);
 }
 
 bool engine_step(struct engine *engine)

@@ -20,13 +20,14 @@
  * begins: bytes and stages free their resources, steps give their tokens back,
  * requests arrive, and only then are batches picked.
  */
-#define EVENT_PRIORITIES(X)                                                                        \
-    X(TRANSFER) /* a transfer's last byte is there */                                              \
-    X(STAGE)    /* a stage's work is done */                                                       \
-    X(RETURN)   /* a step's tokens are back at the scheduler */                                    \
-    X(ARRIVAL)  /* a request comes in */                                                           \
-    X(SCHEDULE) /* a batch is picked */                                                            \
-    X(LAUNCH)   /* a step is given to the first stage */
+#define EVENT_PRIORITIES(X)                                     \
+    X(TRANSFER) /* a transfer's last byte is there */           \
+    X(STAGE)    /* a stage's work is done */                    \
+    X(RETURN)   /* a step's tokens are back at the scheduler */ \
+    X(ARRIVAL)  /* a request comes in */                        \
+    X(SCHEDULE) /* a batch is picked */                         \
+    X(LAUNCH)   /* a step is given to the first stage */        \
+    X(SHARE)    /* flows that came and went at this time have new rates */
 
 enum event_priority {
 #define X(name) EVENT_##name,
@@ -52,11 +53,13 @@ int engine_reserve(struct engine *engine, size_t events, struct error *error);
  * event's id; 0 when memory is out. owner < 2^20.
  */
 event_id engine_schedule(struct engine *engine, sim_ps at, enum event_priority priority,
-                         uint32_t owner, event_function function, void *context,
-                         uint64_t argument);
+                         uint32_t owner, event_function function, void *context, uint64_t argument);
 
 /* Takes a pending event out; false where it has passed or been cancelled. */
 bool engine_cancel(struct engine *engine, event_id id);
+
+/* Puts a pending event elsewhere, `at` not before now: no allocation, and its sequence stays. */
+void engine_move(struct engine *engine, event_id id, sim_ps at, enum event_priority priority);
 
 /* Dispatches the next event; false where there is none. */
 bool engine_step(struct engine *engine);

@@ -9,19 +9,42 @@
 
 #define HOST_CAPTURED_MAX 128
 
+/* X(NAME, YAML name): which measured prefill attention the engine runs */
+#define PREFILL_ATTENTIONS(X)                                                                \
+    X(FASTEST, "fastest") /* what the GPU's table has as its own: FlashAttention-3, cuDNN */ \
+    X(FLASH2, "flash2")   /* FlashAttention-2 */
+
+enum prefill_attention {
+#define X(name, text) PREFILL_ATTENTION_##name,
+    PREFILL_ATTENTIONS(X)
+#undef X
+};
+
 struct host {
     char name[NAME_BYTES];
     double schedule_s;             /* picking a batch and preparing its inputs, each step */
     double schedule_per_request_s; /* the same, for each request in the batch */
     double return_s;               /* last stage's end to the scheduler's sight of its tokens */
+    double prepare_s;              /* each stage's process before its first kernel, each step */
+    double new_shape_s;            /* a step that replays no graph and has a number of tokens not
+                                      seen before, in the long run: library heuristics, memory */
+    double new_shape_first_s;      /* the first such step: kernels are loaded as they are used */
+    double new_shape_halving;      /* such steps after which the difference has halved; 0: it is
+                                      gone after the first */
     double launch_s;               /* one kernel of a step that replays no graph */
     double launch_collective_s;    /* one collective of such a step */
     double launch_graph_s;         /* one replay of a captured graph */
     uint32_t launches_layer_extra; /* launches a layer beyond its kernels': copies, views */
     uint32_t send_tensors;         /* tokens x hidden that go to the next stage: 2 where the
                                       residual travels beside the layer's output */
+    bool eager_synchronous;        /* a step that replays no graph is launched only once the stage
+                                      is free and its input there, never ahead */
     bool graphs_prefill;           /* steps with prefill chunks replay graphs too */
-    uint32_t captured_count;       /* 0: nothing is captured, every step is launched */
+    bool custom_all_reduce;        /* small all-reduces by one kernel over peer memory (vLLM's) */
+    enum prefill_attention prefill_attention;
+    double kernel_gap_s;       /* between two kernels of measured time on the GPU */
+    double kernel_gap_eager_s; /* the same in a step that replays no graph */
+    uint32_t captured_count;   /* 0: nothing is captured, every step is launched */
     uint32_t captured_sizes[HOST_CAPTURED_MAX]; /* ascending: sizes decode batches are padded to */
 };
 

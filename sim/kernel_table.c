@@ -2,16 +2,15 @@
 
 #include <string.h>
 
-#define HEAD_DIM 128.0         /* the unit of kernel_shape's heads */
 #define ACTIVATION_BYTES 2.0   /* 16-bit whatever the weights are */
 #define MEASURED_OCTAVES 0.1   /* this near a sample counts as on it */
 #define HISTORY_SHIFT 64.0     /* prefill's y axis begins at 0; finer than this nothing changes */
 #define HISTORY_FIRST_OCTAVE 6 /* log2 of the shift */
 
 /*
- * Correlation lengths and noise that minimise left-out errors, of single samples
- * and of whole shapes, on H200 (tests/silicon says them). Doubling or halving any
- * one changes the errors by less than a percentage point.
+ * Of the correlation lengths and noise that were tried, those with the least
+ * left-out errors, of single samples and of whole shapes, on H200 (tests/silicon
+ * prints them).
  */
 static const struct surface_kind surface_kinds[KERNEL_OP_COUNT] = {
     [KERNEL_GEMM] = {3, {3, 6, 6}, 0.02},
@@ -94,10 +93,12 @@ static double attention_roofline_s(const struct gpu *gpu, const struct kernel_sh
                                    double queries, double pairs, double keys)
 {
     double peak = gpu->flops_per_s[DTYPE_BF16] * gpu->efficiency.attention_compute;
-    double kv_bytes = 2 * keys * shape->kv_heads * HEAD_DIM * dtype_bytes(shape->dtype);
-    double io_bytes = 2 * queries * shape->heads * HEAD_DIM * ACTIVATION_BYTES;
+    double kv_bytes =
+        2 * keys * shape->kv_heads * KERNEL_TABLE_HEAD_DIM * dtype_bytes(shape->dtype);
+    double io_bytes = 2 * queries * shape->heads * KERNEL_TABLE_HEAD_DIM * ACTIVATION_BYTES;
     double bandwidth = gpu->memory_bytes_per_s * gpu->efficiency.attention_memory;
-    return 4 * pairs * shape->heads * HEAD_DIM / peak + (kv_bytes + io_bytes) / bandwidth;
+    return 4 * pairs * shape->heads * KERNEL_TABLE_HEAD_DIM / peak +
+           (kv_bytes + io_bytes) / bandwidth;
 }
 
 /* Seconds with the efficiencies of the GPU's file, and no gap. */

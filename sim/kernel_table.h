@@ -42,6 +42,8 @@ enum kernel_op {
         KERNEL_OP_COUNT
 };
 
+#define KERNEL_TABLE_HEAD_DIM 128.0 /* the unit of kernel_shape's heads */
+
 /* What stays the same from step to step. 0 where it does not apply. */
 struct kernel_shape {
     enum kernel_op op;
@@ -49,7 +51,7 @@ struct kernel_shape {
     double n;         /* GEMM: columns, of each group. Elementwise: values a row, of its output
                          (RoPE: Q, K and V). Copy: bytes a row */
     double k;         /* GEMM: depth */
-    double heads;     /* attention, on one GPU: in units of 128 values */
+    double heads;     /* attention, on one GPU: in units of KERNEL_TABLE_HEAD_DIM values */
     double kv_heads;
 };
 

@@ -10,7 +10,11 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
         .replica = replica,
         .stage_count = stage_count,
         .stages = stages,
+        .hand_over = sim_ps_from_s(serving->host.return_s),
     };
+    int rc = seen_shapes_init(&pipeline->seen, cost, arena, error);
+    if (rc < 0)
+        return rc;
     if (session->record_layers) {
         uint32_t items = LAYER_ITEMS_MAX + serving->max_sequences;
         pipeline->items = arena_calloc(arena, items, sizeof(*pipeline->items));
@@ -20,18 +24,22 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
     return 0;
 }
 
-/* The work on a stage, and how long it holds the GPU from `start`. */
 void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step)
 {
     struct pipeline_stage *stage = &pipeline->stages[s];
     struct visit *visit = &step->visits[s];
     visit->work = step_cost_on_stage(pipeline->cost, &step->work, &stage->part);
-    visit->start = sim_ps_max(stage->gpu_free, visit->ready);
-    visit->host_end = sim_ps_max(stage->host_free, step->launched) + visit->work.launch;
-    sim_ps gpu_end = visit->start + visit->work.compute + visit->work.collective;
-    visit->end = sim_ps_max(gpu_end, visit->host_end);
+    const struct stage_work *work = &visit->work;
+    sim_ps can_run = sim_ps_max(stage->gpu_free, visit->ready);
+    sim_ps prepared = sim_ps_max(stage->host_free, step->launched) + work->prepare;
+    if (!step->work.graph && pipeline->cost->host->eager_synchronous)
+        prepared = sim_ps_max(prepared, can_run);
+    sim_ps launched = prepared + work->stall + work->launch;
+    visit->start = sim_ps_max(can_run, prepared);
+    sim_ps gpu_from = sim_ps_max(visit->start, prepared + work->stall);
+    visit->end = sim_ps_max(gpu_from + work->compute + work->collective, launched);
     stage->gpu_free = visit->end;
-    stage->host_free = visit->host_end;
+    stage->host_free = stage->part.is_last ? visit->end + pipeline->hand_over : launched;
 }
 
 sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step)
@@ -47,7 +55,7 @@ sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step)
 void pipeline_launch(struct pipeline *pipeline, struct step *step)
 {
     step->gpu_done = SIM_PS_MAX;
-    step->work = step_cost_of(pipeline->cost, &step->batch);
+    step->work = step_cost_of(pipeline->cost, &step->batch, &pipeline->seen);
     sim_ps ready = step->launched;
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         step->visits[s].ready = ready;

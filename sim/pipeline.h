@@ -7,9 +7,13 @@
  * first out and links between stages carry one transfer at a time, a step's
  * whole passage follows from the one before it:
  *
- *   start[s] = max(end of the previous step on s, arrival[s])
- *   end[s]   = max(start[s] + GPU time, launches begun + launch time)
+ *   host[s]  = max(the stage's process is free, step launched) + prepare
+ *   start[s] = max(end of the previous step on s, arrival[s], host[s])
+ *   end[s]   = max(max(start[s], host[s] + stall) + GPU time, host[s] + stall + launches)
  *   arrival[s + 1] = max(end[s], link free) + transfer time
+ *
+ * A stage's process is free when it has issued its launches; the last stage's
+ * when it has handed the step's tokens over, too.
  *
  * That closed form costs O(stages) and no event. pipeline_exact.h plays the same
  * passage out event by event; both give the same records, to the picosecond.
@@ -25,10 +29,9 @@
 /* One step's passage through one stage. */
 struct visit {
     sim_ps ready; /* its input is there */
-    sim_ps start;
+    sim_ps start; /* of the GPU's hold of the step */
     sim_ps end;
     sim_ps sent_from; /* the transfer to the next stage begins; unused on the last */
-    sim_ps host_end;  /* the last launch is issued */
     struct stage_work work;
 };
 
@@ -76,6 +79,8 @@ struct pipeline {
     uint32_t replica;
     uint32_t stage_count;
     struct pipeline_stage *stages;
+    struct seen_shapes seen;
+    sim_ps hand_over;        /* of a step's tokens, by the last stage's process */
     struct step_item *items; /* scratch for the layers' timeline */
 };
 

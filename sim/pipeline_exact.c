@@ -72,7 +72,6 @@ static void take_next(struct exact_stage *stage)
     stage->at_work = step;
     stage->layer = 0;
     pipeline_begin_visit(stage->pipeline, stage->index, step);
-    assert(step->visits[stage->index].start == engine_now(stage->pipeline->session->engine));
     schedule(stage, layer_end(stage, step), EVENT_STAGE, on_layer_end, step);
 }
 
@@ -117,6 +116,6 @@ void pipeline_exact_launch(struct exact_stage *stages, struct step *step)
 {
     struct pipeline *pipeline = stages[0].pipeline;
     step->gpu_done = SIM_PS_MAX;
-    step->work = step_cost_of(pipeline->cost, &step->batch);
+    step->work = step_cost_of(pipeline->cost, &step->batch, &pipeline->seen);
     schedule(&stages[0], step->launched, EVENT_LAUNCH, on_arrival, step);
 }

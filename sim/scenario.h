@@ -6,6 +6,7 @@
 
 #include "cluster.h"
 #include "layout.h"
+#include "measured.h"
 #include "model.h"
 #include "serving.h"
 #include "workload.h"
@@ -44,6 +45,7 @@ struct output {
 struct scenario {
     struct model model;
     struct cluster cluster;
+    struct measured measured; /* of the cluster's GPU; must outlive what uses the scenario */
     struct layout_spec layout;
     struct serving serving;
     struct slo slo;

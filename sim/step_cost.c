@@ -1,49 +1,131 @@
 #include "step_cost.h"
 
-#include <string.h>
-
 /* Vocabulary-parallel argmax: each row's best logit and its index go round the group. */
 #define SAMPLE_BYTES_PER_ROW 8.0
 #define HIDDEN_BYTES 2.0
 
-static double *unset_table(uint32_t count, struct arena *arena)
+/* Of the hidden states of `tokens` tokens: what an all-reduce sums, and a stage sends. */
+static double all_reduce_bytes(const struct step_cost *cost, double tokens)
 {
-    double *table = arena_calloc(arena, count, sizeof(*table));
-    for (uint32_t i = 0; table && i < count; i++)
-        table[i] = NAN;
-    return table;
+    return tokens * cost->compute.model->hidden * HIDDEN_BYTES;
+}
+
+static void cost_sum_add(struct cost_sum *sum, struct cost cost, double times)
+{
+    sum->by_provenance[cost.provenance] += cost.seconds * times;
+}
+
+/* Adds `from`, `times` over. */
+static void cost_sum_merge(struct cost_sum *sum, const struct cost_sum *from, double times)
+{
+    for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
+        sum->by_provenance[i] += from->by_provenance[i] * times;
+}
+
+static enum kernel_op prefill_op(const struct host *host)
+{
+    return host->prefill_attention == PREFILL_ATTENTION_FLASH2 ? KERNEL_ATTENTION_PREFILL_FA2
+                                                               : KERNEL_ATTENTION_PREFILL;
 }
 
 int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
-                   const struct serving *serving, uint32_t tensor_parallel, struct arena *arena,
+                   const struct serving *serving, const struct measured *measured,
+                   uint32_t tensor_parallel, uint32_t context_max, struct arena *arena,
                    struct error *error)
 {
+    struct compute_setup setup = {
+        .gpu = gpu,
+        .model = model,
+        .tensor_parallel = tensor_parallel,
+        .table = measured->kernels,
+        .prefill_op = prefill_op(&serving->host),
+        .measured_gap_s = serving->host.kernel_gap_s,
+        .tokens_max = serving->max_step_tokens,
+        .sequences_max = serving->max_sequences,
+        .context_max = context_max,
+    };
     struct kernel kernels[LAYER_KERNELS_MAX];
     *cost = (struct step_cost){
-        .compute = {.gpu = gpu, .model = model, .tensor_parallel = tensor_parallel},
         .host = &serving->host,
+        .table = measured->collectives,
         .tokens_max = serving->max_step_tokens,
         .rows_max = serving->max_sequences,
     };
+    int rc = compute_init(&cost->compute, &setup, arena, error);
+    if (rc < 0)
+        return rc;
     cost->layer_kernels = compute_layer_kernels(&cost->compute, 1, kernels);
-    cost->layer_compute_s = unset_table(cost->tokens_max + 1, arena);
-    cost->head_s = unset_table(cost->rows_max + 1, arena);
-    if (!cost->layer_compute_s || !cost->head_s)
+    cost->tokens = arena_calloc(arena, (size_t)cost->tokens_max + 1, sizeof(*cost->tokens));
+    cost->heads = arena_calloc(arena, (size_t)cost->rows_max + 1, sizeof(*cost->heads));
+    if (!cost->tokens || !cost->heads)
         return error_out_of_memory(error, "step costs");
+    for (uint32_t i = 0; i <= cost->tokens_max; i++)
+        cost->tokens[i].layer_s = NAN;
+    for (uint32_t i = 0; i <= cost->rows_max; i++)
+        cost->heads[i].seconds = NAN;
     return 0;
+}
+
+static bool same_path(struct alpha_beta a, struct alpha_beta b)
+{
+    return a.alpha_s == b.alpha_s && a.bytes_per_s == b.bytes_per_s;
 }
 
 static bool same_group(const struct collective_group *a, const struct collective_group *b)
 {
     return a->ranks == b->ranks && a->nodes == b->nodes && a->start_s == b->start_s &&
-           memcmp(&a->ring, &b->ring, sizeof(a->ring)) == 0 &&
-           memcmp(&a->direct, &b->direct, sizeof(a->direct)) == 0 &&
-           memcmp(&a->inside, &b->inside, sizeof(a->inside)) == 0 &&
-           memcmp(&a->across, &b->across, sizeof(a->across)) == 0;
+           same_path(a->ring, b->ring) && same_path(a->direct, b->direct) &&
+           same_path(a->inside, b->inside) && same_path(a->across, b->across);
+}
+
+/* A table whose best rate is further than this above the group's own is of other links. */
+#define FASTER_THAN_LINKS_MAX 1.5
+
+/* The measured costs of one operation over the group; NULL where none can be of its links. */
+static int prepare_measured(const struct step_cost *cost, const struct collective_group *group,
+                            struct collective_kind kind, const struct cost_grid **grid,
+                            struct arena *arena, struct error *error)
+{
+    const struct collective_table *table = cost->table;
+    if (!table || group->nodes > 1 || group->ranks < 2 || !collective_table_covers(table, &kind) ||
+        collective_table_rate(table, &kind) > FASTER_THAN_LINKS_MAX * group->ring.bytes_per_s)
+        return 0;
+    struct cost_grid *prepared = arena_calloc(arena, 1, sizeof(*prepared));
+    if (!prepared)
+        return error_out_of_memory(error, "collective times");
+    *grid = prepared;
+    return collective_table_prepare(table, &kind, group->ranks,
+                                    all_reduce_bytes(cost, cost->tokens_max), arena, prepared,
+                                    error);
+}
+
+static struct cost *unset_costs(uint32_t count, struct arena *arena)
+{
+    struct cost *costs = arena_calloc(arena, count, sizeof(*costs));
+    for (uint32_t i = 0; costs && i < count; i++)
+        costs[i].seconds = NAN;
+    return costs;
+}
+
+static int class_init(const struct step_cost *cost, struct group_class *class,
+                      enum collective_fabric fabric, struct arena *arena, struct error *error)
+{
+    struct collective_kind kind = {COLLECTIVE_OP_ALL_REDUCE, fabric, true};
+    int rc = prepare_measured(cost, &class->group, kind, &class->measured, arena, error);
+    if (rc < 0)
+        return rc;
+    kind.op = COLLECTIVE_OP_CUSTOM_ALL_REDUCE;
+    if (cost->host->custom_all_reduce)
+        rc = prepare_measured(cost, &class->group, kind, &class->custom, arena, error);
+    if (rc < 0)
+        return rc;
+    class->all_reduce = unset_costs(cost->tokens_max + 1, arena);
+    class->sample = unset_costs(cost->rows_max + 1, arena);
+    return class->all_reduce && class->sample ? 0 : error_out_of_memory(error, "step costs");
 }
 
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
-                    struct arena *arena, struct error *error)
+                    enum collective_fabric fabric, struct arena *arena, struct error *error)
 {
     for (uint32_t i = 0; i < cost->class_count; i++)
         if (same_group(&cost->classes[i].group, group))
@@ -54,88 +136,105 @@ int step_cost_class(struct step_cost *cost, const struct collective_group *group
                          GROUP_CLASSES_MAX);
     struct group_class *class = &cost->classes[cost->class_count];
     class->group = *group;
-    class->layer_collective_s = unset_table(cost->tokens_max + 1, arena);
-    if (!class->layer_collective_s)
-        return error_out_of_memory(error, "step costs");
-    return (int)cost->class_count++;
+    int rc = class_init(cost, class, fabric, arena, error);
+    return rc < 0 ? rc : (int)cost->class_count++;
 }
 
-static double layer_compute_s(const struct step_cost *cost, uint32_t tokens)
+static struct token_cost token_cost_of(const struct step_cost *cost, uint32_t tokens)
 {
     struct kernel kernels[LAYER_KERNELS_MAX];
     uint32_t count = compute_layer_kernels(&cost->compute, tokens, kernels);
-    double seconds = 0;
-    for (uint32_t i = 0; i < count; i++)
-        seconds += compute_kernel_s(&cost->compute, &kernels[i]);
-    return seconds;
+    struct kernel embedding = compute_embedding(&cost->compute, tokens);
+    struct token_cost of = {.embedding_s = compute_kernel(&cost->compute, &embedding).seconds};
+    for (uint32_t i = 0; i < count; i++) {
+        struct cost kernel = compute_kernel(&cost->compute, &kernels[i]);
+        of.layer_s += kernel.seconds;
+        cost_sum_add(&of.layer, kernel, 1);
+    }
+    return of;
 }
 
-static double all_reduce_bytes(const struct step_cost *cost, double tokens)
+static struct head_cost head_cost_of(const struct step_cost *cost, uint32_t rows)
 {
-    return tokens * cost->compute.model->hidden * HIDDEN_BYTES;
+    struct kernel kernels[] = {
+        compute_final_norm(&cost->compute, rows),
+        compute_lm_head(&cost->compute, rows),
+        compute_sample(&cost->compute, rows),
+    };
+    struct head_cost of = {.seconds = 0};
+    for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++) {
+        struct cost kernel = compute_kernel(&cost->compute, &kernels[i]);
+        of.seconds += kernel.seconds;
+        cost_sum_add(&of.sum, kernel, 1);
+    }
+    return of;
 }
 
-static double layer_collective_s(const struct step_cost *cost, const struct collective_group *group,
-                                 uint32_t tokens)
+/* An all-reduce of `bytes`: measured where it was, the faster where the engine has two ways. */
+static struct cost all_reduce_of(const struct group_class *class, double bytes)
 {
-    return 2 * collective_all_reduce_s(group, all_reduce_bytes(cost, tokens), NULL);
+    if (!class->measured) {
+        double seconds = collective_all_reduce_s(&class->group, bytes, NULL);
+        return (struct cost){.seconds = seconds, .provenance = COST_ESTIMATED};
+    }
+    struct cost nccl = cost_grid_at(class->measured, bytes, 1);
+    if (!class->custom)
+        return nccl;
+    struct cost custom = cost_grid_at(class->custom, bytes, 1);
+    return custom.seconds < nccl.seconds ? custom : nccl;
 }
 
-static double head_s(const struct step_cost *cost, uint32_t rows)
-{
-    struct kernel norm = compute_final_norm(&cost->compute, rows);
-    struct kernel head = compute_lm_head(&cost->compute, rows);
-    struct kernel sample = compute_sample(&cost->compute, rows);
-    return compute_kernel_s(&cost->compute, &norm) + compute_kernel_s(&cost->compute, &head) +
-           compute_kernel_s(&cost->compute, &sample);
-}
-
-static double sample_collective_s(const struct step_cost *cost, uint32_t group_class, uint32_t rows)
-{
-    return collective_all_reduce_s(&cost->classes[group_class].group, rows * SAMPLE_BYTES_PER_ROW,
-                                   NULL);
-}
-
-/* The kept value for one layer's kernels; a batch over the budget is worked out each time. */
-static double cached_layer_compute_s(struct step_cost *cost, uint32_t tokens)
+/* The kept value; a batch over the budget is worked out each time. */
+static struct token_cost cached_tokens(struct step_cost *cost, uint32_t tokens)
 {
     if (tokens > cost->tokens_max)
-        return layer_compute_s(cost, tokens);
-    if (isnan(cost->layer_compute_s[tokens]))
-        cost->layer_compute_s[tokens] = layer_compute_s(cost, tokens);
-    return cost->layer_compute_s[tokens];
+        return token_cost_of(cost, tokens);
+    if (isnan(cost->tokens[tokens].layer_s))
+        cost->tokens[tokens] = token_cost_of(cost, tokens);
+    return cost->tokens[tokens];
 }
 
-static double cached_layer_collective_s(struct step_cost *cost, uint32_t group_class,
-                                        uint32_t tokens)
-{
-    struct group_class *class = &cost->classes[group_class];
-    if (tokens > cost->tokens_max)
-        return layer_collective_s(cost, &class->group, tokens);
-    if (isnan(class->layer_collective_s[tokens]))
-        class->layer_collective_s[tokens] = layer_collective_s(cost, &class->group, tokens);
-    return class->layer_collective_s[tokens];
-}
-
-static double cached_head_s(struct step_cost *cost, uint32_t rows)
+static struct head_cost cached_head(struct step_cost *cost, uint32_t rows)
 {
     if (rows > cost->rows_max)
-        return head_s(cost, rows);
-    if (isnan(cost->head_s[rows]))
-        cost->head_s[rows] = head_s(cost, rows);
-    return cost->head_s[rows];
+        return head_cost_of(cost, rows);
+    if (isnan(cost->heads[rows].seconds))
+        cost->heads[rows] = head_cost_of(cost, rows);
+    return cost->heads[rows];
 }
 
-static double decode_attention_s(const struct step_cost *cost, double rows, double context_tokens)
+static struct cost cached_all_reduce(const struct step_cost *cost, uint32_t group_class,
+                                     uint32_t tokens)
+{
+    const struct group_class *class = &cost->classes[group_class];
+    if (tokens > cost->tokens_max)
+        return all_reduce_of(class, all_reduce_bytes(cost, tokens));
+    if (isnan(class->all_reduce[tokens].seconds))
+        class->all_reduce[tokens] = all_reduce_of(class, all_reduce_bytes(cost, tokens));
+    return class->all_reduce[tokens];
+}
+
+static struct cost cached_sample(const struct step_cost *cost, uint32_t group_class, uint32_t rows)
+{
+    const struct group_class *class = &cost->classes[group_class];
+    if (rows > cost->rows_max)
+        return all_reduce_of(class, rows * SAMPLE_BYTES_PER_ROW);
+    if (isnan(class->sample[rows].seconds))
+        class->sample[rows] = all_reduce_of(class, rows * SAMPLE_BYTES_PER_ROW);
+    return class->sample[rows];
+}
+
+static struct cost decode_attention(const struct step_cost *cost, double rows,
+                                    double context_tokens)
 {
     struct kernel kernel = compute_attention_decode(&cost->compute, rows, context_tokens);
-    return compute_kernel_s(&cost->compute, &kernel);
+    return compute_kernel(&cost->compute, &kernel);
 }
 
-static double chunk_attention_s(const struct step_cost *cost, const struct chunk *chunk)
+static struct cost chunk_attention(const struct step_cost *cost, const struct chunk *chunk)
 {
     struct kernel kernel = compute_attention_prefill(&cost->compute, chunk->start, chunk->length);
-    return compute_kernel_s(&cost->compute, &kernel);
+    return compute_kernel(&cost->compute, &kernel);
 }
 
 /* The captured graph's size that the batch replays, or 0. */
@@ -146,60 +245,130 @@ static uint32_t graph_tokens(const struct host *host, const struct batch *batch)
     return host_captured_size(host, batch->decode_rows + batch->prefill_tokens);
 }
 
-struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch)
+/* One layer's attention: each chunk on its own, the decodes together. */
+static double attention_s(struct step_cost *cost, const struct batch *batch, uint32_t padding)
+{
+    double layers = cost->compute.model->layers;
+    double seconds = 0;
+    if (batch->decode_rows > 0) { /* a row of padding attends to itself */
+        struct cost decodes = decode_attention(cost, batch->decode_rows + padding,
+                                               (double)batch->decode_context_tokens + padding);
+        seconds += decodes.seconds;
+        cost_sum_add(&cost->spent, decodes, layers);
+    }
+    for (uint32_t i = 0; i < batch->chunk_count; i++) {
+        struct cost chunk = chunk_attention(cost, &batch->chunks[i]);
+        seconds += chunk.seconds;
+        cost_sum_add(&cost->spent, chunk, layers);
+    }
+    return seconds;
+}
+
+/* What the host loses to a step's shape, which is then known; larger than the budget, it is new
+   each time. */
+static double seen_shapes_learn(struct seen_shapes *seen, const struct host *host, uint32_t tokens)
+{
+    if (tokens <= seen->tokens_max) {
+        uint64_t bit = UINT64_C(1) << tokens % 64;
+        if (seen->bits[tokens / 64] & bit)
+            return 0;
+        seen->bits[tokens / 64] |= bit;
+    }
+    double halvings = seen->count / host->new_shape_halving;
+    double first = seen->count == 0 ? 1 : exp2(-halvings);
+    seen->count++;
+    return host->new_shape_s + first * (host->new_shape_first_s - host->new_shape_s);
+}
+
+int seen_shapes_init(struct seen_shapes *seen, const struct step_cost *cost, struct arena *arena,
+                     struct error *error)
+{
+    *seen = (struct seen_shapes){.tokens_max = cost->tokens_max};
+    seen->bits = arena_calloc(arena, (size_t)seen->tokens_max / 64 + 1, sizeof(*seen->bits));
+    if (!seen->bits)
+        return error_out_of_memory(error, "step costs");
+    seen->bits[cost->tokens_max / 64] |= UINT64_C(1) << cost->tokens_max % 64;
+    return 0;
+}
+
+/* Kernels and launches of one layer. */
+static uint32_t layer_launches(const struct step_cost *cost, const struct batch *batch)
+{
+    return cost->layer_kernels + cost->host->launches_layer_extra + batch->chunk_count +
+           (batch->decode_rows > 0);
+}
+
+struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
+                              struct seen_shapes *seen)
 {
     const struct host *host = cost->host;
     uint32_t real_tokens = batch->decode_rows + batch->prefill_tokens;
     uint32_t padded = graph_tokens(host, batch);
     uint32_t tokens = padded ? padded : real_tokens;
     uint32_t padding = tokens - real_tokens;
-    double compute_s = cached_layer_compute_s(cost, tokens);
-    if (batch->decode_rows > 0) /* a row of padding attends to itself */
-        compute_s += decode_attention_s(cost, batch->decode_rows + padding,
-                                        (double)batch->decode_context_tokens + padding);
-    for (uint32_t i = 0; i < batch->chunk_count; i++)
-        compute_s += chunk_attention_s(cost, &batch->chunks[i]);
-
-    struct kernel embedding = compute_embedding(&cost->compute, tokens);
-    uint32_t rows = batch->decode_rows + batch->chunk_count + (padded ? padding : 0);
-    uint32_t launches = cost->layer_kernels + host->launches_layer_extra + batch->chunk_count +
-                        (batch->decode_rows > 0);
+    uint32_t rows = batch->decode_rows + batch->chunk_count + padding;
+    struct token_cost of_tokens = cached_tokens(cost, tokens);
+    struct head_cost of_head = cached_head(cost, rows);
+    cost_sum_merge(&cost->spent, &of_tokens.layer, cost->compute.model->layers);
+    cost_sum_merge(&cost->spent, &of_head.sum, 1);
+    uint32_t launches = layer_launches(cost, batch);
+    double gap_s = host->kernel_gap_eager_s - host->kernel_gap_s;
     return (struct step_work){
-        .layer_compute_s = compute_s,
-        .embedding_s = compute_kernel_s(&cost->compute, &embedding),
-        .head_s = cached_head_s(cost, rows),
+        .layer_compute_s = of_tokens.layer_s + attention_s(cost, batch, padding),
+        .layer_gaps_s = padded ? 0 : launches * gap_s,
+        .embedding_s = of_tokens.embedding_s,
+        .head_s = of_head.seconds,
         .layer_launch_s = launches * host->launch_s,
         .send_bytes = all_reduce_bytes(cost, tokens) * host->send_tensors,
         .tokens = tokens,
         .rows = rows,
         .graph = padded > 0,
+        .stall_s = seen && !padded ? seen_shapes_learn(seen, host, tokens) : 0,
     };
+}
+
+/* A stage's collectives: two all-reduces a layer, and the last stage's sampled tokens. */
+static double collectives_s(struct step_cost *cost, const struct step_work *work,
+                            const struct stage_part *part)
+{
+    if (cost->compute.tensor_parallel == 1)
+        return 0;
+    struct cost all_reduce = cached_all_reduce(cost, part->group_class, work->tokens);
+    double seconds = 2 * part->layers * all_reduce.seconds;
+    cost_sum_add(&cost->spent, all_reduce, 2 * part->layers);
+    if (part->is_last) {
+        struct cost sample = cached_sample(cost, part->group_class, work->rows);
+        seconds += sample.seconds;
+        cost_sum_add(&cost->spent, sample, 1);
+    }
+    return seconds;
+}
+
+/* The host's launches of a stage's part of the step. */
+static double stage_launch_s(const struct step_cost *cost, const struct step_work *work,
+                             const struct stage_part *part)
+{
+    const struct host *host = cost->host;
+    if (work->graph)
+        return host->launch_graph_s;
+    uint32_t collectives = cost->compute.tensor_parallel > 1 ? 2 : 0;
+    return part->layers * (work->layer_launch_s + collectives * host->launch_collective_s);
 }
 
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
                                      const struct stage_part *part)
 {
-    const struct host *host = cost->host;
-    bool parallel = cost->compute.tensor_parallel > 1;
-    double compute_s = part->layers * work->layer_compute_s;
-    double collective_s =
-        parallel ? part->layers * cached_layer_collective_s(cost, part->group_class, work->tokens)
-                 : 0;
-    double launch_s = host->launch_graph_s;
-    if (!work->graph)
-        launch_s =
-            part->layers * (work->layer_launch_s + (parallel ? 2 * host->launch_collective_s : 0));
+    double compute_s = part->layers * (work->layer_compute_s + work->layer_gaps_s);
     if (part->is_first)
         compute_s += work->embedding_s;
-    if (part->is_last) {
+    if (part->is_last)
         compute_s += work->head_s;
-        if (parallel)
-            collective_s += sample_collective_s(cost, part->group_class, work->rows);
-    }
     return (struct stage_work){
         .compute = sim_ps_from_s(compute_s),
-        .collective = sim_ps_from_s(collective_s),
-        .launch = sim_ps_from_s(launch_s),
+        .collective = sim_ps_from_s(collectives_s(cost, work, part)),
+        .prepare = sim_ps_from_s(cost->host->prepare_s),
+        .stall = sim_ps_from_s(work->stall_s),
+        .launch = sim_ps_from_s(stage_launch_s(cost, work, part)),
     };
 }
 
@@ -215,17 +384,16 @@ double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work
 
 struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_class, uint32_t rows)
 {
-    struct kernel embedding = compute_embedding(&cost->compute, rows);
-    double first_s = compute_kernel_s(&cost->compute, &embedding);
-    double last_s = head_s(cost, rows);
-    double layer_s = cached_layer_compute_s(cost, rows) +
-                     decode_attention_s(cost, rows, (double)rows * STEP_COST_CONTEXT);
+    double context_tokens = (double)rows * STEP_COST_CONTEXT;
+    double layer_s =
+        cached_tokens(cost, rows).layer_s + decode_attention(cost, rows, context_tokens).seconds;
+    double last_s = cached_head(cost, rows).seconds;
     if (cost->compute.tensor_parallel > 1) {
-        layer_s += cached_layer_collective_s(cost, group_class, rows);
-        last_s += sample_collective_s(cost, group_class, rows);
+        layer_s += 2 * cached_all_reduce(cost, group_class, rows).seconds;
+        last_s += cached_sample(cost, group_class, rows).seconds;
     }
     return (struct stage_extras){
-        .first_layers = first_s / layer_s,
+        .first_layers = cached_tokens(cost, rows).embedding_s / layer_s,
         .last_layers = last_s / layer_s,
     };
 }
@@ -233,7 +401,7 @@ struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_clas
 static struct step_item kernel_item(const struct step_cost *cost, const struct kernel *kernel)
 {
     return (struct step_item){.kind = kernel->kind,
-                              .seconds = compute_kernel_s(&cost->compute, kernel)};
+                              .seconds = compute_kernel(&cost->compute, kernel).seconds};
 }
 
 /* The layer's attention kernels: one for each chunk, one for all decodes. */
@@ -242,13 +410,15 @@ static uint32_t attention_items(const struct step_cost *cost, const struct step_
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < batch->chunk_count; i++)
-        items[count++] = (struct step_item){.kind = SPAN_ATTENTION_PREFILL,
-                                            .seconds = chunk_attention_s(cost, &batch->chunks[i])};
+        items[count++] =
+            (struct step_item){.kind = SPAN_ATTENTION_PREFILL,
+                               .seconds = chunk_attention(cost, &batch->chunks[i]).seconds};
     if (batch->decode_rows > 0) {
         uint32_t padding = work->tokens - batch->decode_rows - batch->prefill_tokens;
-        double seconds = decode_attention_s(cost, batch->decode_rows + padding,
-                                            (double)batch->decode_context_tokens + padding);
-        items[count++] = (struct step_item){.kind = SPAN_ATTENTION_DECODE, .seconds = seconds};
+        struct cost decodes = decode_attention(cost, batch->decode_rows + padding,
+                                               (double)batch->decode_context_tokens + padding);
+        items[count++] =
+            (struct step_item){.kind = SPAN_ATTENTION_DECODE, .seconds = decodes.seconds};
     }
     return count;
 }
@@ -262,12 +432,13 @@ uint32_t step_cost_layer_items(struct step_cost *cost, const struct step_work *w
     bool parallel = cost->compute.tensor_parallel > 1;
     struct step_item all_reduce = {.kind = SPAN_ALL_REDUCE};
     if (parallel) {
-        all_reduce.seconds = cached_layer_collective_s(cost, group_class, work->tokens) / 2;
+        all_reduce.seconds = cached_all_reduce(cost, group_class, work->tokens).seconds;
         all_reduce.bytes = all_reduce_bytes(cost, work->tokens);
     }
     uint32_t count = 0;
     for (uint32_t i = 0; i < kernel_count; i++) {
-        items[count++] = kernel_item(cost, &kernels[i]);
+        items[count] = kernel_item(cost, &kernels[i]);
+        items[count++].seconds += work->layer_gaps_s / kernel_count;
         if (kernels[i].kind == SPAN_ROPE_KV)
             count += attention_items(cost, work, batch, items + count);
         bool row_split = kernels[i].kind == SPAN_OUTPUT || kernels[i].kind == SPAN_DOWN;
@@ -291,7 +462,7 @@ uint32_t step_cost_head_items(struct step_cost *cost, const struct step_work *wo
     if (cost->compute.tensor_parallel > 1)
         items[count++] =
             (struct step_item){.kind = SPAN_ALL_REDUCE,
-                               .seconds = sample_collective_s(cost, group_class, work->rows),
+                               .seconds = cached_sample(cost, group_class, work->rows).seconds,
                                .bytes = work->rows * SAMPLE_BYTES_PER_ROW};
     return count;
 }

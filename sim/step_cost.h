@@ -18,25 +18,49 @@
 #include "collective.h"
 #include "compute.h"
 #include "layout.h"
+#include "measured.h"
 
 #define GROUP_CLASSES_MAX 16
+
+/* Seconds by how they are known. */
+struct cost_sum {
+    double by_provenance[COST_PROVENANCE_COUNT];
+};
+
+/* What depends on a step's number of tokens alone; layer_s NaN: not worked out yet. */
+struct token_cost {
+    double layer_s; /* one layer's kernels, attention left out */
+    double embedding_s;
+    struct cost_sum layer;
+};
+
+/* What depends on its number of sequences: final norm, LM head, sampling; seconds NaN: unset. */
+struct head_cost {
+    double seconds;
+    struct cost_sum sum;
+};
 
 /* Replicas' tensor-parallel groups fall into a few classes of equal links. */
 struct group_class {
     struct collective_group group;
-    double *layer_collective_s; /* (max_step_tokens + 1): one layer's two all-reduces; NaN unset */
+    const struct cost_grid *measured; /* all-reduces by bytes; NULL: by model */
+    const struct cost_grid *custom;   /* the same by the engine's own kernel */
+    struct cost *all_reduce;          /* (tokens_max + 1): of one layer's output; NaN unset */
+    struct cost *sample;              /* (rows_max + 1): of the sampled tokens; NaN unset */
 };
 
 struct step_cost {
     struct compute compute;
     const struct host *host;
-    uint32_t layer_kernels; /* launches of one layer, attention's left out */
+    const struct collective_table *table; /* NULL: nothing was measured */
+    uint32_t layer_kernels;               /* launches of one layer, attention's left out */
     uint32_t tokens_max;
     uint32_t rows_max;
-    double *layer_compute_s; /* (tokens_max + 1): one layer, attention left out; NaN unset */
-    double *head_s;          /* (rows_max + 1): final norm, LM head, sampling; NaN unset */
+    struct token_cost *tokens; /* (tokens_max + 1) */
+    struct head_cost *heads;   /* (rows_max + 1) */
     uint32_t class_count;
     struct group_class classes[GROUP_CLASSES_MAX];
+    struct cost_sum spent; /* by all steps so far, over all layers */
 };
 
 /* A step's cost in seconds, before it is laid on stages. */
@@ -45,9 +69,11 @@ struct step_work {
     double embedding_s;
     double head_s;
     double layer_launch_s; /* the host's launches of one layer, collectives' left out */
+    double layer_gaps_s;   /* what its kernels wait for each other beyond graph replay */
     double send_bytes;     /* to the next stage, from each GPU */
     uint32_t tokens;       /* rows of the GEMMs, padding counted */
     uint32_t rows;         /* rows of the LM head */
+    double stall_s;        /* of the host, for a number of tokens not seen before */
     bool graph;            /* replays a captured graph */
 };
 
@@ -55,7 +81,9 @@ struct step_work {
 struct stage_work {
     sim_ps compute;
     sim_ps collective;
-    sim_ps launch; /* the host's part; the stage takes the longer */
+    sim_ps prepare; /* the host's part before the first kernel, */
+    sim_ps stall;   /* within the first layer, */
+    sim_ps launch;  /* and for all launches; the stage takes the longer */
 };
 
 /* The part of the model that a stage holds. */
@@ -67,16 +95,31 @@ struct stage_part {
     bool is_last;
 };
 
-/* The specifications must outlive it. */
+/* The specifications and tables must outlive it. `context_max`: tokens that a sequence may have. */
 int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
-                   const struct serving *serving, uint32_t tensor_parallel, struct arena *arena,
+                   const struct serving *serving, const struct measured *measured,
+                   uint32_t tensor_parallel, uint32_t context_max, struct arena *arena,
                    struct error *error);
 
-/* The class of a group, found or made; negative when there are too many. */
+/* The class of a group, found or made; negative when there are too many. A measured table is used
+   where it can be of the group's links: inside a node, and not faster than they are. */
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
-                    struct arena *arena, struct error *error);
+                    enum collective_fabric fabric, struct arena *arena, struct error *error);
 
-struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch);
+/* Token counts that a replica's steps have had, or its warm-up: a bit each. */
+struct seen_shapes {
+    uint32_t tokens_max;
+    uint32_t count;
+    uint64_t *bits;
+};
+
+/* None but the largest step, which engines warm up with. */
+int seen_shapes_init(struct seen_shapes *seen, const struct step_cost *cost, struct arena *arena,
+                     struct error *error);
+
+/* `seen` is the replica's, and learns the step's shape; NULL: no shape is new. */
+struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
+                              struct seen_shapes *seen);
 
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
                                      const struct stage_part *part);

@@ -36,7 +36,7 @@ static double layer_compute_s(const struct scenario *scenario, uint32_t tensor_p
     uint32_t count = compute_layer_kernels(&compute, tokens, kernels);
     double seconds = 0;
     for (uint32_t i = 0; i < count; i++)
-        seconds += compute_kernel_s(&compute, &kernels[i]);
+        seconds += compute_kernel(&compute, &kernels[i]).seconds;
     return seconds;
 }
 

@@ -64,15 +64,17 @@ static void read_links_between_nodes(struct config_reader *reader, struct cluste
                       &cluster->nics_per_node);
 }
 
-void config_cluster_read(struct diagnostics *diagnostics, const struct yaml_node *node,
-                         struct cluster *cluster)
+void config_cluster_read(struct config_loader *loader, const struct yaml_node *node,
+                         struct cluster *cluster, const char **measured)
 {
     struct config_reader reader;
-    config_reader_open(&reader, diagnostics, node, "cluster");
+    *measured = NULL;
+    config_reader_open(&reader, loader->diagnostics, node, "cluster");
     if (!reader.node)
         return;
     config_read_name(&reader, "name", CONFIG_REQUIRED, cluster->name, sizeof(cluster->name));
-    config_gpu_read(diagnostics, config_read_node(&reader, "gpu", CONFIG_REQUIRED), &cluster->gpu);
+    config_gpu_read(loader, config_read_node(&reader, "gpu", CONFIG_REQUIRED), &cluster->gpu,
+                    measured);
     read_sizes(&reader, cluster);
     read_links_in_node(&reader, cluster);
     read_links_between_nodes(&reader, cluster);

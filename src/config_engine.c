@@ -7,6 +7,7 @@
 #define KV_BLOCK_TOKENS_MAX 65536
 #define LAUNCHES_MAX 1024
 #define SEND_TENSORS_MAX 16
+#define SHAPES_MAX 1e6
 #define KV_TOKENS_MAX (UINT64_C(1) << 40)
 
 static const char *const policy_names[] = {
@@ -24,6 +25,12 @@ static const char *const share_names[] = {
 static const char *const admission_names[] = {
 #define X(name, text) text,
     KV_ADMISSIONS(X)
+#undef X
+};
+
+static const char *const prefill_attention_names[] = {
+#define X(name, text) text,
+    PREFILL_ATTENTIONS(X)
 #undef X
 };
 
@@ -69,6 +76,13 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     read_cost(&reader, "schedule", &host->schedule_s);
     read_cost(&reader, "schedule_per_request", &host->schedule_per_request_s);
     read_cost(&reader, "return", &host->return_s);
+    read_cost(&reader, "prepare", &host->prepare_s);
+    read_cost(&reader, "new_shape", &host->new_shape_s);
+    host->new_shape_first_s = host->new_shape_s;
+    config_read_quantity(&reader, "new_shape_first", CONFIG_OPTIONAL, QUANTITY_SECONDS, 0,
+                         CONFIG_COST_S_MAX, &host->new_shape_first_s);
+    config_read_number(&reader, "new_shape_halving", CONFIG_OPTIONAL, 0, SHAPES_MAX,
+                       &host->new_shape_halving);
     read_cost(&reader, "launch", &host->launch_s);
     read_cost(&reader, "launch_collective", &host->launch_collective_s);
     read_cost(&reader, "launch_graph", &host->launch_graph_s);
@@ -76,7 +90,14 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
                       &host->launches_layer_extra);
     config_read_count(&reader, "send_tensors", CONFIG_OPTIONAL, 1, SEND_TENSORS_MAX,
                       &host->send_tensors);
+    config_read_flag(&reader, "eager_synchronous", CONFIG_OPTIONAL, &host->eager_synchronous);
     config_read_flag(&reader, "graphs_prefill", CONFIG_OPTIONAL, &host->graphs_prefill);
+    config_read_flag(&reader, "custom_all_reduce", CONFIG_OPTIONAL, &host->custom_all_reduce);
+    host->prefill_attention = (enum prefill_attention)config_read_choice(
+        &reader, "prefill_attention", CONFIG_OPTIONAL, prefill_attention_names,
+        ARRAY_LENGTH(prefill_attention_names), PREFILL_ATTENTION_FASTEST);
+    read_cost(&reader, "kernel_gap", &host->kernel_gap_s);
+    read_cost(&reader, "kernel_gap_eager", &host->kernel_gap_eager_s);
     read_captured_sizes(&reader, host);
     config_reader_close(&reader);
 }

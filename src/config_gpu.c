@@ -1,6 +1,10 @@
 #include "config_gpu.h"
 
 #include "config_limits.h"
+#include "config_value.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static const char *const dtype_names[] = {
 #define X(name, text, bits) text,
@@ -34,10 +38,29 @@ static void read_efficiency(struct config_reader *parent, struct gpu_efficiency 
     config_reader_close(&reader);
 }
 
-void config_gpu_read(struct diagnostics *diagnostics, const struct yaml_node *node, struct gpu *gpu)
+/* The folder that `measured` names: one with a table in it. */
+static const char *read_measured(struct config_loader *loader, struct config_reader *reader)
+{
+    static const char key[] = "measured";
+    static const char *const suffixes[] = {"/kernels.csv", "/collectives.csv", NULL};
+    const struct yaml_node *node = config_read_node(reader, key, CONFIG_OPTIONAL);
+    const char *name;
+    if (!node || !config_value_text(loader->diagnostics, node, key, FILENAME_MAX, &name))
+        return NULL;
+    const char *table = config_file_find(loader, node->position, name, suffixes);
+    char *folder = table ? arena_strdup(loader->arena, table) : NULL;
+    if (folder)
+        *strrchr(folder, '/') = '\0';
+    else if (table)
+        diagnostics_add_out_of_memory(loader->diagnostics);
+    return folder;
+}
+
+void config_gpu_read(struct config_loader *loader, const struct yaml_node *node, struct gpu *gpu,
+                     const char **measured)
 {
     struct config_reader reader;
-    config_reader_open(&reader, diagnostics, node, "gpu");
+    config_reader_open(&reader, loader->diagnostics, node, "gpu");
     config_read_name(&reader, "name", CONFIG_REQUIRED, gpu->name, sizeof(gpu->name));
     config_read_quantity(&reader, "memory", CONFIG_REQUIRED, QUANTITY_BYTES, CONFIG_BYTES_MIN,
                          CONFIG_BYTES_MAX, &gpu->memory_bytes);
@@ -51,5 +74,6 @@ void config_gpu_read(struct diagnostics *diagnostics, const struct yaml_node *no
                          &gpu->power_w);
     config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR, 0,
                          CONFIG_USD_PER_HOUR_MAX, &gpu->usd_per_hour);
+    *measured = read_measured(loader, &reader);
     config_reader_close(&reader);
 }

@@ -4,11 +4,15 @@
 #ifndef TANDEM_CONFIG_GPU_H
 #define TANDEM_CONFIG_GPU_H
 
+#include "config_file.h"
 #include "config_reader.h"
 #include "gpu.h"
 
-/* Fills in `gpu` from a resolved mapping, or NULL; mistakes go to the diagnostics. */
-void config_gpu_read(struct diagnostics *diagnostics, const struct yaml_node *node,
-                     struct gpu *gpu);
+/*
+ * Fills in `gpu` from a resolved mapping, or NULL; mistakes go to the diagnostics.
+ * `*measured` is the folder of its measured tables; NULL where it names none.
+ */
+void config_gpu_read(struct config_loader *loader, const struct yaml_node *node, struct gpu *gpu,
+                     const char **measured);
 
 #endif

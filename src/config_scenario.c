@@ -58,8 +58,8 @@ static void read_root(struct config *config, struct config_loader *loader,
     config_read_text(&reader, "description", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &config->description);
     config_model_read(diagnostics, config_read_node(&reader, "model", CONFIG_REQUIRED),
                       &scenario->model);
-    config_cluster_read(diagnostics, config_read_node(&reader, "cluster", CONFIG_REQUIRED),
-                        &scenario->cluster);
+    config_cluster_read(loader, config_read_node(&reader, "cluster", CONFIG_REQUIRED),
+                        &scenario->cluster, &config->measured_folder);
     config_layout_read(diagnostics, config_read_node(&reader, "layout", CONFIG_REQUIRED),
                        &scenario->layout);
     config_engine_read(diagnostics, config_read_node(&reader, "engine", CONFIG_REQUIRED),
@@ -87,8 +87,8 @@ static const struct yaml_node *build_tree(struct config_loader *loader, struct y
 {
     root = config_reference_resolve(loader, root);
     root = root && !root->is_broken ? yaml_node_copy(loader->arena, root) : NULL;
-    if (!root)
-        return NULL;
+    if (!root || root->kind != YAML_KIND_MAPPING)
+        return root;
     /* Before the overrides, which may look into it, and after those that replace the engine. */
     add_default_host(loader, root);
     for (size_t i = 0; i < overrides->set_count; i++)
@@ -118,10 +118,27 @@ static struct config_loader start(struct config *config, const char *const *sear
     config->description = NULL;
     config->root = NULL;
     config->text = NULL;
+    config->measured_folder = NULL;
+    config->has_tables = false;
     diagnostics_init(&config->diagnostics);
     arena_init(&config->arena);
     return (struct config_loader){
         .arena = &config->arena, .diagnostics = &config->diagnostics, .search = search};
+}
+
+/* What was measured of the GPU, where its file names a folder of tables. */
+static int read_tables(struct config *config, struct error *error)
+{
+    struct scenario *scenario = &config->scenario;
+    if (!config->measured_folder)
+        return 0;
+    int status =
+        gpu_tables_init(&config->tables, &scenario->cluster.gpu, config->measured_folder, error);
+    config->has_tables = status == 0;
+    if (config->has_tables)
+        scenario->measured = (struct measured){.kernels = &config->tables.kernels,
+                                               .collectives = &config->tables.collectives};
+    return status;
 }
 
 /* Fills in `config` from its whole tree; NULL: there is none, which has been reported. */
@@ -138,7 +155,8 @@ static int read_tree(struct config *config, struct config_loader *loader,
         if (!config->text)
             out_of_memory(loader);
     }
-    return diagnostics_to_error(&config->diagnostics, error);
+    int status = diagnostics_to_error(&config->diagnostics, error);
+    return status < 0 ? status : read_tables(config, error);
 }
 
 static int load(struct config *config, struct config_loader *loader, const struct source *source,
@@ -192,5 +210,8 @@ int config_load_scenario_tree(struct config *config, struct yaml_node *root,
 
 void config_release(struct config *config)
 {
+    if (config->has_tables)
+        gpu_tables_release(&config->tables);
+    config->has_tables = false;
     arena_release(&config->arena);
 }

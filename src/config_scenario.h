@@ -16,6 +16,7 @@
 #include "arena.h"
 #include "config_workload.h"
 #include "diagnostic.h"
+#include "gpu_tables.h"
 #include "scenario.h"
 
 /* A value for one key of a scenario: keys joined by dots, `layout.tensor_parallel`. */
@@ -32,6 +33,9 @@ struct config {
     const char *description;      /* the same */
     const struct yaml_node *root; /* the scenario's tree: files and options are in it */
     const char *text;             /* the same as one YAML text */
+    const char *measured_folder;  /* of the GPU's tables; NULL: there are none */
+    struct gpu_tables tables;     /* where has_tables */
+    bool has_tables;
     struct diagnostics diagnostics;
     struct arena arena;
 };

@@ -27,7 +27,7 @@ static int init_kernels(struct kernel_table *table, const struct gpu *gpu, const
                         struct error *error)
 {
     char path[PATH_BYTES];
-    FILE *file;
+    FILE *file = NULL;
     struct kernel_sample *samples = NULL;
     size_t count = 0;
     int status = open_table(folder, "kernels.csv", path, &file, error);
@@ -44,7 +44,7 @@ static int init_kernels(struct kernel_table *table, const struct gpu *gpu, const
 static int init_collectives(struct collective_table *table, const char *folder, struct error *error)
 {
     char path[PATH_BYTES];
-    FILE *file;
+    FILE *file = NULL;
     struct collective_sample *samples = NULL;
     size_t count = 0;
     int status = open_table(folder, "collectives.csv", path, &file, error);

@@ -65,7 +65,8 @@ static int read_gpu(const char *folder, struct gpu *gpu, struct error *error)
         struct yaml_node *node =
             source ? yaml_tree_parse(source, source->text, source->bytes, &arena, diagnostics)
                    : NULL;
-        config_gpu_read(diagnostics, node, gpu);
+        const char *measured;
+        config_gpu_read(&loader, node, gpu, &measured);
         status = diagnostics_to_error(diagnostics, error);
     }
     free(diagnostics);

@@ -1,0 +1,138 @@
+#!/usr/bin/python3
+"""Draws tandem's tables for A100, H100, B200 and L40S from NVIDIA's published kernel timings.
+
+usage: draw_tables.py SOURCE_FOLDER CONFIGS_GPUS_FOLDER
+
+SOURCE_FOLDER holds, for each system, the collected timings of aiconfigurator (NVIDIA, Apache-2.0)
+as gzip CSVs: gemm, gemm_fp8_block_graph, attention_context, attention_generation, nccl and
+custom_allreduce, times in microseconds. What is drawn is thinned to what interpolation needs, and
+corrected where the way of measuring shows:
+
+- Attention was timed as a graph of one kernel. On H200 its fastest decode takes 10.8 us there and
+  5.5 us in the middle of a longer graph (tandem's own measurement); that share of a system's
+  fastest decode, 0.49, is taken off all its attention times.
+- fp8 is the faster of per-tensor scales (vLLM) and 128 x 128 blocks replayed in a graph
+  (TensorRT-LLM), both with the activations' quantisation: the first quantises slowly at many rows,
+  the second is slow at few. Blocks launched one by one are bound by the CPU and left out.
+- Weights that stay in L2 between calls are read faster than memory can be: a GEMM is given at
+  least the time that its weights take from memory at its peak rate.
+- NCCL was timed by nccl-tests, whose launches overlap: the times stand for replayed graphs.
+"""
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+REPLAY_SHARE = 0.49  # of the fastest decode attention, see above
+
+GEMM_M = [1, 8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192]
+GEMM_N = [512, 1024, 2048, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 10240, 12288, 16384, 51200,
+          65536]
+GEMM_K = [512, 1024, 2048, 3072, 3584, 4096, 5120, 7168, 8192, 12288, 16384]
+HEADS = [(heads, kv_heads) for heads in (4, 8, 16, 32, 40, 64) for kv_heads in (1, 2, 4, 8)
+         if 1 < heads // kv_heads <= 16]
+BATCHES = [1, 4, 16, 64, 128, 256, 512]
+CONTEXTS = [128, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072]
+CHUNKS = [16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
+
+WEIGHT_BYTES = {"bf16": 2, "fp8": 1, "fp4": 0.5625}
+OURS = {"bf16": "bf16", "fp8": "fp8", "nvfp4": "fp4"}  # dtypes, theirs to ours
+COLUMNS = ["op", "dtype", "m", "n", "k", "batch", "heads", "kv_heads", "q_len", "ctx", "time_us"]
+
+
+@dataclass
+class System:
+    source: str              # folder of the timings
+    folder: str              # folder of the GPU
+    name: str
+    bytes_per_us: float      # peak memory bandwidth, NVIDIA's datasheet
+    versions: str            # of what was timed
+    peer: int                # 1: NVLink, 0: PCIe without peer access
+
+
+SYSTEMS = [
+    System("a100_sxm", "a100-80g-sxm", "A100 80 GB SXM", 2.039e6, "vLLM 0.14.0, NCCL 2.27.3", 1),
+    System("h100_sxm", "h100-sxm", "H100 SXM", 3.35e6,
+           "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1),
+    System("b200_sxm", "b200-sxm", "B200 SXM", 8.0e6,
+           "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1),
+    System("l40s", "l40s", "L40S", 0.864e6,
+           "vLLM 0.24.0 (custom all-reduce 0.14.0), TensorRT-LLM 1.3.0rc20, NCCL 2.27.3", 0),
+]
+
+
+def gemms(source, bytes_per_us):
+    """GEMM rows: the fastest kernel of each dtype, no faster than memory allows."""
+    rows = pd.read_csv(source / "gemm.csv.gz")
+    rows = rows[rows.dtype.isin(OURS)]
+    blocks = source / "gemm_fp8_block_graph.csv.gz"
+    if blocks.exists():
+        rows = pd.concat([rows, pd.read_csv(blocks).assign(dtype="fp8")])
+    rows = rows[rows.m.isin(GEMM_M) & rows.n.isin(GEMM_N) & rows.k.isin(GEMM_K)]
+    rows = rows.assign(dtype=rows.dtype.map(OURS))
+    rows = rows.groupby(["dtype", "n", "k", "m"], as_index=False).time_us.min()
+    from_memory_us = rows.n * rows.k * rows.dtype.map(WEIGHT_BYTES) / bytes_per_us
+    return rows.assign(op="gemm", time_us=rows.time_us.clip(lower=from_memory_us))
+
+
+def full_attention(path):
+    """Rows of plain attention over heads of 128; their dtype is the KV cache's."""
+    rows = pd.read_csv(path)
+    shapes = pd.Series(list(zip(rows.heads, rows.kv_heads)), index=rows.index)
+    rows = rows[(rows.head_dim == 128) & (rows.window == 0) & shapes.isin(HEADS)]
+    return rows.drop(columns="dtype").rename(columns={"kv_dtype": "dtype"})
+
+
+def attentions(source):
+    """Decode and prefill rows, less what replaying a graph of one kernel costs."""
+    decode = full_attention(source / "attention_generation.csv.gz")
+    replay_us = REPLAY_SHARE * decode.time_us.min()
+    decode = decode[decode.batch.isin(BATCHES) & decode.context_len.isin(CONTEXTS)]
+    decode = decode.assign(op="attn_decode", q_len=1, ctx=decode.context_len)
+    prefill = full_attention(source / "attention_context.csv.gz")
+    prefill = prefill[(prefill.batch == 1) & prefill.isl.isin(CHUNKS)]
+    prefill = prefill.assign(op="attn_prefill", q_len=prefill.isl, ctx=prefill.isl)
+    rows = pd.concat([decode, prefill])
+    return rows.assign(time_us=rows.time_us - replay_us)
+
+
+def collectives(source, peer):
+    """NCCL's collectives, and vLLM's own all-reduce in graphs and launched one by one."""
+    nccl = pd.read_csv(source / "nccl.csv.gz")
+    nccl = nccl[nccl.dtype == "fp16"].assign(graph=1)
+    nccl = nccl.assign(op=nccl.op.replace("alltoall", "all_to_all"))
+    custom = pd.read_csv(source / "custom_allreduce.csv.gz")
+    custom = custom.assign(op="custom_all_reduce", graph=(custom["mode"] == "graph").astype(int))
+    rows = pd.concat([nccl, custom]).assign(p2p=peer).rename(columns={"gpus": "ranks"})
+    return rows[["op", "ranks", "bytes", "p2p", "graph", "time_us"]]
+
+
+def write(path, title, versions, rows):
+    """A CSV with its source; numbers in 5 digits, whole ones without a point."""
+    with open(path, "w", encoding="ascii", newline="\n") as file:
+        file.write(f"# {title}\n# Source: drawn by analysis/measure/draw_tables.py from "
+                   f"aiconfigurator (NVIDIA, Apache-2.0):\n# {versions}.\n")
+        file.write(",".join(rows.columns) + "\n")
+        for row in rows.itertuples(index=False):
+            file.write(",".join("" if pd.isna(value) else f"{value:.5g}"
+                                if column == "time_us" else str(value).removesuffix(".0")
+                                for column, value in zip(rows.columns, row)) + "\n")
+    print(f"{path}: {len(rows)} rows, {path.stat().st_size / 1000:.0f} kB")
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__.split("\n\n")[1])
+    sources, gpus = Path(sys.argv[1]), Path(sys.argv[2])
+    for system in SYSTEMS:
+        source = sources / system.source
+        kernels = pd.concat([gemms(source, system.bytes_per_us), attentions(source)])
+        write(gpus / system.folder / "kernels.csv", f"Kernel times on {system.name}.",
+              system.versions, kernels.reindex(columns=COLUMNS))
+        write(gpus / system.folder / "collectives.csv", f"Collectives on {system.name}.",
+              system.versions, collectives(source, system.peer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+/* Do sample_csv and gpu_tables keep their contracts? Is every mistake named with its line? */
+#include "fixtures.h"
+#include "gpu_tables.h"
+#include "sample_csv.h"
+#include "suite.h"
+
+#include <string.h>
+
+static struct error error;
+
+static int read_kernels(const char *text, struct kernel_sample **samples, size_t *count)
+{
+    FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    ck_assert_ptr_nonnull(file);
+    int status = sample_csv_kernels(file, "kernels.csv", samples, count, &error);
+    fclose(file);
+    return status;
+}
+
+static int read_collectives(const char *text, struct collective_sample **samples, size_t *count)
+{
+    FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    ck_assert_ptr_nonnull(file);
+    int status = sample_csv_collectives(file, "collectives.csv", samples, count, &error);
+    fclose(file);
+    return status;
+}
+
+START_TEST(test_kernels)
+{
+    struct kernel_sample *samples;
+    size_t count;
+    int status = read_kernels("# a source\n"
+                              "op,m,n,k,batch,heads,kv_heads,q_len,ctx,time_us\n"
+                              "gemm,16,768,4096,,,,,,6.5\n"
+                              "\n"
+                              "attn_decode,,,,4,64,8,1,512,8\r\n"
+                              "attn_prefill_fa2,,,,1,64,8,512,2048,105.2\n"
+                              "rope_kv_write,8,,,,32,8,,,1.6\n"
+                              "copy,4096,,,,,,,,1.2\n",
+                              &samples, &count);
+    ck_assert_int_eq(status, 0);
+    ck_assert_uint_eq(count, 5);
+    /* Microseconds become seconds; a file without a dtype column is bf16. */
+    ck_assert_double_eq_tol(samples[0].seconds, 6.5e-6, 1e-15);
+    ck_assert_int_eq(samples[0].shape.dtype, DTYPE_BF16);
+    ck_assert_double_eq(samples[0].shape.k, 4096);
+    ck_assert_double_eq(samples[1].y, 512);
+    /* A chunk of 512 that ends at 2,048 follows 1,536 tokens. */
+    ck_assert_int_eq(samples[2].shape.op, KERNEL_ATTENTION_PREFILL_FA2);
+    ck_assert_double_eq(samples[2].x, 512);
+    ck_assert_double_eq(samples[2].y, 1536);
+    /* RoPE's rows are Q, K and V: (32 + 2 x 8) x 128 values. */
+    ck_assert_double_eq(samples[3].shape.n, 6144);
+    ck_assert_double_eq(samples[4].x, 4096);
+    free(samples);
+}
+END_TEST
+
+START_TEST(test_many_rows)
+{
+    enum { ROWS = 1000 };
+    char *text = calloc(ROWS + 1, 64);
+    ck_assert_ptr_nonnull(text);
+    char *end = stpcpy(text, "dtype,time_us,op,m,n,k\n");
+    for (int i = 0; i < ROWS; i++)
+        end += sprintf(end, "fp8,%d.5,gemm,%d,64,64\n", i, i + 1);
+    struct kernel_sample *samples;
+    size_t count;
+    ck_assert_int_eq(read_kernels(text, &samples, &count), 0);
+    /* Columns come in any order, and the array grows with the file. */
+    ck_assert_uint_eq(count, ROWS);
+    ck_assert_int_eq(samples[ROWS - 1].shape.dtype, DTYPE_FP8);
+    ck_assert_double_eq(samples[ROWS - 1].x, ROWS);
+    free(samples);
+    free(text);
+}
+END_TEST
+
+START_TEST(test_collectives)
+{
+    struct collective_sample *samples;
+    size_t count;
+    int status = read_collectives("op,ranks,bytes,p2p,graph,time_us\n"
+                                  "all_reduce,4,65536,1,0,47.5\n"
+                                  "send_recv,2,256,0,1,11.8\n",
+                                  &samples, &count);
+    ck_assert_int_eq(status, 0);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_int_eq(samples[0].kind.fabric, COLLECTIVE_FABRIC_PEER);
+    ck_assert(!samples[0].kind.graph);
+    ck_assert_double_eq(samples[0].ranks, 4);
+    ck_assert_int_eq(samples[1].kind.op, COLLECTIVE_OP_SEND_RECV);
+    ck_assert_int_eq(samples[1].kind.fabric, COLLECTIVE_FABRIC_HOST);
+    free(samples);
+}
+END_TEST
+
+/* Each text, and the error that it must give. */
+static const struct {
+    const char *text;
+    const char *expected;
+} kernel_faults[] = {
+    {"# nothing\n", "kernels.csv:1: the file has no header"},
+    {"op,m,time\n", "kernels.csv:1: unknown column 'time'"},
+    {"op,m,m,time_us\n", "kernels.csv:1: column 'm' stands twice"},
+    {"op,m,time_us\ncopy,1\n", "kernels.csv:2: 2 fields where the header has 3"},
+    {"op,m,time_us\ncopy,1,2,3\n", "kernels.csv:2: 4 fields where the header has 3"},
+    {"op,m,time_us\ngem,1,2\n", "kernels.csv:2: unknown op 'gem'"},
+    {"op,m,n,time_us\ngemm,1,2,3\n", "kernels.csv:2: 'k' must be a positive number, not ''"},
+    {"op,m,time_us\ncopy,1,-2\n", "kernels.csv:2: 'time_us' must be a positive number, not '-2'"},
+    {"op,m,time_us\ncopy,nan,2\n", "kernels.csv:2: 'm' must be a positive number, not 'nan'"},
+    {"op,m,time_us\ncopy,4k,2\n", "kernels.csv:2: 'm' must be a positive number, not '4k'"},
+    {"op,dtype,m,time_us\ncopy,fp7,1,2\n", "kernels.csv:2: unknown dtype 'fp7'"},
+    {"op,heads,kv_heads,q_len,ctx,time_us\nattn_prefill,8,1,64,32,2\n",
+     "kernels.csv:2: 'ctx' counts the chunk's own tokens, so it is at least 'q_len'"},
+};
+
+START_TEST(test_kernel_faults)
+{
+    struct kernel_sample *samples;
+    size_t count;
+    /* A mistake is a configuration error that says where it is and what was expected. */
+    for (size_t i = 0; i < ARRAY_LENGTH(kernel_faults); i++) {
+        ck_assert_int_eq(read_kernels(kernel_faults[i].text, &samples, &count), -ERROR_CONFIG);
+        ck_assert_str_eq(error.text, kernel_faults[i].expected);
+        ck_assert_ptr_null(samples);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    const char *expected;
+} collective_faults[] = {
+    {"op,ranks,bytes,p2p,graph,time_us\nall,2,8,1,1,5\n", "collectives.csv:2: unknown op 'all'"},
+    {"op,ranks,bytes,p2p,graph,time_us\nall_reduce,1,8,1,1,5\n",
+     "collectives.csv:2: a collective takes at least 2 ranks"},
+    {"op,ranks,bytes,p2p,graph,time_us\nall_reduce,2,8,yes,1,5\n",
+     "collectives.csv:2: 'p2p' must be 0 or 1, not 'yes'"},
+};
+
+START_TEST(test_collective_faults)
+{
+    struct collective_sample *samples;
+    size_t count;
+    for (size_t i = 0; i < ARRAY_LENGTH(collective_faults); i++) {
+        int status = read_collectives(collective_faults[i].text, &samples, &count);
+        ck_assert_int_eq(status, -ERROR_CONFIG);
+        ck_assert_str_eq(error.text, collective_faults[i].expected);
+        ck_assert_ptr_null(samples);
+    }
+}
+END_TEST
+
+START_TEST(test_no_folder)
+{
+    struct gpu gpu = fixture_gpu();
+    struct gpu_tables tables;
+    struct kernel_shape shape = {.op = KERNEL_GEMM, .n = 64, .k = 64};
+    /* A GPU that nobody measured has tables that cover nothing. */
+    ck_assert_int_eq(gpu_tables_init(&tables, &gpu, "/nonexistent", &error), 0);
+    ck_assert(!kernel_table_covers(&tables.kernels, &shape));
+    gpu_tables_release(&tables);
+}
+END_TEST
+
+/* Whether NCCL's all-reduce in a captured graph was measured over `fabric`. */
+static bool covers_all_reduce(const struct gpu_tables *tables, enum collective_fabric fabric)
+{
+    struct collective_kind kind = {COLLECTIVE_OP_ALL_REDUCE, fabric, true};
+    return collective_table_covers(&tables->collectives, &kind);
+}
+
+START_TEST(test_shipped)
+{
+    static const char *const folders[] = {"h200-sxm", "h100-sxm", "a100-80g-sxm", "b200-sxm",
+                                          "l40s"};
+    const struct kernel_shape shapes[] = {
+        {.op = KERNEL_GEMM, .n = 8192, .k = 8192},
+        {.op = KERNEL_ATTENTION_DECODE, .heads = 8, .kv_heads = 1},
+        {.op = KERNEL_ATTENTION_PREFILL, .heads = 8, .kv_heads = 1},
+    };
+    struct gpu gpu = fixture_gpu();
+    const char *root = getenv("TANDEM_DATA_DIR");
+    for (size_t i = 0; i < ARRAY_LENGTH(folders); i++) {
+        struct gpu_tables tables;
+        char folder[4096];
+        (void)snprintf(folder, sizeof(folder), "%s/configs/gpus/%s", root ? root : ".", folders[i]);
+        ck_assert_msg(gpu_tables_init(&tables, &gpu, folder, &error) == 0, "%s", error.text);
+        /* Every GPU that ships with tables has what a transformer needs, and its all-reduce. */
+        for (size_t j = 0; j < ARRAY_LENGTH(shapes); j++)
+            ck_assert(kernel_table_covers(&tables.kernels, &shapes[j]));
+        ck_assert(covers_all_reduce(&tables, COLLECTIVE_FABRIC_HOST) ||
+                  covers_all_reduce(&tables, COLLECTIVE_FABRIC_PEER));
+        gpu_tables_release(&tables);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        test_kernels,           test_many_rows, test_collectives, test_kernel_faults,
+        test_collective_faults, test_no_folder, test_shipped,
+    };
+    return suite_run("gpu_tables", tests, ARRAY_LENGTH(tests));
+}
