@@ -1,5 +1,5 @@
 /*
- * suite: a test program's main in one line.
+ * suite: a test program's main in one line, and an assertion for hot loops.
  */
 #ifndef TANDEM_TESTS_SUITE_H
 #define TANDEM_TESTS_SUITE_H
@@ -8,6 +8,13 @@
 #include <stdlib.h>
 
 #define SUITE_TIMEOUT_S 300
+
+/* As ck_assert, for loops of millions: it costs nothing until it fails. */
+#define EXPECT(condition)                             \
+    do {                                              \
+        if (!(condition))                             \
+            ck_abort_msg("expected: %s", #condition); \
+    } while (0)
 
 /* Runs `count` tests as the suite `name`; returns the program's exit status. */
 static inline int suite_run(const char *name, const TTest *const tests[], size_t count)

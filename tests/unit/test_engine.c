@@ -198,6 +198,19 @@ START_TEST(the_clock_can_be_moved_on_to_the_next_event)
 }
 END_TEST
 
+START_TEST(a_moved_event_keeps_its_turn_among_equals)
+{
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    event_id first = schedule(engine, 50, EVENT_LAUNCH, 0, &log, 1);
+    schedule(engine, 10, EVENT_STAGE, 0, &log, 0);
+    schedule(engine, 20, EVENT_STAGE, 0, &log, 2);
+    /* Expectation: it was scheduled before its new neighbour at 20, so it comes before it. */
+    engine_move(engine, first, 20, EVENT_STAGE);
+    check_order(engine, &log, 3);
+}
+END_TEST
+
 /* A pending event as the reference keeps it. */
 struct expected {
     sim_ps at;
@@ -256,6 +269,14 @@ static void duel_cancel(struct duel *duel)
     duel->pending[i] = duel->pending[--duel->count];
 }
 
+static void duel_move(struct duel *duel)
+{
+    struct expected *event = &duel->pending[dice_between(&duel->dice, 0, duel->count - 1)];
+    event->at = engine_now(duel->engine) + dice_between(&duel->dice, 0, 20);
+    event->priority = (enum event_priority)dice_between(&duel->dice, 0, EVENT_LAUNCH);
+    engine_move(duel->engine, event->id, event->at, event->priority);
+}
+
 static void duel_step(struct duel *duel)
 {
     uint32_t first = 0;
@@ -268,20 +289,23 @@ static void duel_step(struct duel *duel)
     duel->pending[first] = duel->pending[--duel->count];
 }
 
-START_TEST(random_schedules_and_cancels_match_a_plain_list)
+START_TEST(random_schedules_moves_and_cancels_match_a_plain_list)
 {
     static struct duel duel;
     duel.dice.state = dice_seed(1);
     duel.engine = fresh_engine();
-    /* Expectation: whatever is scheduled and cancelled, the least pending one comes next. The
-     * mix drifts up and down, so that the queue grows through reallocations and empties again. */
+    /* Expectation: whatever is scheduled, moved and cancelled, the least pending one comes next.
+     * The mix drifts up and down, so that the queue grows through reallocations and empties again.
+     */
     for (uint32_t round = 0; round < 40000; round++) {
         uint32_t bias = round / 5000 % 2 ? 25 : 60;
         uint32_t roll = dice_between(&duel.dice, 0, 99);
         if (duel.count == 0 || (roll < bias && duel.count < PENDING_MAX))
             duel_schedule(&duel);
-        else if (roll % 3 == 0)
+        else if (roll % 4 == 0)
             duel_cancel(&duel);
+        else if (roll % 4 == 1)
+            duel_move(&duel);
         else
             duel_step(&duel);
         ck_assert_uint_eq(engine_pending(duel.engine), duel.count);
@@ -305,7 +329,8 @@ int main(void)
         an_event_may_schedule_at_its_own_time,
         would_be_next_compares_time_class_and_owner,
         the_clock_can_be_moved_on_to_the_next_event,
-        random_schedules_and_cancels_match_a_plain_list,
+        a_moved_event_keeps_its_turn_among_equals,
+        random_schedules_moves_and_cancels_match_a_plain_list,
     };
     return suite_run("engine", tests, sizeof(tests) / sizeof(tests[0]));
 }

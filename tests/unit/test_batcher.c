@@ -1,0 +1,463 @@
+/*
+ * Does each policy pick what its paper says, one rule at a time?
+ */
+#include "batcher.h"
+#include "suite.h"
+
+#define REQUESTS_MAX 8
+#define STEPS_MAX 2
+
+struct bench {
+    struct serving serving;
+    struct arena arena;
+    struct quantiles gaps;
+    struct batcher batcher;
+    struct batch batches[STEPS_MAX];
+    struct request requests[REQUESTS_MAX];
+    uint32_t count;
+    sim_ps now;
+};
+
+/* 100 tokens a step, 8 sequences, one step in flight, blocks of 4 tokens: plenty of them. */
+static struct serving plain(enum batcher_policy policy)
+{
+    return (struct serving){
+        .policy = policy,
+        .max_step_tokens = 100,
+        .max_sequences = REQUESTS_MAX,
+        .steps_in_flight = 1,
+        .kv_block_tokens = 4,
+    };
+}
+
+static void set_up(struct bench *bench, struct serving serving, uint64_t capacity_blocks)
+{
+    struct error error;
+    *bench = (struct bench){.serving = serving};
+    ck_assert_int_eq(quantiles_init(&bench->gaps, &error), 0);
+    int rc = batcher_init(&bench->batcher, &bench->serving, capacity_blocks, &bench->gaps, 0,
+                          &bench->arena, &error);
+    ck_assert_int_eq(rc, 0);
+    for (uint32_t i = 0; i < STEPS_MAX; i++)
+        ck_assert_int_eq(batch_init(&bench->batches[i], &bench->serving, &bench->arena, &error), 0);
+}
+
+static void tear_down(struct bench *bench)
+{
+    quantiles_release(&bench->gaps);
+    arena_release(&bench->arena);
+}
+
+static struct request *arrive(struct bench *bench, uint32_t input_tokens, uint32_t output_tokens)
+{
+    struct request *request = &bench->requests[bench->count];
+    *request = (struct request){.id = bench->count++,
+                                .scheduled = SIM_PS_MAX,
+                                .input_tokens = input_tokens,
+                                .output_tokens = output_tokens};
+    batcher_enqueue(&bench->batcher, request);
+    return request;
+}
+
+/* Picks into batch `i`. Expectation: so many decodes, chunks and prompt tokens. */
+static struct batch *pick(struct bench *bench, uint32_t i, uint32_t decodes, uint32_t chunks,
+                          uint32_t prefill_tokens)
+{
+    struct batch *batch = &bench->batches[i];
+    batcher_pick(&bench->batcher, batch, bench->now);
+    ck_assert_uint_eq(batch->decode_rows, decodes);
+    ck_assert_uint_eq(batch->chunk_count, chunks);
+    ck_assert_uint_eq(batch->prefill_tokens, prefill_tokens);
+    return batch;
+}
+
+/* Completes batch `i` a picosecond on. Expectation: so many requests finish. */
+static void complete(struct bench *bench, uint32_t i, uint32_t finished)
+{
+    struct request_list list = batcher_complete(&bench->batcher, &bench->batches[i], ++bench->now);
+    ck_assert_uint_eq(list.count, finished);
+}
+
+static void step(struct bench *bench, uint32_t decodes, uint32_t chunks, uint32_t prefill_tokens,
+                 uint32_t finished)
+{
+    pick(bench, 0, decodes, chunks, prefill_tokens);
+    complete(bench, 0, finished);
+}
+
+/* A step of whatever there is. */
+static void step_any(struct bench *bench)
+{
+    batcher_pick(&bench->batcher, &bench->batches[0], bench->now);
+    (void)batcher_complete(&bench->batcher, &bench->batches[0], ++bench->now);
+}
+
+START_TEST(chunked_prefill_cuts_prompts_to_the_budget)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
+    struct request *request = arrive(&bench, 250, 2);
+    step(&bench, 0, 1, 100, 0);
+    step(&bench, 0, 1, 100, 0);
+    step(&bench, 0, 1, 50, 0);
+    ck_assert_uint_eq(request->generated, 1);
+    step(&bench, 1, 0, 0, 1);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(chunked_prefill_takes_decodes_first)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
+    arrive(&bench, 10, 5);
+    arrive(&bench, 10, 5);
+    step(&bench, 0, 2, 20, 0);
+    arrive(&bench, 500, 5);
+    /* Expectation: 2 of the 100 tokens are decodes, a chunk takes the other 98. */
+    struct batch *batch = pick(&bench, 0, 2, 1, 98);
+    ck_assert_uint_eq(batch->decode_context_tokens, 11 + 11);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(chunked_prefill_shares_a_step_among_prompts_in_order)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
+    struct request *first = arrive(&bench, 70, 5);
+    struct request *second = arrive(&bench, 70, 5);
+    struct batch *batch = pick(&bench, 0, 0, 2, 100);
+    ck_assert_ptr_eq(batch->chunks[0].request, first);
+    ck_assert_uint_eq(batch->chunks[0].length, 70);
+    ck_assert_ptr_eq(batch->chunks[1].request, second);
+    ck_assert_uint_eq(batch->chunks[1].length, 30);
+    complete(&bench, 0, 0);
+    batch = pick(&bench, 0, 1, 1, 40);
+    ck_assert_ptr_eq(batch->chunks[0].request, second);
+    ck_assert_uint_eq(batch->chunks[0].start, 30);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(continuous_takes_whole_prompts_beside_decodes)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CONTINUOUS), 1000);
+    arrive(&bench, 60, 5);
+    arrive(&bench, 60, 5);
+    arrive(&bench, 10, 5);
+    /* Expectation: the second prompt does not fit, and the third does not overtake it. */
+    step(&bench, 0, 1, 60, 0);
+    step(&bench, 1, 2, 70, 0);
+    step(&bench, 3, 0, 0, 0);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(prefill_first_keeps_decodes_waiting_for_prompts)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_PREFILL_FIRST), 1000);
+    arrive(&bench, 60, 5);
+    arrive(&bench, 60, 5);
+    step(&bench, 0, 1, 60, 0);
+    step(&bench, 0, 1, 60, 0);
+    step(&bench, 2, 0, 0, 0);
+    arrive(&bench, 30, 5);
+    step(&bench, 0, 1, 30, 0);
+    step(&bench, 3, 0, 0, 0);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(static_batches_run_to_their_longest_request_s_end)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_STATIC), 1000);
+    arrive(&bench, 60, 2);
+    arrive(&bench, 60, 4);
+    /* Expectation: prompts by the budget, then both decode; the one that ends after 1 decode
+     * computes on; who comes meanwhile waits for the batch's end. */
+    step(&bench, 0, 1, 60, 0);
+    step(&bench, 0, 1, 60, 0);
+    step(&bench, 2, 0, 0, 1);
+    arrive(&bench, 10, 2);
+    step(&bench, 2, 0, 0, 0);
+    step(&bench, 2, 0, 0, 1);
+    step(&bench, 0, 1, 10, 0);
+    step(&bench, 1, 0, 0, 1);
+    ck_assert_uint_eq(bench.batcher.kv.used_blocks, 0);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(static_batching_keeps_one_batch_a_step_in_flight)
+{
+    /* Expectation: 8 sequences over 2 steps in flight are batches of 4. */
+    struct bench bench;
+    struct serving serving = plain(BATCHER_STATIC);
+    serving.steps_in_flight = 2;
+    set_up(&bench, serving, 1000);
+    for (uint32_t i = 0; i < 8; i++)
+        arrive(&bench, 10, 9);
+    pick(&bench, 0, 0, 4, 40);
+    complete(&bench, 0, 0);
+    pick(&bench, 0, 4, 0, 0);
+    pick(&bench, 1, 0, 4, 40);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(the_sequence_cap_holds_back_admission)
+{
+    struct bench bench;
+    struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
+    serving.max_sequences = 2;
+    set_up(&bench, serving, 1000);
+    arrive(&bench, 10, 2);
+    arrive(&bench, 10, 3);
+    arrive(&bench, 10, 3);
+    step(&bench, 0, 2, 20, 0);
+    step(&bench, 2, 0, 0, 1);
+    /* Expectation: a place is free, so the third comes in beside the second's decode. */
+    step(&bench, 1, 1, 10, 1);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(a_request_is_in_one_step_at_a_time)
+{
+    struct bench bench;
+    struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
+    serving.steps_in_flight = 2;
+    serving.step_share = STEP_SHARE_GREEDY;
+    set_up(&bench, serving, 1000);
+    arrive(&bench, 150, 9);
+    pick(&bench, 0, 0, 1, 100);
+    /* Expectation: while its first chunk is in flight its second is not taken. */
+    pick(&bench, 1, 0, 0, 0);
+    complete(&bench, 0, 0);
+    pick(&bench, 1, 0, 1, 50);
+    complete(&bench, 1, 0);
+    pick(&bench, 0, 1, 0, 0);
+    pick(&bench, 1, 0, 0, 0);
+    tear_down(&bench);
+}
+END_TEST
+
+/* Two steps in flight and four requests, each of which has one of its ten tokens. */
+static void set_up_four_decodes(struct bench *bench, enum step_share share)
+{
+    struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
+    serving.steps_in_flight = 2;
+    serving.step_share = share;
+    set_up(bench, serving, 1000);
+    for (uint32_t i = 0; i < 4; i++)
+        arrive(bench, 10, 10);
+    for (uint32_t i = 0; i < 2; i++)
+        batcher_pick(&bench->batcher, &bench->batches[i], bench->now);
+    for (uint32_t i = 0; i < 2; i++)
+        if (!batch_is_empty(&bench->batches[i]))
+            complete(bench, i, 0);
+}
+
+START_TEST(a_balanced_share_leaves_some_for_the_other_step)
+{
+    struct bench bench;
+    set_up_four_decodes(&bench, STEP_SHARE_BALANCED);
+    pick(&bench, 0, 2, 0, 0);
+    pick(&bench, 1, 2, 0, 0);
+    complete(&bench, 0, 0);
+    pick(&bench, 0, 2, 0, 0);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(a_greedy_step_takes_all)
+{
+    struct bench bench;
+    set_up_four_decodes(&bench, STEP_SHARE_GREEDY);
+    pick(&bench, 0, 4, 0, 0);
+    pick(&bench, 1, 0, 0, 0);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(kv_is_taken_for_the_prompt_then_block_by_block)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
+    arrive(&bench, 7, 5);
+    const uint64_t expected_blocks[] = {2, 2, 3, 3}; /* 7, 8, 9 and 10 tokens in blocks of 4 */
+    for (size_t i = 0; i < ARRAY_LENGTH(expected_blocks); i++) {
+        batcher_pick(&bench.batcher, &bench.batches[0], bench.now);
+        ck_assert_uint_eq(bench.batcher.kv.used_blocks, expected_blocks[i]);
+        complete(&bench, 0, 0);
+    }
+    step(&bench, 1, 0, 0, 1);
+    ck_assert_uint_eq(bench.batcher.kv.used_blocks, 0);
+    ck_assert_uint_eq(bench.batcher.kv.peak_blocks, 3);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(a_prompt_waits_for_blocks)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 10);
+    arrive(&bench, 24, 2); /* 6 blocks, and one more to decode */
+    arrive(&bench, 16, 2); /* 4 */
+    arrive(&bench, 4, 2);  /* 1, would fit, must not overtake */
+    step(&bench, 0, 2, 40, 0);
+    ck_assert_uint_eq(bench.batcher.waiting.count, 1);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(the_youngest_is_preempted_and_recomputes)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 5);
+    struct request *old = arrive(&bench, 8, 4);
+    struct request *young = arrive(&bench, 8, 4);
+    step(&bench, 0, 2, 16, 0);
+    sim_ps first_token = young->first_token;
+    /* Expectation: each holds 2 blocks and needs a third, one is free: the younger gives its own
+     * back, and the older goes on alone. */
+    step(&bench, 1, 0, 0, 0);
+    ck_assert_uint_eq(young->preemptions, 1);
+    ck_assert_uint_eq(old->preemptions, 0);
+    ck_assert_uint_eq(bench.batcher.kv.used_blocks, 3);
+    ck_assert_ptr_eq(bench.batcher.waiting.first, young);
+    /* Expectation: once the older is done, the younger prefills its prompt and its one token, which
+     * gives its second; the first keeps its time. */
+    step(&bench, 1, 0, 0, 0);
+    step(&bench, 1, 0, 0, 1);
+    step(&bench, 0, 1, 9, 0);
+    ck_assert_uint_eq(young->generated, 2);
+    ck_assert_int_eq(young->first_token, first_token);
+    step(&bench, 1, 0, 0, 0);
+    step(&bench, 1, 0, 0, 1);
+    ck_assert_uint_eq(bench.batcher.preemptions, 1);
+    ck_assert_uint_eq(bench.gaps.count, 3 + 3);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(a_recomputed_prompt_over_the_budget_goes_alone)
+{
+    /* Expectation: 98 prompt tokens and 3 of output are 101 to recompute, one over the budget of
+     * whole prompts: a step of their own. */
+    struct bench bench;
+    struct serving serving = plain(BATCHER_CONTINUOUS);
+    serving.kv_block_tokens = 1;
+    set_up(&bench, serving, 114);
+    arrive(&bench, 10, 15);
+    step(&bench, 0, 1, 10, 0);
+    struct request *young = arrive(&bench, 98, 9);
+    step(&bench, 1, 1, 98, 0);
+    while (young->preemptions == 0)
+        step_any(&bench);
+    ck_assert_uint_eq(young->generated, 3);
+    while (bench.batcher.kv.used_blocks > 0)
+        step_any(&bench);
+    step(&bench, 0, 1, 98 + 3, 0);
+    ck_assert_uint_eq(young->generated, 4);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(reserved_blocks_are_for_input_and_output)
+{
+    struct bench bench;
+    struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
+    serving.kv_admission = KV_ADMISSION_RESERVED;
+    set_up(&bench, serving, 5);
+    arrive(&bench, 8, 4);
+    arrive(&bench, 8, 4);
+    /* Expectation: 3 blocks each for 12 tokens; the second waits until the first is done. */
+    step(&bench, 0, 1, 8, 0);
+    ck_assert_uint_eq(bench.batcher.kv.used_blocks, 3);
+    step(&bench, 1, 0, 0, 0);
+    step(&bench, 1, 0, 0, 0);
+    step(&bench, 1, 0, 0, 1);
+    step(&bench, 0, 1, 8, 0);
+    ck_assert_uint_eq(bench.batcher.preemptions, 0);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(what_can_never_fit_is_told)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 50); /* 200 tokens */
+    const struct request fits = {.input_tokens = 150, .output_tokens = 50};
+    const struct request too_long = {.input_tokens = 150, .output_tokens = 51};
+    ck_assert(batcher_can_fit(&bench.batcher, &fits));
+    ck_assert(!batcher_can_fit(&bench.batcher, &too_long));
+    /* Expectation: where prompts are not chunked, 150 tokens are over the budget of 100. */
+    bench.serving.policy = BATCHER_CONTINUOUS;
+    ck_assert(!batcher_can_fit(&bench.batcher, &fits));
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(one_output_token_ends_with_the_prompt)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
+    struct request *request = arrive(&bench, 10, 1);
+    bench.now = 1000;
+    step(&bench, 0, 1, 10, 1);
+    ck_assert_int_eq(request->scheduled, 1000);
+    ck_assert_int_eq(request->first_token, 1001);
+    ck_assert(!batcher_has_work(&bench.batcher));
+    pick(&bench, 0, 0, 0, 0);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(gaps_before_the_warm_up_s_end_are_not_counted)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
+    bench.batcher.gaps_from = 50;
+    arrive(&bench, 10, 3);
+    const sim_ps ends[] = {20, 40, 90};
+    for (size_t i = 0; i < ARRAY_LENGTH(ends); i++) {
+        bench.now = ends[i] - 1;
+        batcher_pick(&bench.batcher, &bench.batches[0], bench.now);
+        complete(&bench, 0, i == 2);
+    }
+    ck_assert_uint_eq(bench.gaps.count, 1);
+    ck_assert_int_eq(bench.gaps.max, 50);
+    tear_down(&bench);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        chunked_prefill_cuts_prompts_to_the_budget,
+        chunked_prefill_takes_decodes_first,
+        chunked_prefill_shares_a_step_among_prompts_in_order,
+        continuous_takes_whole_prompts_beside_decodes,
+        prefill_first_keeps_decodes_waiting_for_prompts,
+        static_batches_run_to_their_longest_request_s_end,
+        static_batching_keeps_one_batch_a_step_in_flight,
+        the_sequence_cap_holds_back_admission,
+        a_request_is_in_one_step_at_a_time,
+        a_balanced_share_leaves_some_for_the_other_step,
+        a_greedy_step_takes_all,
+        kv_is_taken_for_the_prompt_then_block_by_block,
+        a_prompt_waits_for_blocks,
+        the_youngest_is_preempted_and_recomputes,
+        a_recomputed_prompt_over_the_budget_goes_alone,
+        reserved_blocks_are_for_input_and_output,
+        what_can_never_fit_is_told,
+        one_output_token_ends_with_the_prompt,
+        gaps_before_the_warm_up_s_end_are_not_counted,
+    };
+    return suite_run("batcher", tests, ARRAY_LENGTH(tests));
+}

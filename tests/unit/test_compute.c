@@ -1,0 +1,239 @@
+/*
+ * Does each kernel do the FLOPs and bytes of its formula, and take its roofline's time?
+ *
+ * Llama-3.1-70B on 4 GPUs: 16 heads and 2 KV heads of 128 a GPU, hidden 8192, FFN 7168.
+ */
+#include "compute.h"
+#include "fixtures.h"
+#include "suite.h"
+
+#define BF16_BYTES 2.0
+
+struct bench {
+    struct model model;
+    struct gpu gpu;
+    struct compute compute;
+};
+
+static void set_up(struct bench *bench)
+{
+    bench->model = fixture_llama_70b();
+    bench->gpu = fixture_gpu();
+    bench->compute =
+        (struct compute){.gpu = &bench->gpu, .model = &bench->model, .tensor_parallel = 4};
+}
+
+static void check_kernel(const struct kernel *kernel, enum span_kind kind, double flops,
+                         double bytes)
+{
+    ck_assert_int_eq(kernel->kind, kind);
+    ck_assert_double_le(fabs(kernel->flops - flops), 1e-12 * flops);
+    ck_assert_double_le(fabs(kernel->bytes - bytes), 1e-12 * bytes);
+}
+
+/* Expectation: 2 m n k FLOPs; the weights once, the rows in and out, all bf16. */
+static void check_gemm(const struct kernel *kernel, enum span_kind kind, double m, double n,
+                       double k)
+{
+    check_kernel(kernel, kind, 2 * m * n * k, (n * k + m * k + m * n) * BF16_BYTES);
+}
+
+START_TEST(a_dense_layer_s_kernels)
+{
+    struct bench bench;
+    struct kernel kernels[LAYER_KERNELS_MAX];
+    set_up(&bench);
+    ck_assert_uint_eq(compute_layer_kernels(&bench.compute, 100, kernels), 8);
+    double norm_bytes = 4 * 100 * 8192 * BF16_BYTES; /* x and residual in, residual and y out */
+    check_kernel(&kernels[0], SPAN_NORM, 0, norm_bytes);
+    check_gemm(&kernels[1], SPAN_QKV, 100, (16 + 2 * 2) * 128, 8192);
+    check_kernel(&kernels[2], SPAN_ROPE_KV, 0, 2 * 100 * 2560 * BF16_BYTES);
+    check_gemm(&kernels[3], SPAN_OUTPUT, 100, 8192, 16 * 128);
+    check_kernel(&kernels[4], SPAN_NORM, 0, norm_bytes);
+    check_gemm(&kernels[5], SPAN_GATE_UP, 100, 2 * 7168, 8192);
+    check_kernel(&kernels[6], SPAN_ACTIVATION, 0, 3 * 100 * 7168 * BF16_BYTES);
+    check_gemm(&kernels[7], SPAN_DOWN, 100, 8192, 7168);
+}
+END_TEST
+
+START_TEST(a_mixture_s_kernels_read_the_experts_that_are_reached)
+{
+    struct bench bench;
+    struct kernel kernels[LAYER_KERNELS_MAX];
+    set_up(&bench);
+    bench.model.experts = 8;
+    bench.model.experts_per_token = 2;
+    ck_assert_uint_eq(compute_layer_kernels(&bench.compute, 3, kernels), 9);
+    check_gemm(&kernels[5], SPAN_ROUTER, 3, 8, 8192);
+    /* Expectation: 3 tokens x 2 experts are 6 rows; they reach 8 (1 - (6/8)^3) = 4.625 experts,
+     * whose weights are read. */
+    double weights = 2.0 * 7168 * 8192;
+    double rows = 6.0 * (8192 + 2 * 7168);
+    check_kernel(&kernels[6], SPAN_GATE_UP, 2 * 6 * weights, (4.625 * weights + rows) * BF16_BYTES);
+    ck_assert_double_eq_tol(kernels[6].groups, 4.625, 1e-12);
+    check_kernel(&kernels[7], SPAN_ACTIVATION, 0, 3 * 6 * 7168 * BF16_BYTES);
+}
+END_TEST
+
+START_TEST(the_first_and_last_stage_s_kernels)
+{
+    struct bench bench;
+    set_up(&bench);
+    struct kernel embedding = compute_embedding(&bench.compute, 10);
+    struct kernel norm = compute_final_norm(&bench.compute, 10);
+    struct kernel head = compute_lm_head(&bench.compute, 10);
+    struct kernel sample = compute_sample(&bench.compute, 10);
+    double vocab = 128256 / 4.0;
+    check_kernel(&embedding, SPAN_EMBEDDING, 0, 2 * 10 * 8192 * BF16_BYTES);
+    check_kernel(&norm, SPAN_FINAL_NORM, 0, 4 * 10 * 8192 * BF16_BYTES);
+    check_gemm(&head, SPAN_LM_HEAD, 10, vocab, 8192);
+    check_kernel(&sample, SPAN_SAMPLE, 0, 10 * vocab * (2 + 4)); /* as bf16, then as fp32 */
+}
+END_TEST
+
+START_TEST(decode_attention_reads_all_kv)
+{
+    /* Expectation: each row scores every token of its KV (2 FLOPs a value) and sums them (2 more),
+     * for 16 heads of 128; K and V of 2 KV heads are read once; Q and the output are 16-bit. */
+    struct bench bench;
+    set_up(&bench);
+    struct kernel kernel = compute_attention_decode(&bench.compute, 5, 6000);
+    check_kernel(&kernel, SPAN_ATTENTION_DECODE, 4.0 * 6000 * 16 * 128,
+                 6000 * (2 * 2 * 128 * BF16_BYTES) + 2 * 5 * 16 * 128 * BF16_BYTES);
+    /* Expectation: KV in fp8 halves its bytes. */
+    bench.model.kv = DTYPE_FP8;
+    kernel = compute_attention_decode(&bench.compute, 5, 6000);
+    check_kernel(&kernel, SPAN_ATTENTION_DECODE, 4.0 * 6000 * 16 * 128,
+                 6000 * (2 * 2 * 128 * 1.0) + 2 * 5 * 16 * 128 * BF16_BYTES);
+}
+END_TEST
+
+START_TEST(prefill_attention_is_causal)
+{
+    /* Expectation: token i of a chunk after 100 sees 100 + i others and itself: for 3 tokens
+     * 101 + 102 + 103 pairs. */
+    struct bench bench;
+    set_up(&bench);
+    struct kernel kernel = compute_attention_prefill(&bench.compute, 100, 3);
+    check_kernel(&kernel, SPAN_ATTENTION_PREFILL, 4.0 * (101 + 102 + 103) * 16 * 128,
+                 103 * (2 * 2 * 128 * BF16_BYTES) + 2 * 3 * 16 * 128 * BF16_BYTES);
+}
+END_TEST
+
+START_TEST(chunks_of_a_prompt_score_what_the_whole_does)
+{
+    struct bench bench;
+    set_up(&bench);
+    struct kernel whole = compute_attention_prefill(&bench.compute, 0, 1000);
+    struct kernel first = compute_attention_prefill(&bench.compute, 0, 300);
+    struct kernel rest = compute_attention_prefill(&bench.compute, 300, 700);
+    ck_assert_double_eq(first.flops + rest.flops, whole.flops);
+}
+END_TEST
+
+static double time_of(const struct bench *bench, const struct kernel *kernel)
+{
+    return compute_kernel(&bench->compute, kernel).seconds;
+}
+
+START_TEST(the_roofline_has_its_corner_where_both_sides_meet)
+{
+    /* Expectation: at an intensity of peak / bandwidth = 1e15 / 3e12 FLOPs a byte both limits give
+     * the same; below it memory is the limit, above it compute. And a gap follows each. */
+    struct bench bench;
+    set_up(&bench);
+    struct kernel corner = {.kind = SPAN_QKV, .flops = 1e12, .bytes = 3e9};
+    struct kernel memory_bound = corner;
+    struct kernel compute_bound = corner;
+    memory_bound.bytes *= 2;
+    compute_bound.flops *= 3;
+    ck_assert_double_eq_tol(time_of(&bench, &corner), 1e-3 + 1e-6, 1e-15);
+    ck_assert_double_eq_tol(time_of(&bench, &memory_bound), 2e-3 + 1e-6, 1e-15);
+    ck_assert_double_eq_tol(time_of(&bench, &compute_bound), 3e-3 + 1e-6, 1e-15);
+}
+END_TEST
+
+START_TEST(each_kind_of_kernel_has_its_own_efficiency)
+{
+    struct bench bench;
+    set_up(&bench);
+    bench.gpu.kernel_gap_s = 0;
+    bench.gpu.efficiency = (struct gpu_efficiency){
+        .gemm_compute = 0.5,
+        .gemm_memory = 0.8,
+        .attention_compute = 0.25,
+        .attention_memory = 0.4,
+        .elementwise_memory = 0.2,
+    };
+    const struct kernel flops = {.flops = 1e12};
+    const struct kernel bytes = {.bytes = 3e9};
+    const struct {
+        struct kernel kernel;
+        enum span_kind kind;
+        double efficiency;
+    } cases[] = {
+        {flops, SPAN_QKV, 0.5},
+        {flops, SPAN_ROUTER, 0.5},
+        {flops, SPAN_LM_HEAD, 0.5},
+        {flops, SPAN_ATTENTION_PREFILL, 0.25},
+        {bytes, SPAN_DOWN, 0.8},
+        {bytes, SPAN_GATE_UP, 0.8},
+        {bytes, SPAN_ATTENTION_DECODE, 0.4},
+        {bytes, SPAN_NORM, 0.2},
+        {bytes, SPAN_SAMPLE, 0.2},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct kernel kernel = cases[i].kernel;
+        kernel.kind = cases[i].kind;
+        ck_assert_double_eq_tol(time_of(&bench, &kernel), 1e-3 / cases[i].efficiency, 1e-15);
+    }
+}
+END_TEST
+
+START_TEST(weights_set_the_rate_of_multiplication)
+{
+    /* Expectation: fp8 at its own peak, twice bf16's; int4, which has none, at bf16's. */
+    struct bench bench;
+    set_up(&bench);
+    bench.gpu.kernel_gap_s = 0;
+    struct kernel kernel = {.kind = SPAN_QKV, .flops = 1e12};
+    const double expected_s[DTYPE_COUNT] = {
+        [DTYPE_BF16] = 1e-3, [DTYPE_FP8] = 0.5e-3, [DTYPE_INT4] = 1e-3, [DTYPE_FP4] = 1e-3};
+    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+        kernel.weights = (enum dtype)dtype;
+        ck_assert_double_eq_tol(time_of(&bench, &kernel), expected_s[dtype], 1e-15);
+    }
+}
+END_TEST
+
+START_TEST(quantized_weights_are_read_in_fewer_bytes)
+{
+    struct bench bench;
+    struct kernel kernels[LAYER_KERNELS_MAX];
+    set_up(&bench);
+    bench.model.weights = DTYPE_INT4;
+    compute_layer_kernels(&bench.compute, 1, kernels);
+    double weights = 8192.0 * 7168;
+    ck_assert_double_eq(kernels[7].bytes, weights * 4.125 / 8 + (8192 + 7168) * BF16_BYTES);
+    /* Expectation: the LM head stays 16-bit. */
+    struct kernel head = compute_lm_head(&bench.compute, 1);
+    check_gemm(&head, SPAN_LM_HEAD, 1, 128256 / 4.0, 8192);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_dense_layer_s_kernels,
+        a_mixture_s_kernels_read_the_experts_that_are_reached,
+        the_first_and_last_stage_s_kernels,
+        decode_attention_reads_all_kv,
+        prefill_attention_is_causal,
+        chunks_of_a_prompt_score_what_the_whole_does,
+        the_roofline_has_its_corner_where_both_sides_meet,
+        each_kind_of_kernel_has_its_own_efficiency,
+        weights_set_the_rate_of_multiplication,
+        quantized_weights_are_read_in_fewer_bytes,
+    };
+    return suite_run("compute", tests, ARRAY_LENGTH(tests));
+}

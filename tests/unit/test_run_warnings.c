@@ -1,0 +1,164 @@
+/*
+ * Does a run warn of what went wrong in it, with the number, and of nothing else?
+ */
+#include "run_warnings.h"
+#include "suite.h"
+
+#include <string.h>
+
+#define STAGES 2
+
+/* What a good run of two stages shows: 95% busy, no queue to speak of. */
+static struct summary good_run(struct stage_summary stages[STAGES])
+{
+    for (uint32_t s = 0; s < STAGES; s++)
+        stages[s] = (struct stage_summary){
+            .stage = s, .busy_compute = 0.9, .busy_collective = 0.05, .idle_fill_drain = 0.05};
+    return (struct summary){
+        .arrived = 1000,
+        .completed = 1000,
+        .duration_s = 100,
+        .queue = {.p95 = 0.1},
+        .stages = stages,
+        .stage_count = STAGES,
+        .kv_capacity_tokens = 50000,
+    };
+}
+
+/* Expectation: exactly these warnings, in order; the texts have these parts. */
+static void check_warnings(const struct summary *summary, uint32_t stages, double arrival_span_s,
+                           const char *const expected[][2], uint32_t count)
+{
+    struct warning warnings[WARNINGS_OF_RUN_MAX];
+    ck_assert_uint_eq(warnings_of_run(summary, stages, arrival_span_s, warnings), count);
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_str_eq(warnings[i].code, expected[i][0]);
+        ck_assert_msg(strstr(warnings[i].text, expected[i][1]), "'%s' is not in '%s'",
+                      expected[i][1], warnings[i].text);
+    }
+}
+
+START_TEST(a_good_run_has_none)
+{
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    check_warnings(&summary, STAGES, 100, NULL, 0);
+}
+END_TEST
+
+START_TEST(bubbles_are_shares_of_the_working_time)
+{
+    /* Expectation: half of the time there was no work; of the other half 60% was work and 40%
+     * bubbles, so that two stages did the work of 1.2. */
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    for (uint32_t s = 0; s < STAGES; s++)
+        stages[s] =
+            (struct stage_summary){.busy_compute = 0.3, .idle_imbalance = 0.2, .idle_no_work = 0.5};
+    const char *const expected[][2] = {{"pipeline_bubbles", "bubbles took 40%: 2 stages"}};
+    check_warnings(&summary, STAGES, 100, expected, 1);
+    const char *const work[][2] = {{"pipeline_bubbles", "the work of 1.2"}};
+    check_warnings(&summary, STAGES, 100, work, 1);
+}
+END_TEST
+
+START_TEST(a_starved_pipeline_is_told_apart)
+{
+    /* Expectation: most of the bubbles, 24 of 30 points, are fill and drain. */
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    for (uint32_t s = 0; s < STAGES; s++)
+        stages[s] = (struct stage_summary){
+            .busy_compute = 0.7, .idle_fill_drain = 0.24, .idle_transfer = 0.06};
+    const char *const expected[][2] = {{"pipeline_bubbles", "bubbles took 30%"},
+                                       {"pipeline_starved", "80% of the bubbles"}};
+    check_warnings(&summary, STAGES, 100, expected, 2);
+}
+END_TEST
+
+START_TEST(a_single_stage_has_no_bubbles)
+{
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    stages[0] = (struct stage_summary){.busy_compute = 0.5, .idle_host = 0.5};
+    summary.stage_count = 1;
+    check_warnings(&summary, 1, 100, NULL, 0);
+}
+END_TEST
+
+START_TEST(a_replica_without_work_is_no_bubble)
+{
+    struct stage_summary stages[STAGES] = {{.idle_no_work = 1}, {.idle_no_work = 1}};
+    struct summary summary = {.stages = stages, .stage_count = STAGES, .queue = {.p95 = NAN}};
+    check_warnings(&summary, STAGES, 0, NULL, 0);
+}
+END_TEST
+
+START_TEST(preemptions_are_counted)
+{
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    summary.preemptions = 17;
+    const char *const expected[][2] = {
+        {"kv_preemptions", "17 preemptions among 1000 requests: KV for 50000 tokens"}};
+    check_warnings(&summary, STAGES, 100, expected, 1);
+}
+END_TEST
+
+START_TEST(rejections_are_counted)
+{
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    summary.rejected = 3;
+    const char *const expected[][2] = {{"requests_rejected", "3 of 1000 requests"}};
+    check_warnings(&summary, STAGES, 100, expected, 1);
+}
+END_TEST
+
+START_TEST(overload_shows_in_the_queue_and_after_the_last_arrival)
+{
+    /* Expectation: warned where a run goes on for over 10% after its arrivals and the queue is over
+     * a second at p95; either alone is no overload, nor is a closed loop. */
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    summary.duration_s = 130;
+    check_warnings(&summary, STAGES, 100, NULL, 0);
+    summary.queue.p95 = 20;
+    const char *const expected[][2] = {
+        {"overloaded", "arrivals took 100 s and serving them 130 s, with a p95 of 20.0 s"}};
+    check_warnings(&summary, STAGES, 100, expected, 1);
+    check_warnings(&summary, STAGES, 125, NULL, 0);
+    check_warnings(&summary, STAGES, 0, NULL, 0);
+}
+END_TEST
+
+START_TEST(everything_at_once_has_room)
+{
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    for (uint32_t s = 0; s < STAGES; s++)
+        stages[s] = (struct stage_summary){.busy_compute = 0.1, .idle_fill_drain = 0.9};
+    summary.preemptions = 1;
+    summary.rejected = 1;
+    summary.duration_s = 1000;
+    summary.queue.p95 = 500;
+    struct warning warnings[WARNINGS_OF_RUN_MAX];
+    ck_assert_uint_eq(warnings_of_run(&summary, STAGES, 100, warnings), WARNINGS_OF_RUN_MAX);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_good_run_has_none,
+        bubbles_are_shares_of_the_working_time,
+        a_starved_pipeline_is_told_apart,
+        a_single_stage_has_no_bubbles,
+        a_replica_without_work_is_no_bubble,
+        preemptions_are_counted,
+        rejections_are_counted,
+        overload_shows_in_the_queue_and_after_the_last_arrival,
+        everything_at_once_has_room,
+    };
+    return suite_run("run warnings", tests, ARRAY_LENGTH(tests));
+}
