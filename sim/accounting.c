@@ -1,12 +1,9 @@
 #include "accounting.h"
 
-/* Fills the stage's tally up to `until` with idle time of one cause, if it is not there yet. */
-static void idle_until(struct pipeline *pipeline, uint32_t s, const struct step *step, sim_ps until,
-                       enum span_kind cause, sim_ps *counter)
+static void record_idle(struct pipeline *pipeline, uint32_t s, const struct step *step,
+                        sim_ps until, enum span_kind cause)
 {
-    struct pipeline_stage *stage = &pipeline->stages[s];
-    if (until <= stage->accounted)
-        return;
+    const struct pipeline_stage *stage = &pipeline->stages[s];
     struct span_record span = {
         .start = stage->accounted,
         .duration = until - stage->accounted,
@@ -16,10 +13,20 @@ static void idle_until(struct pipeline *pipeline, uint32_t s, const struct step 
         .layer = SPAN_NO_LAYER,
         .kind = cause,
     };
-    *counter += span.duration;
-    stage->accounted = until;
+    session_record_span(pipeline->session, &span);
+}
+
+/* Fills the stage's tally up to `until` with idle time of one cause, if it is not there yet. */
+static inline void idle_until(struct pipeline *pipeline, uint32_t s, const struct step *step,
+                              sim_ps until, enum span_kind cause, sim_ps *counter)
+{
+    struct pipeline_stage *stage = &pipeline->stages[s];
+    if (until <= stage->accounted)
+        return;
     if (pipeline->session->record_steps)
-        session_record_span(pipeline->session, &span);
+        record_idle(pipeline, s, step, until, cause);
+    *counter += until - stage->accounted;
+    stage->accounted = until;
 }
 
 /* Divides the time for which the stage waited for the step; pipeline.h has the rules. */
@@ -27,6 +34,8 @@ static void account_wait(struct pipeline *pipeline, uint32_t s, const struct ste
 {
     struct stage_tally *tally = &pipeline->stages[s].tally;
     sim_ps start = step->visits[s].start;
+    if (start == pipeline->stages[s].accounted)
+        return;
     bool full = step->in_flight >= pipeline->stage_count;
     enum span_kind cause = full ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN;
     sim_ps *counter = full ? &tally->imbalance : &tally->fill_drain;

@@ -11,7 +11,9 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
     const struct serving *serving = setup->serving;
     *replica = (struct replica){
         .session = setup->session,
-        .host = &serving->host,
+        .return_time = sim_ps_from_s(serving->host.return_s),
+        .schedule_time = sim_ps_from_s(serving->host.schedule_s),
+        .schedule_time_per_request = sim_ps_from_s(serving->host.schedule_per_request_s),
         .index = index,
         .ring = serving->steps_in_flight,
         .turn_at = SIM_PS_MAX,
@@ -62,7 +64,7 @@ static sim_ps returns_at(const struct replica *replica)
     if (replica->in_flight == 0)
         return SIM_PS_MAX;
     sim_ps gpu_done = replica->steps[replica->oldest].gpu_done;
-    return gpu_done == SIM_PS_MAX ? SIM_PS_MAX : gpu_done + sim_ps_from_s(replica->host->return_s);
+    return gpu_done == SIM_PS_MAX ? SIM_PS_MAX : gpu_done + replica->return_time;
 }
 
 static struct next next_of(const struct replica *replica)
@@ -101,8 +103,7 @@ static void take_return(struct replica *replica, sim_ps now)
 static sim_ps schedule_time(const struct replica *replica, const struct batch *batch)
 {
     uint32_t requests = batch->decode_rows + batch->chunk_count;
-    return sim_ps_from_s(replica->host->schedule_s +
-                         requests * replica->host->schedule_per_request_s);
+    return replica->schedule_time + requests * replica->schedule_time_per_request;
 }
 
 /* The scheduler's turn: one step, if there is one to take, and another turn after it. */

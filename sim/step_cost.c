@@ -50,18 +50,20 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
         .table = measured->collectives,
         .tokens_max = serving->max_step_tokens,
         .rows_max = serving->max_sequences,
+        .prepare = sim_ps_from_s(serving->host.prepare_s),
+        .launch_graph = sim_ps_from_s(serving->host.launch_graph_s),
     };
     int rc = compute_init(&cost->compute, &setup, arena, error);
     if (rc < 0)
         return rc;
     cost->layer_kernels = compute_layer_kernels(&cost->compute, 1, kernels);
-    cost->tokens = arena_calloc(arena, (size_t)cost->tokens_max + 1, sizeof(*cost->tokens));
-    cost->heads = arena_calloc(arena, (size_t)cost->rows_max + 1, sizeof(*cost->heads));
+    cost->tokens = arena_calloc(arena, (size_t)cost->tokens_max + 2, sizeof(*cost->tokens));
+    cost->heads = arena_calloc(arena, (size_t)cost->rows_max + 2, sizeof(*cost->heads));
     if (!cost->tokens || !cost->heads)
         return error_out_of_memory(error, "step costs");
-    for (uint32_t i = 0; i <= cost->tokens_max; i++)
+    for (uint32_t i = 0; i <= cost->tokens_max + 1; i++)
         cost->tokens[i].layer_s = NAN;
-    for (uint32_t i = 0; i <= cost->rows_max; i++)
+    for (uint32_t i = 0; i <= cost->rows_max + 1; i++)
         cost->heads[i].seconds = NAN;
     return 0;
 }
@@ -99,12 +101,13 @@ static int prepare_measured(const struct step_cost *cost, const struct collectiv
                                     error);
 }
 
-static struct cost *unset_costs(uint32_t count, struct arena *arena)
+/* Entries for 0 to `max`, and one for what is larger. */
+static struct reduce_cost *unset_reduces(uint32_t max, struct arena *arena)
 {
-    struct cost *costs = arena_calloc(arena, count, sizeof(*costs));
-    for (uint32_t i = 0; costs && i < count; i++)
-        costs[i].seconds = NAN;
-    return costs;
+    struct reduce_cost *reduces = arena_calloc(arena, (size_t)max + 2, sizeof(*reduces));
+    for (uint32_t i = 0; reduces && i <= max + 1; i++)
+        reduces[i].cost.seconds = NAN;
+    return reduces;
 }
 
 static int class_init(const struct step_cost *cost, struct group_class *class,
@@ -119,9 +122,9 @@ static int class_init(const struct step_cost *cost, struct group_class *class,
         rc = prepare_measured(cost, &class->group, kind, &class->custom, arena, error);
     if (rc < 0)
         return rc;
-    class->all_reduce = unset_costs(cost->tokens_max + 1, arena);
-    class->sample = unset_costs(cost->rows_max + 1, arena);
-    return class->all_reduce && class->sample ? 0 : error_out_of_memory(error, "step costs");
+    class->all_reduces = unset_reduces(cost->tokens_max, arena);
+    class->samples = unset_reduces(cost->rows_max, arena);
+    return class->all_reduces && class->samples ? 0 : error_out_of_memory(error, "step costs");
 }
 
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
@@ -184,44 +187,54 @@ static struct cost all_reduce_of(const struct group_class *class, double bytes)
     return custom.seconds < nccl.seconds ? custom : nccl;
 }
 
-/* The kept value; a batch over the budget is worked out each time. */
-static struct token_cost cached_tokens(struct step_cost *cost, uint32_t tokens)
+/* What is kept of a number of tokens; over the budget there is one entry, made anew each time. */
+static struct token_cost *kept_tokens(struct step_cost *cost, uint32_t tokens)
 {
-    if (tokens > cost->tokens_max)
-        return token_cost_of(cost, tokens);
-    if (isnan(cost->tokens[tokens].layer_s))
-        cost->tokens[tokens] = token_cost_of(cost, tokens);
-    return cost->tokens[tokens];
+    struct token_cost *kept = &cost->tokens[u32_min(tokens, cost->tokens_max + 1)];
+    if (isnan(kept->layer_s) || tokens > cost->tokens_max) {
+        cost_sum_merge(&cost->overwritten, &kept->layer,
+                       (double)kept->uses * cost->compute.model->layers);
+        *kept = token_cost_of(cost, tokens);
+    }
+    return kept;
 }
 
-static struct head_cost cached_head(struct step_cost *cost, uint32_t rows)
+static struct head_cost *kept_head(struct step_cost *cost, uint32_t rows)
 {
-    if (rows > cost->rows_max)
-        return head_cost_of(cost, rows);
-    if (isnan(cost->heads[rows].seconds))
-        cost->heads[rows] = head_cost_of(cost, rows);
-    return cost->heads[rows];
+    struct head_cost *kept = &cost->heads[u32_min(rows, cost->rows_max + 1)];
+    if (isnan(kept->seconds) || rows > cost->rows_max) {
+        cost_sum_merge(&cost->overwritten, &kept->sum, (double)kept->uses);
+        *kept = head_cost_of(cost, rows);
+    }
+    return kept;
 }
 
-static struct cost cached_all_reduce(const struct step_cost *cost, uint32_t group_class,
-                                     uint32_t tokens)
+/* The entry for `index`, which stands for `bytes`; `is_kept` where it has one of its own. */
+static struct reduce_cost *kept_reduce(struct step_cost *cost, const struct group_class *class,
+                                       struct reduce_cost *kept, double bytes, bool is_kept)
+{
+    if (isnan(kept->cost.seconds) || !is_kept) {
+        if (kept->uses > 0)
+            cost_sum_add(&cost->overwritten, kept->cost, (double)kept->uses);
+        *kept = (struct reduce_cost){.cost = all_reduce_of(class, bytes)};
+    }
+    return kept;
+}
+
+static struct reduce_cost *kept_all_reduce(struct step_cost *cost, uint32_t group_class,
+                                           uint32_t tokens)
 {
     const struct group_class *class = &cost->classes[group_class];
-    if (tokens > cost->tokens_max)
-        return all_reduce_of(class, all_reduce_bytes(cost, tokens));
-    if (isnan(class->all_reduce[tokens].seconds))
-        class->all_reduce[tokens] = all_reduce_of(class, all_reduce_bytes(cost, tokens));
-    return class->all_reduce[tokens];
+    struct reduce_cost *kept = &class->all_reduces[u32_min(tokens, cost->tokens_max + 1)];
+    return kept_reduce(cost, class, kept, all_reduce_bytes(cost, tokens),
+                       tokens <= cost->tokens_max);
 }
 
-static struct cost cached_sample(const struct step_cost *cost, uint32_t group_class, uint32_t rows)
+static struct reduce_cost *kept_sample(struct step_cost *cost, uint32_t group_class, uint32_t rows)
 {
     const struct group_class *class = &cost->classes[group_class];
-    if (rows > cost->rows_max)
-        return all_reduce_of(class, rows * SAMPLE_BYTES_PER_ROW);
-    if (isnan(class->sample[rows].seconds))
-        class->sample[rows] = all_reduce_of(class, rows * SAMPLE_BYTES_PER_ROW);
-    return class->sample[rows];
+    struct reduce_cost *kept = &class->samples[u32_min(rows, cost->rows_max + 1)];
+    return kept_reduce(cost, class, kept, rows * SAMPLE_BYTES_PER_ROW, rows <= cost->rows_max);
 }
 
 static struct cost decode_attention(const struct step_cost *cost, double rows,
@@ -248,18 +261,17 @@ static uint32_t graph_tokens(const struct host *host, const struct batch *batch)
 /* One layer's attention: each chunk on its own, the decodes together. */
 static double attention_s(struct step_cost *cost, const struct batch *batch, uint32_t padding)
 {
-    double layers = cost->compute.model->layers;
     double seconds = 0;
     if (batch->decode_rows > 0) { /* a row of padding attends to itself */
         struct cost decodes = decode_attention(cost, batch->decode_rows + padding,
                                                (double)batch->decode_context_tokens + padding);
         seconds += decodes.seconds;
-        cost_sum_add(&cost->spent, decodes, layers);
+        cost_sum_add(&cost->attention, decodes, 1);
     }
     for (uint32_t i = 0; i < batch->chunk_count; i++) {
         struct cost chunk = chunk_attention(cost, &batch->chunks[i]);
         seconds += chunk.seconds;
-        cost_sum_add(&cost->spent, chunk, layers);
+        cost_sum_add(&cost->attention, chunk, 1);
     }
     return seconds;
 }
@@ -307,17 +319,17 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
     uint32_t tokens = padded ? padded : real_tokens;
     uint32_t padding = tokens - real_tokens;
     uint32_t rows = batch->decode_rows + batch->chunk_count + padding;
-    struct token_cost of_tokens = cached_tokens(cost, tokens);
-    struct head_cost of_head = cached_head(cost, rows);
-    cost_sum_merge(&cost->spent, &of_tokens.layer, cost->compute.model->layers);
-    cost_sum_merge(&cost->spent, &of_head.sum, 1);
+    struct token_cost *of_tokens = kept_tokens(cost, tokens);
+    struct head_cost *of_head = kept_head(cost, rows);
+    of_tokens->uses++;
+    of_head->uses++;
     uint32_t launches = layer_launches(cost, batch);
     double gap_s = host->kernel_gap_eager_s - host->kernel_gap_s;
     return (struct step_work){
-        .layer_compute_s = of_tokens.layer_s + attention_s(cost, batch, padding),
+        .layer_compute_s = of_tokens->layer_s + attention_s(cost, batch, padding),
         .layer_gaps_s = padded ? 0 : launches * gap_s,
-        .embedding_s = of_tokens.embedding_s,
-        .head_s = of_head.seconds,
+        .embedding_s = of_tokens->embedding_s,
+        .head_s = of_head->seconds,
         .layer_launch_s = launches * host->launch_s,
         .send_bytes = all_reduce_bytes(cost, tokens) * host->send_tensors,
         .tokens = tokens,
@@ -331,28 +343,23 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
 static double collectives_s(struct step_cost *cost, const struct step_work *work,
                             const struct stage_part *part)
 {
-    if (cost->compute.tensor_parallel == 1)
-        return 0;
-    struct cost all_reduce = cached_all_reduce(cost, part->group_class, work->tokens);
-    double seconds = 2 * part->layers * all_reduce.seconds;
-    cost_sum_add(&cost->spent, all_reduce, 2 * part->layers);
+    struct reduce_cost *all_reduce = kept_all_reduce(cost, part->group_class, work->tokens);
+    double seconds = 2 * part->layers * all_reduce->cost.seconds;
+    all_reduce->uses += 2 * part->layers;
     if (part->is_last) {
-        struct cost sample = cached_sample(cost, part->group_class, work->rows);
-        seconds += sample.seconds;
-        cost_sum_add(&cost->spent, sample, 1);
+        struct reduce_cost *sample = kept_sample(cost, part->group_class, work->rows);
+        seconds += sample->cost.seconds;
+        sample->uses++;
     }
     return seconds;
 }
 
-/* The host's launches of a stage's part of the step. */
-static double stage_launch_s(const struct step_cost *cost, const struct step_work *work,
+/* The host's launches of a stage's part of a step that replays no graph. */
+static double eager_launch_s(const struct step_cost *cost, const struct step_work *work,
                              const struct stage_part *part)
 {
-    const struct host *host = cost->host;
-    if (work->graph)
-        return host->launch_graph_s;
     uint32_t collectives = cost->compute.tensor_parallel > 1 ? 2 : 0;
-    return part->layers * (work->layer_launch_s + collectives * host->launch_collective_s);
+    return part->layers * (work->layer_launch_s + collectives * cost->host->launch_collective_s);
 }
 
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
@@ -363,37 +370,66 @@ struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_w
         compute_s += work->embedding_s;
     if (part->is_last)
         compute_s += work->head_s;
-    return (struct stage_work){
+    struct stage_work of = {
         .compute = sim_ps_from_s(compute_s),
-        .collective = sim_ps_from_s(collectives_s(cost, work, part)),
-        .prepare = sim_ps_from_s(cost->host->prepare_s),
-        .stall = sim_ps_from_s(work->stall_s),
-        .launch = sim_ps_from_s(stage_launch_s(cost, work, part)),
+        .prepare = cost->prepare,
+        .launch = cost->launch_graph,
     };
+    if (cost->compute.tensor_parallel > 1)
+        of.collective = sim_ps_from_s(collectives_s(cost, work, part));
+    if (!work->graph) {
+        of.launch = sim_ps_from_s(eager_launch_s(cost, work, part));
+        of.stall = sim_ps_from_s(work->stall_s);
+    }
+    return of;
+}
+
+/* Adds a class's all-reduces. */
+static void add_reduces(struct cost_sum *sum, const struct reduce_cost *reduces, uint32_t max)
+{
+    for (uint32_t i = 0; i <= max + 1; i++)
+        if (reduces[i].uses > 0)
+            cost_sum_add(sum, reduces[i].cost, (double)reduces[i].uses);
+}
+
+struct cost_sum step_cost_spent(const struct step_cost *cost)
+{
+    double layers = cost->compute.model->layers;
+    struct cost_sum spent = cost->overwritten;
+    cost_sum_merge(&spent, &cost->attention, layers);
+    for (uint32_t i = 0; i <= cost->tokens_max + 1; i++)
+        cost_sum_merge(&spent, &cost->tokens[i].layer, (double)cost->tokens[i].uses * layers);
+    for (uint32_t i = 0; i <= cost->rows_max + 1; i++)
+        cost_sum_merge(&spent, &cost->heads[i].sum, (double)cost->heads[i].uses);
+    for (uint32_t i = 0; i < cost->class_count; i++) {
+        add_reduces(&spent, cost->classes[i].all_reduces, cost->tokens_max);
+        add_reduces(&spent, cost->classes[i].samples, cost->rows_max);
+    }
+    return spent;
 }
 
 double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work *work,
                             const struct stage_part *part)
 {
-    double ranks = cost->compute.tensor_parallel;
+    uint32_t ranks = cost->compute.tensor_parallel;
     double buffers = 2 * part->layers * all_reduce_bytes(cost, work->tokens);
     if (part->is_last)
         buffers += work->rows * SAMPLE_BYTES_PER_ROW;
-    return 2 * (ranks - 1) / ranks * buffers;
+    return 2.0 * (ranks - 1) / ranks * buffers;
 }
 
 struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_class, uint32_t rows)
 {
     double context_tokens = (double)rows * STEP_COST_CONTEXT;
     double layer_s =
-        cached_tokens(cost, rows).layer_s + decode_attention(cost, rows, context_tokens).seconds;
-    double last_s = cached_head(cost, rows).seconds;
+        kept_tokens(cost, rows)->layer_s + decode_attention(cost, rows, context_tokens).seconds;
+    double last_s = kept_head(cost, rows)->seconds;
     if (cost->compute.tensor_parallel > 1) {
-        layer_s += 2 * cached_all_reduce(cost, group_class, rows).seconds;
-        last_s += cached_sample(cost, group_class, rows).seconds;
+        layer_s += 2 * kept_all_reduce(cost, group_class, rows)->cost.seconds;
+        last_s += kept_sample(cost, group_class, rows)->cost.seconds;
     }
     return (struct stage_extras){
-        .first_layers = cached_tokens(cost, rows).embedding_s / layer_s,
+        .first_layers = kept_tokens(cost, rows)->embedding_s / layer_s,
         .last_layers = last_s / layer_s,
     };
 }
@@ -432,7 +468,7 @@ uint32_t step_cost_layer_items(struct step_cost *cost, const struct step_work *w
     bool parallel = cost->compute.tensor_parallel > 1;
     struct step_item all_reduce = {.kind = SPAN_ALL_REDUCE};
     if (parallel) {
-        all_reduce.seconds = cached_all_reduce(cost, group_class, work->tokens).seconds;
+        all_reduce.seconds = kept_all_reduce(cost, group_class, work->tokens)->cost.seconds;
         all_reduce.bytes = all_reduce_bytes(cost, work->tokens);
     }
     uint32_t count = 0;
@@ -462,7 +498,7 @@ uint32_t step_cost_head_items(struct step_cost *cost, const struct step_work *wo
     if (cost->compute.tensor_parallel > 1)
         items[count++] =
             (struct step_item){.kind = SPAN_ALL_REDUCE,
-                               .seconds = cached_sample(cost, group_class, work->rows).seconds,
+                               .seconds = kept_sample(cost, group_class, work->rows)->cost.seconds,
                                .bytes = work->rows * SAMPLE_BYTES_PER_ROW};
     return count;
 }

@@ -31,13 +31,21 @@ struct cost_sum {
 struct token_cost {
     double layer_s; /* one layer's kernels, attention left out */
     double embedding_s;
+    uint64_t uses; /* steps */
     struct cost_sum layer;
 };
 
 /* What depends on its number of sequences: final norm, LM head, sampling; seconds NaN: unset. */
 struct head_cost {
     double seconds;
+    uint64_t uses;
     struct cost_sum sum;
+};
+
+/* An all-reduce of a number of bytes; seconds NaN: unset. */
+struct reduce_cost {
+    struct cost cost;
+    uint64_t uses; /* operations */
 };
 
 /* Replicas' tensor-parallel groups fall into a few classes of equal links. */
@@ -45,8 +53,8 @@ struct group_class {
     struct collective_group group;
     const struct cost_grid *measured; /* all-reduces by bytes; NULL: by model */
     const struct cost_grid *custom;   /* the same by the engine's own kernel */
-    struct cost *all_reduce;          /* (tokens_max + 1): of one layer's output; NaN unset */
-    struct cost *sample;              /* (rows_max + 1): of the sampled tokens; NaN unset */
+    struct reduce_cost *all_reduces;  /* (tokens_max + 2): of one layer's output */
+    struct reduce_cost *samples;      /* (rows_max + 2): of the sampled tokens */
 };
 
 struct step_cost {
@@ -56,11 +64,14 @@ struct step_cost {
     uint32_t layer_kernels;               /* launches of one layer, attention's left out */
     uint32_t tokens_max;
     uint32_t rows_max;
-    struct token_cost *tokens; /* (tokens_max + 1) */
-    struct head_cost *heads;   /* (rows_max + 1) */
+    struct token_cost *tokens; /* (tokens_max + 2): the last is for steps over the budget */
+    struct head_cost *heads;   /* (rows_max + 2): the same */
     uint32_t class_count;
     struct group_class classes[GROUP_CLASSES_MAX];
-    struct cost_sum spent; /* by all steps so far, over all layers */
+    struct cost_sum attention;   /* of all steps so far, one layer of each */
+    struct cost_sum overwritten; /* of entries that made room for others, over all layers */
+    sim_ps prepare;              /* the host's times, rounded */
+    sim_ps launch_graph;
 };
 
 /* A step's cost in seconds, before it is laid on stages. */
@@ -123,6 +134,10 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
 
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
                                      const struct stage_part *part);
+
+/* Seconds of kernels and collectives of all steps so far, over all layers, by how they are known.
+ */
+struct cost_sum step_cost_spent(const struct step_cost *cost);
 
 /* Bytes that each GPU of the stage sends in its all-reduces, were each a ring. */
 double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work *work,
