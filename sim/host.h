@@ -22,6 +22,7 @@ enum prefill_attention {
 
 struct host {
     char name[NAME_BYTES];
+    double admission_s;            /* a request's way to the scheduler: HTTP, tokenisation */
     double schedule_s;             /* picking a batch and preparing its inputs, each step */
     double schedule_per_request_s; /* the same, for each request in the batch */
     double return_s;               /* last stage's end to the scheduler's sight of its tokens */

@@ -5,6 +5,14 @@
 
 #include <stdlib.h>
 
+/* Closed loop: when each place for a request came free that has not been taken again; a ring. */
+struct places {
+    sim_ps *freed;
+    uint32_t size;
+    uint32_t first;
+    uint32_t count;
+};
+
 struct simulation {
     const struct scenario *scenario;
     struct arena arena;
@@ -14,7 +22,8 @@ struct simulation {
     struct arrival coming; /* the next arrival, read ahead */
     bool has_coming;
     bool arrival_due; /* its event is in the queue */
-    uint32_t places;  /* closed loop: requests to issue at once */
+    sim_ps admission; /* from a request's arrival to the scheduler's sight of it */
+    struct places places;
     struct request_pool pool;
     struct router router;
     struct replica *replicas;
@@ -28,7 +37,32 @@ static void fail(struct simulation *simulation, const char *what)
     error_out_of_memory(&simulation->session.error, what);
 }
 
-/* Reads the next arrival ahead; none after the run's duration. */
+static bool is_closed_loop(const struct simulation *simulation)
+{
+    return simulation->source.concurrency > 0;
+}
+
+static int places_init(struct places *places, uint32_t size, struct arena *arena,
+                       struct error *error)
+{
+    places->freed = arena_calloc(arena, size, sizeof(*places->freed));
+    places->size = size;
+    places->count = size; /* all are free at 0 */
+    return places->freed ? 0 : error_out_of_memory(error, "closed loop");
+}
+
+static void places_free(struct places *places, sim_ps now)
+{
+    places->freed[(places->first + places->count++) % places->size] = now;
+}
+
+static void places_take(struct places *places)
+{
+    places->first = (places->first + 1) % places->size;
+    places->count--;
+}
+
+/* Reads the next arrival ahead. */
 static void read_ahead(struct simulation *simulation)
 {
     struct arrival_source *source = &simulation->source;
@@ -36,10 +70,19 @@ static void read_ahead(struct simulation *simulation)
     int rc = source->next(source->context, &simulation->coming, &session->error);
     session->failed = session->failed || rc < 0;
     simulation->has_coming = rc > 0;
-    if (source->concurrency > 0)
-        simulation->coming.at = engine_now(session->engine);
-    if (simulation->coming.at > simulation->scenario->run.duration)
-        simulation->has_coming = false;
+}
+
+/* When the next request comes to the scheduler; SIM_PS_MAX: none does, for now or for good. */
+static sim_ps next_admission(struct simulation *simulation)
+{
+    struct places *places = &simulation->places;
+    if (!simulation->has_coming || (is_closed_loop(simulation) && places->count == 0))
+        return SIM_PS_MAX;
+    if (is_closed_loop(simulation))
+        simulation->coming.at = places->freed[places->first];
+    return simulation->coming.at > simulation->scenario->run.duration
+               ? SIM_PS_MAX
+               : simulation->coming.at + simulation->admission;
 }
 
 /* Gives the arrival to a replica, or rejects it where it can never be served. */
@@ -57,7 +100,8 @@ static void admit_arrival(struct simulation *simulation, const struct arrival *a
     request->counted = arrival->at >= simulation->scenario->run.warmup;
     if (!batcher_can_fit(&simulation->replicas[0].batcher, request)) {
         simulation->tally.rejected++;
-        simulation->places += simulation->source.concurrency > 0;
+        if (is_closed_loop(simulation))
+            places_free(&simulation->places, engine_now(simulation->session.engine));
         request_pool_give(&simulation->pool, request);
         return;
     }
@@ -69,16 +113,13 @@ static void admit_arrival(struct simulation *simulation, const struct arrival *a
 
 static void on_arrival(void *context, uint64_t unused);
 
-/* Puts the next arrival's event into the queue, if there is one to come now. */
+/* Puts the next arrival's event into the queue, if there is one to come. */
 static void await_arrival(struct simulation *simulation)
 {
-    bool closed_loop = simulation->source.concurrency > 0;
-    if (!simulation->has_coming || simulation->arrival_due || simulation->session.failed)
-        return;
-    if (closed_loop && simulation->places == 0)
+    sim_ps at = next_admission(simulation);
+    if (at == SIM_PS_MAX || simulation->arrival_due || simulation->session.failed)
         return;
     struct engine *engine = simulation->session.engine;
-    sim_ps at = closed_loop ? engine_now(engine) : simulation->coming.at;
     event_id id = engine_schedule(engine, at, EVENT_ARRIVAL, 0, on_arrival, simulation, 0);
     assert(id != 0); /* simulation_new reserved for it */
     (void)id;
@@ -90,14 +131,11 @@ static void on_arrival(void *context, uint64_t unused)
 {
     (void)unused;
     struct simulation *simulation = context;
-    bool closed_loop = simulation->source.concurrency > 0;
     sim_ps now = engine_now(simulation->session.engine);
     simulation->arrival_due = false;
-    while (simulation->has_coming && !simulation->session.failed) {
-        if (closed_loop ? simulation->places == 0 : simulation->coming.at > now)
-            break;
-        simulation->places -= closed_loop;
-        simulation->coming.at = now;
+    while (next_admission(simulation) <= now && !simulation->session.failed) {
+        if (is_closed_loop(simulation))
+            places_take(&simulation->places);
         admit_arrival(simulation, &simulation->coming);
         read_ahead(simulation);
     }
@@ -131,11 +169,12 @@ static void on_finished(void *context, struct replica *replica, struct request_l
         record_request(simulation, replica, request, now);
         tally_done(&simulation->tally, request, now);
         simulation->session.completed++;
-        simulation->places += simulation->source.concurrency > 0;
+        if (is_closed_loop(simulation))
+            places_free(&simulation->places, now);
         request_pool_give(&simulation->pool, request);
     }
     router_update(&simulation->router, replica->index, replica_outstanding(replica));
-    if (simulation->places > 0)
+    if (is_closed_loop(simulation))
         await_arrival(simulation);
 }
 
@@ -235,6 +274,11 @@ static int set_up(struct simulation *simulation, struct recorder recorder, struc
     rc = build_replicas(simulation, error);
     if (rc < 0)
         return rc;
+    if (is_closed_loop(simulation))
+        rc = places_init(&simulation->places, simulation->source.concurrency, &simulation->arena,
+                         error);
+    if (rc < 0)
+        return rc;
     read_ahead(simulation);
     await_arrival(simulation);
     if (simulation->session.failed) {
@@ -254,7 +298,7 @@ struct simulation *simulation_new(const struct scenario *scenario, struct arriva
     }
     simulation->scenario = scenario;
     simulation->source = source;
-    simulation->places = source.concurrency;
+    simulation->admission = sim_ps_from_s(scenario->serving.host.admission_s);
     arena_init(&simulation->arena);
     request_pool_init(&simulation->pool, &simulation->arena);
     if (set_up(simulation, recorder, error) < 0) {
@@ -317,7 +361,7 @@ int simulation_summarize(struct simulation *simulation, struct summary *summary,
         .replicas = simulation->replicas,
         .tally = &simulation->tally,
         .session = &simulation->session,
-        .closed_loop = simulation->source.concurrency > 0,
+        .closed_loop = is_closed_loop(simulation),
     };
     return summarize(&parts, summary, arena, error);
 }

@@ -73,6 +73,8 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     host->send_tensors = 1;
     config_reader_open(&reader, diagnostics, node, "host");
     config_read_name(&reader, "name", CONFIG_REQUIRED, host->name, sizeof(host->name));
+    config_read_quantity(&reader, "admission", CONFIG_OPTIONAL, QUANTITY_SECONDS, 0,
+                         CONFIG_COST_S_MAX, &host->admission_s);
     read_cost(&reader, "schedule", &host->schedule_s);
     read_cost(&reader, "schedule_per_request", &host->schedule_per_request_s);
     read_cost(&reader, "return", &host->return_s);

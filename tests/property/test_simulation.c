@@ -151,6 +151,7 @@ static void roll_layout(struct dice *dice, struct trial *trial)
 static void roll_host(struct dice *dice, struct host *host)
 {
     *host = (struct host){
+        .admission_s = dice_between(dice, 0, 2) * 2e-3,
         .schedule_s = dice_between(dice, 0, 2) * 50e-6,
         .schedule_per_request_s = dice_between(dice, 0, 1) * 1e-6,
         .return_s = dice_between(dice, 0, 2) * 30e-6,
