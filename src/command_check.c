@@ -2,6 +2,7 @@
 
 #include "preflight_json.h"
 #include "preflight_text.h"
+#include "recommend_text.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -21,7 +22,8 @@ static void print_help(void)
         "memory, the cost of its links, and what it does wrong.\n\n"
         "      --set KEY=VALUE    override a key: --set layout.tensor_parallel=4; repeatable\n"
         "      --json             print one JSON object\n"
-        "      --recommend        also the layouts that rules of thumb pick, and why\n"
+        "      --recommend        also the layouts that rules of thumb pick, and why, beside what\n"
+        "                         short simulations of all that fit say\n"
         "  -h, --help             this text\n\n"
         "Exit codes: 0 done, 2 wrong use, 3 bad configuration, also a layout that does not fit, "
         "4 I/O.\n",
@@ -60,26 +62,36 @@ static int parse_options(struct check_options *options, int argc, char **argv, s
     return command_scenario_take(&options->scenario, argc, argv, error);
 }
 
+/* `preflight` is NULL where the layout does not fit, `recommendations` where none are wanted. */
+static int print(const struct check_options *options, const struct preflight *preflight,
+                 const struct preflight_recommendations *recommendations, struct error *error)
+{
+    if (options->as_json)
+        return preflight ? preflight_json_print(preflight, recommendations, stdout, error) : 0;
+    if (preflight)
+        preflight_text_print(preflight, stdout);
+    if (recommendations)
+        recommend_text_print(recommendations, stdout);
+    return command_flush(error);
+}
+
 /* A layout that does not fit is an error; the rules' layouts, which may, are printed all the same.
  */
-static int check(const struct check_options *options, const struct scenario *scenario,
+static int check(const struct check_options *options, const struct config *config,
                  struct arena *arena, struct error *error)
 {
     struct preflight preflight;
     struct preflight_recommendations recommendations;
-    int status = preflight_resolve(&preflight, scenario, arena, error);
-    if (status < 0 && error->code != ERROR_CONFIG)
-        return status;
+    int fitting = preflight_resolve(&preflight, &config->scenario, arena, error);
+    if (fitting < 0 && error->code != ERROR_CONFIG)
+        return fitting;
+    int status = 0;
     if (options->wants_recommendations)
-        preflight_recommend(&recommendations, &preflight);
-    if (status == 0 && options->as_json)
-        return preflight_json_print(
-            &preflight, options->wants_recommendations ? &recommendations : NULL, stdout, error);
+        status = preflight_recommend(&recommendations, &preflight, &config->workload, error);
     if (status == 0)
-        preflight_text_print(&preflight, stdout);
-    if (options->wants_recommendations && !options->as_json)
-        preflight_text_print_recommendations(&recommendations, stdout);
-    return status < 0 ? status : command_flush(error);
+        status = print(options, fitting < 0 ? NULL : &preflight,
+                       options->wants_recommendations ? &recommendations : NULL, error);
+    return status < 0 ? status : fitting;
 }
 
 static int load_and_check(const struct check_options *options, struct error *error)
@@ -89,7 +101,7 @@ static int load_and_check(const struct check_options *options, struct error *err
     arena_init(&arena);
     int status = command_scenario_load(&options->scenario, &config, error);
     if (status == 0)
-        status = check(options, &config.scenario, &arena, error);
+        status = check(options, &config, &arena, error);
     arena_release(&arena);
     config_release(&config);
     return status;

@@ -26,7 +26,7 @@ static void resolve_hop(struct preflight *preflight)
         return;
     struct batch largest = {.prefill_tokens = deployment->scenario->serving.max_step_tokens};
     preflight->hop = deployment_hop(deployment, 0, 0);
-    preflight->hop_bytes = step_cost_of(&deployment->cost, &largest).send_bytes;
+    preflight->hop_bytes = step_cost_of(&deployment->cost, &largest, NULL).send_bytes;
 }
 
 int preflight_resolve(struct preflight *preflight, const struct scenario *scenario,
@@ -49,6 +49,7 @@ int preflight_recommend(struct preflight_recommendations *recommendations,
                         struct error *error)
 {
     const struct scenario *scenario = preflight->deployment.scenario;
+    struct recommend_trials *trials = &recommendations->trials;
     const struct recommendation *rules[RECOMMEND_GOAL_COUNT] = {NULL};
     for (size_t i = 0; i < RECOMMEND_GOAL_COUNT; i++) {
         recommendations->has[i] =
@@ -58,6 +59,13 @@ int preflight_recommend(struct preflight_recommendations *recommendations,
         if (recommendations->has[i])
             rules[i] = &recommendations->of[i];
     }
-    return recommend_trials_run(&recommendations->trials, scenario, workload,
-                                preflight->deployment.extras, rules, error);
+    int status = recommend_trials_run(trials, scenario, workload, rules, error);
+    for (size_t i = 0; i < RECOMMEND_GOAL_COUNT; i++) {
+        recommendations->rule[i] =
+            rules[i] ? recommend_trials_find(trials, rules[i]->layout.tensor_parallel,
+                                             rules[i]->layout.pipeline_parallel)
+                     : NULL;
+        recommendations->best[i] = recommend_trials_best(trials, (enum recommend_goal)i);
+    }
+    return status;
 }

@@ -38,6 +38,8 @@ struct preflight_recommendations {
     bool has[RECOMMEND_GOAL_COUNT];
     struct error errors[RECOMMEND_GOAL_COUNT];
     struct recommend_trials trials;
+    const struct recommend_trial *rule[RECOMMEND_GOAL_COUNT]; /* of the trials; NULL: not tried */
+    const struct recommend_trial *best[RECOMMEND_GOAL_COUNT]; /* NULL: none serves any request */
 };
 
 /*
@@ -48,7 +50,8 @@ struct preflight_recommendations {
 int preflight_resolve(struct preflight *preflight, const struct scenario *scenario,
                       struct arena *arena, struct error *error);
 
-/* Errors as recommend_trials_run(); a goal that no rule has a layout for is none. */
+/* Errors as recommend_trials_run(), `error` else left alone; a goal that no rule has a layout for
+ * is none. */
 int preflight_recommend(struct preflight_recommendations *recommendations,
                         const struct preflight *preflight, const struct workload_spec *workload,
                         struct error *error);

@@ -100,18 +100,54 @@ static json_t *hop_json(const struct preflight *preflight)
                      collective_send_s(preflight->hop, preflight->hop_bytes));
 }
 
+static json_t *trial_json(const struct recommend_trial *trial)
+{
+    return json_pack("{s:i, s:i, s:i, s:o, s:o, s:o}", "tensor_parallel",
+                     (int)trial->tensor_parallel, "pipeline_parallel",
+                     (int)trial->pipeline_parallel, "replicas", (int)trial->replicas, "e2e_s_p50",
+                     json_build_real(trial->value[RECOMMEND_LATENCY]), "output_tokens_per_s",
+                     json_build_real(trial->value[RECOMMEND_THROUGHPUT]), "rejected",
+                     json_build_count(trial->rejected));
+}
+
+static json_t *trials_json(const struct recommend_trials *trials)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < trials->count; i++)
+        array = json_build_append(array, trial_json(&trials->of[i]));
+    return json_pack("{s:o, s:o, s:o}", "latency_requests",
+                     json_build_count(trials->requests[RECOMMEND_LATENCY]), "throughput_requests",
+                     json_build_count(trials->requests[RECOMMEND_THROUGHPUT]), "layouts", array);
+}
+
+static json_t *verdict_json(const struct preflight_recommendations *recommendations,
+                            enum recommend_goal goal)
+{
+    const struct recommend_trial *rule = recommendations->rule[goal];
+    const struct recommend_trial *best = recommendations->best[goal];
+    if (!best)
+        return json_null();
+    json_t *agrees = rule ? json_boolean(recommend_trial_agrees(rule, best, goal)) : json_null();
+    return json_pack("{s:o, s:o, s:{s:i, s:i, s:o}}", "agrees", agrees, "rule",
+                     json_build_real(rule ? rule->value[goal] : NAN), "best", "tensor_parallel",
+                     (int)best->tensor_parallel, "pipeline_parallel", (int)best->pipeline_parallel,
+                     "value", json_build_real(best->value[goal]));
+}
+
 static json_t *recommendation_json(const struct preflight_recommendations *recommendations,
                                    enum recommend_goal goal)
 {
     const char *name = recommend_goal_name(goal);
     const struct recommendation *recommendation = &recommendations->of[goal];
+    json_t *verdict = verdict_json(recommendations, goal);
     if (!recommendations->has[goal])
-        return json_pack("{s:s, s:n, s:n, s:s}", "goal", name, "tensor_parallel",
-                         "pipeline_parallel", "reason", recommendations->errors[goal].text);
-    return json_pack("{s:s, s:i, s:i, s:s}", "goal", name, "tensor_parallel",
+        return json_pack("{s:s, s:n, s:n, s:s, s:o}", "goal", name, "tensor_parallel",
+                         "pipeline_parallel", "reason", recommendations->errors[goal].text,
+                         "simulation", verdict);
+    return json_pack("{s:s, s:i, s:i, s:s, s:o}", "goal", name, "tensor_parallel",
                      (int)recommendation->layout.tensor_parallel, "pipeline_parallel",
                      (int)recommendation->layout.pipeline_parallel, "reason",
-                     recommendation->reason);
+                     recommendation->reason, "simulation", verdict);
 }
 
 static json_t *recommendations_json(const struct preflight_recommendations *recommendations)
@@ -136,8 +172,12 @@ static json_t *preflight_json(const struct preflight *preflight,
         json_build_count(memory->kv_tokens), "tensor_parallel_group", group_json(preflight),
         "stage_hop", hop_json(preflight), "warnings",
         summary_json_warnings(preflight->warnings, preflight->warning_count));
-    if (recommendations &&
-        json_object_set_new(object, "recommendations", recommendations_json(recommendations)) < 0) {
+    if (!recommendations)
+        return object;
+    int status =
+        json_object_set_new(object, "recommendations", recommendations_json(recommendations));
+    status |= json_object_set_new(object, "trials", trials_json(&recommendations->trials));
+    if (status < 0) {
         json_decref(object);
         return NULL;
     }

@@ -8,10 +8,15 @@
  *     tensor_parallel_group{route[],all_reduces[]{tokens,bytes,time_s,algorithm}}
  *     stage_hop{route[],latency_s,bandwidth_bytes_per_s,bytes,time_s}
  *     warnings[]{code,text}
- *     recommendations[]{goal,tensor_parallel,pipeline_parallel,reason}
+ *     recommendations[]{goal,tensor_parallel,pipeline_parallel,reason,
+ *                       simulation{agrees,rule,best{tensor_parallel,pipeline_parallel,value}}}
+ *     trials{latency_requests,throughput_requests,
+ *            layouts[]{tensor_parallel,pipeline_parallel,replicas,e2e_s_p50,
+ *                      output_tokens_per_s,rejected}}
  *
- * What is not there is null: the group of one GPU, the hop of one stage, the
- * layout where no rule gives one.
+ * The last two with --recommend only. `rule` and `value` are the goal's: e2e_s_p50
+ * or output_tokens_per_s. What is not there is null: the group of one GPU, the hop
+ * of one stage, the layout where no rule gives one, the best where none serves.
  */
 #ifndef TANDEM_PREFLIGHT_JSON_H
 #define TANDEM_PREFLIGHT_JSON_H

@@ -125,21 +125,3 @@ void preflight_text_print(const struct preflight *preflight, FILE *stream)
     summary_text_print_memory(memory->stage, memory->stages, memory->kv_tokens, NAN, stream);
     summary_text_print_warnings(preflight->warnings, preflight->warning_count, stream);
 }
-
-void preflight_text_print_recommendations(const struct preflight_recommendations *recommendations,
-                                          FILE *stream)
-{
-    (void)fputs("\nrules of thumb\n", stream);
-    for (size_t i = 0; i < RECOMMEND_GOAL_COUNT; i++) {
-        const struct recommendation *recommendation = &recommendations->of[i];
-        (void)fprintf(stream, "  for %s: ", recommend_goal_name((enum recommend_goal)i));
-        if (recommendations->has[i])
-            (void)fprintf(stream, "TP=%u x PP=%u\n    ", recommendation->layout.tensor_parallel,
-                          recommendation->layout.pipeline_parallel);
-        else
-            (void)fputs("none\n    ", stream);
-        summary_text_print_wrapped(recommendations->has[i] ? recommendation->reason
-                                                           : recommendations->errors[i].text,
-                                   4, stream);
-    }
-}

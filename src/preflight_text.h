@@ -10,7 +10,5 @@
 
 /* Whether `stream` took all that is printed is the caller's to ask (ferror). */
 void preflight_text_print(const struct preflight *preflight, FILE *stream);
-void preflight_text_print_recommendations(const struct preflight_recommendations *recommendations,
-                                          FILE *stream);
 
 #endif

@@ -1,6 +1,5 @@
 #include "recommend_trial.h"
 
-#include "memory.h"
 #include "simulation.h"
 #include "workload_source.h"
 
@@ -60,6 +59,14 @@ static int simulate(const struct scenario *scenario, struct opening *opening,
     return status;
 }
 
+static uint32_t step_sequences(const struct serving *serving)
+{
+    return u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
+}
+
+/* A deep pipeline under the scenario's max_sequences would run on crumbs: it is a step's that
+ * stays.
+ */
 static struct scenario scenario_of(const struct scenario *scenario,
                                    const struct recommend_trial *trial)
 {
@@ -72,15 +79,16 @@ static struct scenario scenario_of(const struct scenario *scenario,
         .router = scenario->layout.router,
     };
     tried.serving.steps_in_flight = trial->pipeline_parallel;
+    tried.serving.max_sequences = step_sequences(&scenario->serving) * trial->pipeline_parallel;
     tried.run = (struct run){.seed = scenario->run.seed, .duration = SIM_PS_MAX};
     tried.output.timeline = TIMELINE_NONE;
     return tried;
 }
 
-/* The trial for one goal. */
+/* One layout's trial for one goal; counts the workload's requests. */
 static int try_goal(struct recommend_trial *trial, enum recommend_goal goal,
                     const struct scenario *scenario, const struct workload_spec *workload,
-                    struct error *error)
+                    uint64_t *requests, struct error *error)
 {
     const struct scenario tried = scenario_of(scenario, trial);
     struct workload_source source;
@@ -92,6 +100,7 @@ static int try_goal(struct recommend_trial *trial, enum recommend_goal goal,
     struct summary summary = {0};
     struct opening opening = opening_of(&source, goal);
     status = simulate(&tried, &opening, &summary, &arena, error);
+    *requests = summary.arrived;
     trial->completed += summary.completed;
     trial->rejected += summary.rejected;
     trial->value[goal] = goal == RECOMMEND_LATENCY ? summary.e2e.p50 : summary.output_tokens_per_s;
@@ -100,13 +109,42 @@ static int try_goal(struct recommend_trial *trial, enum recommend_goal goal,
     return status;
 }
 
-/* Adds a candidate that fits, behind those with wider groups or as wide ones and fewer stages. */
-static void add(struct recommend_trials *trials, const struct scenario *scenario,
-                uint32_t tensor_parallel, uint32_t stages)
+/* 1: the candidate's replicas, one or more, can be laid out and hold the model; 0: not. */
+static int fits(const struct scenario *scenario, const struct recommend_trial *candidate,
+                struct error *error)
+{
+    if (candidate->replicas == 0)
+        return 0;
+    const struct scenario tried = scenario_of(scenario, candidate);
+    struct deployment deployment;
+    struct error misfit;
+    struct arena arena;
+    arena_init(&arena);
+    int status = deployment_resolve(&deployment, &tried, &arena, &misfit);
+    arena_release(&arena);
+    if (status == 0)
+        return 1;
+    if (misfit.code == ERROR_CONFIG)
+        return 0;
+    *error = misfit;
+    return status;
+}
+
+/* Adds a candidate if it is new and fits, behind those with wider groups and shorter pipelines. */
+static int add(struct recommend_trials *trials, const struct scenario *scenario,
+               uint32_t tensor_parallel, uint32_t stages, struct error *error)
 {
     if (recommend_trials_find(trials, tensor_parallel, stages))
-        return;
+        return 0;
     uint64_t groups = layout_group_capacity(&scenario->cluster, tensor_parallel);
+    const struct recommend_trial candidate = {
+        .tensor_parallel = tensor_parallel,
+        .pipeline_parallel = stages,
+        .replicas = (uint32_t)(groups / stages),
+    };
+    int fitting = fits(scenario, &candidate, error);
+    if (fitting <= 0)
+        return fitting;
     uint32_t at = trials->count++;
     for (; at > 0; at--) {
         const struct recommend_trial *before = &trials->of[at - 1];
@@ -115,47 +153,40 @@ static void add(struct recommend_trials *trials, const struct scenario *scenario
             break;
         trials->of[at] = *before;
     }
-    trials->of[at] = (struct recommend_trial){
-        .tensor_parallel = tensor_parallel,
-        .pipeline_parallel = stages,
-        .replicas = (uint32_t)(groups / stages),
-    };
+    trials->of[at] = candidate;
+    return 0;
 }
 
-static void add_candidates(struct recommend_trials *trials, const struct scenario *scenario,
-                           struct stage_extras extras,
-                           const struct recommendation *const rules[RECOMMEND_GOAL_COUNT])
+static int add_candidates(struct recommend_trials *trials, const struct scenario *scenario,
+                          const struct recommendation *const rules[RECOMMEND_GOAL_COUNT],
+                          struct error *error)
 {
-    for (size_t i = 0; i < RECOMMEND_GOAL_COUNT; i++) {
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < RECOMMEND_GOAL_COUNT; i++) {
         if (rules[i])
-            add(trials, scenario, rules[i]->layout.tensor_parallel,
-                rules[i]->layout.pipeline_parallel);
+            status = add(trials, scenario, rules[i]->layout.tensor_parallel,
+                         rules[i]->layout.pipeline_parallel, error);
     }
     for (uint32_t width = 1; width <= REPLICA_GPUS_MAX; width *= 2) {
-        for (uint32_t stages = 1; width * stages <= REPLICA_GPUS_MAX; stages *= 2) {
-            if (memory_fits(&scenario->model, &scenario->cluster, &scenario->serving, extras, width,
-                            stages))
-                add(trials, scenario, width, stages);
-        }
+        for (uint32_t stages = 1; status == 0 && width * stages <= REPLICA_GPUS_MAX; stages *= 2)
+            status = add(trials, scenario, width, stages, error);
     }
+    return status;
 }
 
 int recommend_trials_run(struct recommend_trials *trials, const struct scenario *scenario,
-                         const struct workload_spec *workload, struct stage_extras extras,
+                         const struct workload_spec *workload,
                          const struct recommendation *const rules[RECOMMEND_GOAL_COUNT],
                          struct error *error)
 {
-    trials->count = 0;
-    add_candidates(trials, scenario, extras, rules);
+    *trials = (struct recommend_trials){.step_sequences = step_sequences(&scenario->serving)};
+    int status = add_candidates(trials, scenario, rules, error);
     for (uint32_t i = 0; i < trials->count; i++) {
-        for (int goal = 0; goal < RECOMMEND_GOAL_COUNT; goal++) {
-            int status =
-                try_goal(&trials->of[i], (enum recommend_goal)goal, scenario, workload, error);
-            if (status < 0)
-                return status;
-        }
+        for (int goal = 0; status == 0 && goal < RECOMMEND_GOAL_COUNT; goal++)
+            status = try_goal(&trials->of[i], (enum recommend_goal)goal, scenario, workload,
+                              &trials->requests[goal], error);
     }
-    return 0;
+    return status;
 }
 
 const struct recommend_trial *recommend_trials_find(const struct recommend_trials *trials,

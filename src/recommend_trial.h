@@ -5,7 +5,8 @@
  * 64 GPUs, that fits; each as often as the cluster holds it. Each serves the
  * workload's first requests twice: as they arrive, for its latency, and all at
  * t = 0, for its throughput. Stages are balanced, one step a stage is in flight,
- * nothing is warm-up; all else is the scenario's.
+ * a step holds as many sequences as one of the scenario's may, nothing is warm-up;
+ * all else is the scenario's.
  */
 #ifndef TANDEM_RECOMMEND_TRIAL_H
 #define TANDEM_RECOMMEND_TRIAL_H
@@ -32,17 +33,19 @@ struct recommend_trial {
 };
 
 struct recommend_trials {
+    uint64_t
+        requests[RECOMMEND_GOAL_COUNT]; /* fewer than the above where the workload has no more */
+    uint32_t step_sequences;            /* at most, in a step of each */
     uint32_t count;
     struct recommend_trial of[RECOMMEND_TRIALS_MAX]; /* wide groups first */
 };
 
 /*
  * Tries `rules`, of which those that are NULL are passed over, and the others.
- * `extras` as for the balanced split. Fails as the workload's source and the
- * simulation do, and when memory is out.
+ * Fails as the workload's source and the simulation do, and when memory is out.
  */
 int recommend_trials_run(struct recommend_trials *trials, const struct scenario *scenario,
-                         const struct workload_spec *workload, struct stage_extras extras,
+                         const struct workload_spec *workload,
                          const struct recommendation *const rules[RECOMMEND_GOAL_COUNT],
                          struct error *error);
 

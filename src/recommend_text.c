@@ -1,0 +1,96 @@
+#include "recommend_text.h"
+
+#include "human.h"
+#include "summary_text.h"
+
+static struct human value_text(const struct recommend_trial *trial, enum recommend_goal goal)
+{
+    return goal == RECOMMEND_LATENCY ? human_seconds(trial->value[goal])
+                                     : human_number(trial->value[goal]);
+}
+
+/* Whether the trial is of the layout that the rule for `goal` picks, or that simulation does. */
+static const char *mark(const struct preflight_recommendations *recommendations,
+                        const struct recommend_trial *trial, enum recommend_goal goal)
+{
+    bool is_best = trial == recommendations->best[goal];
+    if (trial == recommendations->rule[goal])
+        return is_best ? "rule, best" : "rule";
+    return is_best ? "best" : "";
+}
+
+static void print_trial(const struct preflight_recommendations *recommendations,
+                        const struct recommend_trial *trial, FILE *stream)
+{
+    (void)fprintf(stream, "  TP=%-2u x PP=%-2u %9u  ", trial->tensor_parallel,
+                  trial->pipeline_parallel, trial->replicas);
+    (void)fprintf(stream, "%9s  %-12s", value_text(trial, RECOMMEND_LATENCY).text,
+                  mark(recommendations, trial, RECOMMEND_LATENCY));
+    const char *last = mark(recommendations, trial, RECOMMEND_THROUGHPUT);
+    (void)fprintf(stream, "%9s%s%s", value_text(trial, RECOMMEND_THROUGHPUT).text,
+                  *last ? "  " : "", last);
+    if (trial->rejected > 0)
+        (void)fprintf(stream, "  %s rejected", human_count(trial->rejected).text);
+    (void)fputc('\n', stream);
+}
+
+static void print_trials(const struct preflight_recommendations *recommendations, FILE *stream)
+{
+    const struct recommend_trials *trials = &recommendations->trials;
+    if (trials->count == 0)
+        return;
+    (void)fprintf(stream,
+                  "\nlayouts that fit, simulated with at most %s sequences a step\n"
+                  "                            median E2E of         output tokens/s of\n"
+                  "                replicas  %5s as they come    %7s all at once\n",
+                  human_count(trials->step_sequences).text,
+                  human_count(trials->requests[RECOMMEND_LATENCY]).text,
+                  human_count(trials->requests[RECOMMEND_THROUGHPUT]).text);
+    for (uint32_t i = 0; i < trials->count; i++)
+        print_trial(recommendations, &trials->of[i], stream);
+}
+
+/* What simulation says of the rule's layout, as the end of a line. */
+static void print_verdict(const struct preflight_recommendations *recommendations,
+                          enum recommend_goal goal, FILE *stream)
+{
+    const struct recommend_trial *rule = recommendations->rule[goal];
+    const struct recommend_trial *best = recommendations->best[goal];
+    const char *unit = goal == RECOMMEND_LATENCY ? "" : " tokens/s";
+    if (!best)
+        (void)fputs("no layout serves a request of this workload\n", stream);
+    else if (rule && recommend_trial_agrees(rule, best, goal))
+        (void)fprintf(stream, "simulation agrees: %s%s\n", value_text(rule, goal).text, unit);
+    else if (rule)
+        (void)fprintf(stream, "simulation disagrees: TP=%u x PP=%u has %s%s, the rule's %s\n",
+                      best->tensor_parallel, best->pipeline_parallel, value_text(best, goal).text,
+                      unit, value_text(rule, goal).text);
+    else
+        (void)fprintf(stream, "simulation picks TP=%u x PP=%u: %s%s\n", best->tensor_parallel,
+                      best->pipeline_parallel, value_text(best, goal).text, unit);
+}
+
+static void print_rule(const struct preflight_recommendations *recommendations,
+                       enum recommend_goal goal, FILE *stream)
+{
+    const struct recommendation *rule = &recommendations->of[goal];
+    bool has_rule = recommendations->has[goal];
+    (void)fprintf(stream, "  for %s: ", recommend_goal_name(goal));
+    if (has_rule)
+        (void)fprintf(stream, "TP=%u x PP=%u\n    ", rule->layout.tensor_parallel,
+                      rule->layout.pipeline_parallel);
+    else
+        (void)fputs("none\n    ", stream);
+    summary_text_print_wrapped(has_rule ? rule->reason : recommendations->errors[goal].text, 4,
+                               stream);
+    (void)fputs("    ", stream);
+    print_verdict(recommendations, goal, stream);
+}
+
+void recommend_text_print(const struct preflight_recommendations *recommendations, FILE *stream)
+{
+    (void)fputs("\nrules of thumb\n", stream);
+    for (int goal = 0; goal < RECOMMEND_GOAL_COUNT; goal++)
+        print_rule(recommendations, (enum recommend_goal)goal, stream);
+    print_trials(recommendations, stream);
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/python3
+"""tandem check --recommend: do rules of thumb stand beside what simulation says?"""
+
+import json
+
+from tandem_cli import SCENARIO, TandemTest, main
+
+# 60 requests over a few seconds, short ones.
+LIGHT = [
+    "--set",
+    "workload={arrivals: {process: poisson, rate: 4 /s}, requests: 60,"
+    " input_tokens: 200, output_tokens: 20}",
+]
+
+
+class Recommend(TandemTest):
+    def recommend(self, *options):
+        text = self.tandem_ok("check", SCENARIO, "--json", "--recommend", *options)
+        result = json.loads(text)
+        rules = {one["goal"]: one for one in result["recommendations"]}
+        return rules, result["trials"]
+
+    def layouts(self, trials):
+        return {(one["tensor_parallel"], one["pipeline_parallel"]): one
+                for one in trials["layouts"]}
+
+    def test_trials_use_every_gpu(self):
+        # Expect each layout that fits on eight GPUs once, as often as it goes; a 70B model's
+        # 141 GB are too much for one GPU of 80 GB.
+        _, trials = self.recommend(*LIGHT)
+        tried = self.layouts(trials)
+        self.assertEqual(len(tried), len(trials["layouts"]))
+        self.assertIn((8, 1), tried)
+        self.assertIn((1, 8), tried)
+        self.assertNotIn((1, 1), tried)
+        for (width, stages), one in tried.items():
+            self.assertEqual(width * stages * one["replicas"], 8)
+
+    def test_best_is_the_best_of_the_trials(self):
+        # Expect the least median E2E for latency, the most tokens/s for throughput, and both
+        # numbers beside each other.
+        rules, trials = self.recommend(*LIGHT)
+        tried = self.layouts(trials)
+        for goal, key, best_of in (("latency", "e2e_s_p50", min),
+                                   ("throughput", "output_tokens_per_s", max)):
+            verdict = rules[goal]["simulation"]
+            best = verdict["best"]
+            self.assertEqual(best["value"], best_of(one[key] for one in tried.values()))
+            self.assertEqual(
+                best["value"], tried[best["tensor_parallel"], best["pipeline_parallel"]][key])
+            own = tried[rules[goal]["tensor_parallel"], rules[goal]["pipeline_parallel"]]
+            self.assertEqual(verdict["rule"], own[key])
+            self.assertEqual(verdict["agrees"], abs(best["value"] / verdict["rule"] - 1) <= 0.0101)
+
+    def test_a_trial_is_what_run_says(self):
+        # Expect the median E2E of a layout's own run of the same requests, to the last bit.
+        _, trials = self.recommend(*LIGHT)
+        layout = ["--set", "layout={tensor_parallel: 8, pipeline_parallel: 1}"]
+        one_step = ["--set", f"engine.max_sequences={256 // 2}"]  # a step's of two in flight
+        ran = json.loads(
+            self.tandem_ok("run", SCENARIO, "--json", "-q", *LIGHT, *layout, *one_step))
+        self.assertEqual(self.layouts(trials)[8, 1]["e2e_s_p50"], ran["e2e_s"]["p50"])
+        self.assertEqual(trials["latency_requests"], 60)
+
+    def test_throughput_is_of_all_at_once(self):
+        # Expect the tokens/s of a trace whose requests all arrive at 0, with as many sequences in
+        # each of eight steps as the scenario has in each of two.
+        trace = self.folder / "at-once.csv"
+        trace.write_text("arrival_s,input_tokens,output_tokens\n" + "0,200,20\n" * 60)
+        _, trials = self.recommend(*LIGHT, "--set", "engine.max_sequences=8")
+        ran = json.loads(self.tandem_ok(
+            "run", SCENARIO, "--json", "-q",
+            "--set", "layout={tensor_parallel: 1, pipeline_parallel: 8}",
+            "--set", f"engine.max_sequences={8 // 2 * 8}",
+            "--set", f"workload={{trace: {{file: {trace}, format: tandem}}}}"))
+        tried = self.layouts(trials)[1, 8]
+        self.assertEqual(tried["output_tokens_per_s"], ran["output_tokens_per_s"])
+
+    def test_only_the_first_requests_are_tried(self):
+        # Expect 500 and 4,000 requests of a workload that has 10,000.
+        _, trials = self.recommend("--set", "model=models/llama-3.1-8b")
+        self.assertEqual(trials["latency_requests"], 500)
+        self.assertEqual(trials["throughput_requests"], 4000)
+
+    def test_disagreement_shows_both(self):
+        # Expect the rule's one GPU for a model that fits on it, and simulation to find eight
+        # faster for a lone request; the text shows both numbers.
+        one = ["--set", "model=models/llama-3.1-8b", *LIGHT]
+        rules, _ = self.recommend(*one)
+        latency = rules["latency"]
+        self.assertEqual((latency["tensor_parallel"], latency["pipeline_parallel"]), (1, 1))
+        self.assertFalse(latency["simulation"]["agrees"])
+        self.assertLess(latency["simulation"]["best"]["value"], latency["simulation"]["rule"])
+        text = self.tandem_ok("check", SCENARIO, "--recommend", *one)
+        self.assertRegex(text, r"simulation disagrees: TP=8 x PP=1 has \d.* ms, the rule's \d.* ms")
+        self.assertRegex(text, r"TP=8  x PP=1 .*best")
+        self.assertRegex(text, r"TP=1  x PP=1 .*rule")
+
+    def test_warm_up_does_not_hide_the_trials(self):
+        # Expect numbers although every request arrives within the scenario's warm-up.
+        _, trials = self.recommend(*LIGHT, "--set", "run.warmup=1 h")
+        for one in trials["layouts"]:
+            self.assertGreater(one["output_tokens_per_s"], 0)
+
+    def test_nothing_can_be_served(self):
+        # Expect no verdict where every request is longer than any layout's KV cache.
+        long = ["--set", LIGHT[1], "--set", "engine.kv_tokens=128"]
+        rules, trials = self.recommend(*long)
+        self.assertIsNone(rules["latency"]["simulation"])
+        self.assertTrue(all(one["rejected"] == 120 for one in trials["layouts"]))
+        text = self.tandem_ok("check", SCENARIO, "--recommend", *long)
+        self.assertIn("no layout serves a request of this workload", text)
+
+    def test_no_rule_has_a_layout(self):
+        # Expect why, and no trials, where the model fits nowhere.
+        done = self.tandem("check", SCENARIO, "--recommend", "--set", "cluster.gpu.memory=8 GB")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("for latency: none", done.stdout)
+        self.assertIn("no layout that the rules know fits", done.stdout)
+
+    def test_bad_trace(self):
+        # Expect the trace's line and exit code 3: a trial reads it.
+        trace = self.folder / "bad.csv"
+        trace.write_text("arrival_s,input_tokens,output_tokens\n0,10,10\n1,ten,10\n")
+        done = self.tandem("check", SCENARIO, "--recommend", "--set",
+                           f"workload.trace={{file: {trace}, format: tandem}}")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("bad.csv:3", done.stderr)
+
+
+if __name__ == "__main__":
+    main()
