@@ -30,7 +30,7 @@ static int find_extras(struct deployment *deployment, struct arena *arena, struc
     if (class < 0)
         return class;
     uint32_t rows = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
-    deployment->extras = step_cost_extras(&deployment->cost, (uint32_t)class,
+    deployment->extras = step_cost_extras(&deployment->cost, (uint32_t) class,
                                           u32_min(rows, serving->max_step_tokens));
     return 0;
 }
@@ -47,16 +47,17 @@ int deployment_resolve(struct deployment *deployment, const struct scenario *sce
     rc = topology_build(&deployment->topology, cluster, arena, error);
     if (rc < 0)
         return rc;
+    double scale = scenario->run.cost_scale > 0 ? scenario->run.cost_scale : 1;
     rc = step_cost_init(&deployment->cost, model, &cluster->gpu, &scenario->serving,
-                        &scenario->measured, scenario->layout.tensor_parallel, CONTEXT_MAX, arena,
-                        error);
+                        &scenario->measured, scenario->layout.tensor_parallel, CONTEXT_MAX, scale,
+                        arena, error);
     if (rc < 0)
         return rc;
     rc = find_extras(deployment, arena, error);
     if (rc < 0)
         return rc;
-    rc = layout_resolve(&deployment->layout, &scenario->layout, model, cluster,
-                        deployment->extras, arena, error);
+    rc = layout_resolve(&deployment->layout, &scenario->layout, model, cluster, deployment->extras,
+                        arena, error);
     if (rc < 0)
         return rc;
     return memory_plan_resolve(&deployment->memory, &deployment->layout, model, cluster,
@@ -76,7 +77,7 @@ int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint3
         return class;
     *part = (struct stage_part){
         .layers = layout->stage_layers[stage],
-        .group_class = (uint32_t)class,
+        .group_class = (uint32_t) class,
         .is_first = stage == 0,
         .is_last = stage + 1 == layout->stages,
     };

@@ -12,9 +12,9 @@
 #include "workload.h"
 
 /* X(NAME, YAML name) */
-#define TIMELINES(X)                                                                               \
-    X(NONE, "none")     /* requests only */                                                        \
-    X(STEPS, "steps")   /* and steps, each stage's work, sends and idle times */                   \
+#define TIMELINES(X)                                                             \
+    X(NONE, "none")     /* requests only */                                      \
+    X(STEPS, "steps")   /* and steps, each stage's work, sends and idle times */ \
     X(LAYERS, "layers") /* and every kernel and collective */
 
 enum timeline {
@@ -31,9 +31,10 @@ struct slo {
 
 struct run {
     uint64_t seed;
-    sim_ps warmup;   /* requests that arrive earlier are simulated and not counted */
-    sim_ps duration; /* requests that arrive later are not simulated; SIM_PS_MAX: all are */
-    bool exact;      /* every step and layer as its own event: no shortcuts */
+    sim_ps warmup;     /* requests that arrive earlier are simulated and not counted */
+    sim_ps duration;   /* requests that arrive later are not simulated; SIM_PS_MAX: all are */
+    double cost_scale; /* kernels and collectives take this many times as long; 0 counts as 1 */
+    bool exact;        /* every step and layer as its own event: no shortcuts */
 };
 
 struct output {

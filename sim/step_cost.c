@@ -30,8 +30,8 @@ static enum kernel_op prefill_op(const struct host *host)
 
 int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
                    const struct serving *serving, const struct measured *measured,
-                   uint32_t tensor_parallel, uint32_t context_max, struct arena *arena,
-                   struct error *error)
+                   uint32_t tensor_parallel, uint32_t context_max, double scale,
+                   struct arena *arena, struct error *error)
 {
     struct compute_setup setup = {
         .gpu = gpu,
@@ -48,6 +48,7 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
     *cost = (struct step_cost){
         .host = &serving->host,
         .table = measured->collectives,
+        .scale = scale,
         .tokens_max = serving->max_step_tokens,
         .rows_max = serving->max_sequences,
         .prepare = sim_ps_from_s(serving->host.prepare_s),
@@ -143,14 +144,21 @@ int step_cost_class(struct step_cost *cost, const struct collective_group *group
     return rc < 0 ? rc : (int)cost->class_count++;
 }
 
+static struct cost kernel_cost(const struct step_cost *cost, const struct kernel *kernel)
+{
+    struct cost of = compute_kernel(&cost->compute, kernel);
+    of.seconds *= cost->scale;
+    return of;
+}
+
 static struct token_cost token_cost_of(const struct step_cost *cost, uint32_t tokens)
 {
     struct kernel kernels[LAYER_KERNELS_MAX];
     uint32_t count = compute_layer_kernels(&cost->compute, tokens, kernels);
     struct kernel embedding = compute_embedding(&cost->compute, tokens);
-    struct token_cost of = {.embedding_s = compute_kernel(&cost->compute, &embedding).seconds};
+    struct token_cost of = {.embedding_s = kernel_cost(cost, &embedding).seconds};
     for (uint32_t i = 0; i < count; i++) {
-        struct cost kernel = compute_kernel(&cost->compute, &kernels[i]);
+        struct cost kernel = kernel_cost(cost, &kernels[i]);
         of.layer_s += kernel.seconds;
         cost_sum_add(&of.layer, kernel, 1);
     }
@@ -166,7 +174,7 @@ static struct head_cost head_cost_of(const struct step_cost *cost, uint32_t rows
     };
     struct head_cost of = {.seconds = 0};
     for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++) {
-        struct cost kernel = compute_kernel(&cost->compute, &kernels[i]);
+        struct cost kernel = kernel_cost(cost, &kernels[i]);
         of.seconds += kernel.seconds;
         cost_sum_add(&of.sum, kernel, 1);
     }
@@ -174,7 +182,7 @@ static struct head_cost head_cost_of(const struct step_cost *cost, uint32_t rows
 }
 
 /* An all-reduce of `bytes`: measured where it was, the faster where the engine has two ways. */
-static struct cost all_reduce_of(const struct group_class *class, double bytes)
+static struct cost group_all_reduce(const struct group_class *class, double bytes)
 {
     if (!class->measured) {
         double seconds = collective_all_reduce_s(&class->group, bytes, NULL);
@@ -185,6 +193,14 @@ static struct cost all_reduce_of(const struct group_class *class, double bytes)
         return nccl;
     struct cost custom = cost_grid_at(class->custom, bytes, 1);
     return custom.seconds < nccl.seconds ? custom : nccl;
+}
+
+static struct cost all_reduce_of(const struct step_cost *cost, const struct group_class *class,
+                                 double bytes)
+{
+    struct cost of = group_all_reduce(class, bytes);
+    of.seconds *= cost->scale;
+    return of;
 }
 
 /* What is kept of a number of tokens; over the budget there is one entry, made anew each time. */
@@ -216,7 +232,7 @@ static struct reduce_cost *kept_reduce(struct step_cost *cost, const struct grou
     if (isnan(kept->cost.seconds) || !is_kept) {
         if (kept->uses > 0)
             cost_sum_add(&cost->overwritten, kept->cost, (double)kept->uses);
-        *kept = (struct reduce_cost){.cost = all_reduce_of(class, bytes)};
+        *kept = (struct reduce_cost){.cost = all_reduce_of(cost, class, bytes)};
     }
     return kept;
 }
@@ -241,13 +257,13 @@ static struct cost decode_attention(const struct step_cost *cost, double rows,
                                     double context_tokens)
 {
     struct kernel kernel = compute_attention_decode(&cost->compute, rows, context_tokens);
-    return compute_kernel(&cost->compute, &kernel);
+    return kernel_cost(cost, &kernel);
 }
 
 static struct cost chunk_attention(const struct step_cost *cost, const struct chunk *chunk)
 {
     struct kernel kernel = compute_attention_prefill(&cost->compute, chunk->start, chunk->length);
-    return compute_kernel(&cost->compute, &kernel);
+    return kernel_cost(cost, &kernel);
 }
 
 /* The captured graph's size that the batch replays, or 0. */
@@ -436,8 +452,7 @@ struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_clas
 
 static struct step_item kernel_item(const struct step_cost *cost, const struct kernel *kernel)
 {
-    return (struct step_item){.kind = kernel->kind,
-                              .seconds = compute_kernel(&cost->compute, kernel).seconds};
+    return (struct step_item){.kind = kernel->kind, .seconds = kernel_cost(cost, kernel).seconds};
 }
 
 /* The layer's attention kernels: one for each chunk, one for all decodes. */

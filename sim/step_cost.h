@@ -68,6 +68,7 @@ struct step_cost {
     struct head_cost *heads;   /* (rows_max + 2): the same */
     uint32_t class_count;
     struct group_class classes[GROUP_CLASSES_MAX];
+    double scale;                /* of every kernel and collective */
     struct cost_sum attention;   /* of all steps so far, one layer of each */
     struct cost_sum overwritten; /* of entries that made room for others, over all layers */
     sim_ps prepare;              /* the host's times, rounded */
@@ -106,11 +107,12 @@ struct stage_part {
     bool is_last;
 };
 
-/* The specifications and tables must outlive it. `context_max`: tokens that a sequence may have. */
+/* The specifications and tables must outlive it. `context_max`: tokens that a sequence may have;
+   `scale`: what every kernel and collective takes over what the models say. */
 int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
                    const struct serving *serving, const struct measured *measured,
-                   uint32_t tensor_parallel, uint32_t context_max, struct arena *arena,
-                   struct error *error);
+                   uint32_t tensor_parallel, uint32_t context_max, double scale,
+                   struct arena *arena, struct error *error);
 
 /* The class of a group, found or made; negative when there are too many. A measured table is used
    where it can be of the group's links: inside a node, and not faster than they are. */

@@ -67,6 +67,17 @@ static int summarize_stages(const struct run_parts *parts, struct summary *summa
     return 0;
 }
 
+/* How the times that the run spent are known. */
+static void summarize_provenance(const struct run_parts *parts, struct summary *summary)
+{
+    struct cost_sum spent = step_cost_spent(&parts->deployment->cost);
+    double sum_s = 0;
+    for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
+        sum_s += spent.by_provenance[i];
+    for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
+        summary->known[i] = spent.by_provenance[i] / sum_s;
+}
+
 static int summarize_memory(const struct run_parts *parts, struct summary *summary,
                             struct arena *arena, struct error *error)
 {
@@ -157,6 +168,7 @@ int summarize(const struct run_parts *parts, struct summary *summary, struct are
         .steps = parts->session->steps,
     };
     summarize_requests(parts, summary);
+    summarize_provenance(parts, summary);
     int rc = summarize_stages(parts, summary, arena, error);
     if (rc == 0)
         rc = summarize_memory(parts, summary, arena, error);

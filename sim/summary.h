@@ -8,6 +8,7 @@
 #define TANDEM_SUMMARY_H
 
 #include "base.h"
+#include "cost_grid.h"
 #include "gpu.h"
 
 /* Seconds. */
@@ -84,6 +85,8 @@ struct summary {
     double kv_peak_fraction;
     struct link_summary *links; /* the busiest, the first first */
     uint32_t link_count;
+    double known[COST_PROVENANCE_COUNT]; /* shares of the time of kernels and collectives, by how
+                                            their costs are known; NaN without any */
     struct warning *warnings;
     uint32_t warning_count;
     uint64_t events;

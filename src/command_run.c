@@ -1,6 +1,8 @@
 #include "command.h"
 
+#include "bands.h"
 #include "interrupt.h"
+#include "json_build.h"
 #include "progress.h"
 #include "record_hdf5.h"
 #include "simulation.h"
@@ -25,6 +27,7 @@ struct run_options {
     const char *output_path; /* NULL: no file */
     int timeline;            /* enum timeline, or TIMELINE_OF_SCENARIO */
     bool is_exact;
+    bool with_bands;
     bool as_json;
     bool is_quiet;
     bool wants_help;
@@ -39,6 +42,7 @@ struct run_state {
     struct simulation *simulation;
     struct arena arena; /* the topology and the summary */
     struct summary summary;
+    struct bands bands; /* where they are asked for */
 };
 
 static void print_help(void)
@@ -50,6 +54,7 @@ static void print_help(void)
         "      --set KEY=VALUE    override a key: --set layout.tensor_parallel=4; repeatable\n"
         "      --timeline LEVEL   none (requests only), steps or layers, in the HDF5 file\n"
         "      --exact            every step and layer as its own event: slow, same records\n"
+        "      --bands            run it twice more, with costs as far off as they may be\n"
         "      --json             print the summary as one JSON object\n"
         "  -q, --quiet            no progress bar, no notes\n"
         "  -h, --help             this text\n\n"
@@ -75,12 +80,13 @@ static int parse_timeline(const char *text, int *timeline, struct error *error)
 
 static int parse_options(struct run_options *options, int argc, char **argv, struct error *error)
 {
-    enum { OPTION_SET = 256, OPTION_TIMELINE, OPTION_EXACT, OPTION_JSON };
+    enum { OPTION_SET = 256, OPTION_TIMELINE, OPTION_EXACT, OPTION_BANDS, OPTION_JSON };
     static const struct option known[] = {
         {"output", required_argument, NULL, 'o'},
         {"set", required_argument, NULL, OPTION_SET},
         {"timeline", required_argument, NULL, OPTION_TIMELINE},
         {"exact", no_argument, NULL, OPTION_EXACT},
+        {"bands", no_argument, NULL, OPTION_BANDS},
         {"json", no_argument, NULL, OPTION_JSON},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
@@ -101,6 +107,9 @@ static int parse_options(struct run_options *options, int argc, char **argv, str
             break;
         case OPTION_EXACT:
             options->is_exact = true;
+            break;
+        case OPTION_BANDS:
+            options->with_bands = true;
             break;
         case OPTION_JSON:
             options->as_json = true;
@@ -223,6 +232,18 @@ static bool stdout_has_utf8(void)
            strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
+static int print_json(const struct run_state *state, const struct run_options *options,
+                      struct error *error)
+{
+    json_t *object = summary_json_new(&state->summary);
+    if (object && options->with_bands &&
+        json_object_set_new(object, "bands", bands_json(&state->bands, &state->summary)) < 0) {
+        json_decref(object);
+        object = NULL;
+    }
+    return json_build_print(object, stdout, error);
+}
+
 static int print_result(const struct run_state *state, const struct run_options *options,
                         struct error *error)
 {
@@ -231,8 +252,10 @@ static int print_result(const struct run_state *state, const struct run_options 
         (void)fprintf(stderr, "note: %llu rows without input or output tokens were left out\n",
                       (unsigned long long)skipped);
     if (options->as_json)
-        return summary_json_print(&state->summary, stdout, error);
+        return print_json(state, options, error);
     summary_text_print(&state->summary, &state->config.scenario, stdout_has_utf8(), stdout);
+    if (options->with_bands)
+        bands_text_print(&state->bands, &state->summary, stdout);
     return command_flush(error);
 }
 
@@ -248,6 +271,9 @@ static int run(const struct run_options *options, const struct interrupt *interr
         status = advance(&state, options->is_quiet, interrupt, error);
     if (status == 0)
         status = conclude(&state, error);
+    if (status == 0 && options->with_bands)
+        status = bands_run(&state.bands, &state.config.scenario, &state.config.workload,
+                           &state.summary, &state.arena, error);
     if (status == 0)
         status = print_result(&state, options, error);
     record_hdf5_free(state.file);

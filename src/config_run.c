@@ -4,6 +4,8 @@
 
 #define TICK_S 1e-12 /* the clock's */
 #define PERCENTILE_MIN 0.01
+#define COST_SCALE_MIN 0.01
+#define COST_SCALE_MAX 100
 
 static const char *const timeline_names[] = {
 #define X(name, text) text,
@@ -42,6 +44,9 @@ void config_run_read(struct diagnostics *diagnostics, const struct yaml_node *no
     if (run->warmup >= run->duration)
         config_reader_report(&reader, "warmup", "'warmup' must be shorter than 'duration'");
     config_read_flag(&reader, "exact", CONFIG_OPTIONAL, &run->exact);
+    run->cost_scale = 1;
+    config_read_number(&reader, "cost_scale", CONFIG_OPTIONAL, COST_SCALE_MIN, COST_SCALE_MAX,
+                       &run->cost_scale);
     config_reader_close(&reader);
 }
 

@@ -91,6 +91,20 @@ static json_t *kv_json(const struct summary *summary)
                      "peak_fraction", json_build_real(summary->kv_peak_fraction));
 }
 
+/* Shares of the GPUs' working time, by how its costs are known. */
+static json_t *costs_json(const struct summary *summary)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; object && i < COST_PROVENANCE_COUNT; i++) {
+        const char *name = cost_provenance_name((enum cost_provenance)i);
+        if (json_object_set_new(object, name, json_build_real(summary->known[i])) == 0)
+            continue;
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
+}
+
 static json_t *simulation_json(const struct summary *summary)
 {
     return json_pack("{s:o, s:o, s:o, s:o}", "wall_s", json_build_real(summary->wall_s), "events",
@@ -120,6 +134,7 @@ json_t *summary_json_new(const struct summary *summary)
         {"memory", summary_json_memory(summary->memory, summary->memory_count)},
         {"kv", kv_json(summary)},
         {"links", links_json(summary)},
+        {"costs", costs_json(summary)},
         {"warnings", summary_json_warnings(summary->warnings, summary->warning_count)},
         {"simulation", simulation_json(summary)},
     };
@@ -134,6 +149,15 @@ json_t *summary_json_new(const struct summary *summary)
         return object;
     json_decref(object);
     return NULL;
+}
+
+json_t *summary_json_reproducible(const struct summary *summary)
+{
+    json_t *object = summary_json_new(summary);
+    json_t *simulation = json_object_get(object, "simulation");
+    (void)json_object_del(simulation, "wall_s");
+    (void)json_object_del(simulation, "requests_per_wall_s");
+    return object;
 }
 
 int summary_json_print(const struct summary *summary, FILE *stream, struct error *error)

@@ -9,6 +9,7 @@
  *              idle{no_work,fill_drain,imbalance,transfer,host}}   shares of the run, sum 1
  *     memory[]{stage,weights_bytes,activation_bytes,reserve_bytes,kv_bytes}   one GPU's
  *     kv{capacity_tokens,peak_fraction} links[]{name,bytes,utilization}
+ *     costs{measured,interpolated,extrapolated,estimated}   shares of working time
  *     warnings[]{code,text} simulation{wall_s,events,steps,requests_per_wall_s}
  *
  * Keys come in this order; NaN, the ratio of nothing, is null; numbers read
@@ -25,6 +26,9 @@
 
 /* The object, which the caller json_decref()s; NULL when memory is out. */
 json_t *summary_json_new(const struct summary *summary);
+
+/* The same without its wall-clock numbers, which differ from run to run of one scenario. */
+json_t *summary_json_reproducible(const struct summary *summary);
 
 /* Its arrays `memory` and `warnings`, for `check` too; NULL when memory is out. */
 json_t *summary_json_memory(const struct memory_summary *memory, uint32_t count);

@@ -189,6 +189,18 @@ static void print_links(const struct summary *summary, FILE *stream)
     }
 }
 
+/* How the times of kernels and collectives are known. */
+static void print_provenance(const struct summary *summary, FILE *stream)
+{
+    if (!isfinite(summary->known[0]))
+        return;
+    (void)fprintf(stream, "\ncosts by working time\n ");
+    for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
+        (void)fprintf(stream, "%s %s %s", i > 0 ? "," : "", human_percent(summary->known[i]).text,
+                      cost_provenance_name((enum cost_provenance)i));
+    (void)fputc('\n', stream);
+}
+
 void summary_text_print_wrapped(const char *text, int indent, FILE *stream)
 {
     int column = indent;
@@ -228,6 +240,7 @@ void summary_text_print(const struct summary *summary, const struct scenario *sc
     summary_text_print_memory(summary->memory, summary->memory_count, summary->kv_capacity_tokens,
                               summary->kv_peak_fraction, stream);
     print_links(summary, stream);
+    print_provenance(summary, stream);
     summary_text_print_warnings(summary->warnings, summary->warning_count, stream);
     (void)fprintf(stream, "\nsimulated in %s: %s requests/s, %s steps, %s events\n",
                   human_seconds(summary->wall_s).text,
