@@ -23,6 +23,12 @@ class Check(TandemTest):
         gpus = [gpu for stage in result["stages"] for gpu in stage["gpus"]]
         self.assertEqual(sorted(gpus), list(range(8)))
 
+    def test_shipped_scenarios_are_found_from_anywhere(self):
+        # Expect the name under configs/ to do where no such file is here.
+        done = self.tandem("check", "scenarios/default", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("Llama-3.1-70B", done.stdout)
+
     def test_memory_adds_up(self):
         # Expect weights + activations + reserve + KV to be the utilized part of a GPU's memory.
         result = self.check_json("--set", "engine.memory_utilization=0.5",
