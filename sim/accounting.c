@@ -122,14 +122,14 @@ static void record_layers(struct pipeline *pipeline, uint32_t s, const struct st
         record_items(pipeline, &cursor, 1, SPAN_NO_LAYER, false);
     }
     for (uint32_t layer = 0; layer < part->layers; layer++) {
-        uint32_t count = step_cost_layer_items(pipeline->cost, &step->work, &step->batch,
-                                               part->group_class, pipeline->items);
+        uint32_t count = step_items_of_layer(pipeline->cost, &step->work, &step->batch,
+                                             part->group_class, pipeline->items);
         bool are_last = !part->is_last && layer + 1 == part->layers;
         record_items(pipeline, &cursor, count, part->first_layer + layer, are_last);
     }
     if (part->is_last) {
         uint32_t count =
-            step_cost_head_items(pipeline->cost, &step->work, part->group_class, pipeline->items);
+            step_items_of_head(pipeline->cost, &step->work, part->group_class, pipeline->items);
         record_items(pipeline, &cursor, count, SPAN_NO_LAYER, true);
     }
     record_launch_wait(pipeline, s, step);

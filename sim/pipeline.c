@@ -12,7 +12,7 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
         .stages = stages,
         .hand_over = sim_ps_from_s(serving->host.return_s),
     };
-    int rc = seen_shapes_init(&pipeline->seen, cost, arena, error);
+    int rc = seen_shapes_init(&pipeline->seen, cost->tokens_max, arena, error);
     if (rc < 0)
         return rc;
     if (session->record_layers) {

@@ -24,7 +24,7 @@
 
 #include "link_meter.h"
 #include "session.h"
-#include "step_cost.h"
+#include "step_items.h"
 
 /* One step's passage through one stage. */
 struct visit {

@@ -12,8 +12,7 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
     *replica = (struct replica){
         .session = setup->session,
         .return_time = sim_ps_from_s(serving->host.return_s),
-        .schedule_time = sim_ps_from_s(serving->host.schedule_s),
-        .schedule_time_per_request = sim_ps_from_s(serving->host.schedule_per_request_s),
+        .host = &serving->host,
         .index = index,
         .ring = serving->steps_in_flight,
         .turn_at = SIM_PS_MAX,
@@ -103,7 +102,8 @@ static void take_return(struct replica *replica, sim_ps now)
 static sim_ps schedule_time(const struct replica *replica, const struct batch *batch)
 {
     uint32_t requests = batch->decode_rows + batch->chunk_count;
-    return replica->schedule_time + requests * replica->schedule_time_per_request;
+    const struct host *host = replica->host;
+    return sim_ps_from_s(host->schedule_s + requests * host->schedule_per_request_s);
 }
 
 /* The scheduler's turn: one step, if there is one to take, and another turn after it. */

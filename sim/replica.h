@@ -23,9 +23,8 @@ typedef void (*replica_finished)(void *context, struct replica *replica,
 
 struct replica {
     struct session *session;
-    sim_ps return_time; /* the host's times, rounded */
-    sim_ps schedule_time;
-    sim_ps schedule_time_per_request;
+    const struct host *host;
+    sim_ps return_time; /* the host's, rounded */
     uint32_t index;
     struct batcher batcher;
     struct pipeline pipeline;

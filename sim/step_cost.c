@@ -1,11 +1,9 @@
 #include "step_cost.h"
 
-/* Vocabulary-parallel argmax: each row's best logit and its index go round the group. */
-#define SAMPLE_BYTES_PER_ROW 8.0
 #define HIDDEN_BYTES 2.0
 
 /* Of the hidden states of `tokens` tokens: what an all-reduce sums, and a stage sends. */
-static double all_reduce_bytes(const struct step_cost *cost, double tokens)
+double step_cost_all_reduce_bytes(const struct step_cost *cost, double tokens)
 {
     return tokens * cost->compute.model->hidden * HIDDEN_BYTES;
 }
@@ -98,8 +96,8 @@ static int prepare_measured(const struct step_cost *cost, const struct collectiv
         return error_out_of_memory(error, "collective times");
     *grid = prepared;
     return collective_table_prepare(table, &kind, group->ranks,
-                                    all_reduce_bytes(cost, cost->tokens_max), arena, prepared,
-                                    error);
+                                    step_cost_all_reduce_bytes(cost, cost->tokens_max), arena,
+                                    prepared, error);
 }
 
 /* Entries for 0 to `max`, and one for what is larger. */
@@ -144,7 +142,7 @@ int step_cost_class(struct step_cost *cost, const struct collective_group *group
     return rc < 0 ? rc : (int)cost->class_count++;
 }
 
-static struct cost kernel_cost(const struct step_cost *cost, const struct kernel *kernel)
+struct cost step_cost_kernel(const struct step_cost *cost, const struct kernel *kernel)
 {
     struct cost of = compute_kernel(&cost->compute, kernel);
     of.seconds *= cost->scale;
@@ -156,9 +154,9 @@ static struct token_cost token_cost_of(const struct step_cost *cost, uint32_t to
     struct kernel kernels[LAYER_KERNELS_MAX];
     uint32_t count = compute_layer_kernels(&cost->compute, tokens, kernels);
     struct kernel embedding = compute_embedding(&cost->compute, tokens);
-    struct token_cost of = {.embedding_s = kernel_cost(cost, &embedding).seconds};
+    struct token_cost of = {.embedding_s = step_cost_kernel(cost, &embedding).seconds};
     for (uint32_t i = 0; i < count; i++) {
-        struct cost kernel = kernel_cost(cost, &kernels[i]);
+        struct cost kernel = step_cost_kernel(cost, &kernels[i]);
         of.layer_s += kernel.seconds;
         cost_sum_add(&of.layer, kernel, 1);
     }
@@ -174,7 +172,7 @@ static struct head_cost head_cost_of(const struct step_cost *cost, uint32_t rows
     };
     struct head_cost of = {.seconds = 0};
     for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++) {
-        struct cost kernel = kernel_cost(cost, &kernels[i]);
+        struct cost kernel = step_cost_kernel(cost, &kernels[i]);
         of.seconds += kernel.seconds;
         cost_sum_add(&of.sum, kernel, 1);
     }
@@ -242,7 +240,7 @@ static struct reduce_cost *kept_all_reduce(struct step_cost *cost, uint32_t grou
 {
     const struct group_class *class = &cost->classes[group_class];
     struct reduce_cost *kept = &class->all_reduces[u32_min(tokens, cost->tokens_max + 1)];
-    return kept_reduce(cost, class, kept, all_reduce_bytes(cost, tokens),
+    return kept_reduce(cost, class, kept, step_cost_all_reduce_bytes(cost, tokens),
                        tokens <= cost->tokens_max);
 }
 
@@ -250,20 +248,29 @@ static struct reduce_cost *kept_sample(struct step_cost *cost, uint32_t group_cl
 {
     const struct group_class *class = &cost->classes[group_class];
     struct reduce_cost *kept = &class->samples[u32_min(rows, cost->rows_max + 1)];
-    return kept_reduce(cost, class, kept, rows * SAMPLE_BYTES_PER_ROW, rows <= cost->rows_max);
+    return kept_reduce(cost, class, kept, rows * STEP_COST_SAMPLE_BYTES, rows <= cost->rows_max);
 }
 
-static struct cost decode_attention(const struct step_cost *cost, double rows,
-                                    double context_tokens)
+struct cost step_cost_decodes(const struct step_cost *cost, double rows, double context_tokens)
 {
     struct kernel kernel = compute_attention_decode(&cost->compute, rows, context_tokens);
-    return kernel_cost(cost, &kernel);
+    return step_cost_kernel(cost, &kernel);
 }
 
-static struct cost chunk_attention(const struct step_cost *cost, const struct chunk *chunk)
+struct cost step_cost_chunk(const struct step_cost *cost, const struct chunk *chunk)
 {
     struct kernel kernel = compute_attention_prefill(&cost->compute, chunk->start, chunk->length);
-    return kernel_cost(cost, &kernel);
+    return step_cost_kernel(cost, &kernel);
+}
+
+struct cost step_cost_all_reduce(struct step_cost *cost, uint32_t group_class, uint32_t tokens)
+{
+    return kept_all_reduce(cost, group_class, tokens)->cost;
+}
+
+struct cost step_cost_sample(struct step_cost *cost, uint32_t group_class, uint32_t rows)
+{
+    return kept_sample(cost, group_class, rows)->cost;
 }
 
 /* The captured graph's size that the batch replays, or 0. */
@@ -279,44 +286,17 @@ static double attention_s(struct step_cost *cost, const struct batch *batch, uin
 {
     double seconds = 0;
     if (batch->decode_rows > 0) { /* a row of padding attends to itself */
-        struct cost decodes = decode_attention(cost, batch->decode_rows + padding,
-                                               (double)batch->decode_context_tokens + padding);
+        struct cost decodes = step_cost_decodes(cost, batch->decode_rows + padding,
+                                                (double)batch->decode_context_tokens + padding);
         seconds += decodes.seconds;
         cost_sum_add(&cost->attention, decodes, 1);
     }
     for (uint32_t i = 0; i < batch->chunk_count; i++) {
-        struct cost chunk = chunk_attention(cost, &batch->chunks[i]);
+        struct cost chunk = step_cost_chunk(cost, &batch->chunks[i]);
         seconds += chunk.seconds;
         cost_sum_add(&cost->attention, chunk, 1);
     }
     return seconds;
-}
-
-/* What the host loses to a step's shape, which is then known; larger than the budget, it is new
-   each time. */
-static double seen_shapes_learn(struct seen_shapes *seen, const struct host *host, uint32_t tokens)
-{
-    if (tokens <= seen->tokens_max) {
-        uint64_t bit = UINT64_C(1) << tokens % 64;
-        if (seen->bits[tokens / 64] & bit)
-            return 0;
-        seen->bits[tokens / 64] |= bit;
-    }
-    double halvings = seen->count / host->new_shape_halving;
-    double first = seen->count == 0 ? 1 : exp2(-halvings);
-    seen->count++;
-    return host->new_shape_s + first * (host->new_shape_first_s - host->new_shape_s);
-}
-
-int seen_shapes_init(struct seen_shapes *seen, const struct step_cost *cost, struct arena *arena,
-                     struct error *error)
-{
-    *seen = (struct seen_shapes){.tokens_max = cost->tokens_max};
-    seen->bits = arena_calloc(arena, (size_t)seen->tokens_max / 64 + 1, sizeof(*seen->bits));
-    if (!seen->bits)
-        return error_out_of_memory(error, "step costs");
-    seen->bits[cost->tokens_max / 64] |= UINT64_C(1) << cost->tokens_max % 64;
-    return 0;
 }
 
 /* Kernels and launches of one layer. */
@@ -347,11 +327,11 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
         .embedding_s = of_tokens->embedding_s,
         .head_s = of_head->seconds,
         .layer_launch_s = launches * host->launch_s,
-        .send_bytes = all_reduce_bytes(cost, tokens) * host->send_tensors,
+        .send_bytes = step_cost_all_reduce_bytes(cost, tokens) * host->send_tensors,
         .tokens = tokens,
         .rows = rows,
         .graph = padded > 0,
-        .stall_s = seen && !padded ? seen_shapes_learn(seen, host, tokens) : 0,
+        .stall_s = seen && !padded ? seen_shapes_learn_s(seen, host, tokens) : 0,
     };
 }
 
@@ -428,9 +408,9 @@ double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work
                             const struct stage_part *part)
 {
     uint32_t ranks = cost->compute.tensor_parallel;
-    double buffers = 2 * part->layers * all_reduce_bytes(cost, work->tokens);
+    double buffers = 2 * part->layers * step_cost_all_reduce_bytes(cost, work->tokens);
     if (part->is_last)
-        buffers += work->rows * SAMPLE_BYTES_PER_ROW;
+        buffers += work->rows * STEP_COST_SAMPLE_BYTES;
     return 2.0 * (ranks - 1) / ranks * buffers;
 }
 
@@ -438,7 +418,7 @@ struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_clas
 {
     double context_tokens = (double)rows * STEP_COST_CONTEXT;
     double layer_s =
-        kept_tokens(cost, rows)->layer_s + decode_attention(cost, rows, context_tokens).seconds;
+        kept_tokens(cost, rows)->layer_s + step_cost_decodes(cost, rows, context_tokens).seconds;
     double last_s = kept_head(cost, rows)->seconds;
     if (cost->compute.tensor_parallel > 1) {
         layer_s += 2 * kept_all_reduce(cost, group_class, rows)->cost.seconds;
@@ -448,72 +428,4 @@ struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_clas
         .first_layers = kept_tokens(cost, rows)->embedding_s / layer_s,
         .last_layers = last_s / layer_s,
     };
-}
-
-static struct step_item kernel_item(const struct step_cost *cost, const struct kernel *kernel)
-{
-    return (struct step_item){.kind = kernel->kind, .seconds = kernel_cost(cost, kernel).seconds};
-}
-
-/* The layer's attention kernels: one for each chunk, one for all decodes. */
-static uint32_t attention_items(const struct step_cost *cost, const struct step_work *work,
-                                const struct batch *batch, struct step_item *items)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < batch->chunk_count; i++)
-        items[count++] =
-            (struct step_item){.kind = SPAN_ATTENTION_PREFILL,
-                               .seconds = chunk_attention(cost, &batch->chunks[i]).seconds};
-    if (batch->decode_rows > 0) {
-        uint32_t padding = work->tokens - batch->decode_rows - batch->prefill_tokens;
-        struct cost decodes = decode_attention(cost, batch->decode_rows + padding,
-                                               (double)batch->decode_context_tokens + padding);
-        items[count++] =
-            (struct step_item){.kind = SPAN_ATTENTION_DECODE, .seconds = decodes.seconds};
-    }
-    return count;
-}
-
-uint32_t step_cost_layer_items(struct step_cost *cost, const struct step_work *work,
-                               const struct batch *batch, uint32_t group_class,
-                               struct step_item *items)
-{
-    struct kernel kernels[LAYER_KERNELS_MAX];
-    uint32_t kernel_count = compute_layer_kernels(&cost->compute, work->tokens, kernels);
-    bool parallel = cost->compute.tensor_parallel > 1;
-    struct step_item all_reduce = {.kind = SPAN_ALL_REDUCE};
-    if (parallel) {
-        all_reduce.seconds = kept_all_reduce(cost, group_class, work->tokens)->cost.seconds;
-        all_reduce.bytes = all_reduce_bytes(cost, work->tokens);
-    }
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < kernel_count; i++) {
-        items[count] = kernel_item(cost, &kernels[i]);
-        items[count++].seconds += work->layer_gaps_s / kernel_count;
-        if (kernels[i].kind == SPAN_ROPE_KV)
-            count += attention_items(cost, work, batch, items + count);
-        bool row_split = kernels[i].kind == SPAN_OUTPUT || kernels[i].kind == SPAN_DOWN;
-        if (parallel && row_split)
-            items[count++] = all_reduce;
-    }
-    return count;
-}
-
-uint32_t step_cost_head_items(struct step_cost *cost, const struct step_work *work,
-                              uint32_t group_class, struct step_item items[4])
-{
-    struct kernel kernels[] = {
-        compute_final_norm(&cost->compute, work->rows),
-        compute_lm_head(&cost->compute, work->rows),
-        compute_sample(&cost->compute, work->rows),
-    };
-    uint32_t count = 0;
-    for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++)
-        items[count++] = kernel_item(cost, &kernels[i]);
-    if (cost->compute.tensor_parallel > 1)
-        items[count++] =
-            (struct step_item){.kind = SPAN_ALL_REDUCE,
-                               .seconds = kept_sample(cost, group_class, work->rows)->cost.seconds,
-                               .bytes = work->rows * SAMPLE_BYTES_PER_ROW};
-    return count;
 }

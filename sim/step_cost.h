@@ -19,6 +19,7 @@
 #include "compute.h"
 #include "layout.h"
 #include "measured.h"
+#include "seen_shapes.h"
 
 #define GROUP_CLASSES_MAX 16
 
@@ -119,23 +120,26 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
                     enum collective_fabric fabric, struct arena *arena, struct error *error);
 
-/* Token counts that a replica's steps have had, or its warm-up: a bit each. */
-struct seen_shapes {
-    uint32_t tokens_max;
-    uint32_t count;
-    uint64_t *bits;
-};
-
-/* None but the largest step, which engines warm up with. */
-int seen_shapes_init(struct seen_shapes *seen, const struct step_cost *cost, struct arena *arena,
-                     struct error *error);
-
 /* `seen` is the replica's, and learns the step's shape; NULL: no shape is new. */
 struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
                               struct seen_shapes *seen);
 
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
                                      const struct stage_part *part);
+
+/* One kernel; a layer's attention of all decodes, and of a chunk; an all-reduce of one layer's
+   output, and that of the sampled tokens. */
+struct cost step_cost_kernel(const struct step_cost *cost, const struct kernel *kernel);
+struct cost step_cost_decodes(const struct step_cost *cost, double rows, double context_tokens);
+struct cost step_cost_chunk(const struct step_cost *cost, const struct chunk *chunk);
+struct cost step_cost_all_reduce(struct step_cost *cost, uint32_t group_class, uint32_t tokens);
+struct cost step_cost_sample(struct step_cost *cost, uint32_t group_class, uint32_t rows);
+
+/* Bytes of the hidden states of `tokens` tokens: what an all-reduce sums, and a stage sends. */
+double step_cost_all_reduce_bytes(const struct step_cost *cost, double tokens);
+
+/* Vocabulary-parallel argmax: each row's best logit and its index go round the group. */
+#define STEP_COST_SAMPLE_BYTES 8.0
 
 /* Seconds of kernels and collectives of all steps so far, over all layers, by how they are known.
  */
@@ -151,28 +155,5 @@ double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work
  */
 #define STEP_COST_CONTEXT 1024
 struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_class, uint32_t rows);
-
-/* One kernel or collective of a step, in order of execution. */
-struct step_item {
-    enum span_kind kind;
-    uint32_t layer; /* in the stage, from 0; SPAN_NO_LAYER outside the layers */
-    double seconds;
-    double bytes; /* of a collective */
-};
-
-/* Items of one layer of a stage, at most LAYER_ITEMS_MAX + the batch's chunks. */
-#define LAYER_ITEMS_MAX (LAYER_KERNELS_MAX + 3)
-
-/*
- * The items of one layer of `batch`, for the timeline; `items` has room for
- * LAYER_ITEMS_MAX + batch->chunk_count. Returns their count.
- */
-uint32_t step_cost_layer_items(struct step_cost *cost, const struct step_work *work,
-                               const struct batch *batch, uint32_t group_class,
-                               struct step_item *items);
-
-/* Final norm, LM head, sampling and its collective: at most 4 items. */
-uint32_t step_cost_head_items(struct step_cost *cost, const struct step_work *work,
-                              uint32_t group_class, struct step_item items[4]);
 
 #endif

@@ -60,10 +60,41 @@ static void read_captured_sizes(struct config_reader *reader, struct host *host)
     }
 }
 
-static void read_cost(struct config_reader *reader, const char *key, double *cost_s)
+static void read_cost(struct config_reader *reader, const char *key, enum config_presence presence,
+                      double *cost_s)
 {
-    config_read_quantity(reader, key, CONFIG_REQUIRED, QUANTITY_SECONDS, 0, CONFIG_COST_S_MAX,
-                         cost_s);
+    config_read_quantity(reader, key, presence, QUANTITY_SECONDS, 0, CONFIG_COST_S_MAX, cost_s);
+}
+
+/* What the host takes beside launches. */
+static void read_host_steps(struct config_reader *reader, struct host *host)
+{
+    read_cost(reader, "admission", CONFIG_OPTIONAL, &host->admission_s);
+    read_cost(reader, "schedule", CONFIG_REQUIRED, &host->schedule_s);
+    read_cost(reader, "schedule_per_request", CONFIG_REQUIRED, &host->schedule_per_request_s);
+    read_cost(reader, "return", CONFIG_REQUIRED, &host->return_s);
+    read_cost(reader, "prepare", CONFIG_OPTIONAL, &host->prepare_s);
+    read_cost(reader, "new_shape", CONFIG_OPTIONAL, &host->new_shape_s);
+    host->new_shape_first_s = host->new_shape_s;
+    read_cost(reader, "new_shape_first", CONFIG_OPTIONAL, &host->new_shape_first_s);
+    config_read_number(reader, "new_shape_halving", CONFIG_OPTIONAL, 0, SHAPES_MAX,
+                       &host->new_shape_halving);
+}
+
+/* Launches, and what kernels cost beside their own time. */
+static void read_host_launches(struct config_reader *reader, struct host *host)
+{
+    read_cost(reader, "launch", CONFIG_REQUIRED, &host->launch_s);
+    read_cost(reader, "launch_collective", CONFIG_REQUIRED, &host->launch_collective_s);
+    read_cost(reader, "launch_graph", CONFIG_REQUIRED, &host->launch_graph_s);
+    config_read_count(reader, "launches_layer_extra", CONFIG_OPTIONAL, 0, LAUNCHES_MAX,
+                      &host->launches_layer_extra);
+    config_read_flag(reader, "eager_synchronous", CONFIG_OPTIONAL, &host->eager_synchronous);
+    config_read_flag(reader, "graphs_prefill", CONFIG_OPTIONAL, &host->graphs_prefill);
+    read_captured_sizes(reader, host);
+    read_cost(reader, "kernel_gap", CONFIG_OPTIONAL, &host->kernel_gap_s);
+    host->kernel_gap_eager_s = host->kernel_gap_s;
+    read_cost(reader, "kernel_gap_eager", CONFIG_OPTIONAL, &host->kernel_gap_eager_s);
 }
 
 static void read_host(struct diagnostics *diagnostics, const struct yaml_node *node,
@@ -73,34 +104,14 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     host->send_tensors = 1;
     config_reader_open(&reader, diagnostics, node, "host");
     config_read_name(&reader, "name", CONFIG_REQUIRED, host->name, sizeof(host->name));
-    config_read_quantity(&reader, "admission", CONFIG_OPTIONAL, QUANTITY_SECONDS, 0,
-                         CONFIG_COST_S_MAX, &host->admission_s);
-    read_cost(&reader, "schedule", &host->schedule_s);
-    read_cost(&reader, "schedule_per_request", &host->schedule_per_request_s);
-    read_cost(&reader, "return", &host->return_s);
-    read_cost(&reader, "prepare", &host->prepare_s);
-    read_cost(&reader, "new_shape", &host->new_shape_s);
-    host->new_shape_first_s = host->new_shape_s;
-    config_read_quantity(&reader, "new_shape_first", CONFIG_OPTIONAL, QUANTITY_SECONDS, 0,
-                         CONFIG_COST_S_MAX, &host->new_shape_first_s);
-    config_read_number(&reader, "new_shape_halving", CONFIG_OPTIONAL, 0, SHAPES_MAX,
-                       &host->new_shape_halving);
-    read_cost(&reader, "launch", &host->launch_s);
-    read_cost(&reader, "launch_collective", &host->launch_collective_s);
-    read_cost(&reader, "launch_graph", &host->launch_graph_s);
-    config_read_count(&reader, "launches_layer_extra", CONFIG_OPTIONAL, 0, LAUNCHES_MAX,
-                      &host->launches_layer_extra);
+    read_host_steps(&reader, host);
+    read_host_launches(&reader, host);
     config_read_count(&reader, "send_tensors", CONFIG_OPTIONAL, 1, SEND_TENSORS_MAX,
                       &host->send_tensors);
-    config_read_flag(&reader, "eager_synchronous", CONFIG_OPTIONAL, &host->eager_synchronous);
-    config_read_flag(&reader, "graphs_prefill", CONFIG_OPTIONAL, &host->graphs_prefill);
     config_read_flag(&reader, "custom_all_reduce", CONFIG_OPTIONAL, &host->custom_all_reduce);
     host->prefill_attention = (enum prefill_attention)config_read_choice(
         &reader, "prefill_attention", CONFIG_OPTIONAL, prefill_attention_names,
         ARRAY_LENGTH(prefill_attention_names), PREFILL_ATTENTION_FASTEST);
-    read_cost(&reader, "kernel_gap", &host->kernel_gap_s);
-    read_cost(&reader, "kernel_gap_eager", &host->kernel_gap_eager_s);
-    read_captured_sizes(&reader, host);
     config_reader_close(&reader);
 }
 

@@ -74,7 +74,7 @@ START_TEST(test_keys)
     json_t *object = printed(&summary);
     assert_keys(object, "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
                         "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages "
-                        "memory kv links warnings simulation");
+                        "memory kv links costs warnings simulation");
     assert_keys(json_object_get(object, "requests"), "arrived completed rejected preemptions");
     assert_keys(json_object_get(object, "slo"), "met");
     assert_keys(json_object_get(object, "queue_s"), "mean p50 p90 p95 p99 max");

@@ -1,0 +1,32 @@
+/*
+ * step_items: a step's kernels and collectives one by one, for the timeline.
+ */
+#ifndef TANDEM_STEP_ITEMS_H
+#define TANDEM_STEP_ITEMS_H
+
+#include "step_cost.h"
+
+/* One kernel or collective of a step, in order of execution. */
+struct step_item {
+    enum span_kind kind;
+    uint32_t layer; /* in the stage, from 0; SPAN_NO_LAYER outside the layers */
+    double seconds;
+    double bytes; /* of a collective */
+};
+
+/* Items of one layer of a stage, at most LAYER_ITEMS_MAX + the batch's chunks. */
+#define LAYER_ITEMS_MAX (LAYER_KERNELS_MAX + 3)
+
+/*
+ * The items of one layer of `batch`, for the timeline; `items` has room for
+ * LAYER_ITEMS_MAX + batch->chunk_count. Returns their count.
+ */
+uint32_t step_items_of_layer(struct step_cost *cost, const struct step_work *work,
+                             const struct batch *batch, uint32_t group_class,
+                             struct step_item *items);
+
+/* Final norm, LM head, sampling and its collective: at most 4 items. */
+uint32_t step_items_of_head(struct step_cost *cost, const struct step_work *work,
+                            uint32_t group_class, struct step_item items[4]);
+
+#endif
