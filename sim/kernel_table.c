@@ -101,8 +101,7 @@ static double attention_roofline_s(const struct gpu *gpu, const struct kernel_sh
            (kv_bytes + io_bytes) / bandwidth;
 }
 
-/* Seconds with the efficiencies of the GPU's file, and no gap. */
-static double roofline_s(const struct gpu *gpu, const struct kernel_shape *shape, double x,
+double kernel_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape, double x,
                          double y)
 {
     switch (shape->op) {
@@ -124,7 +123,7 @@ static int add_sample(const struct gpu *gpu, struct kernel_class *class,
 {
     double at[SURFACE_DIMENSIONS_MAX];
     locate(&sample->shape, sample->x, sample->y, at);
-    double base_s = class->floor_s + roofline_s(gpu, &sample->shape, sample->x, sample->y);
+    double base_s = class->floor_s + kernel_roofline_s(gpu, &sample->shape, sample->x, sample->y);
     return surface_add(&class->surface, at, log(sample->seconds / base_s), error);
 }
 
@@ -257,7 +256,7 @@ static void fill_seconds(const struct kernel_class *class, const struct gpu *gpu
         for (uint32_t x = 0; x < grid->x.nodes; x++) {
             double at_x = cost_axis_value(&grid->x, x);
             double at_y = cost_axis_value(&grid->y, y);
-            double base_s = class->floor_s + roofline_s(gpu, shape, at_x, at_y);
+            double base_s = class->floor_s + kernel_roofline_s(gpu, shape, at_x, at_y);
             grid->seconds[(size_t)y * grid->x.nodes + x] *= base_s;
         }
 }

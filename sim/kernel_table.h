@@ -80,6 +80,10 @@ struct kernel_table {
     struct kernel_class classes[KERNEL_OP_COUNT][DTYPE_COUNT];
 };
 
+/* Seconds by roofline, with the efficiencies of the GPU's file and no gap. */
+double kernel_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape, double x,
+                         double y);
+
 /* `gpu` must outlive the table, the samples need not. 0 or -ERROR_MEMORY, with nothing to release.
  */
 int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,

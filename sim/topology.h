@@ -1,20 +1,26 @@
 /*
  * topology: the cluster as a graph, and the routes through it.
  *
- * Vertices are GPUs, NVLink switches, host bridges, NICs and the network; an
- * edge between two of them is two links, one a direction:
+ * Vertices are GPUs, NVLink switches, PCIe switches, host bridges, NICs, leaf
+ * switches and the network; an edge between two of them is two links, one a
+ * direction:
  *
- *     gpu - nvswitch          one switch a node (nvlink)
- *     gpu - bridge            each GPU's own slot (pcie)
- *     bridge - bridge         every two of a node (inter_socket)
- *     bridge - nic - network  a NIC's own slot (pcie) and port (nic)
+ *     gpu - nvswitch               one a node, or a bridge for every few GPUs (nvlink)
+ *     gpu - switch - bridge        each GPU's own slot (pcie), the switch's uplink (pcie_uplink)
+ *     gpu - bridge                 the same where there are no PCIe switches
+ *     bridge - bridge              every two of a node (inter_socket)
+ *     switch or bridge - nic       a NIC's own slot (pcie)
+ *     nic - leaf - network         a NIC's port (nic), a leaf's uplinks as one
+ *     nic - network                the same where one switch joins all nodes
  *
  * GPUs are numbered through the nodes: GPU g of node n is n * gpus_per_node + g.
- * A route inside a node takes NVLink where there is any, else the host bridges;
- * between nodes it takes each GPU's NIC. Every link on it adds its latency, so an
- * NVLink hop between two GPUs costs nvlink.latency_s twice. Where there is no
- * NVLink, host_staging_factor divides the rate of the GPUs' slots. The network is
- * one switch that never blocks.
+ * A route inside a node takes NVLink where it joins the two, else PCIe as far up
+ * as it must go; between nodes it takes each GPU's NIC, and the spine (the
+ * network) where the two NICs have different leaves. Rail-optimised, NIC i of
+ * every node has leaf i. Every link on a route adds its latency, so an NVLink hop
+ * between two GPUs costs nvlink.latency_s twice. Where NVLink does not join all of
+ * a node, host_staging_factor divides the rate of the GPUs' slots. The network
+ * never blocks; the leaves' uplinks do where they are oversubscribed.
  *
  * Routes follow from the structure: nothing is searched and no table of pairs
  * is kept. A topology serves one thread at a time (link_transfers is scratch).
@@ -26,15 +32,17 @@
 #include "cluster.h"
 #include "error.h"
 
-#define ROUTE_LINKS_MAX 12
+#define ROUTE_LINKS_MAX 16
 #define TOPOLOGY_LINKS_MAX (UINT64_C(1) << 24)
 
 /* X(NAME, name in links) */
-#define VERTEX_KINDS(X)     \
-    X(GPU, "gpu")           \
-    X(NVSWITCH, "nvswitch") \
-    X(BRIDGE, "bridge")     \
-    X(NIC, "nic")           \
+#define VERTEX_KINDS(X)          \
+    X(GPU, "gpu")                \
+    X(NVSWITCH, "nvswitch")      \
+    X(PCIE_SWITCH, "pcieswitch") \
+    X(BRIDGE, "bridge")          \
+    X(NIC, "nic")                \
+    X(LEAF, "leaf")              \
     X(NETWORK, "network")
 
 enum vertex_kind {
@@ -45,8 +53,8 @@ enum vertex_kind {
 
 struct topology_vertex {
     enum vertex_kind kind;
-    uint32_t node;  /* 0 for the network, which belongs to none */
-    uint32_t index; /* among the node's vertices of its kind */
+    uint32_t node;  /* 0 for leaves and the network, which belong to none */
+    uint32_t index; /* among the node's vertices of its kind, or the cluster's */
 };
 
 struct topology_link {
@@ -57,13 +65,14 @@ struct topology_link {
 };
 
 /* Where each kind of edge starts among a node's edges; edge e is links 2e (named first) and 2e+1.
- */
+   The leaves' uplinks come after all nodes' edges. */
 struct topology_edges {
     uint32_t nvlink;  /* by GPU */
     uint32_t pcie;    /* by GPU */
     uint32_t socket;  /* by pair of bridges a < b */
     uint32_t nic_bus; /* by NIC */
     uint32_t nic_port;
+    uint32_t uplink; /* by PCIe switch */
     uint32_t count;
 };
 
@@ -72,7 +81,10 @@ struct topology {
     uint32_t gpus_per_node;
     uint32_t bridges_per_node;
     uint32_t nics_per_node; /* 0 in a single node */
-    uint32_t hubs_per_node; /* vertices of a node that are not GPUs */
+    uint32_t nvswitches_per_node;
+    uint32_t pcie_switches_per_node; /* 0: GPUs sit on the host bridges */
+    uint32_t hubs_per_node;          /* vertices of a node that are not GPUs */
+    uint32_t leaf_count;             /* 0: one switch, the network, joins all nodes */
     uint32_t vertex_count;
     uint32_t link_count;
     struct topology_vertex *vertices; /* the GPUs first, by number */

@@ -3,9 +3,9 @@
 
 usage: test_configs.py CONFIGS_FOLDER
 
-Each file must parse and open with a comment. In models, gpus, clusters and engines, each line
-that sets a number or a switch needs a comment on that line that says something, and each file
-must name a source or call itself an estimate.
+Each file must parse and open with a comment. In models, gpus, clusters, engines, sweeps and plans,
+each line that sets a number, a list of them or a switch needs a comment on that line that says
+something, and each file must name a source or call itself an estimate.
 """
 import re
 import sys
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import yaml
 
-DESCRIPTIONS = ("models", "gpus", "clusters", "engines")
-SETTING = re.compile(r"^\s*\w+:\s*(\d\S*(?: [A-Za-z/]+)?|true|false|\[[\d, ]*\])\s*(#.*)?$")
+DESCRIPTIONS = ("models", "gpus", "clusters", "engines", "sweeps", "plans")
+SETTING = re.compile(r"^\s*(?!name:)[\w.]+:\s*(\d\S*(?: [A-Za-z/]+)?|true|false|\[\d[^]]*\])\s*(#.*)?$")
 SOURCE = re.compile(r"source|datasheet|config\.json|measure|specification|technical blog|estimate",
                     re.IGNORECASE)
 

@@ -73,6 +73,22 @@ START_TEST(at_one_time_the_class_decides)
 }
 END_TEST
 
+START_TEST(a_moved_event_comes_in_its_new_place)
+{
+    /* Expectation: later or earlier, in another class, and among equals as it was scheduled. */
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    event_id late = schedule(engine, 1, EVENT_STAGE, 0, &log, 3);
+    event_id early = schedule(engine, 90, EVENT_STAGE, 0, &log, 0);
+    event_id same = schedule(engine, 50, EVENT_LAUNCH, 0, &log, 1);
+    schedule(engine, 20, EVENT_TRANSFER, 0, &log, 2);
+    engine_move(engine, late, 40, EVENT_STAGE);
+    engine_move(engine, early, 10, EVENT_STAGE);
+    engine_move(engine, same, 20, EVENT_TRANSFER);
+    check_order(engine, &log, 4);
+}
+END_TEST
+
 START_TEST(in_one_class_the_owner_decides_then_the_sequence)
 {
     struct engine *engine = fresh_engine();
@@ -322,6 +338,7 @@ int main(void)
     const TTest *const tests[] = {
         earlier_events_come_first,
         at_one_time_the_class_decides,
+        a_moved_event_comes_in_its_new_place,
         in_one_class_the_owner_decides_then_the_sequence,
         the_clock_is_the_present_event,
         a_cancelled_event_never_comes,

@@ -117,6 +117,16 @@ START_TEST(routes_are_paths)
     check_paths(cluster);
     cluster.nics_per_node = 16;
     check_paths(cluster);
+    cluster = fixture_nvlink_cluster(6, 8);
+    cluster.gpus_per_nvlink_group = 2;
+    cluster.gpus_per_pcie_switch = 2;
+    cluster.pcie_uplink = cluster.pcie;
+    cluster.nics_per_node = 2;
+    cluster.nodes_per_leaf = 4;
+    cluster.oversubscription = 1;
+    check_paths(cluster);
+    cluster.rail_optimized = true;
+    check_paths(cluster);
 }
 END_TEST
 
@@ -233,6 +243,98 @@ START_TEST(medium_is_the_slowest_hop)
 }
 END_TEST
 
+START_TEST(pcie_switches_share_their_uplinks)
+{
+    struct cluster cluster = fixture_pcie_cluster();
+    cluster.gpus_per_pcie_switch = 2;
+    cluster.pcie_uplink = (struct link_kind){.bytes_per_s = 10e9, .efficiency = 1};
+    struct topology topology = build(&cluster);
+    /* Under one switch the uplink is not touched; under one bridge two are; else the sockets' too.
+     */
+    check_route(&topology, 0, 1, "node0/gpu0>pcieswitch0 node0/pcieswitch0>gpu1");
+    check_route(&topology, 1, 2,
+                "node0/gpu1>pcieswitch0 node0/pcieswitch0>bridge0 node0/bridge0>pcieswitch1 "
+                "node0/pcieswitch1>gpu2");
+    check_route(&topology, 7, 0,
+                "node0/gpu7>pcieswitch3 node0/pcieswitch3>bridge1 node0/bridge1>bridge0 "
+                "node0/bridge0>pcieswitch0 node0/pcieswitch0>gpu0");
+    /* Both GPUs of a switch at once: half of its uplink each. */
+    const uint32_t from[] = {0, 1};
+    const uint32_t to[] = {2, 3};
+    ck_assert_double_eq(topology_parallel_path(&topology, from, to, 2).bytes_per_s, 5e9);
+}
+END_TEST
+
+START_TEST(nvlink_bridges_join_pairs)
+{
+    struct cluster cluster = fixture_nvlink_cluster(1, 8);
+    cluster.gpus_per_nvlink_group = 2;
+    struct topology topology = build(&cluster);
+    /* A pair has its bridge, everyone else PCIe. */
+    check_route(&topology, 2, 3, "node0/gpu2>nvswitch1 node0/nvswitch1>gpu3");
+    check_route(&topology, 1, 2, "node0/gpu1>bridge0 node0/bridge0>gpu2");
+    const uint32_t pair[] = {6, 7};
+    const uint32_t four[] = {4, 5, 6, 7};
+    ck_assert_int_eq(topology_group_medium(&topology, pair, 2), MEDIUM_NVLINK);
+    ck_assert_int_eq(topology_group_medium(&topology, four, 4), MEDIUM_PCIE);
+}
+END_TEST
+
+/* Eight nodes of eight GPUs with a NIC each, four nodes a leaf, two to one. */
+static struct cluster fat_tree(bool rail_optimized)
+{
+    struct cluster cluster = fixture_nvlink_cluster(8, 8);
+    cluster.nodes_per_leaf = 4;
+    cluster.rail_optimized = rail_optimized;
+    cluster.oversubscription = 2;
+    cluster.spine_latency_s = 1e-6;
+    return cluster;
+}
+
+START_TEST(leaves_of_a_fat_tree)
+{
+    struct cluster cluster = fat_tree(false);
+    struct topology topology = build(&cluster);
+    ck_assert_uint_eq(topology.leaf_count, 2);
+    /* Nodes 0 and 3 share leaf 0 for all their NICs; node 4 is over the spine. */
+    check_route(&topology, 0, 3 * 8 + 1,
+                "node0/gpu0>bridge0 node0/bridge0>nic0 node0/nic0>leaf0 node3/leaf0>nic1 "
+                "node3/nic1>bridge0 node3/bridge0>gpu1");
+    check_route(&topology, 0, 4 * 8,
+                "node0/gpu0>bridge0 node0/bridge0>nic0 node0/nic0>leaf0 leaf0>network "
+                "network>leaf1 node4/leaf1>nic0 node4/nic0>bridge0 node4/bridge0>gpu0");
+    /* All 32 GPUs of a leaf send to the other's: half of each NIC's 50 GB/s is left of two to one.
+     */
+    uint32_t from[32];
+    uint32_t to[32];
+    for (uint32_t i = 0; i < 32; i++) {
+        from[i] = i;
+        to[i] = 32 + i;
+    }
+    ck_assert_double_eq(topology_parallel_path(&topology, from, to, 32).bytes_per_s, 25e9);
+}
+END_TEST
+
+START_TEST(rails_have_leaves_of_their_own)
+{
+    struct cluster cluster = fat_tree(true);
+    struct topology topology = build(&cluster);
+    /* Two blocks of four nodes, eight rails each. */
+    ck_assert_uint_eq(topology.leaf_count, 16);
+    /* GPU 5 of one node to GPU 5 of another: its rail's leaf alone; to GPU 6: over the spine. */
+    check_route(&topology, 5, 8 + 5,
+                "node0/gpu5>bridge1 node0/bridge1>nic5 node0/nic5>leaf5 node1/leaf5>nic5 "
+                "node1/nic5>bridge1 node1/bridge1>gpu5");
+    check_route(&topology, 5, 8 + 6,
+                "node0/gpu5>bridge1 node0/bridge1>nic5 node0/nic5>leaf5 leaf5>network "
+                "network>leaf6 node1/leaf6>nic6 node1/nic6>bridge1 node1/bridge1>gpu6");
+    /* A leaf has four NICs of 50 GB/s and uplinks for half of them. */
+    struct route route = topology_route(&topology, 5, 8 + 6);
+    ck_assert_double_eq(topology.links[route.links[3]].cost.bytes_per_s, 100e9);
+    ck_assert_double_eq_tol(topology_route_cost(&topology, &route).alpha_s, 10e-6, 1e-15);
+}
+END_TEST
+
 /* Building fails as a configuration error whose text holds `part`. */
 static void check_refused(struct cluster cluster, const char *part)
 {
@@ -254,6 +356,10 @@ START_TEST(unconnected_clusters_are_refused)
     cluster = fixture_pcie_cluster();
     cluster.pcie.bytes_per_s = 0;
     check_refused(cluster, "no pcie link");
+
+    cluster = fixture_pcie_cluster();
+    cluster.gpus_per_pcie_switch = 2;
+    check_refused(cluster, "no pcie_uplink");
 
     cluster = fixture_nvlink_cluster(1 << 20, 8);
     check_refused(cluster, "more than 16777216 links");
@@ -290,6 +396,10 @@ int main(void)
     tcase_add_test(tests, parallel_transfers_over_nothing_are_free);
     tcase_add_test(tests, ring_of_a_pcie_box_is_bound_by_its_slots);
     tcase_add_test(tests, medium_is_the_slowest_hop);
+    tcase_add_test(tests, pcie_switches_share_their_uplinks);
+    tcase_add_test(tests, nvlink_bridges_join_pairs);
+    tcase_add_test(tests, leaves_of_a_fat_tree);
+    tcase_add_test(tests, rails_have_leaves_of_their_own);
     tcase_add_test(tests, unconnected_clusters_are_refused);
     tcase_add_test(tests, lone_gpu_needs_no_links);
     suite_add_tcase(suite, tests);

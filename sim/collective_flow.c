@@ -1,0 +1,259 @@
+#include "collective_flow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Messages of the present phase, counted by rank. */
+struct rank_progress {
+    uint32_t started;
+    uint32_t sent;
+    uint32_t received;
+};
+
+struct communicator {
+    struct flow_network *network;
+    const struct topology *topology;
+    struct collective_group group;
+    uint32_t *gpus;              /* (ranks) */
+    struct rank_progress *ranks; /* (ranks) */
+    uint32_t owner;
+    struct collective_plan plan;
+    uint32_t phase;
+    uint32_t round;         /* of a phase in which all wait for all */
+    uint64_t under_way;     /* messages */
+    double first_latency_s; /* the group's start-up, before the first messages */
+    double latest_carry_ps; /* of the messages that ended last */
+    sim_ps latest;
+    bool failed;
+    event_function done;
+    void *context;
+    uint64_t argument;
+};
+
+struct flow_network *collective_flow_network(struct engine *engine, const struct topology *topology,
+                                             struct error *error)
+{
+    double *rates = calloc((size_t)topology->link_count + 1, sizeof(*rates));
+    if (!rates) {
+        error_out_of_memory(error, "the links' flows");
+        return NULL;
+    }
+    for (uint32_t link = 0; link < topology->link_count; link++)
+        rates[link] = topology->links[link].cost.bytes_per_s;
+    struct flow_network *network = flow_network_new(engine, rates, topology->link_count, error);
+    free(rates);
+    return network;
+}
+
+struct communicator *communicator_new(struct flow_network *network, const struct topology *topology,
+                                      const struct collective_group *group, const uint32_t *gpus,
+                                      uint32_t owner, struct error *error)
+{
+    struct communicator *communicator = calloc(1, sizeof(*communicator));
+    if (communicator) {
+        communicator->gpus = calloc(group->ranks, sizeof(*communicator->gpus));
+        communicator->ranks = calloc(group->ranks, sizeof(*communicator->ranks));
+    }
+    if (!communicator || !communicator->gpus || !communicator->ranks) {
+        communicator_free(communicator);
+        error_out_of_memory(error, "a communicator");
+        return NULL;
+    }
+    communicator->network = network;
+    communicator->topology = topology;
+    communicator->group = *group;
+    communicator->owner = owner;
+    memcpy(communicator->gpus, gpus, group->ranks * sizeof(*gpus));
+    return communicator;
+}
+
+void communicator_free(struct communicator *communicator)
+{
+    if (!communicator)
+        return;
+    free(communicator->gpus);
+    free(communicator->ranks);
+    free(communicator);
+}
+
+/* Each rank has one sender and one receiver, so a rank can be rounds ahead of another. */
+static bool is_stream(enum collective_pattern pattern)
+{
+    return pattern == PATTERN_RING || pattern == PATTERN_CHAIN || pattern == PATTERN_INSIDE ||
+           pattern == PATTERN_ACROSS;
+}
+
+/* Whom a rank sends to, in patterns with one receiver. */
+static uint32_t receiver_of(const struct communicator *communicator, uint32_t rank)
+{
+    const struct collective_phase *phase = &communicator->plan.phases[communicator->phase];
+    uint32_t ranks = communicator->group.ranks;
+    uint32_t share = ranks / communicator->group.nodes;
+    switch (phase->pattern) {
+    case PATTERN_INSIDE:
+        return rank - rank % share + (rank % share + 1) % share;
+    case PATTERN_ACROSS:
+        return (rank + share) % ranks;
+    case PATTERN_EXCHANGE:
+        return rank ^ UINT32_C(1) << phase->level;
+    case PATTERN_SWITCH:
+        return rank;
+    case PATTERN_RING:
+    case PATTERN_CHAIN:
+    case PATTERN_DIRECT:
+    case PATTERN_SPREAD:
+    case PATTERN_ROOT:
+        break;
+    }
+    return (rank + 1) % ranks;
+}
+
+/* To the switch and back is the way to a neighbour's port, turned round at one's own. */
+static struct route route_of(const struct communicator *communicator, uint32_t from, uint32_t to)
+{
+    const uint32_t *gpus = communicator->gpus;
+    if (from != to)
+        return topology_route(communicator->topology, gpus[from], gpus[to]);
+    uint32_t other = (from + 1) % communicator->group.ranks;
+    struct route there = topology_route(communicator->topology, gpus[from], gpus[other]);
+    struct route back = topology_route(communicator->topology, gpus[other], gpus[from]);
+    there.links[there.link_count - 1] = back.links[back.link_count - 1];
+    return there;
+}
+
+static void on_message(void *context, uint64_t argument);
+
+static void send(struct communicator *communicator, uint32_t from, uint32_t to, double carry_ps)
+{
+    struct route route = route_of(communicator, from, to);
+    struct flow_spec spec = {
+        .links = route.links,
+        .link_count = route.link_count,
+        .latency_s = topology_route_cost(communicator->topology, &route).alpha_s +
+                     communicator->first_latency_s,
+        .bytes = communicator->plan.phases[communicator->phase].bytes,
+        .carry_ps = carry_ps,
+        .owner = communicator->owner,
+        .done = on_message,
+        .context = communicator,
+        .argument = (uint64_t)from << 32 | to,
+    };
+    communicator->ranks[from].started++;
+    if (flow_start(communicator->network, &spec) == 0)
+        communicator->failed = true;
+    else
+        communicator->under_way++;
+}
+
+static void send_to_all(struct communicator *communicator, uint32_t from, double carry_ps)
+{
+    for (uint32_t step = 1; step < communicator->group.ranks; step++)
+        send(communicator, from, (from + step) % communicator->group.ranks, carry_ps);
+}
+
+/* Whether a rank of a stream may send its next message. */
+static bool may_send(const struct communicator *communicator, uint32_t rank)
+{
+    const struct collective_phase *phase = &communicator->plan.phases[communicator->phase];
+    const struct rank_progress *progress = &communicator->ranks[rank];
+    if (communicator->failed || progress->started == phase->rounds ||
+        progress->sent < progress->started)
+        return false;
+    if (phase->pattern != PATTERN_CHAIN)
+        return progress->received >= progress->started;
+    return rank + 1 < communicator->group.ranks &&
+           (rank == 0 || progress->received > progress->started);
+}
+
+static void send_next(struct communicator *communicator, uint32_t rank, double carry_ps)
+{
+    if (may_send(communicator, rank))
+        send(communicator, rank, receiver_of(communicator, rank), carry_ps);
+}
+
+/* All ranks begin a phase, or a round of one in which all wait for all. */
+static void begin_round(struct communicator *communicator, double carry_ps)
+{
+    enum collective_pattern pattern = communicator->plan.phases[communicator->phase].pattern;
+    uint32_t ranks = communicator->group.ranks;
+    bool to_all = pattern == PATTERN_DIRECT || pattern == PATTERN_SPREAD;
+    if (pattern == PATTERN_ROOT) {
+        send_to_all(communicator, 0, carry_ps);
+        return;
+    }
+    for (uint32_t rank = 0; rank < ranks; rank++) {
+        if (to_all)
+            send_to_all(communicator, rank, carry_ps);
+        else if (is_stream(pattern))
+            send_next(communicator, rank, carry_ps);
+        else
+            send(communicator, rank, receiver_of(communicator, rank), carry_ps);
+    }
+}
+
+/* Nothing is under way: on to the next round or phase; false where that was the last. */
+static bool advance(struct communicator *communicator)
+{
+    const struct collective_phase *phase = &communicator->plan.phases[communicator->phase];
+    if (communicator->failed)
+        return false;
+    if (!is_stream(phase->pattern) && ++communicator->round < phase->rounds)
+        return true;
+    communicator->round = 0;
+    memset(communicator->ranks, 0, communicator->group.ranks * sizeof(*communicator->ranks));
+    return ++communicator->phase < communicator->plan.phase_count;
+}
+
+/* How far beyond the clock's picosecond the latest of simultaneous messages ended. */
+static double latest_carry_ps(struct communicator *communicator, sim_ps now)
+{
+    double carry_ps = flow_carry_ps(communicator->network);
+    if (communicator->latest < now || carry_ps > communicator->latest_carry_ps)
+        communicator->latest_carry_ps = carry_ps;
+    communicator->latest = now;
+    return communicator->latest_carry_ps;
+}
+
+/* A message has come: those that waited for it are sent. */
+static void on_message(void *context, uint64_t argument)
+{
+    struct communicator *communicator = context;
+    uint32_t from = (uint32_t)(argument >> 32);
+    uint32_t to = (uint32_t)argument;
+    double carry_ps = latest_carry_ps(communicator, flow_network_now(communicator->network));
+    communicator->under_way--;
+    communicator->ranks[from].sent++;
+    communicator->ranks[to].received++;
+    if (is_stream(communicator->plan.phases[communicator->phase].pattern)) {
+        send_next(communicator, from, carry_ps);
+        send_next(communicator, to, carry_ps);
+    }
+    if (communicator->under_way == 0 && advance(communicator))
+        begin_round(communicator, carry_ps);
+    if (communicator->under_way == 0)
+        communicator->done(communicator->context, communicator->argument);
+}
+
+int communicator_start(struct communicator *communicator, const struct collective_plan *plan,
+                       event_function done, void *context, uint64_t argument, struct error *error)
+{
+    assert(communicator->under_way == 0 && plan->phase_count > 0);
+    communicator->plan = *plan;
+    communicator->phase = 0;
+    communicator->round = 0;
+    communicator->latest = -1;
+    communicator->failed = false;
+    communicator->done = done;
+    communicator->context = context;
+    communicator->argument = argument;
+    memset(communicator->ranks, 0, communicator->group.ranks * sizeof(*communicator->ranks));
+    communicator->first_latency_s = communicator->group.start_s;
+    begin_round(communicator, 0);
+    communicator->first_latency_s = 0;
+    return communicator->under_way > 0 ? 0 : error_out_of_memory(error, "a collective's messages");
+}
+
+bool communicator_failed(const struct communicator *communicator)
+{
+    return communicator->failed;
+}

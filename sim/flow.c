@@ -1,0 +1,434 @@
+#include "flow_network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_FLOW UINT32_MAX
+#define FLOWS_MAX (UINT32_MAX / FLOW_LINKS_MAX)
+#define FLOWS_AT_FIRST 64
+#define NO_ARGUMENT 0
+#define SHARE_OWNER 0
+
+static int allocate_links(struct flow_network *network, const double *link_bytes_per_s,
+                          struct error *error)
+{
+    /* One more, as calloc(0) may give NULL. */
+    size_t count = (size_t)network->link_count + 1;
+    network->links = calloc(count, sizeof(*network->links));
+    network->dirty = calloc(count, sizeof(*network->dirty));
+    network->gathered_links = calloc(count, sizeof(*network->gathered_links));
+    network->fills = calloc(count, sizeof(*network->fills));
+    if (!network->links || !network->dirty || !network->gathered_links || !network->fills)
+        return error_out_of_memory(error, "the links' flows");
+    for (uint32_t link = 0; link < network->link_count; link++) {
+        assert(link_bytes_per_s[link] > 0 && isfinite(link_bytes_per_s[link]));
+        network->links[link].bytes_per_s = link_bytes_per_s[link];
+        network->links[link].first_hop = NO_HOP;
+    }
+    return 0;
+}
+
+struct flow_network *flow_network_new(struct engine *engine, const double *link_bytes_per_s,
+                                      uint32_t link_count, struct error *error)
+{
+    struct flow_network *network = calloc(1, sizeof(*network));
+    if (!network) {
+        error_out_of_memory(error, "the links' flows");
+        return NULL;
+    }
+    network->engine = engine;
+    network->link_count = link_count;
+    network->free_flow = NO_FLOW;
+    if (allocate_links(network, link_bytes_per_s, error) < 0 ||
+        flow_network_reserve(network, FLOWS_AT_FIRST, error) < 0) {
+        flow_network_free(network);
+        return NULL;
+    }
+    return network;
+}
+
+void flow_network_free(struct flow_network *network)
+{
+    if (!network)
+        return;
+    for (uint32_t i = 0; i < network->capacity; i++)
+        if (network->flows[i].state != FLOW_FREE)
+            (void)engine_cancel(network->engine, network->flows[i].event);
+    (void)engine_cancel(network->engine, network->share_event);
+    free(network->flows);
+    free(network->links);
+    free(network->dirty);
+    free(network->gathered_links);
+    free(network->gathered_flows);
+    free(network->fills);
+    free(network);
+}
+
+int flow_network_reserve(struct flow_network *network, uint32_t flows, struct error *error)
+{
+    if (flows <= network->capacity)
+        return 0;
+    if (flows > FLOWS_MAX)
+        return error_set(error, ERROR_MEMORY, "more than %u flows at a time", FLOWS_MAX);
+    uint32_t *gathered = realloc(network->gathered_flows, flows * sizeof(*gathered));
+    if (!gathered)
+        return error_out_of_memory(error, "flows");
+    network->gathered_flows = gathered;
+    struct flow *pool = realloc(network->flows, flows * sizeof(*pool));
+    if (!pool)
+        return error_out_of_memory(error, "flows");
+    network->flows = pool;
+    for (uint32_t i = flows; i-- > network->capacity;) {
+        pool[i] = (struct flow){.generation = 1, .next_free = network->free_flow};
+        network->free_flow = i;
+    }
+    network->capacity = flows;
+    return 0;
+}
+
+/* The flow of that name; NULL where it is done or cancelled. */
+static struct flow *find(const struct flow_network *network, flow_id id)
+{
+    uint32_t index = (uint32_t)id;
+    if (id == 0 || index >= network->capacity)
+        return NULL;
+    struct flow *flow = &network->flows[index];
+    return flow->state != FLOW_FREE && flow->generation == (uint32_t)(id >> 32) ? flow : NULL;
+}
+
+static void on_event(void *context, uint64_t argument);
+
+/* Puts the flow's one event there; 0 when memory is out, which it never is for a flow whose event
+   has just been dispatched: its slot is free. */
+static event_id set_event(struct flow_network *network, struct flow *flow, sim_ps at,
+                          enum event_priority priority)
+{
+    if (flow->event != 0)
+        engine_move(network->engine, flow->event, at, priority);
+    else
+        flow->event = engine_schedule(network->engine, at, priority, flow->owner, on_event, network,
+                                      (uint64_t)(flow - network->flows));
+    return flow->event;
+}
+
+static void on_share(void *context, uint64_t argument)
+{
+    struct flow_network *network = context;
+    (void)argument;
+    network->share_event = 0;
+    flow_share(network);
+}
+
+/* Has the rates set anew at the end of this picosecond. 0 when memory is out, which it never is
+   right after an event was dispatched or cancelled. */
+static event_id plan_share(struct flow_network *network)
+{
+    if (network->share_event == 0)
+        network->share_event =
+            engine_schedule(network->engine, engine_now(network->engine), EVENT_SHARE, SHARE_OWNER,
+                            on_share, network, NO_ARGUMENT);
+    return network->share_event;
+}
+
+static void mark_dirty(struct flow_network *network, uint32_t index)
+{
+    struct flow_link *link = &network->links[index];
+    if (link->is_dirty)
+        return;
+    link->is_dirty = true;
+    network->dirty[network->dirty_count++] = index;
+}
+
+static void join_link(struct flow_network *network, struct flow *flow, uint32_t hop)
+{
+    struct flow_hop *here = &flow->hops[hop];
+    struct flow_link *link = &network->links[here->link];
+    uint32_t number = (uint32_t)(flow - network->flows) * FLOW_LINKS_MAX + hop;
+    if (link->flow_count++ == 0)
+        link->busy_since = engine_now(network->engine);
+    here->previous = NO_HOP;
+    here->next = link->first_hop;
+    if (here->next != NO_HOP)
+        flow_of_hop(network, here->next)->hops[here->next % FLOW_LINKS_MAX].previous = number;
+    link->first_hop = number;
+}
+
+static void leave_link(struct flow_network *network, const struct flow_hop *hop)
+{
+    struct flow_link *link = &network->links[hop->link];
+    if (hop->next != NO_HOP)
+        flow_of_hop(network, hop->next)->hops[hop->next % FLOW_LINKS_MAX].previous = hop->previous;
+    if (hop->previous != NO_HOP)
+        flow_of_hop(network, hop->previous)->hops[hop->previous % FLOW_LINKS_MAX].next = hop->next;
+    else
+        link->first_hop = hop->next;
+    if (--link->flow_count == 0)
+        link->busy += engine_now(network->engine) - link->busy_since;
+    else
+        mark_dirty(network, hop->link);
+}
+
+void flow_progress(struct flow_network *network, struct flow *flow)
+{
+    sim_ps now = engine_now(network->engine);
+    /* Rates that never lasted a picosecond moved nothing, whatever part of it was carried. */
+    if (!(flow->bytes_per_s > 0) || now == flow->since)
+        return;
+    double elapsed_ps = (double)(now - flow->since) - flow->carry_ps;
+    double bytes = fmin(flow->bytes_per_s * elapsed_ps / (double)SIM_PS_PER_S, flow->bytes_left);
+    for (uint32_t i = 0; i < flow->link_count; i++)
+        network->links[flow->hops[i].link].bytes += bytes;
+    flow->bytes_left -= bytes;
+    flow->since = now;
+    flow->carry_ps = 0;
+}
+
+/* When it ends at its present rate, in picoseconds after `since`. */
+static double moving_ps(const struct flow *flow)
+{
+    return flow->carry_ps + flow->bytes_left / flow->bytes_per_s * (double)SIM_PS_PER_S;
+}
+
+/* `delay_ps` after `from`, but not before `now` nor after the end of time. */
+static sim_ps moment_after(sim_ps from, double delay_ps, sim_ps now)
+{
+    if (delay_ps >= (double)(SIM_PS_MAX - from))
+        return SIM_PS_MAX;
+    return sim_ps_max(from + (sim_ps)floor(delay_ps + 0.5), now);
+}
+
+/* Sets the rate and gives its event; 0 when memory is out. */
+static event_id move_at(struct flow_network *network, struct flow *flow, double bytes_per_s)
+{
+    flow_progress(network, flow);
+    flow->bytes_per_s = bytes_per_s;
+    flow->state = FLOW_MOVING;
+    sim_ps end = moment_after(flow->since, moving_ps(flow), engine_now(network->engine));
+    return set_event(network, flow, end, EVENT_TRANSFER);
+}
+
+void flow_set_rate(struct flow_network *network, struct flow *flow, double bytes_per_s)
+{
+    event_id event = move_at(network, flow, bytes_per_s);
+    assert(event != 0);
+    (void)event;
+}
+
+/* The rate of a flow that nothing else slows down. */
+static double lone_bytes_per_s(const struct flow_network *network, const struct flow *flow)
+{
+    double bytes_per_s = INFINITY;
+    for (uint32_t i = 0; i < flow->link_count; i++)
+        bytes_per_s = fmin(bytes_per_s, network->links[flow->hops[i].link].bytes_per_s);
+    return bytes_per_s;
+}
+
+/* Its first byte moves: alone at once, in company at the rate that is set when this picosecond's
+   comings and goings are all known. Gives its event. */
+static event_id join(struct flow_network *network, struct flow *flow)
+{
+    bool is_alone = true;
+    for (uint32_t i = 0; i < flow->link_count; i++) {
+        join_link(network, flow, i);
+        is_alone = is_alone && network->links[flow->hops[i].link].flow_count == 1;
+    }
+    flow->since = engine_now(network->engine);
+    if (is_alone)
+        return move_at(network, flow, lone_bytes_per_s(network, flow));
+    for (uint32_t i = 0; i < flow->link_count; i++)
+        mark_dirty(network, flow->hops[i].link);
+    flow->state = FLOW_JOINED;
+    return set_event(network, flow, flow->since, EVENT_SHARE);
+}
+
+/* Takes a flow without a pending event off its links and back into the pool. */
+static void leave(struct flow_network *network, struct flow *flow)
+{
+    if (flow->state != FLOW_WAITING)
+        for (uint32_t i = 0; i < flow->link_count; i++)
+            leave_link(network, &flow->hops[i]);
+    flow->state = FLOW_FREE;
+    if (++flow->generation == 0)
+        flow->generation = 1;
+    flow->next_free = network->free_flow;
+    network->free_flow = (uint32_t)(flow - network->flows);
+    network->count--;
+}
+
+/* As leave(), where the slot of the flow's event has just become free. */
+static void leave_and_share(struct flow_network *network, struct flow *flow)
+{
+    leave(network, flow);
+    if (network->dirty_count == 0)
+        return;
+    event_id event = plan_share(network);
+    assert(event != 0);
+    (void)event;
+}
+
+static void finish(struct flow_network *network, struct flow *flow)
+{
+    event_function done = flow->done;
+    void *context = flow->context;
+    uint64_t argument = flow->argument;
+    double carry_ps = flow->carry_ps;
+    if (flow->state == FLOW_MOVING) {
+        carry_ps = moving_ps(flow) - (double)(engine_now(network->engine) - flow->since);
+        for (uint32_t i = 0; i < flow->link_count; i++)
+            network->links[flow->hops[i].link].bytes += flow->bytes_left;
+    }
+    leave_and_share(network, flow);
+    network->done_carry_ps = carry_ps;
+    done(context, argument);
+}
+
+static bool has_nothing_to_move(const struct flow *flow)
+{
+    return flow->link_count == 0 || flow->bytes_left <= 0;
+}
+
+static void on_event(void *context, uint64_t argument)
+{
+    struct flow_network *network = context;
+    struct flow *flow = &network->flows[argument];
+    flow->event = 0;
+    if (flow->state == FLOW_MOVING || has_nothing_to_move(flow)) {
+        finish(network, flow);
+    } else if (flow->state == FLOW_JOINED) {
+        flow_share(network);
+    } else {
+        event_id event = join(network, flow);
+        assert(event != 0);
+        (void)event;
+    }
+}
+
+/* Takes a flow from the pool, filled in from `spec`; NULL when memory is out. */
+static struct flow *take(struct flow_network *network, const struct flow_spec *spec)
+{
+    assert(spec->link_count <= FLOW_LINKS_MAX && spec->done);
+    assert(spec->bytes >= 0 && spec->latency_s >= 0);
+    struct error ignored;
+    if (network->free_flow == NO_FLOW &&
+        flow_network_reserve(network, 2 * network->capacity, &ignored) < 0)
+        return NULL;
+    struct flow *flow = &network->flows[network->free_flow];
+    network->free_flow = flow->next_free;
+    network->count++;
+    flow->state = FLOW_WAITING;
+    flow->event = 0;
+    flow->bytes_left = spec->bytes;
+    flow->bytes_per_s = 0;
+    flow->owner = spec->owner;
+    flow->done = spec->done;
+    flow->context = spec->context;
+    flow->argument = spec->argument;
+    flow->link_count = spec->link_count;
+    for (uint32_t i = 0; i < spec->link_count; i++) {
+        assert(spec->links[i] < network->link_count);
+        flow->hops[i].link = spec->links[i];
+    }
+    return flow;
+}
+
+flow_id flow_start(struct flow_network *network, const struct flow_spec *spec)
+{
+    struct flow *flow = take(network, spec);
+    if (!flow)
+        return 0;
+    sim_ps now = engine_now(network->engine);
+    double delay_ps = spec->latency_s * (double)SIM_PS_PER_S + spec->carry_ps;
+    sim_ps first_byte = moment_after(now, delay_ps, now);
+    flow->carry_ps = delay_ps - (double)(first_byte - now);
+    event_id event = first_byte == now && !has_nothing_to_move(flow)
+                         ? join(network, flow)
+                         : set_event(network, flow, first_byte, EVENT_TRANSFER);
+    if (event == 0) {
+        leave(network, flow);
+        return 0;
+    }
+    return (uint64_t)flow->generation << 32 | (uint64_t)(flow - network->flows);
+}
+
+bool flow_cancel(struct flow_network *network, flow_id id)
+{
+    struct flow *flow = find(network, id);
+    if (!flow)
+        return false;
+    flow_progress(network, flow);
+    (void)engine_cancel(network->engine, flow->event);
+    leave_and_share(network, flow);
+    return true;
+}
+
+double flow_bytes_per_s(struct flow_network *network, flow_id id)
+{
+    const struct flow *flow = find(network, id);
+    if (!flow)
+        return 0;
+    if (network->dirty_count > 0)
+        flow_share(network);
+    return flow->bytes_per_s;
+}
+
+/* What a flow has moved since its bytes_left was set. */
+static double bytes_under_way(const struct flow_network *network, const struct flow *flow)
+{
+    double elapsed_ps = (double)(engine_now(network->engine) - flow->since) - flow->carry_ps;
+    return fmin(flow->bytes_per_s * elapsed_ps / (double)SIM_PS_PER_S, flow->bytes_left);
+}
+
+double flow_bytes_left(const struct flow_network *network, flow_id id)
+{
+    const struct flow *flow = find(network, id);
+    return flow ? flow->bytes_left - bytes_under_way(network, flow) : 0;
+}
+
+double flow_carry_ps(const struct flow_network *network)
+{
+    return network->done_carry_ps;
+}
+
+sim_ps flow_network_now(const struct flow_network *network)
+{
+    return engine_now(network->engine);
+}
+
+int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes_per_s,
+                       struct error *error)
+{
+    assert(link < network->link_count && bytes_per_s > 0 && isfinite(bytes_per_s));
+    if (network->links[link].flow_count > 0) {
+        if (plan_share(network) == 0)
+            return error_out_of_memory(error, "a link's new rate");
+        mark_dirty(network, link);
+    }
+    network->links[link].bytes_per_s = bytes_per_s;
+    return 0;
+}
+
+double flow_link_bytes(const struct flow_network *network, uint32_t link)
+{
+    double bytes = network->links[link].bytes;
+    for (uint32_t hop = network->links[link].first_hop; hop != NO_HOP;
+         hop = flow_next_hop(network, hop))
+        bytes += bytes_under_way(network, flow_of_hop(network, hop));
+    return bytes;
+}
+
+sim_ps flow_link_busy(const struct flow_network *network, uint32_t index)
+{
+    const struct flow_link *link = &network->links[index];
+    sim_ps since = link->flow_count > 0 ? engine_now(network->engine) - link->busy_since : 0;
+    return link->busy + since;
+}
+
+uint32_t flow_link_flows(const struct flow_network *network, uint32_t link)
+{
+    return network->links[link].flow_count;
+}
+
+uint32_t flow_count(const struct flow_network *network)
+{
+    return network->count;
+}

@@ -1,0 +1,91 @@
+/*
+ * flow: transfers that share links, each at its max-min fair rate.
+ *
+ * A flow has a route (links), a latency before its first byte, and bytes. While
+ * its bytes move, all flows on a link share it as progressive filling says: every
+ * rate grows alike until a link is full, which fixes the rates of the flows that
+ * cross it, and so on. Where a flow joins or leaves, the rates of those that its
+ * links connect it to, directly or through others, are set anew; nobody else's.
+ *
+ *     latency               bytes, at rates that come and go with other flows
+ *     |--------------------|---------------|--------|------------------|
+ *     flow_start            joins its links                             done()
+ *
+ * What happens at one picosecond is shared out once, by an event of class SHARE at
+ * its end. A flow alone on its links costs O(links of its route) and one event for
+ * its latency, one for its end. Rates and bytes are doubles; each end is rounded
+ * to the picosecond once, and what the rounding took can be carried on into the
+ * flow that follows it (carry_ps), so that chains of flows do not drift.
+ *
+ * Sources: Bertsekas and Gallager, Data Networks, 2nd ed. 1992, section 6.5.2;
+ * Casanova et al., J. Parallel Distrib. Comput. 74(10), 2014 (SimGrid's fluid
+ * model). Nothing fails but flow_start() and the two that say so: no memory is
+ * asked for while flows move.
+ */
+#ifndef TANDEM_FLOW_H
+#define TANDEM_FLOW_H
+
+#include "engine.h"
+
+#define FLOW_LINKS_MAX 16
+
+struct flow_network;
+
+/* A flow's name until it is done or cancelled; 0 is none. Names are not used again. */
+typedef uint64_t flow_id;
+
+struct flow_spec {
+    const uint32_t *links; /* (link_count) distinct; copied */
+    uint32_t link_count;   /* 0: the bytes take no time */
+    double latency_s;      /* before the first byte */
+    double bytes;
+    double carry_ps;     /* it starts this much after the clock, within (-1, 1) */
+    uint32_t owner;      /* of its events: the order of those that end together; < 2^20 */
+    event_function done; /* called at its end, when it has left its links */
+    void *context;
+    uint64_t argument;
+};
+
+/* Links 0 to link_count - 1, each at link_bytes_per_s[link] > 0, none of it in use. NULL on error.
+ */
+struct flow_network *flow_network_new(struct engine *engine, const double *link_bytes_per_s,
+                                      uint32_t link_count, struct error *error);
+
+/* Pending flows go with it; call it before engine_free(). */
+void flow_network_free(struct flow_network *network);
+
+/* Room for `flows` at a time without allocation. */
+int flow_network_reserve(struct flow_network *network, uint32_t flows, struct error *error);
+
+/* Starts a flow now; 0 when memory is out. */
+flow_id flow_start(struct flow_network *network, const struct flow_spec *spec);
+
+/* Takes a flow out, what it has moved being moved; false where it is done or cancelled. */
+bool flow_cancel(struct flow_network *network, flow_id id);
+
+/* The present rate; 0 before the first byte, and for a flow that is done or cancelled. */
+double flow_bytes_per_s(struct flow_network *network, flow_id id);
+
+/* What has yet to be moved; 0 for a flow that is done or cancelled. */
+double flow_bytes_left(const struct flow_network *network, flow_id id);
+
+/* How much later than the clock the last flow that was done ended: for a successor's carry_ps. */
+double flow_carry_ps(const struct flow_network *network);
+
+/* The engine's clock. */
+sim_ps flow_network_now(const struct flow_network *network);
+
+/* Changes a link's rate, > 0, from now on: a fault, or its repair. -ERROR_MEMORY changes nothing.
+ */
+int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes_per_s,
+                       struct error *error);
+
+/* Since the start: what a link has moved, and for how long it had any flow. */
+double flow_link_bytes(const struct flow_network *network, uint32_t link);
+sim_ps flow_link_busy(const struct flow_network *network, uint32_t link);
+
+/* How many flows are on a link, and how many there are in all, waiting ones included. */
+uint32_t flow_link_flows(const struct flow_network *network, uint32_t link);
+uint32_t flow_count(const struct flow_network *network);
+
+#endif

@@ -1,0 +1,241 @@
+#include "command.h"
+
+#include "collective_survey.h"
+#include "config_cluster.h"
+#include "data_dir.h"
+#include "quantity.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BYTES_TEXT_MAX 32
+
+struct collective_options {
+    enum collective_operation operation;
+    const char *cluster;
+    const char *gpus; /* NULL: all */
+    double bytes_first;
+    double bytes_last;
+    bool as_json;
+    bool wants_help;
+};
+
+static void print_help(void)
+{
+    (void)fputs(
+        "usage: tandem collective OP --cluster FILE [OPTION]...\n\n"
+        "Prints how long a collective takes on a cluster's GPUs by every algorithm that applies,\n"
+        "in nccl-tests' columns, to hold against a run of nccl-tests.\n"
+        "OP: all_reduce, all_gather, reduce_scatter, all_to_all, broadcast or send_recv.\n\n"
+        "      --cluster FILE     such as clusters/hgx-h100\n"
+        "      --gpus LIST        which GPUs, counted through the nodes: 0-7, or 0,2,8-11; else "
+        "all\n"
+        "      --bytes FIRST:LAST sizes, each twice the one before; else 1KiB:1GiB\n"
+        "      --json             print one JSON object\n"
+        "  -h, --help             this text\n\n"
+        "Exit codes: 0 done, 2 wrong use, 3 bad configuration, 4 I/O.\n",
+        stdout);
+}
+
+/* The operation of that name, dashes for underscores too. */
+static int parse_operation(const char *name, enum collective_operation *operation,
+                           struct error *error)
+{
+    for (uint32_t i = 0; i < OPERATION_COUNT; i++) {
+        const char *known = collective_operation_name((enum collective_operation)i);
+        size_t at = 0;
+        while (name[at] != '\0' && (name[at] == known[at] || (name[at] == '-' && known[at] == '_')))
+            at++;
+        if (name[at] == '\0' && known[at] == '\0') {
+            *operation = (enum collective_operation)i;
+            return 0;
+        }
+    }
+    return error_set(error, ERROR_USAGE, "there is no operation '%s'", name);
+}
+
+/* A size such as 64MB, or 1KB as nccl-tests writes it. */
+static int parse_size(const char *text, size_t length, double *bytes, struct error *error)
+{
+    char copy[BYTES_TEXT_MAX];
+    if (length >= sizeof(copy))
+        return error_set(error, ERROR_USAGE, "'%s' is no size", text);
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    char *kilo = strchr(copy, 'K');
+    if (kilo && kilo[1] == 'B')
+        *kilo = 'k';
+    int status = quantity_parse(copy, QUANTITY_BYTES, bytes, error);
+    if (status == 0 && *bytes >= 1)
+        return 0;
+    return error_set(error, ERROR_USAGE, "'%s' is no size of at least 1 B, such as 64 MB", copy);
+}
+
+static int parse_sizes(const char *text, struct collective_options *options, struct error *error)
+{
+    const char *colon = strchr(text, ':');
+    size_t first_length = colon ? (size_t)(colon - text) : strlen(text);
+    const char *last = colon ? colon + 1 : text;
+    int status = parse_size(text, first_length, &options->bytes_first, error);
+    if (status == 0)
+        status = parse_size(last, strlen(last), &options->bytes_last, error);
+    if (status == 0 && options->bytes_last < options->bytes_first)
+        status = error_set(error, ERROR_USAGE, "the sizes '%s' do not go up", text);
+    return status;
+}
+
+static int parse_options(struct collective_options *options, int argc, char **argv,
+                         struct error *error)
+{
+    enum { OPTION_CLUSTER = 256, OPTION_GPUS, OPTION_BYTES, OPTION_JSON };
+    static const struct option known[] = {
+        {"cluster", required_argument, NULL, OPTION_CLUSTER},
+        {"gpus", required_argument, NULL, OPTION_GPUS},
+        {"bytes", required_argument, NULL, OPTION_BYTES},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+        int status = 0;
+        switch (option) {
+        case OPTION_CLUSTER:
+            options->cluster = optarg;
+            break;
+        case OPTION_GPUS:
+            options->gpus = optarg;
+            break;
+        case OPTION_BYTES:
+            status = parse_sizes(optarg, options, error);
+            break;
+        case OPTION_JSON:
+            options->as_json = true;
+            break;
+        case 'h':
+            options->wants_help = true;
+            return 0;
+        default:
+            return command_bad_option(argv, option, error);
+        }
+        if (status < 0)
+            return status;
+    }
+    if (optind + 1 != argc)
+        return error_set(error, ERROR_USAGE, "which operation? Name one, such as all_reduce");
+    if (!options->cluster)
+        return error_set(error, ERROR_USAGE,
+                         "which cluster? Name one: --cluster clusters/hgx-h100");
+    return parse_operation(argv[optind], &options->operation, error);
+}
+
+static int bad_gpus(const char *text, uint32_t gpu_count, struct error *error)
+{
+    return error_set(
+        error, ERROR_USAGE,
+        "'%s' is no list of at least two of the GPUs 0 to %u that goes up, such as 0-7", text,
+        gpu_count - 1);
+}
+
+/* One number of a GPU; NULL where there is none below `gpu_count`. */
+static const char *parse_gpu(const char *text, uint32_t gpu_count, uint32_t *gpu)
+{
+    char *end;
+    if (*text < '0' || *text > '9')
+        return NULL;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno != 0 || value >= gpu_count)
+        return NULL;
+    *gpu = (uint32_t)value;
+    return end;
+}
+
+/* "0,2,8-11", going up, into gpus (gpu_count). */
+static int parse_gpus(const char *text, uint32_t gpu_count, uint32_t *gpus, uint32_t *count,
+                      struct error *error)
+{
+    const char *at = text;
+    for (*count = 0;;) {
+        uint32_t first;
+        at = parse_gpu(at, gpu_count, &first);
+        uint32_t last = first;
+        if (at && *at == '-')
+            at = parse_gpu(at + 1, gpu_count, &last);
+        if (!at || last < first || (*count > 0 && first <= gpus[*count - 1]))
+            return bad_gpus(text, gpu_count, error);
+        for (uint32_t gpu = first; gpu <= last; gpu++)
+            gpus[(*count)++] = gpu;
+        if (*at == '\0')
+            return *count < 2 ? bad_gpus(text, gpu_count, error) : 0;
+        if (*at++ != ',')
+            return bad_gpus(text, gpu_count, error);
+    }
+}
+
+static int survey(const struct collective_options *options, const struct cluster *cluster,
+                  struct arena *arena, struct error *error)
+{
+    struct topology topology;
+    int status = topology_build(&topology, cluster, arena, error);
+    if (status < 0)
+        return status;
+    uint32_t count = topology.gpu_count;
+    uint32_t *gpus = arena_calloc(arena, count, sizeof(*gpus));
+    if (!gpus)
+        return error_out_of_memory(error, "the GPUs");
+    for (uint32_t i = 0; i < count; i++)
+        gpus[i] = i;
+    if (options->gpus)
+        status = parse_gpus(options->gpus, topology.gpu_count, gpus, &count, error);
+    else if (count < 2)
+        status = error_set(error, ERROR_CONFIG, "cluster '%s' has one GPU", cluster->name);
+    if (status < 0)
+        return status;
+    struct collective_survey survey = {
+        .cluster = cluster,
+        .operation = options->operation,
+        .group = collective_group_of(&topology, gpus, count),
+        .gpus = gpus,
+        .medium = topology_group_medium(&topology, gpus, count),
+        .bytes_first = options->bytes_first,
+        .bytes_last = options->bytes_last,
+    };
+    if (options->as_json)
+        return collective_survey_print_json(&survey, stdout, error);
+    collective_survey_print_text(&survey, stdout);
+    return command_flush(error);
+}
+
+static int load_and_survey(const struct collective_options *options, struct error *error)
+{
+    char configs[DATA_DIR_BYTES];
+    struct cluster cluster = {.nodes = 0};
+    struct diagnostics diagnostics;
+    struct arena arena;
+    int status = data_dir_configs(configs, error);
+    if (status < 0)
+        return status;
+    arena_init(&arena);
+    const char *const search[] = {configs, NULL};
+    status = config_cluster_load(options->cluster, search, &arena, &diagnostics, &cluster, error);
+    if (status == 0)
+        status = survey(options, &cluster, &arena, error);
+    arena_release(&arena);
+    return status;
+}
+
+int command_collective(int argc, char **argv)
+{
+    struct error error = {0};
+    struct collective_options options = {.bytes_first = 0x1p10, .bytes_last = 0x1p30};
+    int status = parse_options(&options, argc, argv, &error);
+    if (status == 0 && options.wants_help)
+        print_help();
+    else if (status == 0)
+        status = load_and_survey(&options, &error);
+    return status < 0 ? command_fail("collective", &error) : 0;
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/python3
+"""Does `tandem collective` print nccl-tests' table, and say what is wrong with its options?"""
+
+import json
+import unittest
+
+from tandem_cli import TandemTest, main
+
+H100 = ["--cluster", "clusters/hgx-h100"]
+
+
+class CollectiveTest(TandemTest):
+    def test_table_marks_one_algorithm_a_size(self):
+        """Sizes double from 1 kB to below 4 MB, each with one star, beside the legend's."""
+        text = self.tandem_ok("collective", "all_reduce", *H100, "--bytes", "1KB:4MB")
+        rows = [line.split() for line in text.splitlines()[3:]]
+        sizes = sorted({int(row[0]) for row in rows})
+        self.assertEqual(sizes, [1000 * 2**i for i in range(12)])
+        self.assertEqual(text.count(" * "), len(sizes) + 1)
+
+    def test_json_holds_nccl_tests_columns(self):
+        """Bus bandwidth of an all-reduce on 4 GPUs is 2 x 3/4 of its algorithm bandwidth."""
+        answer = json.loads(self.tandem_ok("collective", "all-reduce", *H100, "--gpus", "0,2-4",
+                                           "--bytes", "64MiB:64MiB", "--json"))
+        self.assertEqual(answer["gpus"], [0, 2, 3, 4])
+        (size,) = answer["sizes"]
+        fastest = min((one for one in size["algorithms"]
+                       if one["algorithm"] != "halving_doubling"), key=lambda one: one["time_s"])
+        self.assertEqual(size["chosen"], fastest["algorithm"])
+        for one in size["algorithms"]:
+            self.assertAlmostEqual(one["algorithm_bytes_per_s"] * one["time_s"], 2**26, 3)
+            self.assertAlmostEqual(one["bus_bytes_per_s"] / one["algorithm_bytes_per_s"], 1.5)
+
+    def test_every_operation_has_an_answer(self):
+        """Across two nodes too."""
+        for operation in ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast",
+                          "send_recv"):
+            self.tandem_ok("collective", operation, "--cluster", "clusters/hgx-h100-2-nodes",
+                           "--bytes", "1MB")
+
+    def test_a_thousand_gpus(self):
+        """The larger clusters build, and rails spare an all-to-all the oversubscribed spine."""
+        seconds = []
+        for cluster in ("h100-1024-rail-optimized", "h100-1024-fat-tree"):
+            answer = json.loads(self.tandem_ok("collective", "all_to_all", "--cluster",
+                                               f"clusters/{cluster}", "--bytes", "64MB", "--json"))
+            self.assertEqual(len(answer["gpus"]), 1024)
+            seconds.append(answer["sizes"][0]["algorithms"][0]["time_s"])
+        self.assertLess(1.5 * seconds[0], seconds[1])
+
+    def test_wrong_use(self):
+        """Exit code 2 and a sentence that names what is wrong; 3 for a cluster that is not there."""
+        for arguments, code, text in (
+            (["all_reduce"], 2, "which cluster"),
+            ([*H100], 2, "which operation"),
+            (["all_sum", *H100], 2, "no operation 'all_sum'"),
+            (["all_reduce", *H100, "--gpus", "0-8"], 2, "no list of at least two"),
+            (["all_reduce", *H100, "--gpus", "3,1"], 2, "no list of at least two"),
+            (["all_reduce", *H100, "--bytes", "1GB:1MB"], 2, "do not go up"),
+            (["all_reduce", *H100, "--bytes", "much"], 2, "no size"),
+            (["all_reduce", "--cluster", "clusters/none"], 3, "no file 'clusters/none'"),
+        ):
+            done = self.tandem("collective", *arguments)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(text, done.stderr)
+
+
+if __name__ == "__main__":
+    main()
