@@ -74,6 +74,9 @@ void config_gpu_read(struct config_loader *loader, const struct yaml_node *node,
                          &gpu->power_w);
     config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR, 0,
                          CONFIG_USD_PER_HOUR_MAX, &gpu->usd_per_hour);
-    *measured = read_measured(loader, &reader);
+    if (measured)
+        *measured = read_measured(loader, &reader);
+    else
+        (void)config_read_node(&reader, "measured", CONFIG_OPTIONAL);
     config_reader_close(&reader);
 }

@@ -10,7 +10,8 @@
 
 /*
  * Fills in `gpu` from a resolved mapping, or NULL; mistakes go to the diagnostics.
- * `*measured` is the folder of its measured tables; NULL where it names none.
+ * `*measured` is the folder of its measured tables; NULL where it names none. A
+ * `measured` of NULL: nobody looks for them, they need not be there yet.
  */
 void config_gpu_read(struct config_loader *loader, const struct yaml_node *node, struct gpu *gpu,
                      const char **measured);

@@ -120,16 +120,6 @@ static int write_scalars(hid_t group, const char *path, const char *prefix, json
     return 0;
 }
 
-/* The object without what differs from run to run of the same scenario; NULL: out of memory. */
-static json_t *reproducible_json(const struct summary *summary)
-{
-    json_t *object = summary_json_new(summary);
-    json_t *simulation = json_object_get(object, "simulation");
-    (void)json_object_del(simulation, "wall_s");
-    (void)json_object_del(simulation, "requests_per_wall_s");
-    return object;
-}
-
 /* Group /summary, without time stamps. */
 static hid_t group_create(hid_t file)
 {
@@ -145,7 +135,7 @@ static hid_t group_create(hid_t file)
 int summary_hdf5_write(hid_t file, const char *path, const struct summary *summary,
                        struct error *error)
 {
-    json_t *object = reproducible_json(summary);
+    json_t *object = summary_json_reproducible(summary);
     if (!object)
         return error_out_of_memory(error, "the summary");
     hid_t group = group_create(file);

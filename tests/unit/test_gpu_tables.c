@@ -12,7 +12,7 @@ static int read_kernels(const char *text, struct kernel_sample **samples, size_t
 {
     FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
     ck_assert_ptr_nonnull(file);
-    int status = sample_csv_kernels(file, "kernels.csv", samples, count, &error);
+    int status = sample_csv_kernels(file, "kernels.csv", samples, NULL, count, &error);
     fclose(file);
     return status;
 }
@@ -21,7 +21,7 @@ static int read_collectives(const char *text, struct collective_sample **samples
 {
     FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
     ck_assert_ptr_nonnull(file);
-    int status = sample_csv_collectives(file, "collectives.csv", samples, count, &error);
+    int status = sample_csv_collectives(file, "collectives.csv", samples, NULL, count, &error);
     fclose(file);
     return status;
 }

@@ -1,0 +1,68 @@
+#include "command.h"
+
+#include "sweep_hdf5.h"
+#include "sweep_merge.h"
+#include "sweep_text.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void print_help(void)
+{
+    (void)fputs("usage: tandem merge OUT.h5 PART.h5...\n\n"
+                "Joins the files of 'tandem sweep --shard' into the one that the whole sweep would "
+                "have\nwritten, to the byte. All of its parts must be there.\n\n"
+                "  -h, --help    this text\n\n"
+                "Exit codes: 0 done, 2 wrong use, 3 parts that do not go together, 4 I/O.\n",
+                stdout);
+}
+
+static int merge(const char *output_path, const char *const *paths, size_t count,
+                 struct error *error)
+{
+    struct arena arena;
+    struct sweep_results joined = {.records = NULL};
+    struct sweep_results *parts = calloc(count, sizeof(*parts));
+    arena_init(&arena);
+    int status = parts ? 0 : error_out_of_memory(error, "the parts");
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = sweep_hdf5_read(paths[i], &parts[i], &arena, error);
+    if (status == 0)
+        status = sweep_merge(&joined, parts, paths, count, error);
+    if (status == 0)
+        status = sweep_hdf5_write(output_path, &joined, error);
+    if (status == 0) {
+        sweep_text_print(&joined, stdout);
+        status = command_flush(error);
+    }
+    json_decref(joined.records);
+    for (size_t i = 0; parts && i < count; i++)
+        json_decref(parts[i].records);
+    free(parts);
+    arena_release(&arena);
+    return status;
+}
+
+static int parse_and_merge(int argc, char **argv, struct error *error)
+{
+    static const struct option known[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+        if (option != 'h')
+            return command_bad_option(argv, option, error);
+        print_help();
+        return 0;
+    }
+    if (argc - optind < 2)
+        return error_set(error, ERROR_USAGE, "name the file to write and the parts to join");
+    const char *const *paths = (const char *const *)argv + optind + 1;
+    return merge(argv[optind], paths, (size_t)(argc - optind - 1), error);
+}
+
+int command_merge(int argc, char **argv)
+{
+    struct error error = {0};
+    int status = parse_and_merge(argc, argv, &error);
+    return status < 0 ? command_fail("merge", &error) : 0;
+}

@@ -1,0 +1,244 @@
+#include "command.h"
+
+#include "data_dir.h"
+#include "sweep_hdf5.h"
+#include "sweep_reader.h"
+#include "sweep_run.h"
+#include "sweep_text.h"
+#include "worker_pool.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct sweep_command {
+    struct command_scenario file; /* the sweep's */
+    const char *output_path;      /* NULL: NAME.h5 */
+    size_t workers;               /* 0: one a core */
+    const char *point_files;
+    uint32_t shard;
+    uint32_t shard_count;
+    bool is_resume;
+    bool is_quiet;
+    bool wants_help;
+};
+
+static void print_help(void)
+{
+    (void)fputs(
+        "usage: tandem sweep SWEEP [OPTION]...\n\n"
+        "Runs a scenario at every point of the sweep, a YAML file, and writes what came out as "
+        "one\n"
+        "HDF5 file: a row a point, and curves that H5Web and NeXpy draw.\n\n"
+        "  -o, --output OUT.h5      default: the sweep's name, in the current folder\n"
+        "  -j, --jobs N             worker processes; default: one for each core\n"
+        "      --resume             go on where a killed sweep stopped (OUT.h5.journal)\n"
+        "      --shard K/N          run the Kth of N shares; join the files with 'tandem merge'\n"
+        "      --set KEY=VALUE      override a key of the scenario, before any axis does\n"
+        "      --point-files DIR    also keep each point's own run file there\n"
+        "  -q, --quiet              no progress bar\n"
+        "  -h, --help               this text\n\n"
+        "A point that fails is a row too. Exit codes: 0 done, 1 stopped, 2 wrong use,\n"
+        "3 bad configuration, 4 I/O.\n",
+        stdout);
+}
+
+/* A whole number from 1 to `max` and what ends it; NULL where there is none. */
+static const char *parse_count(const char *text, unsigned long max, unsigned long *count)
+{
+    char *end;
+    errno = 0;
+    *count = strtoul(text, &end, 10);
+    bool is_count = *text >= '0' && *text <= '9' && errno == 0 && *count >= 1 && *count <= max;
+    return is_count ? end : NULL;
+}
+
+static int parse_jobs(struct sweep_command *command, const char *text, struct error *error)
+{
+    unsigned long jobs;
+    const char *end = parse_count(text, WORKER_POOL_MAX, &jobs);
+    if (!end || *end != '\0')
+        return error_set(error, ERROR_USAGE, "-j takes a number from 1 to %d, not '%s'",
+                         WORKER_POOL_MAX, text);
+    command->workers = jobs;
+    return 0;
+}
+
+static int parse_shard(struct sweep_command *command, const char *text, struct error *error)
+{
+    unsigned long shard;
+    unsigned long count = 0;
+    const char *end = parse_count(text, SWEEP_POINTS_MAX, &shard);
+    if (end && *end == '/')
+        end = parse_count(end + 1, SWEEP_POINTS_MAX, &count);
+    else
+        end = NULL;
+    if (!end || *end != '\0' || shard > count)
+        return error_set(error, ERROR_USAGE, "--shard takes K/N with K from 1 to N, not '%s'",
+                         text);
+    command->shard = (uint32_t)shard;
+    command->shard_count = (uint32_t)count;
+    return 0;
+}
+
+static int take_file(struct sweep_command *command, int argc, char **argv, struct error *error)
+{
+    if (optind == argc)
+        return error_set(error, ERROR_USAGE, "which sweep? Name one YAML file");
+    return command_scenario_take(&command->file, argc, argv, error);
+}
+
+static int parse_options(struct sweep_command *command, int argc, char **argv, struct error *error)
+{
+    enum { OPTION_SET = 256, OPTION_RESUME, OPTION_SHARD, OPTION_POINT_FILES };
+    static const struct option known[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"jobs", required_argument, NULL, 'j'},
+        {"resume", no_argument, NULL, OPTION_RESUME},
+        {"shard", required_argument, NULL, OPTION_SHARD},
+        {"set", required_argument, NULL, OPTION_SET},
+        {"point-files", required_argument, NULL, OPTION_POINT_FILES},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int option;
+    int status = 0;
+    while (status == 0 && (option = getopt_long(argc, argv, ":o:j:qh", known, NULL)) != -1) {
+        switch (option) {
+        case 'o':
+            command->output_path = optarg;
+            break;
+        case 'j':
+            status = parse_jobs(command, optarg, error);
+            break;
+        case OPTION_RESUME:
+            command->is_resume = true;
+            break;
+        case OPTION_SHARD:
+            status = parse_shard(command, optarg, error);
+            break;
+        case OPTION_SET:
+            command->file.sets[command->file.set_count++] = optarg;
+            break;
+        case OPTION_POINT_FILES:
+            command->point_files = optarg;
+            break;
+        case 'q':
+            command->is_quiet = true;
+            break;
+        case 'h':
+            command->wants_help = true;
+            return 0;
+        default:
+            return command_bad_option(argv, option, error);
+        }
+    }
+    return status < 0 ? status : take_file(command, argc, argv, error);
+}
+
+/* Refused before hours of work, not after. */
+static int check_outputs(const char *output_path, const char *point_files, struct error *error)
+{
+    struct stat there;
+    if (stat(output_path, &there) == 0 && !S_ISREG(there.st_mode))
+        return error_set(error, ERROR_IO, "cannot write %s: it is not a regular file", output_path);
+    if (point_files && mkdir(point_files, 0777) < 0 && errno != EEXIST)
+        return error_set(error, ERROR_IO, "cannot make %s: %s", point_files, strerror(errno));
+    return 0;
+}
+
+static size_t core_count(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > WORKER_POOL_MAX ? WORKER_POOL_MAX : (size_t)cores;
+}
+
+/* Runs what is not in the journal, writes the file, prints the result. */
+static int run(struct sweep *sweep, const struct sweep_command *command, const char *output_path,
+               const struct sweep_run_options *options, struct error *error)
+{
+    struct sweep_journal journal;
+    struct sweep_results results = {.records = NULL};
+    int status = sweep_journal_open(&journal, output_path, command->is_resume, error);
+    if (status == 0)
+        status = sweep_run(sweep, options, &journal, &results, error);
+    if (status == 0)
+        status = sweep_hdf5_write(output_path, &results, error);
+    if (status == 0) {
+        sweep_journal_remove(&journal);
+        sweep_text_print(&results, stdout);
+        status = command_flush(error);
+    }
+    json_decref(results.records);
+    sweep_journal_release(&journal);
+    return status;
+}
+
+/* What the file is called where nothing is said: the parts of a sweep must not share a name. */
+static void name_output(char path[FILENAME_MAX], const struct sweep_command *command,
+                        const struct sweep *sweep)
+{
+    if (command->output_path)
+        (void)snprintf(path, FILENAME_MAX, "%s", command->output_path);
+    else if (command->shard_count > 1)
+        (void)snprintf(path, FILENAME_MAX, "%s-%u-of-%u.h5", sweep->name, command->shard,
+                       command->shard_count);
+    else
+        (void)snprintf(path, FILENAME_MAX, "%s.h5", sweep->name);
+}
+
+static int load_and_run(const struct sweep_command *command, const struct interrupt *interrupt,
+                        struct error *error)
+{
+    char configs[DATA_DIR_BYTES];
+    char output_path[FILENAME_MAX];
+    struct sweep sweep;
+    int status = data_dir_configs(configs, error);
+    if (status < 0)
+        return status;
+    const char *const search[] = {configs, NULL};
+    const struct sweep_run_options options = {
+        .search = search,
+        .sets = command->file.sets,
+        .set_count = command->file.set_count,
+        .workers = command->workers > 0 ? command->workers : core_count(),
+        .point_files = command->point_files,
+        .shard = command->shard,
+        .shard_count = command->shard_count,
+        .is_quiet = command->is_quiet,
+        .interrupt = interrupt,
+    };
+    status = sweep_reader_load(&sweep, command->file.path, search, error);
+    if (status == 0) {
+        name_output(output_path, command, &sweep);
+        status = check_outputs(output_path, command->point_files, error);
+    }
+    if (status == 0)
+        status = run(&sweep, command, output_path, &options, error);
+    sweep_release(&sweep);
+    return status;
+}
+
+int command_sweep(int argc, char **argv)
+{
+    struct error error = {0};
+    struct interrupt interrupt;
+    struct sweep_command command = {.shard = 1, .shard_count = 1};
+    interrupt_hold(&interrupt);
+    int status = command_scenario_init(&command.file, argc, &error);
+    if (status == 0)
+        status = parse_options(&command, argc, argv, &error);
+    if (status == 0 && command.wants_help)
+        print_help();
+    else if (status == 0)
+        status = load_and_run(&command, &interrupt, &error);
+    command_scenario_release(&command.file);
+    int exit_code = status < 0 ? command_fail("sweep", &error) : 0;
+    interrupt_release(&interrupt);
+    return exit_code;
+}

@@ -1,0 +1,137 @@
+#include "plan_judge.h"
+
+#include "human.h"
+
+#include <gsl/gsl_cdf.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CONFIDENCE_ONE_SIDE 0.975
+
+static double number_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+/* The mean of `key` over the trials. */
+static double mean_of(const json_t *trials, const char *key)
+{
+    double sum = 0;
+    for (size_t i = 0; i < json_array_size(trials); i++)
+        sum += number_of(json_array_get(trials, i), key);
+    return sum / (double)json_array_size(trials);
+}
+
+/* Sums how far all batches of all trials are from `around`, or the squares, and counts them. */
+static double sum_batches(const json_t *trials, const char *key, double around, bool squared,
+                          size_t *count)
+{
+    double sum = 0;
+    *count = 0;
+    for (size_t i = 0; i < json_array_size(trials); i++) {
+        const json_t *batches = json_object_get(json_array_get(trials, i), key);
+        for (size_t k = 0; k < json_array_size(batches); k++) {
+            const json_t *batch = json_array_get(batches, k);
+            if (!json_is_number(batch))
+                continue;
+            double off = json_number_value(batch) - around;
+            sum += squared ? off * off : off;
+            (*count)++;
+        }
+    }
+    return sum;
+}
+
+static struct plan_estimate estimate_of(const json_t *trials, const char *key)
+{
+    size_t count;
+    double sum = sum_batches(trials, key, 0, false, &count);
+    if (count == 0)
+        return (struct plan_estimate){NAN, NAN};
+    double mean = sum / (double)count;
+    if (count == 1)
+        return (struct plan_estimate){mean, INFINITY};
+    double degrees = (double)count - 1;
+    double variance = sum_batches(trials, key, mean, true, &count) / degrees;
+    double t = gsl_cdf_tdist_Pinv(CONFIDENCE_ONE_SIDE, degrees);
+    return (struct plan_estimate){mean, t * sqrt(variance / (double)count)};
+}
+
+/* Judges one latency; `limit_s` 0: there is none to keep. */
+static enum plan_outcome judge_latency(const struct plan_estimate *estimate, double limit_s,
+                                       double headroom)
+{
+    double room_s = limit_s * (1 - headroom);
+    if (limit_s == 0 || isnan(estimate->mean) || estimate->mean + estimate->half <= room_s)
+        return PLAN_MEETS;
+    return estimate->mean - estimate->half > room_s ? PLAN_MISSES : PLAN_UNPROVEN;
+}
+
+static void explain_latency(struct plan_verdict *verdict, const char *name,
+                            const struct plan_estimate *estimate, double limit_s,
+                            const struct slo *slo, double headroom)
+{
+    size_t length = strlen(verdict->reason);
+    (void)snprintf(verdict->reason + length, sizeof(verdict->reason) - length,
+                   "%s%s p%g %s +- %s against %s less %.0f%%", length > 0 ? "; " : "", name,
+                   slo->percentile, human_seconds(estimate->mean).text,
+                   human_seconds(estimate->half).text, human_seconds(limit_s).text, headroom * 100);
+}
+
+static void judge_latencies(struct plan_verdict *verdict, const struct slo *slo, double headroom)
+{
+    enum plan_outcome ttft = judge_latency(&verdict->ttft_s, slo->ttft_s, headroom);
+    enum plan_outcome tpot = judge_latency(&verdict->tpot_s, slo->tpot_s, headroom);
+    verdict->outcome = ttft > tpot ? ttft : tpot;
+    if (ttft != PLAN_MEETS)
+        explain_latency(verdict, "TTFT", &verdict->ttft_s, slo->ttft_s, slo, headroom);
+    if (tpot != PLAN_MEETS)
+        explain_latency(verdict, "TPOT", &verdict->tpot_s, slo->tpot_s, slo, headroom);
+}
+
+/* The first trial that did not end well; NULL: all did. */
+static const json_t *find_failure(const json_t *trials)
+{
+    for (size_t i = 0; i < json_array_size(trials); i++) {
+        const json_t *trial = json_array_get(trials, i);
+        const char *status = json_string_value(json_object_get(trial, "status"));
+        if (!status || strcmp(status, "done") != 0)
+            return trial;
+    }
+    return NULL;
+}
+
+static bool is_any_saturated(const json_t *trials)
+{
+    for (size_t i = 0; i < json_array_size(trials); i++) {
+        if (json_is_true(json_object_get(json_array_get(trials, i), "saturated")))
+            return true;
+    }
+    return false;
+}
+
+void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
+                struct plan_verdict *verdict)
+{
+    *verdict = (struct plan_verdict){
+        .ttft_s = estimate_of(trials, "ttft_s"),
+        .tpot_s = estimate_of(trials, "tpot_s"),
+        .served = mean_of(trials, "served"),
+        .good = mean_of(trials, "good"),
+        .requests_per_s = mean_of(trials, "requests_per_s"),
+        .output_tokens_per_s = mean_of(trials, "output_tokens_per_s"),
+    };
+    const json_t *failure = find_failure(trials);
+    if (failure) {
+        const char *why = json_string_value(json_object_get(failure, "error"));
+        verdict->outcome = PLAN_FAILED;
+        (void)snprintf(verdict->reason, sizeof(verdict->reason), "%s", why ? why : "");
+    } else if (is_any_saturated(trials)) {
+        verdict->outcome = PLAN_SATURATED;
+        (void)snprintf(verdict->reason, sizeof(verdict->reason), "serves %.0f%% of the load",
+                       verdict->served * 100);
+    } else {
+        judge_latencies(verdict, slo, headroom);
+    }
+}

@@ -1,0 +1,29 @@
+/*
+ * plan_trial: one run of something that could be bought, as JSON.
+ *
+ *     status    "done"
+ *     saturated see sweep_meter.h
+ *     served    share of the load that was completed a second; null in a closed loop
+ *     requests_per_s output_tokens_per_s
+ *     good      share of requests whose own TTFT and TPOT are within the SLO
+ *     ttft_s, tpot_s   arrays: the SLO's percentile of each of PLAN_BATCHES batches of requests,
+ *                      in order of arrival, the first PLAN_SETTLING of them left out
+ *
+ * or status "failed" and error. Batches stand for runs of their own: their
+ * spread says how sure the percentile is (batch means: Law, Simulation Modeling
+ * and Analysis, 5th ed., 9.5.3).
+ */
+#ifndef TANDEM_PLAN_TRIAL_H
+#define TANDEM_PLAN_TRIAL_H
+
+#include "plan.h"
+
+#include <jansson.h>
+
+#define PLAN_BATCHES 8
+#define PLAN_SETTLING 0.1 /* share of the requests that fill the system first */
+
+/* NULL when memory is out; the caller json_decref()s it. */
+json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint64_t seed);
+
+#endif

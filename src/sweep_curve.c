@@ -1,0 +1,153 @@
+#include "sweep_curve.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Share of the points that may be spent on finding the wall. */
+#define SEARCH_SHARE 0.6
+
+/* Guesses beyond these have not helped, and bisection surely does. */
+#define GUESSES_MAX 3
+
+/* How far from one side of the wall the next load is at least: once it holds, the search is over.
+ */
+#define STEP 1.045
+
+/* The loads on the two sides of the wall. */
+struct bracket {
+    double below; /* 0: none is */
+    double above; /* INFINITY: none is */
+    double guess; /* where it is, from what the one above served; NaN: nobody knows */
+};
+
+static struct bracket bracket_of(const struct sweep_curve_point *tried, size_t count)
+{
+    struct bracket bracket = {0, INFINITY, NAN};
+    for (size_t i = 0; i < count; i++) {
+        if (!tried[i].is_saturated || tried[i].load > bracket.above)
+            continue;
+        bracket.above = tried[i].load;
+        bracket.guess = tried[i].load * tried[i].served;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!tried[i].is_saturated && tried[i].load < bracket.above)
+            bracket.below = fmax(bracket.below, tried[i].load);
+    }
+    return bracket;
+}
+
+/* Four digits: a load that is printed reads back as the one that was run. */
+static double round_load(const struct sweep_curve *curve, double load)
+{
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%.4g", load);
+    double rounded = strtod(text, NULL);
+    rounded = curve->is_whole ? round(load) : rounded;
+    return fmin(fmax(rounded, curve->from), curve->to);
+}
+
+/* Loads in ascending order. */
+struct loads {
+    double items[2 * SWEEP_CURVE_POINTS_MAX];
+    size_t count;
+};
+
+/* Adds `load` in its place; false where it is there already. */
+static bool add_load(struct loads *loads, double load)
+{
+    size_t place = loads->count;
+    while (place > 0 && loads->items[place - 1] >= load) {
+        place--;
+        if (loads->items[place] == load)
+            return false;
+    }
+    for (size_t i = loads->count; i > place; i--)
+        loads->items[i] = loads->items[i - 1];
+    loads->items[place] = load;
+    loads->count++;
+    return true;
+}
+
+/* Where a load lies on the scale on which a curve's loads are even. */
+static double stretch(double load, double wall)
+{
+    return isinf(wall) ? log(load) : -log1p(-load / wall);
+}
+
+static double unstretch(double stretched, double wall)
+{
+    return isinf(wall) ? exp(stretched) : -wall * expm1(-stretched);
+}
+
+/* A new load amid the widest gap that has room for one; false where none has. */
+static bool split_widest(const struct sweep_curve *curve, struct loads *loads, double wall,
+                         double *load)
+{
+    bool is_full[2 * SWEEP_CURVE_POINTS_MAX] = {false};
+    for (;;) {
+        size_t widest = 0;
+        double width = 0;
+        for (size_t i = 1; i < loads->count; i++) {
+            double gap = stretch(loads->items[i], wall) - stretch(loads->items[i - 1], wall);
+            if (!is_full[i] && gap > width) {
+                widest = i;
+                width = gap;
+            }
+        }
+        if (widest == 0)
+            return false;
+        double middle = stretch(loads->items[widest - 1], wall) + width / 2;
+        *load = round_load(curve, unstretch(middle, wall));
+        if (add_load(loads, *load))
+            return true;
+        is_full[widest] = true;
+    }
+}
+
+/* Spends what points are left below the wall. */
+static size_t fill(const struct sweep_curve *curve, const struct sweep_curve_point *tried,
+                   size_t tried_count, struct bracket bracket, double next[])
+{
+    struct loads loads = {.count = 0};
+    for (size_t i = 0; i < tried_count; i++) {
+        if (tried[i].load <= bracket.below)
+            (void)add_load(&loads, tried[i].load);
+    }
+    size_t count = 0;
+    while (tried_count + count < curve->points &&
+           split_widest(curve, &loads, bracket.above, &next[count]))
+        count++;
+    return count;
+}
+
+/* A load between the two sides of the wall. */
+static double search(const struct sweep_curve *curve, struct bracket bracket, size_t tried_count)
+{
+    double load = sqrt(bracket.below * bracket.above);
+    /* A guess right beside one side would leave the other as far away as it is. */
+    if (isfinite(bracket.guess) && tried_count < 2 + GUESSES_MAX)
+        load = fmin(fmax(bracket.guess, bracket.below * STEP), bracket.above / STEP);
+    return round_load(curve, load);
+}
+
+size_t sweep_curve_next(const struct sweep_curve *curve, const struct sweep_curve_point *tried,
+                        size_t tried_count, double next[SWEEP_CURVE_POINTS_MAX])
+{
+    if (tried_count == 0) {
+        next[0] = curve->from;
+        next[1] = curve->to;
+        return 2;
+    }
+    struct bracket bracket = bracket_of(tried, tried_count);
+    if (tried_count >= curve->points || bracket.below == 0)
+        return 0;
+    bool has_wall = isfinite(bracket.above);
+    if (has_wall && bracket.above > bracket.below * SWEEP_CURVE_RESOLUTION &&
+        (double)tried_count < SEARCH_SHARE * curve->points) {
+        next[0] = search(curve, bracket, tried_count);
+        if (next[0] != bracket.below && next[0] != bracket.above)
+            return 1;
+    }
+    return fill(curve, tried, tried_count, bracket, next);
+}

@@ -1,0 +1,142 @@
+#include "sweep_point.h"
+
+#include "json_build.h"
+#include "record_hdf5.h"
+#include "simulation.h"
+#include "summary_json.h"
+#include "sweep_hash.h"
+#include "sweep_meter.h"
+#include "workload_source.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define ALL_REQUESTS (UINT64_MAX / 2)
+
+/* All that a run holds; zeroed where it is not there. */
+struct point_run {
+    struct workload_source source;
+    struct topology topology;
+    struct record_hdf5 *file;
+    struct sweep_meter meter;
+    struct simulation *simulation;
+    struct summary summary;
+    struct arena arena; /* the topology and the summary */
+};
+
+static int open_file(struct point_run *run, const struct config *config, const char *path,
+                     struct error *error)
+{
+    const struct scenario *scenario = &config->scenario;
+    int status = topology_build(&run->topology, &scenario->cluster, &run->arena, error);
+    if (status < 0)
+        return status;
+    struct record_hdf5_header header = {
+        .version = TANDEM_VERSION,
+        .scenario_text = config->text,
+        .seed = scenario->run.seed,
+        .timeline = scenario->output.timeline,
+        .topology = &run->topology,
+    };
+    run->file = record_hdf5_new(path, &header, error);
+    return run->file ? 0 : -(int)error->code;
+}
+
+static int set_up(struct point_run *run, const struct config *config, const char *file_path,
+                  struct error *error)
+{
+    const struct scenario *scenario = &config->scenario;
+    struct recorder recorder = {0};
+    int status = workload_source_open(&run->source, &config->workload, scenario->run.seed, error);
+    if (status == 0 && file_path) {
+        status = open_file(run, config, file_path, error);
+        if (status == 0)
+            recorder = record_hdf5_recorder(run->file);
+    }
+    if (status < 0)
+        return status;
+    sweep_meter_init(&run->meter, recorder);
+    run->simulation = simulation_new(scenario, workload_source_arrivals(&run->source),
+                                     sweep_meter_recorder(&run->meter), error);
+    return run->simulation ? 0 : -(int)error->code;
+}
+
+static int run_to_end(struct point_run *run, struct error *error)
+{
+    int status;
+    while ((status = simulation_advance(run->simulation, ALL_REQUESTS, error)) > 0) {
+    }
+    if (status == 0)
+        status = simulation_summarize(run->simulation, &run->summary, &run->arena, error);
+    if (status == 0 && run->file)
+        status = record_hdf5_finish(run->file, &run->summary, error);
+    return status;
+}
+
+static json_t *result_of(const struct point_run *run, const struct config *config)
+{
+    const struct layout_spec *layout = &config->scenario.layout;
+    const struct workload_spec *workload = &config->workload;
+    bool is_closed_loop =
+        !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
+    struct sweep_reading reading = sweep_meter_read(&run->meter, is_closed_loop, &run->summary);
+    uint64_t gpus =
+        (uint64_t)layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
+    return json_pack("{s:s, s:o, s:o, s:b, s:o}", "status", "done", "gpus", json_build_count(gpus),
+                     "offered_requests_per_s", json_build_real(reading.offered_requests_per_s),
+                     "saturated", (int)reading.is_saturated, "summary",
+                     summary_json_reproducible(&run->summary));
+}
+
+json_t *sweep_point_run(const struct config *config, const char *file_path)
+{
+    struct point_run run = {0};
+    struct error error = {0};
+    arena_init(&run.arena);
+    int status = set_up(&run, config, file_path, &error);
+    if (status == 0)
+        status = run_to_end(&run, &error);
+    json_t *result = status == 0 ? result_of(&run, config) : sweep_point_failure(error.text);
+    record_hdf5_free(run.file);
+    simulation_free(run.simulation);
+    sweep_meter_release(&run.meter);
+    workload_source_close(&run.source);
+    arena_release(&run.arena);
+    return result;
+}
+
+json_t *sweep_point_failure(const char *reason)
+{
+    return json_pack("{s:s, s:s}", "status", "failed", "error", reason);
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    return sweep_hash(hash, text, strlen(text) + 1);
+}
+
+/* A file by its path, size and time of last change. */
+static uint64_t hash_file(uint64_t hash, const char *path)
+{
+    struct stat file;
+    if (stat(path, &file) < 0)
+        return hash;
+    hash = hash_text(hash, path);
+    hash = sweep_hash(hash, &file.st_size, sizeof(file.st_size));
+    hash = sweep_hash(hash, &file.st_mtim.tv_sec, sizeof(file.st_mtim.tv_sec));
+    return sweep_hash(hash, &file.st_mtim.tv_nsec, sizeof(file.st_mtim.tv_nsec));
+}
+
+void sweep_point_fingerprint(const struct config *config, const char *file_path,
+                             char fingerprint[SWEEP_FINGERPRINT_BYTES])
+{
+    uint64_t hash = hash_text(SWEEP_HASH_START, TANDEM_VERSION);
+    hash = hash_text(hash, config->text);
+    hash = hash_text(hash, file_path ? file_path : "");
+    if (config->workload.is_trace)
+        hash = hash_file(hash, config->workload.trace_path);
+    if (config->measured_folder)
+        hash = hash_file(hash, config->measured_folder);
+    (void)snprintf(fingerprint, SWEEP_FINGERPRINT_BYTES, "%016" PRIx64, hash);
+}

@@ -1,0 +1,45 @@
+/*
+ * sweep_point: one point of a sweep, from its scenario to its result.
+ *
+ * The result is a JSON object:
+ *
+ *     status   "done"
+ *     gpus     that the layout takes
+ *     offered_requests_per_s, saturated    see sweep_meter.h
+ *     summary  what `tandem run --json` prints, but for its wall-clock numbers
+ *
+ * or, where the run failed,
+ *
+ *     status   "failed"
+ *     error    why
+ *
+ * The same scenario gives the same object.
+ */
+#ifndef TANDEM_SWEEP_POINT_H
+#define TANDEM_SWEEP_POINT_H
+
+#include "config_scenario.h"
+
+#include <jansson.h>
+
+#define SWEEP_FINGERPRINT_BYTES 17
+
+/*
+ * Runs `config`; with a `file_path` its records go there (record_hdf5.h).
+ * NULL when memory is out. The caller json_decref()s the result.
+ */
+json_t *sweep_point_run(const struct config *config, const char *file_path);
+
+/* The result of a point that failed because of `reason`; NULL when memory is out. */
+json_t *sweep_point_failure(const char *reason);
+
+/*
+ * A hash of all that the result depends on: the program's version, the
+ * scenario's full text, its trace and folder of measured tables (path, size and
+ * time of last change) and the file that its records go to, NULL for none. In
+ * hexadecimal.
+ */
+void sweep_point_fingerprint(const struct config *config, const char *file_path,
+                             char fingerprint[SWEEP_FINGERPRINT_BYTES]);
+
+#endif

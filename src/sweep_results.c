@@ -1,0 +1,86 @@
+#include "sweep_results.h"
+
+#include "json_build.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double number_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+static int compare_numbers(double a, double b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_records(const void *a, const void *b)
+{
+    const json_t *left = *(json_t *const *)a;
+    const json_t *right = *(json_t *const *)b;
+    int by_series = compare_numbers(number_of(left, "series"), number_of(right, "series"));
+    return by_series != 0
+               ? by_series
+               : compare_numbers(number_of(left, "position"), number_of(right, "position"));
+}
+
+/* The `count` items of `array`, put in order in `items`, as an array; NULL when memory is out. */
+static json_t *sorted_array(const json_t *array, json_t **items, size_t count)
+{
+    json_t *sorted = json_array();
+    for (size_t i = 0; i < count; i++)
+        items[i] = json_array_get(array, i);
+    qsort(items, count, sizeof(json_t *), compare_records);
+    for (size_t i = 0; i < count && sorted; i++)
+        sorted = json_build_append(sorted, json_incref(items[i]));
+    return sorted;
+}
+
+int sweep_results_sort(struct sweep_results *results, struct error *error)
+{
+    size_t count = json_array_size(results->records);
+    json_t **items = calloc(count + 1, sizeof(json_t *));
+    json_t *sorted = items ? sorted_array(results->records, items, count) : NULL;
+    free(items);
+    if (!sorted)
+        return error_out_of_memory(error, "the points in order");
+    json_decref(results->records);
+    results->records = sorted;
+    return 0;
+}
+
+bool sweep_record_is_done(const json_t *record)
+{
+    const char *status = json_string_value(json_object_get(record, "status"));
+    return status && strcmp(status, "done") == 0;
+}
+
+bool sweep_record_is_saturated(const json_t *record)
+{
+    return json_is_true(json_object_get(record, "saturated"));
+}
+
+double sweep_record_summary(const json_t *record, const char *path)
+{
+    const json_t *object = json_object_get(record, "summary");
+    const char *dot = strchr(path, '.');
+    char group[32] = {0};
+    if (!dot)
+        return number_of(object, path);
+    if ((size_t)(dot - path) >= sizeof(group))
+        return NAN;
+    memcpy(group, path, (size_t)(dot - path));
+    return number_of(json_object_get(object, group), dot + 1);
+}
+
+double sweep_record_load(const json_t *record, enum sweep_load_kind kind)
+{
+    if (kind != SWEEP_LOAD_CONCURRENCY)
+        return number_of(record, "offered_requests_per_s");
+    const json_t *parameters = json_object_get(record, "parameters");
+    const char *text = json_string_value(json_object_get(parameters, sweep_load_path(kind)));
+    return text ? strtod(text, NULL) : (double)NAN;
+}

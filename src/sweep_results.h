@@ -1,0 +1,48 @@
+/*
+ * sweep_results: what a sweep comes to, in memory.
+ *
+ * The header says what was asked; `records` is a JSON array of the points, each
+ * an object that says which point it is
+ *
+ *     series, position   where it stands: they order the points
+ *     curve              its series' name
+ *     parameters         key of the scenario: value as text, for every key that an axis sets,
+ *                        and "variant" first where there are variants
+ *     file               its own run file, where one was asked for
+ *
+ * followed by its result (sweep_point.h). What a sweep's HDF5 file holds is a
+ * function of this alone, so the parts of a sharded sweep join without loss.
+ */
+#ifndef TANDEM_SWEEP_RESULTS_H
+#define TANDEM_SWEEP_RESULTS_H
+
+#include "sweep.h"
+
+#include <jansson.h>
+
+/* Texts are somebody else's, unless an arena says otherwise. */
+struct sweep_results {
+    const char *version; /* of the program */
+    const char *name;
+    const char *sweep_text;    /* the sweep's file */
+    const char *scenario_text; /* the first point's scenario, whole */
+    enum sweep_load_kind load;
+    uint32_t shard; /* 1 to shard_count */
+    uint32_t shard_count;
+    json_t *records;
+};
+
+/* Puts the records in order of series and position. ERROR_MEMORY. */
+int sweep_results_sort(struct sweep_results *results, struct error *error);
+
+/* Whether a point's run failed, and whether it was saturated. */
+bool sweep_record_is_done(const json_t *record);
+bool sweep_record_is_saturated(const json_t *record);
+
+/* A number of the record's summary by its dotted path: "ttft_s.p95". NaN where it has none. */
+double sweep_record_summary(const json_t *record, const char *path);
+
+/* What the point is drawn against: its concurrency, or the requests that arrived a second. */
+double sweep_record_load(const json_t *record, enum sweep_load_kind kind);
+
+#endif

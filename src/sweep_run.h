@@ -1,0 +1,36 @@
+/*
+ * sweep_run: runs the points of a sweep, in worker processes, to its results.
+ *
+ * Which points there are never depends on the order in which workers finish, so
+ * the results are the same whatever their number. Each result goes to the
+ * journal (sweep_journal.h) before the next is looked at.
+ */
+#ifndef TANDEM_SWEEP_RUN_H
+#define TANDEM_SWEEP_RUN_H
+
+#include "interrupt.h"
+#include "sweep_journal.h"
+#include "sweep_results.h"
+
+struct sweep_run_options {
+    const char *const *search; /* directories of configs, NULL at their end */
+    const char *const *sets;   /* `--set`s: change the scenario before any axis does */
+    size_t set_count;
+    size_t workers;
+    const char *point_files; /* a folder for each point's own file; NULL: none */
+    uint32_t shard;          /* the share to run: 1 to shard_count */
+    uint32_t shard_count;
+    bool is_quiet;
+    const struct interrupt *interrupt;
+};
+
+/*
+ * Fills in `results`, whose texts live in `sweep`; json_decref() its records in
+ * any case. Every listed point's scenario is checked before any runs: ERROR_CONFIG.
+ * A point that fails is a result too. ERROR_RUN when interrupted, ERROR_IO,
+ * ERROR_MEMORY.
+ */
+int sweep_run(struct sweep *sweep, const struct sweep_run_options *options,
+              struct sweep_journal *journal, struct sweep_results *results, struct error *error);
+
+#endif

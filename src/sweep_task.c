@@ -1,0 +1,181 @@
+#include "sweep_task.h"
+
+#include "json_build.h"
+#include "sweep_value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REAL_DIGITS 17 /* read back to the same double */
+
+/* Loads the scenario of one point. */
+static int load_scenario(struct config *config, const struct sweep *sweep,
+                         const struct sweep_run_options *options, size_t series,
+                         struct yaml_node *load_value, struct error *error)
+{
+    struct config_setting settings[SWEEP_SETTINGS_MAX + 1];
+    size_t count = sweep_series_settings(sweep, series, settings);
+    if (load_value)
+        settings[count++] = (struct config_setting){sweep_load_path(sweep->load.kind), load_value};
+    int status = config_load_scenario_tree(config, sweep->scenario, settings, count, options->sets,
+                                           options->set_count, options->search, error);
+    if (status == 0 && !options->point_files)
+        config->scenario.output.timeline = TIMELINE_NONE; /* there is nowhere to keep one */
+    return status;
+}
+
+/* The text that a point has for `path`: as an axis sets it, else as its scenario has it. */
+static const char *parameter_of(const char *path, const struct config_setting *settings,
+                                size_t setting_count, struct config *config)
+{
+    const struct yaml_node *node = NULL;
+    for (size_t i = 0; i < setting_count; i++) {
+        if (strcmp(settings[i].path, path) == 0)
+            node = settings[i].value;
+    }
+    if (!node)
+        node = sweep_value_find(config->root, path);
+    return node ? sweep_value_text(node, &config->arena) : "";
+}
+
+/* What every key that an axis sets is set to; NULL when memory is out. */
+static json_t *parameters_of(const struct sweep *sweep, const struct sweep_task *task,
+                             struct config *config)
+{
+    const struct sweep_place *places[SWEEP_AXES_MAX];
+    struct config_setting settings[SWEEP_SETTINGS_MAX + 1];
+    size_t count = sweep_series_settings(sweep, task->series, settings);
+    if (task->load_value)
+        settings[count++] =
+            (struct config_setting){sweep_load_path(sweep->load.kind), task->load_value};
+    json_t *parameters = json_object();
+    int status = parameters ? 0 : -1;
+    sweep_series_places(sweep, task->series, places);
+    if (status == 0 && sweep->has_variants)
+        status = json_object_set_new(parameters, "variant", json_string(places[0]->name));
+    for (size_t i = 0; i < sweep->path_count && status == 0; i++) {
+        const char *text = parameter_of(sweep->paths[i], settings, count, config);
+        status = json_object_set_new(parameters, sweep->paths[i], text ? json_string(text) : NULL);
+    }
+    if (status == 0)
+        return parameters;
+    json_decref(parameters);
+    return NULL;
+}
+
+/* The point's own run file, on the heap: DIR/SERIES.h5, or DIR/SERIES-POSITION.h5. */
+static char *file_path_of(const struct sweep_task *task, const char *folder)
+{
+    size_t bytes = strlen(folder) + 64;
+    char *path = malloc(bytes);
+    if (path && task->load_value)
+        (void)snprintf(path, bytes, "%s/%04zu-%.10g.h5", folder, task->series, task->position);
+    else if (path)
+        (void)snprintf(path, bytes, "%s/%04zu.h5", folder, task->series);
+    return path;
+}
+
+/* The record but for its result. */
+static int make_record(struct sweep_task *task, const struct sweep *sweep, const char *file_path,
+                       struct config *config, struct error *error)
+{
+    const char *name = sweep_series_name(sweep, task->series, &config->arena);
+    task->record = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o}", "series", json_build_count(task->series), "position",
+        json_build_real(task->position), "curve", name ? json_string(name) : NULL, "parameters",
+        parameters_of(sweep, task, config), "file", json_string(file_path ? file_path : ""));
+    return task->record ? 0 : error_out_of_memory(error, "a point");
+}
+
+int sweep_task_init(struct sweep_task *task, const struct sweep *sweep,
+                    const struct sweep_run_options *options, size_t series, double position,
+                    struct yaml_node *load_value, struct error *error)
+{
+    *task = (struct sweep_task){.series = series, .position = position, .load_value = load_value};
+    struct config config;
+    char *file_path = NULL;
+    int status = load_scenario(&config, sweep, options, series, load_value, error);
+    if (status == 0 && options->point_files) {
+        file_path = file_path_of(task, options->point_files);
+        status = file_path ? 0 : error_out_of_memory(error, "a point's file");
+    }
+    if (status == 0) {
+        sweep_point_fingerprint(&config, file_path, task->fingerprint);
+        status = make_record(task, sweep, file_path, &config, error);
+    }
+    free(file_path);
+    config_release(&config);
+    return status;
+}
+
+void sweep_task_release(struct sweep_task *task)
+{
+    json_decref(task->record);
+    *task = (struct sweep_task){.record = NULL};
+}
+
+static bool write_text(int descriptor, const char *text)
+{
+    for (size_t left = strlen(text); left > 0;) {
+        ssize_t written = write(descriptor, text, left);
+        if (written < 0)
+            return false;
+        text += written;
+        left -= (size_t)written;
+    }
+    return true;
+}
+
+bool sweep_task_run(const struct sweep_task *task, const struct sweep *sweep,
+                    const struct sweep_run_options *options, int descriptor)
+{
+    struct config config;
+    struct error error;
+    const char *file_path = json_string_value(json_object_get(task->record, "file"));
+    int status = load_scenario(&config, sweep, options, task->series, task->load_value, &error);
+    json_t *result = status == 0 ? sweep_point_run(&config, *file_path ? file_path : NULL)
+                                 : sweep_point_failure(error.text);
+    char *text =
+        result ? json_dumps(result, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
+    bool is_written = text && write_text(descriptor, text);
+    free(text);
+    json_decref(result);
+    config_release(&config);
+    return is_written;
+}
+
+json_t *sweep_task_result(const char *text, const char *reason)
+{
+    json_t *result = text && *reason == '\0' ? json_loads(text, 0, NULL) : NULL;
+    return result ? result : sweep_point_failure(*reason ? reason : "its process said nothing");
+}
+
+int sweep_task_finish(struct sweep_task *task, json_t *result, struct error *error)
+{
+    if (json_object_update(task->record, result) < 0)
+        return error_out_of_memory(error, "a point's result");
+    task->is_done = true;
+    return 0;
+}
+
+int sweep_task_first_scenario(struct sweep *sweep, const struct sweep_run_options *options,
+                              const char **text, struct error *error)
+{
+    const struct sweep_load *load = &sweep->load;
+    struct yaml_node *value = load->listed_count > 0 ? load->listed[0] : NULL;
+    if (load->kind != SWEEP_LOAD_NONE && !value) {
+        value = sweep_load_value(load, load->curve.from, &sweep->arena);
+        if (!value)
+            return error_out_of_memory(error, "the first load");
+    }
+    struct config config;
+    int status = load_scenario(&config, sweep, options, 0, value, error);
+    if (status == 0) {
+        *text = arena_strdup(&sweep->arena, config.text);
+        status = *text ? 0 : error_out_of_memory(error, "the first scenario");
+    }
+    config_release(&config);
+    return status;
+}

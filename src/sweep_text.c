@@ -1,0 +1,180 @@
+#include "sweep_text.h"
+
+#include "human.h"
+
+#include <string.h>
+
+#define NAME_COLUMNS_MAX 64
+#define FAILURES_MAX 10
+#define REASON_BYTES_MAX 400
+
+static const char *name_of(const json_t *record)
+{
+    const char *name = json_string_value(json_object_get(record, "curve"));
+    return name ? name : "";
+}
+
+static bool same_series(const json_t *a, const json_t *b)
+{
+    return json_equal(json_object_get(a, "series"), json_object_get(b, "series")) != 0;
+}
+
+static int name_columns(const json_t *records)
+{
+    size_t columns = strlen("curve");
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        size_t length = strlen(name_of(json_array_get(records, i)));
+        columns = length > columns ? length : columns;
+    }
+    return columns < NAME_COLUMNS_MAX ? (int)columns : NAME_COLUMNS_MAX;
+}
+
+static double tokens_per_gpu(const json_t *record)
+{
+    double gpus = json_number_value(json_object_get(record, "gpus"));
+    return sweep_record_summary(record, "output_tokens_per_s") / gpus;
+}
+
+static void print_point(const json_t *record, int columns, FILE *stream)
+{
+    (void)fprintf(stream, "%-*.*s", columns, columns, name_of(record));
+    if (!sweep_record_is_done(record)) {
+        (void)fputs("   failed\n", stream);
+        return;
+    }
+    (void)fprintf(stream, " %5lld %11s %10s %10s %10s %12s%s\n",
+                  (long long)json_integer_value(json_object_get(record, "gpus")),
+                  human_number(sweep_record_summary(record, "requests_per_s")).text,
+                  human_seconds(sweep_record_summary(record, "ttft_s.p95")).text,
+                  human_seconds(sweep_record_summary(record, "tpot_s.p95")).text,
+                  human_seconds(sweep_record_summary(record, "e2e_s.p95")).text,
+                  human_number(tokens_per_gpu(record)).text,
+                  sweep_record_is_saturated(record) ? "  saturated" : "");
+}
+
+static void print_points(const json_t *records, FILE *stream)
+{
+    int columns = name_columns(records);
+    (void)fprintf(stream, "%-*s %5s %11s %10s %10s %10s %12s\n", columns, "curve", "GPUs",
+                  "requests/s", "TTFT p95", "TPOT p95", "E2E p95", "tokens/s/GPU");
+    for (size_t i = 0; i < json_array_size(records); i++)
+        print_point(json_array_get(records, i), columns, stream);
+}
+
+/* What is said of a series. */
+struct ends {
+    const json_t *first;     /* its lowest load that was run */
+    const json_t *sustained; /* the highest that was not saturated, below any that was; or NULL */
+    double saturated_from;   /* NaN: no load was */
+    size_t points;
+};
+
+/* Reads the series that starts at `at`; returns where the next one starts. */
+static size_t read_series(const json_t *records, size_t at, enum sweep_load_kind load,
+                          struct ends *ends)
+{
+    const json_t *start = json_array_get(records, at);
+    *ends = (struct ends){.saturated_from = (double)NAN};
+    size_t next = at;
+    for (; next < json_array_size(records); next++, ends->points++) {
+        const json_t *record = json_array_get(records, next);
+        if (!same_series(record, start))
+            break;
+        double value = sweep_record_load(record, load);
+        if (!sweep_record_is_done(record))
+            continue;
+        if (!ends->first || value < sweep_record_load(ends->first, load))
+            ends->first = record;
+        if (sweep_record_is_saturated(record))
+            ends->saturated_from = fmin(ends->saturated_from, value);
+    }
+    for (size_t i = at; i < next; i++) {
+        const json_t *record = json_array_get(records, i);
+        double value = sweep_record_load(record, load);
+        bool is_below = !(value >= ends->saturated_from);
+        if (sweep_record_is_done(record) && is_below &&
+            (!ends->sustained || value > sweep_record_load(ends->sustained, load)))
+            ends->sustained = record;
+    }
+    return next;
+}
+
+static void print_curve(const struct ends *ends, enum sweep_load_kind load, FILE *stream)
+{
+    const json_t *sustained = ends->sustained;
+    if (!ends->first) {
+        (void)fputs("   failed\n", stream);
+        return;
+    }
+    (void)fprintf(stream, " %5lld %6zu %10s %10s",
+                  (long long)json_integer_value(json_object_get(ends->first, "gpus")), ends->points,
+                  human_seconds(sweep_record_summary(ends->first, "ttft_s.p50")).text,
+                  human_seconds(sweep_record_summary(ends->first, "tpot_s.p50")).text);
+    (void)fprintf(stream, " %10s",
+                  human_number(sustained ? sweep_record_load(sustained, load) : NAN).text);
+    (void)fprintf(stream, " %10s", human_number(ends->saturated_from).text);
+    (void)fprintf(
+        stream, " %10s %10s %12s\n",
+        human_seconds(sustained ? sweep_record_summary(sustained, "ttft_s.p95") : NAN).text,
+        human_seconds(sustained ? sweep_record_summary(sustained, "tpot_s.p95") : NAN).text,
+        human_number(sustained ? tokens_per_gpu(sustained) : NAN).text);
+}
+
+static void print_curves(const struct sweep_results *results, FILE *stream)
+{
+    const json_t *records = results->records;
+    int columns = name_columns(records);
+    bool is_rate = results->load != SWEEP_LOAD_CONCURRENCY;
+    (void)fprintf(stream, "%-*s %5s %6s %21s %10s %10s %34s\n", columns, "", "", "",
+                  "---- lowest load ----", "sustained", "saturated",
+                  "---------- sustained load ---------");
+    (void)fprintf(stream, "%-*s %5s %6s %10s %10s %10s %10s %10s %10s %12s\n", columns, "curve",
+                  "GPUs", "points", "TTFT p50", "TPOT p50", is_rate ? "requests/s" : "requests",
+                  "from", "TTFT p95", "TPOT p95", "tokens/s/GPU");
+    for (size_t at = 0; at < json_array_size(records);) {
+        struct ends ends;
+        (void)fprintf(stream, "%-*.*s", columns, columns, name_of(json_array_get(records, at)));
+        at = read_series(records, at, results->load, &ends);
+        print_curve(&ends, results->load, stream);
+    }
+}
+
+/* Prints why points failed: the first line of each reason. */
+static void print_failures(const json_t *records, size_t failed, FILE *stream)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < json_array_size(records) && shown < FAILURES_MAX; i++) {
+        const json_t *record = json_array_get(records, i);
+        if (sweep_record_is_done(record))
+            continue;
+        const char *reason = json_string_value(json_object_get(record, "error"));
+        int bytes = (int)strcspn(reason ? reason : "", "\n");
+        (void)fprintf(stream, "\nfailed: point %zu, %s: %.*s", i, name_of(record),
+                      bytes < REASON_BYTES_MAX ? bytes : REASON_BYTES_MAX, reason ? reason : "");
+        shown++;
+    }
+    if (shown < failed)
+        (void)fprintf(stream, "\nand %zu more; the column `error` of /points has them all",
+                      failed - shown);
+    if (failed > 0)
+        (void)fputc('\n', stream);
+}
+
+void sweep_text_print(const struct sweep_results *results, FILE *stream)
+{
+    const json_t *records = results->records;
+    size_t count = json_array_size(records);
+    size_t failed = 0;
+    for (size_t i = 0; i < count; i++)
+        failed += !sweep_record_is_done(json_array_get(records, i));
+    (void)fprintf(stream, "%s: %zu point%s", results->name, count, count == 1 ? "" : "s");
+    if (results->shard_count > 1)
+        (void)fprintf(stream, ", part %u of %u", results->shard, results->shard_count);
+    (void)fprintf(stream, "%s%s%s\n\n", failed > 0 ? ", " : "",
+                  failed > 0 ? human_count(failed).text : "", failed > 0 ? " failed" : "");
+    if (results->load == SWEEP_LOAD_NONE)
+        print_points(records, stream);
+    else
+        print_curves(results, stream);
+    print_failures(records, failed, stream);
+}

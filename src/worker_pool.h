@@ -1,0 +1,68 @@
+/*
+ * worker_pool: jobs in processes of their own, each of which gives back a text.
+ *
+ *     worker_pool_start(&pool, 7, work, &job, &error)     forks; work() runs in the child
+ *     worker_pool_wait(&pool, 0.1, &result, &error)       1: job 7 is done
+ *
+ * A job that crashes takes nothing with it but itself, and its end is a result
+ * like any other. Children die with their parent. Not for programs that have
+ * threads, or files open that fork() must not share.
+ */
+#ifndef TANDEM_WORKER_POOL_H
+#define TANDEM_WORKER_POOL_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define WORKER_POOL_MAX 1024
+
+/* In the child: writes the job's text to `descriptor`; false where it could not. */
+typedef bool worker_job(void *context, int descriptor);
+
+struct worker {
+    pid_t process; /* 0: idle */
+    int descriptor;
+    size_t job;
+    char *text;
+    size_t bytes;
+    size_t room;
+};
+
+struct worker_pool {
+    struct worker *workers;
+    size_t worker_count;
+    size_t busy;
+};
+
+#define WORKER_RESULT_REASON_BYTES 128
+
+struct worker_result {
+    size_t job;
+    char *text; /* NUL-terminated; the caller's to free(); NULL: none came */
+    char reason[WORKER_RESULT_REASON_BYTES]; /* why it ended badly; empty: it did not */
+};
+
+/* At most `workers` jobs at a time, 1 to WORKER_POOL_MAX. ERROR_MEMORY. */
+int worker_pool_init(struct worker_pool *pool, size_t workers, struct error *error);
+
+/* Kills what is still running. */
+void worker_pool_release(struct worker_pool *pool);
+
+static inline bool worker_pool_has_room(const struct worker_pool *pool)
+{
+    return pool->busy < pool->worker_count;
+}
+
+/* Starts a job, for which there must be room. ERROR_RUN where the system lets no process start. */
+int worker_pool_start(struct worker_pool *pool, size_t job, worker_job *work, void *context,
+                      struct error *error);
+
+/* Waits for a job to end, `timeout_s` at most. 1: `result` is filled in; 0: none ended; ERROR_RUN,
+   ERROR_MEMORY. */
+int worker_pool_wait(struct worker_pool *pool, double timeout_s, struct worker_result *result,
+                     struct error *error);
+
+#endif

@@ -1,0 +1,432 @@
+#!/usr/bin/python3
+"""tandem sweep and merge: does a sweep give every point once, whatever befalls it?"""
+
+import json
+import os
+import pty
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import h5py
+import numpy
+import pandas
+
+from tandem_cli import ENVIRONMENT, ROOT, TandemTest, main
+
+SCENARIO = """
+scenario:
+  base: scenarios/default
+  workload:
+    trace: null
+    arrivals: {process: poisson, rate: 8 /s}
+    requests: REQUESTS
+    input_tokens: {distribution: lognormal, mean: 512, cv: 0.9, max: 4096}
+    output_tokens: 40
+"""
+
+# Twelve points on two axes; the last variant does not fit on its GPU.
+GRID = SCENARIO.replace("REQUESTS", "300") + """
+variants:
+  TP=8: {layout.tensor_parallel: 8, layout.pipeline_parallel: 1}
+  TP=4 x PP=2: {layout.tensor_parallel: 4, layout.pipeline_parallel: 2}
+  TP=1: {layout.tensor_parallel: 1, layout.pipeline_parallel: 1}
+grid:
+  workload.arrivals.rate: [4 /s, 8 /s]
+  engine.max_sequences: [16, 256]
+"""
+
+CURVES = SCENARIO.replace("REQUESTS", "1500") + """
+variants:
+  TP=8: {layout.tensor_parallel: 8, layout.pipeline_parallel: 1}
+  PP=8: {layout.tensor_parallel: 1, layout.pipeline_parallel: 8}
+  TP=1: {layout.tensor_parallel: 1, layout.pipeline_parallel: 1}
+curves: {load: workload.arrivals.rate, from: 1 /s, to: 200 /s, points: 12}
+"""
+
+# The same, sooner over.
+BRIEF = CURVES.replace("requests: 1500", "requests: 400")
+
+# Two points of a second or so each.
+LONG = SCENARIO.replace("REQUESTS", "200000") + "grid: {run.seed: [1, 2]}\n"
+
+
+def frame(path):
+    """/points as a data frame, texts as str."""
+    with h5py.File(path) as file:
+        points = pandas.DataFrame(file["points"][:])
+    for column in points.columns:
+        if points[column].dtype == object:
+            points[column] = points[column].str.decode("utf-8")
+    return points
+
+
+class SweepTest(TandemTest):
+    def write(self, text, name="sweep.yaml"):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def sweep(self, text, *options, output="out.h5"):
+        """Runs a sweep that must succeed; gives back the path of its file."""
+        path = self.folder / output
+        self.tandem_ok("sweep", self.write(text), "-o", path, *options)
+        return path
+
+    def start(self, sweep, *options):
+        """A sweep in the background."""
+        return subprocess.Popen(
+            [self.program, "sweep", str(sweep), "-o", str(self.folder / "out.h5"), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+        )
+
+
+class Points(SweepTest):
+    def test_every_point_is_a_row(self):
+        # Expect 3 x 2 x 2 rows, variants outermost and the load innermost, parameters as numbers
+        # in SI units, and each column's units.
+        path = self.sweep(GRID)
+        points = frame(path)
+        self.assertEqual(list(points["index"]), list(range(12)))
+        self.assertEqual(list(points["variant"][::4]), ["TP=8", "TP=4 x PP=2", "TP=1"])
+        self.assertEqual(list(points["engine.max_sequences"][:4]), [16, 16, 256, 256])
+        self.assertEqual(list(points["workload.arrivals.rate"][:4]), [4, 8, 4, 8])
+        self.assertEqual(list(points["curve"][1:3]), ["TP=8, max_sequences=16", "TP=8, max_sequences=256"])
+        with h5py.File(path) as file:
+            units = dict(zip(file["points"].dtype.names, file["points"].attrs["units"]))
+        for column, unit in {
+            "workload.arrivals.rate": "1/s",
+            "ttft_s.p99": "s",
+            "output_tokens_per_s": "tokens/s",
+            "memory.kv_bytes": "bytes",
+        }.items():
+            self.assertEqual(units[column], unit)
+
+    def test_a_point_is_what_run_gives(self):
+        # Expect the row of a point to hold what `tandem run --json` prints for its scenario.
+        points = frame(self.sweep(GRID))
+        scenario = SCENARIO.replace("REQUESTS", "300").replace("scenario:\n  base", "base")
+        scenario = "\n".join(line[2:] if line.startswith("  ") else line
+                             for line in scenario.splitlines())
+        path = self.write(scenario, "scenario.yaml")
+        result = json.loads(self.tandem_ok(
+            "run", path, "--json", "--set", "layout.tensor_parallel=8",
+            "--set", "layout.pipeline_parallel=1", "--set", "engine.max_sequences=16",
+            "--set", "workload.arrivals.rate=8 /s"))
+        for group in ("ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"):
+            for key, value in result[group].items():
+                self.assertEqual(points[f"{group}.{key}"][1], value)
+        self.assertEqual(points["output_tokens_per_s"][1], result["output_tokens_per_s"])
+        self.assertEqual(points["requests.completed"][1], 300)
+
+    def test_a_point_that_fails_is_a_row_too(self):
+        # Expect the third variant's rows to say why, their numbers to be NaN, and the rest to be.
+        path = self.folder / "out.h5"
+        out = self.tandem_ok("sweep", self.write(GRID), "-o", path)
+        self.assertIn("12 points, 4 failed", out)
+        self.assertIn("does not fit", out)
+        points = frame(path)
+        self.assertEqual(list(points["status"]), ["done"] * 8 + ["failed"] * 4)
+        self.assertTrue(points["error"][8:].str.contains("layouts that fit").all())
+        self.assertTrue(points["ttft_s.p50"][8:].isna().all())
+        self.assertTrue(points["ttft_s.p50"][:8].notna().all())
+
+    def test_zip_takes_lists_together(self):
+        # Expect two points, not four, with the model by its name.
+        text = SCENARIO.replace("REQUESTS", "50") + (
+            "zip:\n  model: [models/llama-3.1-8b, models/qwen3-8b]\n"
+            "  layout.tensor_parallel: [1, 2]\n")
+        points = frame(self.sweep(text))
+        self.assertEqual(list(points["layout.tensor_parallel"]), [1, 2])
+        self.assertEqual(list(points["model"]), ["models/llama-3.1-8b", "models/qwen3-8b"])
+
+    def test_set_changes_the_scenario_before_the_axes(self):
+        # Expect --set to change what no axis sets, and the axes to win where both do.
+        path = self.sweep(GRID, "--set", "workload.requests=20", "--set", "engine.max_sequences=1")
+        points = frame(path)
+        self.assertEqual(set(points["requests.arrived"][:8]), {20})
+        self.assertEqual(set(points["engine.max_sequences"]), {16, 256})
+
+    def test_point_files(self):
+        # Expect each point that ran to have a file of its own, as `tandem run` writes it.
+        files = self.folder / "files"
+        points = frame(self.sweep(GRID, "--point-files", files))
+        self.assertEqual(len(list(files.iterdir())), 8)
+        for row in range(8):
+            with h5py.File(points["file"][row]) as file:
+                self.assertEqual(file["summary"].attrs["ttft_s.p95"], points["ttft_s.p95"][row])
+
+
+class Curves(SweepTest):
+    def test_nexus_draws_each_layout(self):
+        # Expect the NeXus attributes that lead a viewer from the root to a curve, with axes of the
+        # signal's length and units, for each layout that runs.
+        with h5py.File(self.sweep(CURVES)) as file:
+            self.assertEqual(file.attrs["NX_class"], "NXroot")
+            curves = file[file.attrs["default"]]
+            self.assertEqual(curves.attrs["NX_class"], "NXentry")
+            self.assertEqual(set(curves), {"TP=8", "PP=8", "pareto"})
+            for name in ("TP=8", "PP=8"):
+                for figure in ("ttft", "tpot", "e2e", "throughput", "tokens"):
+                    data = curves[name][figure]
+                    self.assertEqual(data.attrs["NX_class"], "NXdata")
+                    axis = data[data.attrs["axes"]]
+                    self.assertEqual(axis.attrs["units"], "requests/s")
+                    signals = [data.attrs["signal"], *data.attrs.get("auxiliary_signals", [])]
+                    for signal_name in signals:
+                        self.assertEqual(data[signal_name].shape, axis.shape)
+                        self.assertIn("units", data[signal_name].attrs)
+                    self.assertTrue((numpy.diff(axis[:]) > 0).all())
+
+    def test_saturation_is_marked_and_not_drawn(self):
+        # Expect a wall within 6% between the highest sustained and the lowest saturated load,
+        # latencies NaN beyond it and rising before it, and throughput that levels off.
+        with h5py.File(self.sweep(CURVES)) as file:
+            for name in ("TP=8", "PP=8"):
+                data = file["curves"][name]["e2e"]
+                saturated = data["saturated"][:].astype(bool)
+                p95 = data["p95"][:]
+                wall = data.attrs["saturated_from"]
+                self.assertTrue(saturated.any() and not saturated.all())
+                self.assertTrue(numpy.isnan(p95[saturated]).all())
+                self.assertTrue(numpy.isfinite(p95[~saturated]).all())
+                self.assertGreater(p95[~saturated][-1], 2 * p95[0])
+                self.assertLess(wall / data.attrs["sustained_to"], 1.06)
+                served = file["curves"][name]["throughput"]["requests_per_s"][:]
+                self.assertLess(served.max(), data["load"][:].max() / 3)
+
+    def test_pareto_front(self):
+        # Expect the front's two sides to pull against each other, and its points to be in /points.
+        path = self.sweep(CURVES)
+        points = frame(path)
+        with h5py.File(path) as file:
+            front = file["curves/pareto"]
+            per_gpu = front[front.attrs["signal"]][:]
+            per_user = front[front.attrs["axes"]][:]
+            rows = front["point"][:].astype(int)
+        self.assertTrue((numpy.diff(per_user) > 0).all())
+        self.assertTrue((numpy.diff(per_gpu) < 0).all())
+        numpy.testing.assert_allclose(per_user, 1 / points["tpot_s.p50"][rows], rtol=1e-12)
+        numpy.testing.assert_allclose(
+            per_gpu, (points["output_tokens_per_s"] / points["gpus"])[rows], rtol=1e-12)
+
+    def test_a_layout_that_does_not_fit_costs_two_runs(self):
+        # Expect the third layout to be given up after its lowest and highest load.
+        points = frame(self.sweep(CURVES))
+        self.assertEqual(list(points["status"][points["variant"] == "TP=1"]), ["failed"] * 2)
+        self.assertEqual(sum(points["variant"] == "TP=8"), 12)
+
+
+class Determinism(SweepTest):
+    def test_same_bytes_whatever_the_workers(self):
+        # Expect one, two and seven workers to write the same file.
+        for text in (GRID, CURVES):
+            written = {self.sweep(text, "-j", jobs).read_bytes() for jobs in (1, 2, 7)}
+            self.assertEqual(len(written), 1)
+
+    def test_parts_join_into_the_whole(self):
+        # Expect the parts of a sweep, in any order, to join into the file of the whole, to the
+        # byte; more parts than points too.
+        for text, count in ((GRID, 3), (GRID, 13), (CURVES, 2)):
+            whole = self.sweep(text).read_bytes()
+            parts = [self.sweep(text, "--shard", f"{k}/{count}", output=f"{k}.h5")
+                     for k in range(1, count + 1)]
+            joined = self.folder / "joined.h5"
+            self.tandem_ok("merge", joined, *reversed(parts))
+            self.assertEqual(joined.read_bytes(), whole)
+
+    def test_parts_that_do_not_go_together(self):
+        # Expect exit code 3 and the reason, and no file: a part is missing, or twice there, or of
+        # another sweep.
+        one, two = (self.sweep(GRID, "--shard", f"{k}/2", output=f"{k}.h5") for k in (1, 2))
+        other = self.sweep(GRID.replace("16, 256", "16, 128"), "--shard", "2/2", output="other.h5")
+        joined = self.folder / "joined.h5"
+        for parts, message in (
+            ([one], "part 2 of 2 is missing"),
+            ([one, two, one], "are the same part, 1 of 2"),
+            ([one, other], "is of another sweep"),
+        ):
+            done = self.tandem("merge", joined, *parts)
+            self.assertEqual(done.returncode, 3)
+            self.assertIn(message, done.stderr)
+            self.assertFalse(joined.exists())
+
+
+class Interruption(SweepTest):
+    def kill_at_random(self, generator, sweep, whole_s, files):
+        """Kills a sweep somewhere on its way; gives back what its journal and folder then hold."""
+        journal = self.folder / "out.h5.journal"
+        with self.start(sweep, "-j", "2", "--point-files", str(files)) as process:
+            time.sleep(generator.uniform(0, whole_s))
+            process.kill()
+            process.wait()
+        lines = journal.read_bytes().count(b"\n") if journal.exists() else 0
+        written = {path: path.stat().st_mtime_ns for path in files.glob("*.h5")} if files.exists() else {}
+        return lines, written
+
+    def test_killed_at_random_it_loses_what_was_under_way(self):
+        # Expect, twenty times: after kill -9 at a random moment at most the two points under way
+        # are not in the journal; --resume runs none of the others again (their files stay as they
+        # were), and the file is that of a sweep that nobody killed.
+        seed = random.randrange(1 << 32)
+        print(f"seed {seed}")
+        generator = random.Random(seed)
+        sweep = self.write(BRIEF)
+        output = self.folder / "out.h5"
+        files = self.folder / "files"
+        started = time.monotonic()
+        whole = self.sweep(BRIEF, "-j", "2", "--point-files", files).read_bytes()
+        whole_s = time.monotonic() - started
+        killed_early = 0
+        for _ in range(20):
+            output.unlink()
+            for path in files.iterdir():
+                path.unlink()
+            lines, written = self.kill_at_random(generator, sweep, whole_s, files)
+            if not output.exists():
+                killed_early += 1
+                self.assertLessEqual(len(written), lines + 2)
+                self.tandem_ok("sweep", sweep, "-o", output, "--resume", "--point-files", files)
+                again = sum(path.stat().st_mtime_ns != mtime for path, mtime in written.items())
+                self.assertLessEqual(again, 2)
+            self.assertEqual(output.read_bytes(), whole)
+            self.assertFalse((self.folder / "out.h5.journal").exists())
+        self.assertGreater(killed_early, 5)
+
+    def test_unfinished_work_is_not_thrown_away(self):
+        # Expect a sweep whose journal is there to be refused without --resume, with exit code 2.
+        journal = self.folder / "out.h5.journal"
+        journal.write_text("0123456789abcdef {}\n")
+        done = self.tandem("sweep", self.write(GRID), "-o", self.folder / "out.h5")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--resume", done.stderr)
+        self.assertTrue(journal.exists())
+
+    def test_interrupt_can_be_resumed(self):
+        # Expect Ctrl-C to end the sweep by that signal with a word on --resume, no file under its
+        # name, and no worker left behind.
+        with self.start(self.write(LONG), "-j", "2") as process:
+            children = self.wait_for_children(process, 2)
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assertIn(b"go on with --resume", stderr)
+        self.assertFalse((self.folder / "out.h5").exists())
+        for child in children:
+            self.assertFalse(Path(f"/proc/{child}").exists())
+
+    def wait_for_children(self, process, count):
+        """The process ids of a sweep's workers, once there are so many."""
+        path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            children = path.read_text().split()
+            if len(children) >= count:
+                return [int(child) for child in children]
+            time.sleep(0.002)
+        self.fail(f"no {count} workers in a minute")
+
+    def test_a_crash_is_one_point_s(self):
+        # Expect a worker that dies to take its own point with it and nothing else.
+        with self.start(self.write(LONG), "-j", "2") as process:
+            os.kill(self.wait_for_children(process, 2)[0], signal.SIGKILL)
+            process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0)
+        points = frame(self.folder / "out.h5")
+        self.assertEqual(sorted(points["status"]), ["done", "failed"])
+        self.assertIn("signal 9", points["error"][points["status"] == "failed"].iloc[0])
+
+    def test_progress_on_a_terminal(self):
+        # Expect a bar that counts points on a terminal.
+        master, slave = pty.openpty()
+        sweep = self.write(LONG.replace("[1, 2]", "[1, 2, 3, 4]"))
+        subprocess.run([self.program, "sweep", str(sweep), "-j", "1", "-o",
+                        str(self.folder / "out.h5")], stdout=subprocess.DEVNULL, stderr=slave,
+                       env=ENVIRONMENT, timeout=120, check=True)
+        os.close(slave)
+        shown = b""
+        try:
+            while chunk := os.read(master, 65536):
+                shown += chunk
+        except OSError:  # Linux's way to say that the other side is closed
+            pass
+        os.close(master)
+        self.assertRegex(shown.decode(), r"\[=*>? *\] +\d+%  [123] points  [\d.]+/s  .* left")
+
+
+class Messages(SweepTest):
+    def test_wrong_use(self):
+        # Expect exit code 2 and what is wrong.
+        for arguments, message in (
+            (["sweep"], "which sweep?"),
+            (["sweep", "a.yaml", "b.yaml"], "what is 'b.yaml'?"),
+            (["sweep", "a.yaml", "-j", "0"], "-j takes a number from 1"),
+            (["sweep", "a.yaml", "--shard", "3/2"], "K from 1 to N, not '3/2'"),
+            (["sweep", "a.yaml", "--shard", "1"], "K from 1 to N, not '1'"),
+            (["sweep", "a.yaml", "--frobnicate"], "unknown option '--frobnicate'"),
+            (["merge", "out.h5"], "the parts to join"),
+        ):
+            with self.subTest(arguments=arguments):
+                done = self.tandem(*arguments)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(message, done.stderr)
+
+    def test_mistakes_in_the_sweep(self):
+        # Expect exit code 3, where the mistake is and what it is, before anything runs.
+        curves = "curves: {load: workload.arrivals.rate, from: 1 /s, to: 9 /s}\n"
+        for text, message in (
+            ("grid: {layout.tensor_paralel: [1, 2]}\n", "did you mean 'tensor_parallel'?"),
+            ("grid: {layout.tensor_parallel: [1, x]}\n", "sweep.yaml:10:36: 'tensor_parallel' must be"),
+            ("grid: {layout.tensor_parallel: 4}\n", "must be a list of values, not '4'"),
+            ("grid: {layout.tensor_parallel: []}\n", "not an empty one"),
+            ("grid: {a..b: [1]}\n", "a key in 'a..b' is empty"),
+            ("zip: {run.seed: [1, 2], layout.tensor_parallel: [1]}\n", "this one has 1 values, the first 2"),
+            ("variants: {a: 4}\n", "a variant must be a mapping"),
+            ("variants: {a: {run.seed: 1}}\ngrid: {run.seed: [1, 2]}\n", "'run.seed' is set by two axes"),
+            ("grid: {workload.arrivals.rate: [1 /s]}\n" + curves, "leave one of them out"),
+            ("curves: {load: run.seed, from: 1, to: 2}\n", "'load' must be workload.arrivals.rate"),
+            ("curves: {load: workload.arrivals.rate, from: 3 /s, to: 2 /s}\n", "'to' must be above 'from'"),
+            ("curves: {load: workload.arrivals.rate, from: 3, to: 2 /s}\n", "has no unit"),
+            ("gird: {run.seed: [1]}\n", "did you mean 'grid'?"),
+            (f"grid: {{run.seed: {list(range(200))}, layout.replicas: {list(range(1, 200))}}}\n",
+             "more than 20000 points"),
+        ):
+            with self.subTest(text=text):
+                path = self.folder / "out.h5"
+                done = self.tandem("sweep", self.write(SCENARIO.replace("REQUESTS", "9") + text),
+                                   "-o", path)
+                self.assertEqual(done.returncode, 3, done.stderr)
+                self.assertIn(message, done.stderr)
+                self.assertFalse(path.exists())
+
+    def test_input_and_output_failures(self):
+        # Expect exit code 4 and the system's words.
+        for arguments, message in (
+            (["sweep", "/nonexistent.yaml"], "No such file"),
+            (["sweep", self.write(GRID), "-o", "/nonexistent/out.h5"], "No such file"),
+            (["sweep", self.write(GRID), "-o", self.folder], "not a regular file"),
+            (["merge", self.folder / "out.h5", "/nonexistent.h5"], "No such file"),
+            (["merge", self.folder / "out.h5", self.write(GRID)], "cannot read"),
+        ):
+            with self.subTest(arguments=arguments):
+                done = self.tandem(*arguments)
+                self.assertEqual(done.returncode, 4, done.stderr)
+                self.assertIn(message, done.stderr)
+
+
+class Examples(SweepTest):
+    def test_the_shipped_sweeps_run(self):
+        # Expect each of them to run, on fewer requests than it asks for, without a failed point.
+        for path in sorted((ROOT / "configs" / "sweeps").glob("*.yaml")):
+            with self.subTest(path=path):
+                output = self.folder / "out.h5"
+                self.tandem_ok("sweep", path, "-o", output, "--set", "run.duration=100 s")
+                self.assertEqual(set(frame(output)["status"]), {"done"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+/* Is the Pareto front the points that no other beats? */
+#include "sweep_pareto.h"
+
+#include "../suite.h"
+
+static json_t *records;
+
+static void add(const char *status, int is_saturated, double tpot_s, double tokens_per_s, int gpus)
+{
+    json_t *record = json_pack("{s:s, s:b, s:i, s:{s:f, s:{s:f}}}", "status", status, "saturated",
+                               is_saturated, "gpus", gpus, "summary", "output_tokens_per_s",
+                               tokens_per_s, "tpot_s", "p50", tpot_s);
+    ck_assert_int_eq(json_array_append_new(records, record), 0);
+}
+
+START_TEST(keeps_what_nothing_beats)
+{
+    /* Per user and per GPU: (100, 10), (50, 40), (50, 30) beaten, (20, 35) beaten, (10, 80); those
+       that failed or were saturated would win if they counted. */
+    struct sweep_pareto_point front[7];
+    records = json_array();
+    add("done", 0, 0.01, 80, 8);
+    add("done", 0, 0.02, 30, 1);
+    add("done", 0, 0.02, 320, 8);
+    add("done", 0, 0.05, 35, 1);
+    add("done", 0, 0.1, 160, 2);
+    add("failed", 0, 0.001, 9000, 1);
+    add("done", 1, 0.001, 9000, 1);
+    ck_assert_uint_eq(sweep_pareto_front(records, front), 3);
+    ck_assert_uint_eq(front[0].index, 4);
+    ck_assert_double_eq_tol(front[0].per_user, 10, 1e-9);
+    ck_assert_double_eq_tol(front[0].per_gpu, 80, 1e-9);
+    ck_assert_uint_eq(front[1].index, 2);
+    ck_assert_uint_eq(front[2].index, 0);
+    json_decref(records);
+}
+END_TEST
+
+START_TEST(equal_points_count_once)
+{
+    /* Two the same: the first is on the front. No points: no front. */
+    struct sweep_pareto_point front[2];
+    records = json_array();
+    ck_assert_uint_eq(sweep_pareto_front(records, front), 0);
+    add("done", 0, 0.02, 30, 1);
+    add("done", 0, 0.02, 30, 1);
+    ck_assert_uint_eq(sweep_pareto_front(records, front), 1);
+    ck_assert_uint_eq(front[0].index, 0);
+    json_decref(records);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {keeps_what_nothing_beats, equal_points_count_once};
+    return suite_run("sweep_pareto", tests, sizeof(tests) / sizeof(*tests));
+}
