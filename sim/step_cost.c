@@ -50,6 +50,7 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
         .tokens_max = serving->max_step_tokens,
         .rows_max = serving->max_sequences,
         .prepare = sim_ps_from_s(serving->host.prepare_s),
+        .prepare_receiving = sim_ps_from_s(serving->host.prepare_s + serving->host.receive_s),
         .launch_graph = sim_ps_from_s(serving->host.launch_graph_s),
     };
     int rc = compute_init(&cost->compute, &setup, arena, error);
@@ -368,7 +369,7 @@ struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_w
         compute_s += work->head_s;
     struct stage_work of = {
         .compute = sim_ps_from_s(compute_s),
-        .prepare = cost->prepare,
+        .prepare = part->is_first ? cost->prepare : cost->prepare_receiving,
         .launch = cost->launch_graph,
     };
     if (cost->compute.tensor_parallel > 1)

@@ -73,6 +73,7 @@ struct step_cost {
     struct cost_sum attention;   /* of all steps so far, one layer of each */
     struct cost_sum overwritten; /* of entries that made room for others, over all layers */
     sim_ps prepare;              /* the host's times, rounded */
+    sim_ps prepare_receiving;
     sim_ps launch_graph;
 };
 
