@@ -14,6 +14,14 @@
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_trace(int argc, char **argv);
+int command_collective(int argc, char **argv);
+int command_sweep(int argc, char **argv);
+int command_merge(int argc, char **argv);
+int command_plan(int argc, char **argv);
+int command_export(int argc, char **argv);
+int command_report(int argc, char **argv);
+int command_compare(int argc, char **argv);
+int command_calibrate(int argc, char **argv);
 
 /* A scenario file as the command line names it. */
 struct command_scenario {

@@ -32,7 +32,7 @@ static int init_kernels(struct kernel_table *table, const struct gpu *gpu, const
     size_t count = 0;
     int status = open_table(folder, "kernels.csv", path, &file, error);
     if (status > 0) {
-        status = sample_csv_kernels(file, path, &samples, &count, error);
+        status = sample_csv_kernels(file, path, &samples, NULL, &count, error);
         fclose(file);
     }
     if (status == 0)
@@ -49,7 +49,7 @@ static int init_collectives(struct collective_table *table, const char *folder, 
     size_t count = 0;
     int status = open_table(folder, "collectives.csv", path, &file, error);
     if (status > 0) {
-        status = sample_csv_collectives(file, path, &samples, &count, error);
+        status = sample_csv_collectives(file, path, &samples, NULL, &count, error);
         fclose(file);
     }
     if (status == 0)

@@ -19,7 +19,16 @@ struct command {
 static const struct command commands[] = {
     {"run", "simulate a scenario: latency, throughput, where the time went", command_run},
     {"check", "a scenario's layout, memory and warnings; runs nothing", command_check},
+    {"sweep", "run a scenario along axes: many what-ifs, curves of latency against load",
+     command_sweep},
+    {"merge", "join the files of a sweep that was run in parts", command_merge},
+    {"collective", "how long collectives take on a cluster, by each algorithm", command_collective},
+    {"plan", "the cheapest GPUs that serve a scenario within its SLO", command_plan},
     {"trace", "look at, make and convert traces of requests", command_trace},
+    {"calibrate", "make a GPU's tables from measurements", command_calibrate},
+    {"compare", "how far a run is from requests measured on real GPUs", command_compare},
+    {"export", "a run's timeline or tables, or a cluster, for other programs", command_export},
+    {"report", "one HTML file of a run or a sweep: curves, timeline, assumptions", command_report},
 };
 
 static void print_usage(FILE *stream)
@@ -28,7 +37,7 @@ static void print_usage(FILE *stream)
                 "Simulates a GPU cluster that serves a large language model, event by event.\n\n",
                 stream);
     for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
-        (void)fprintf(stream, "  %-8s%s\n", commands[i].name, commands[i].summary);
+        (void)fprintf(stream, "  %-12s%s\n", commands[i].name, commands[i].summary);
     (void)fputs("\n'tandem COMMAND --help' tells more; 'tandem --version' the version.\n", stream);
 }
 

@@ -17,7 +17,7 @@
  *
  * Heads are those of one GPU, of 128 values. p2p 1: over NVLink or PCIe peer
  * access, 0: through host memory. graph 1: replayed in a captured graph.
- * Mistakes are ERROR_CONFIG, with file and line; the caller frees `*samples`.
+ * Mistakes are ERROR_CONFIG, with file and line.
  */
 #ifndef TANDEM_SAMPLE_CSV_H
 #define TANDEM_SAMPLE_CSV_H
@@ -27,11 +27,20 @@
 
 #include <stdio.h>
 
-/* Reads all of `file`, called `name` in errors. */
-int sample_csv_kernels(FILE *file, const char *name, struct kernel_sample **samples, size_t *count,
-                       struct error *error);
+/*
+ * Reads all of `file`, called `name` in errors. `*lines`, unless `lines` is NULL,
+ * are the lines that the samples stood on. The caller frees both arrays.
+ */
+int sample_csv_kernels(FILE *file, const char *name, struct kernel_sample **samples,
+                       uint64_t **lines, size_t *count, struct error *error);
 
 int sample_csv_collectives(FILE *file, const char *name, struct collective_sample **samples,
-                           size_t *count, struct error *error);
+                           uint64_t **lines, size_t *count, struct error *error);
+
+/* Writes header and rows, which read back as these samples. Whether `file` took them is the
+   caller's to ask. */
+void sample_csv_write_kernels(FILE *file, const struct kernel_sample *samples, size_t count);
+void sample_csv_write_collectives(FILE *file, const struct collective_sample *samples,
+                                  size_t count);
 
 #endif

@@ -90,7 +90,7 @@ static int validate_kernels(const struct gpu *gpu, const char *folder, bool *is_
     FILE *file = fopen(path, "r");
     if (!file)
         return error_set(error, ERROR_IO, "%s: cannot be read", path);
-    int status = sample_csv_kernels(file, path, &samples, &count, error);
+    int status = sample_csv_kernels(file, path, &samples, NULL, &count, error);
     fclose(file);
     for (uint32_t i = 0; status == 0 && i < KERNEL_OP_COUNT * DTYPE_COUNT * 2; i++) {
         uint32_t op = i / (DTYPE_COUNT * 2), dtype = i / 2 % DTYPE_COUNT, left_out = i % 2;
@@ -121,7 +121,7 @@ static int validate_collectives(const char *folder, bool *is_within, struct erro
     FILE *file = fopen(path, "r");
     if (!file)
         return error_set(error, ERROR_IO, "%s: cannot be read", path);
-    int status = sample_csv_collectives(file, path, &samples, &count, error);
+    int status = sample_csv_collectives(file, path, &samples, NULL, &count, error);
     fclose(file);
     for (uint32_t i = 0; status == 0 && i < COLLECTIVE_CLASS_COUNT * 2; i++) {
         uint32_t left_out = i % 2;

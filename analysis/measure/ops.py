@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Times the kernels of decoder layers on one GPU: kernels.csv for `tandem calibrate`.
+
+A time is the median microseconds of one call inside a replayed CUDA graph, operands rotated over
+more memory than the L2 holds. Shapes are the shards of the chosen models. All in bf16.
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.attention.bias import causal_lower_right
+
+import table
+import triton_kernels as tk
+from models import HEAD_DIM, MODELS, shard
+
+BEYOND_L2_BYTES = 2.5e8
+ELEMENTWISE_CALLS = 8
+
+FULL = {
+    "gemm_rows": [1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192],
+    "decode_sequences": [1, 4, 16, 64, 128],
+    "decode_contexts": [128, 512, 1024, 2048, 4096, 8192, 16384],
+    # (new tokens, tokens before them)
+    "prefill_chunks": [(16, 0), (64, 0), (128, 0), (256, 0), (512, 0), (1024, 0), (2048, 0),
+                       (4096, 0), (8192, 0), (16384, 0), (512, 1536), (512, 3584), (512, 7680),
+                       (2048, 6144), (128, 3968), (16, 2032), (16, 496), (64, 960)],
+    "elementwise_rows": [1, 8, 32, 128, 512, 2048, 8192],
+    "copy_bytes": [1 << 12, 1 << 16, 1 << 20, 1 << 24, 1 << 28, 1 << 30],
+}
+QUICK = {
+    "gemm_rows": [1, 8, 32, 64, 128, 512, 2048],
+    "decode_sequences": [1, 16, 64],
+    "decode_contexts": [128, 512, 2048, 8192],
+    "prefill_chunks": [(64, 0), (256, 0), (512, 0), (2048, 0), (4096, 0), (512, 1536)],
+    "elementwise_rows": [1, 32, 512, 2048],
+    "copy_bytes": [1 << 12, 1 << 20, 1 << 28],
+}
+
+
+def randn(*shape):
+    return torch.empty(*shape, dtype=torch.bfloat16, device="cuda").normal_()
+
+
+def elapsed_ms(run):
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    run()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end)
+
+
+def median_us(calls, replays_ms=12.0):
+    """Median microseconds of one of `calls`, variants of one kernel over rotated operands."""
+    def once():
+        for call in calls:
+            call()
+    once()
+    torch.cuda.synchronize()
+    call_ms = max(elapsed_ms(once) / len(calls), 2e-3)
+    repeats = max(1, min(8, int(2.0 / (call_ms * len(calls)))))
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(repeats):
+            once()
+    graph.replay()
+    torch.cuda.synchronize()
+    replays = max(3, min(15, int(replays_ms / (call_ms * len(calls) * repeats))))
+    times_ms = [elapsed_ms(graph.replay) for _ in range(replays)]
+    return statistics.median_high(times_ms) * 1e3 / (repeats * len(calls))
+
+
+def row(op, time_us, **dimensions):
+    return {"op": op, "dtype": "bf16", "time_us": f"{time_us:.3f}", **dimensions}
+
+
+def gemms(shards, grid):
+    """(m, k) x (k, n) for the projections of every shard, over as many weights as outgrow L2."""
+    for n, k in sorted({shape for one in shards for shape in one.gemms()}):
+        copies = max(1, min(24, int(BEYOND_L2_BYTES // (2 * n * k)) + 1))
+        weights = [randn(n, k) for _ in range(copies)]
+        for m in grid["gemm_rows"]:
+            if n > 60000 and m > 512:
+                continue  # an LM head sees one row a sequence
+            inputs = [randn(m, k) for _ in range(2)]
+            out = torch.empty(m, n, dtype=torch.bfloat16, device="cuda")
+            calls = [lambda w=w, x=inputs[i % 2]: torch.mm(x, w.t(), out=out)
+                     for i, w in enumerate(weights)]
+            yield row("gemm", median_us(calls), m=m, n=n, k=k)
+
+
+def decode_attentions(heads_of_shards, grid):
+    """One new token for each of `batch` sequences of `ctx` tokens."""
+    for heads, kv_heads in heads_of_shards:
+        for batch in grid["decode_sequences"]:
+            for context in grid["decode_contexts"]:
+                if 4 * batch * kv_heads * context * HEAD_DIM > 2e10:
+                    continue  # more KV than a GPU has room for beside it
+                k_cache, v_cache = (randn(batch, kv_heads, context, HEAD_DIM) for _ in range(2))
+                q = randn(batch, heads, HEAD_DIM)
+                out = torch.empty_like(q)
+                position = torch.full((batch,), context - 1, dtype=torch.int32, device="cuda")
+                slot = torch.arange(batch, dtype=torch.int32, device="cuda")
+                partial, state = (torch.empty(floats, dtype=torch.float32, device="cuda")
+                                  for floats in tk.decode_scratch_floats(batch, kv_heads, context))
+                call = lambda: tk.attention_decode(q, k_cache, v_cache, position, slot, partial,
+                                                   state, out, batch)
+                yield row("attn_decode", median_us([call]), batch=batch, heads=heads,
+                          kv_heads=kv_heads, q_len=1, ctx=context)
+
+
+def prefill_attentions(op, backends, heads_of_shards, grid):
+    """One chunk of a prompt whose KV ends at `ctx`, by the one of `backends` that PyTorch picks."""
+    for heads, kv_heads in heads_of_shards:
+        for tokens, before in grid["prefill_chunks"]:
+            context = before + tokens
+            q = randn(1, heads, tokens, HEAD_DIM)
+            k, v = (randn(1, kv_heads, context, HEAD_DIM) for _ in range(2))
+            if before == 0:
+                mask = {"is_causal": True}
+            else:
+                mask = {"attn_mask": causal_lower_right(tokens, context)}
+            call = lambda: F.scaled_dot_product_attention(q, k, v, enable_gqa=True, **mask)
+            with sdpa_kernel(backends):
+                time_us = median_us([call])
+            yield row(op, time_us, batch=1, heads=heads, kv_heads=kv_heads, q_len=tokens,
+                      ctx=context)
+
+
+def norms(shards, grid):
+    for width in sorted({one.hidden for one in shards}):
+        for m in grid["elementwise_rows"]:
+            x, residual, out = (randn(m, width) for _ in range(3))
+            weight = randn(width)
+            call = lambda: tk.rmsnorm_residual(x, residual, weight, out)
+            yield row("rmsnorm_residual", median_us([call] * ELEMENTWISE_CALLS), m=m, n=width)
+
+
+def activations(shards, grid):
+    for ffn in sorted({one.ffn for one in shards}):
+        for m in grid["elementwise_rows"]:
+            gate_up, out = randn(m, 2 * ffn), randn(m, ffn)
+            call = lambda: tk.silu_mul(gate_up, out)
+            yield row("silu_mul", median_us([call] * ELEMENTWISE_CALLS), m=m, n=ffn)
+
+
+def ropes(heads_of_shards, grid):
+    for heads, kv_heads in heads_of_shards:
+        for m in grid["elementwise_rows"]:
+            k_cache, v_cache = (randn(1, kv_heads, 8192, HEAD_DIM) for _ in range(2))
+            qkv, q = randn(m, (heads + 2 * kv_heads) * HEAD_DIM), randn(m, heads, HEAD_DIM)
+            position = torch.arange(m, dtype=torch.int32, device="cuda")
+            slot = torch.zeros(m, dtype=torch.int32, device="cuda")
+            call = lambda: tk.rope_kv_write(qkv, q, k_cache, v_cache, position, slot)
+            yield row("rope_kv_write", median_us([call] * ELEMENTWISE_CALLS), m=m, heads=heads,
+                      kv_heads=kv_heads)
+
+
+def copies(grid):
+    for count in grid["copy_bytes"]:
+        source, target = (torch.empty(count, dtype=torch.uint8, device="cuda") for _ in range(2))
+        yield row("copy", median_us([lambda: target.copy_(source)] * 4), m=count)
+
+
+def measure(shards, grid):
+    """All rows, class by class."""
+    heads = sorted({(one.heads, one.kv_heads) for one in shards}, reverse=True)
+    flash2 = [SDPBackend.FLASH_ATTENTION]
+    any_backend = flash2 + [SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
+    classes = {
+        "GEMM": gemms(shards, grid),
+        "decode attention": decode_attentions(heads, grid),
+        "prefill attention": prefill_attentions("attn_prefill", any_backend, heads, grid),
+        "prefill attention, FlashAttention-2": prefill_attentions("attn_prefill_fa2", flash2,
+                                                                  heads, grid),
+        "norm": norms(shards, grid),
+        "activation": activations(shards, grid),
+        "RoPE and KV write": ropes(heads, grid),
+        "copy": copies(grid),
+    }
+    rows = []
+    for name, measured in classes.items():
+        begun_s = time.monotonic()
+        before = len(rows)
+        rows.extend(measured)
+        print(f"{name}: {len(rows) - before} in {time.monotonic() - begun_s:.0f} s", flush=True)
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", default="kernels.csv", help="the CSV to write (%(default)s)")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS),
+                        help="whose shapes (all)")
+    parser.add_argument("--tp", nargs="+", type=int, default=[1, 2, 4, 8], metavar="N",
+                        help="tensor parallelism of the shards (1 2 4 8)")
+    parser.add_argument("--device", type=int, default=0, help="index of the GPU (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="few points: a try-out")
+    options = parser.parse_args()
+    torch.cuda.set_device(options.device)
+    shards = [shard(MODELS[model], tp) for model in options.models for tp in options.tp]
+    rows = measure(shards, QUICK if options.quick else FULL)
+    table.write(options.out, "Kernel times: one call inside a replayed CUDA graph.",
+                table.source("ops.py"), table.KERNEL_COLUMNS, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""What tandem's HDF5 files hold: runs and sweeps, as numpy arrays and plain values.
+
+Reads files of `tandem run -o` and `tandem sweep -o`; src/record_hdf5.h, src/sweep_hdf5.h and
+src/sweep_nexus.h say what is in them.
+"""
+
+import math
+
+import h5py
+import numpy
+import yaml
+
+# The parts that a stage's time divides into, as columns name them, and as people say it.
+TIME_PARTS = {
+    "busy_compute": "compute",
+    "busy_collective": "collective",
+    "idle_imbalance": "idle: imbalance",
+    "idle_fill_drain": "idle: fill and drain",
+    "idle_transfer": "idle: transfer",
+    "idle_host": "idle: host",
+    "idle_no_work": "idle: no work",
+}
+
+# The parts of a GPU's memory.
+MEMORY_PARTS = {
+    "weights_bytes": "weights",
+    "activation_bytes": "activations",
+    "reserve_bytes": "engine's reserve",
+    "kv_bytes": "room for KV",
+}
+
+# Latencies of the summary, and what they are.
+LATENCIES = {
+    "ttft": "time to first token",
+    "tpot": "time per output token",
+    "itl": "gap between tokens",
+    "e2e": "arrival to last token",
+    "queue": "waiting for a step",
+}
+
+# Rows of /spans that are looked at together; a run may have a hundred million.
+SPANS_AT_ONCE = 1 << 20
+
+UNITS = {"": 1, "m": 1e-3, "u": 1e-6, "n": 1e-9, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+
+
+class NotTandem(Exception):
+    """The file is not one that this module reads; the text says why."""
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def quantity(value, unit):
+    """`50 ms`, `80 GiB` or `2.69 USD/h` as a number in `unit`; NaN where it is none."""
+    number, _, prefixed = str(value).partition(" ")
+    if prefixed == "min" and unit == "s":
+        return 60 * float(number)
+    if not prefixed.endswith(unit):
+        return math.nan
+    prefix = prefixed[: -len(unit)]
+    if prefix.endswith("i"):
+        return float(number) * 1024 ** ("KMGT".index(prefix[0].upper()) + 1)
+    return float(number) * UNITS.get(prefix, math.nan)
+
+
+class Scenario:
+    """The resolved scenario that a file holds as text."""
+
+    def __init__(self, source):
+        self.text = text(source)
+        self.tree = yaml.safe_load(self.text) or {}
+
+    def get(self, path, default=None):
+        """The value at a dotted path."""
+        node = self.tree
+        for key in path.split("."):
+            if not isinstance(node, dict) or key not in node:
+                return default
+            node = node[key]
+        return node
+
+    @property
+    def gpus_used(self):
+        layout = self.get("layout", {})
+        return math.prod(int(layout.get(key, 1))
+                         for key in ("tensor_parallel", "pipeline_parallel", "replicas"))
+
+    @property
+    def layout_name(self):
+        names = [f"{short}={self.get('layout.' + key, 1)}"
+                 for short, key in (("TP", "tensor_parallel"), ("PP", "pipeline_parallel"))]
+        replicas = int(self.get("layout.replicas", 1))
+        return " × ".join(names) + (f", {replicas} replicas" if replicas > 1 else "")
+
+    @property
+    def usd_per_hour(self):
+        """Of one GPU; NaN where the GPU's file gives no price."""
+        return quantity(self.get("cluster.gpu.price", ""), "USD/h")
+
+    @property
+    def slo_s(self):
+        """The bounds of the SLO by latency."""
+        bounds = {name: quantity(self.get(f"slo.{name}", ""), "s") for name in ("ttft", "tpot")}
+        return {name: bound for name, bound in bounds.items() if bound > 0}
+
+    @property
+    def slo_percentile(self):
+        return float(self.get("slo.percentile", 95))
+
+
+class Run:
+    """The file of one run."""
+
+    def __init__(self, file):
+        self.file = file
+        self.scenario = Scenario(file.attrs["scenario"])
+        self.version = text(file.attrs["version"])
+        self.seed = int(file.attrs["seed"])
+        self.summary = {name: value.item() for name, value in file["summary"].attrs.items()}
+
+    @property
+    def stages(self):
+        return self.file["summary/stages"][:]
+
+    @property
+    def memory(self):
+        return self.file["summary/memory"][:]
+
+    @property
+    def links(self):
+        return [(text(row["name"]), float(row["bytes"]), float(row["utilization"]))
+                for row in self.file["summary/links"][:]]
+
+    @property
+    def warnings(self):
+        return [(text(row["code"]), text(row["text"])) for row in self.file["summary/warnings"][:]]
+
+    @property
+    def has_timeline(self):
+        return "spans" in self.file and "steps" in self.file
+
+    def latencies_s(self):
+        """TTFT, TPOT, E2E and queueing time of each completed request."""
+        requests = self.file["requests"][:]
+        gaps = requests["output_tokens"].astype(float) - 1
+        decoding_s = requests["done_s"] - requests["first_token_s"]
+        several = gaps > 0
+        return {
+            "TTFT": requests["first_token_s"] - requests["arrival_s"],
+            "TPOT": decoding_s[several] / gaps[several],
+            "E2E": requests["done_s"] - requests["arrival_s"],
+            "queue": requests["scheduled_s"] - requests["arrival_s"],
+        }
+
+    def busiest_second(self):
+        """The second in which most tokens were put into steps."""
+        steps = self.file["steps"]["scheduled_s", "prefill_tokens", "decode_tokens"]
+        if len(steps) == 0:
+            return 0.0, 1.0
+        tokens = steps["prefill_tokens"].astype(float) + steps["decode_tokens"]
+        per_second = numpy.bincount(steps["scheduled_s"].astype(int), weights=tokens)
+        start_s = float(per_second.argmax())
+        return start_s, start_s + 1
+
+    def spans(self, start_s, end_s):
+        """The steps, sends and idle times that touch [start_s, end_s), and the kinds' names."""
+        table = self.file["spans"]
+        names = {value: name for name, value in h5py.check_enum_dtype(table.dtype["kind"]).items()}
+        outer = [value for value, name in names.items()
+                 if name in ("stage", "send") or name.startswith("idle_")]
+        found = [table[:0]]
+        for first in range(0, len(table), SPANS_AT_ONCE):
+            rows = table[first : first + SPANS_AT_ONCE]
+            ends_ps = rows["start_ps"] + rows["duration_ps"]
+            inside = (rows["start_ps"] < end_s * 1e12) & (ends_ps > start_s * 1e12)
+            found.append(rows[inside & numpy.isin(rows["kind"], outer)])
+        return numpy.concatenate(found), names
+
+
+class Curve:
+    """One series of a sweep: its points that were run, by load, and where its wall is."""
+
+    def __init__(self, name, points, group):
+        self.name = name
+        self.points = points
+        walls = group["ttft"].attrs if group is not None and "ttft" in group else {}
+        self.sustained_to = float(walls.get("sustained_to", math.nan))
+        self.saturated_from = float(walls.get("saturated_from", math.nan))
+
+    @property
+    def gpus(self):
+        return float(self.points["gpus"][0])
+
+    @property
+    def unsaturated(self):
+        return self.points[~self.points["saturated"]]
+
+    @property
+    def best_point(self):
+        """The row of most requests/s within the SLO; None where there is none."""
+        good = self.unsaturated[self.unsaturated["slo.met"]]
+        return good[good["requests_per_s"].argmax()] if len(good) else None
+
+
+class Sweep:
+    """The file of a sweep."""
+
+    def __init__(self, file):
+        self.scenario = Scenario(file.attrs["scenario"])
+        self.version = text(file.attrs["version"])
+        self.name = text(file.attrs["name"])
+        self.text = text(file.attrs["sweep"])
+        self.load = text(file.attrs["load"]) if "load" in file.attrs else ""
+        self.points = file["points"][:]
+        self.curves = list(self._curves(file))
+
+    def _curves(self, file):
+        groups = file["curves"] if "curves" in file else {}
+        for series in numpy.unique(self.points["series"]):
+            points = self.points[(self.points["series"] == series)
+                                 & (self.points["status"] == b"done")]
+            if len(points) == 0:
+                continue
+            name = text(points["curve"][0])
+            points = points[numpy.argsort(self.loads(points), kind="stable")]
+            yield Curve(name, points, groups.get(name))
+
+    def loads(self, points):
+        """What the points are drawn against: requests in flight, or requests/s offered."""
+        return points[self.load] if self.is_concurrency else points["offered_requests_per_s"]
+
+    @property
+    def is_concurrency(self):
+        return self.load.endswith("concurrency")
+
+    @property
+    def has_loads(self):
+        return any(len(curve.points) > 1 for curve in self.curves)
+
+    @property
+    def failures(self):
+        """Curve and error of each point that could not be run."""
+        failed = self.points[self.points["status"] != b"done"]
+        return [(text(row["curve"]), text(row["error"])) for row in failed]
+
+
+def open_results(path):
+    """The Run or the Sweep in a file. NotTandem, OSError."""
+    path.stat()  # what is not there is no wrong format
+    if not h5py.is_hdf5(path):
+        raise NotTandem(f"{path}: not a whole HDF5 file")
+    file = h5py.File(path, "r")
+    try:
+        if "points" in file and "sweep" in file.attrs:
+            return Sweep(file)
+        if "requests" in file and "summary" in file:
+            return Run(file)
+    except KeyError as missing:
+        raise NotTandem(f"{path}: written by another version of tandem: {missing}") from missing
+    raise NotTandem(f"{path}: holds neither a run nor a sweep of tandem")

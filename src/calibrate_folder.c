@@ -1,0 +1,88 @@
+#include "calibrate_folder.h"
+
+#include "export_file.h"
+#include "sample_csv.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PATH_BYTES 4096
+
+/* A file of the folder, as it is written. */
+typedef void file_writer(const void *what, const char *source, FILE *stream);
+
+/* The head of a table: what it is, and its source, of however many lines. */
+static void write_head(const char *title, const char *source, FILE *stream)
+{
+    (void)fprintf(stream, "# %s\n# Source: ", title);
+    for (; *source; source++) {
+        (void)fputc(*source, stream);
+        if (*source == '\n')
+            (void)fputs("# ", stream);
+    }
+    (void)fputc('\n', stream);
+}
+
+static void write_gpu(const void *what, const char *source, FILE *stream)
+{
+    const struct calibrate_gpu *gpu = what;
+    size_t bytes = strlen(gpu->text);
+    (void)source;
+    (void)fputs(gpu->text, stream);
+    if (bytes > 0 && gpu->text[bytes - 1] != '\n')
+        (void)fputc('\n', stream);
+    if (!gpu->names_tables)
+        (void)fputs("measured: .  # the tables beside this file, which name their sources\n",
+                    stream);
+}
+
+static void write_kernels(const void *what, const char *source, FILE *stream)
+{
+    const struct measurements *measurements = what;
+    write_head("Kernel times, written by tandem calibrate.", source, stream);
+    sample_csv_write_kernels(stream, measurements->kernels, measurements->kernel_count);
+}
+
+static void write_collectives(const void *what, const char *source, FILE *stream)
+{
+    const struct measurements *measurements = what;
+    write_head("Collectives; p2p 1: over peer memory, 0: through host memory. Written by tandem "
+               "calibrate.",
+               source, stream);
+    sample_csv_write_collectives(stream, measurements->collectives, measurements->collective_count);
+}
+
+static int write_file(const char *folder, const char *name, file_writer *writer, const void *what,
+                      const char *source, struct error *error)
+{
+    char path[PATH_BYTES];
+    struct export_file out;
+    int length = snprintf(path, sizeof(path), "%s/%s", folder, name);
+    if (length < 0 || length >= PATH_BYTES)
+        return error_set(error, ERROR_IO, "%s: the path is too long", folder);
+    int status = export_file_open(&out, path, error);
+    if (status == 0) {
+        writer(what, source, out.stream);
+        status = export_file_finish(&out, error);
+    }
+    export_file_close(&out);
+    return status;
+}
+
+int calibrate_folder_write(const char *folder, const struct calibrate_gpu *gpu,
+                           const struct measurements *measurements, const char *source,
+                           struct error *error)
+{
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return error_set(error, ERROR_IO, "cannot make %s: %s", folder, strerror(errno));
+    int status = 0;
+    if (measurements->kernel_count > 0)
+        status = write_file(folder, "kernels.csv", write_kernels, measurements, source, error);
+    if (status == 0 && measurements->collective_count > 0)
+        status =
+            write_file(folder, "collectives.csv", write_collectives, measurements, source, error);
+    if (status == 0)
+        status = write_file(folder, "gpu.yaml", write_gpu, gpu, source, error);
+    return status;
+}

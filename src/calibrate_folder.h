@@ -1,0 +1,21 @@
+/*
+ * calibrate_folder: a GPU's folder, as configs/gpus has them: gpu.yaml, and the
+ * tables beside it.
+ */
+#ifndef TANDEM_CALIBRATE_FOLDER_H
+#define TANDEM_CALIBRATE_FOLDER_H
+
+#include "calibrate_config.h"
+#include "measurements.h"
+
+/*
+ * Writes `folder`, which is made where it is not there: gpu.yaml, pointing at the
+ * tables, and a table of what was measured of kernels and of collectives, each
+ * with `source` in its head. Files are complete or as they were. ERROR_IO,
+ * ERROR_MEMORY.
+ */
+int calibrate_folder_write(const char *folder, const struct calibrate_gpu *gpu,
+                           const struct measurements *measurements, const char *source,
+                           struct error *error);
+
+#endif

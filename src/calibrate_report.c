@@ -1,0 +1,126 @@
+#include "calibrate_report.h"
+
+#include "json_build.h"
+
+#define FOLDS_MAX 200 /* more say the same and take longer */
+
+static const char *const dtype_names[DTYPE_COUNT] = {
+#define X(name, text, bits) text,
+    DTYPES(X)
+#undef X
+};
+
+static int add_kernels(struct calibrate_report *report, const struct gpu *gpu,
+                       const struct measurements *measurements, enum kernel_op op, enum dtype dtype,
+                       struct error *error)
+{
+    struct calibrate_class *class = &report->classes[report->count];
+    const struct kernel_sample *samples = measurements->kernels;
+    size_t count = measurements->kernel_count;
+    *class = (struct calibrate_class){.op = kernel_op_name(op)};
+    (void)snprintf(class->detail, sizeof(class->detail), "%s", dtype_names[dtype]);
+    for (size_t i = 0; i < count; i++)
+        class->samples += samples[i].shape.op == op && samples[i].shape.dtype == dtype;
+    if (class->samples == 0)
+        return 0;
+    report->count++;
+    int status = cross_validation_kernels(gpu, samples, count, op, dtype, LEFT_OUT_SAMPLE,
+                                          FOLDS_MAX, &class->sample, error);
+    if (status == 0)
+        status = cross_validation_kernels(gpu, samples, count, op, dtype, LEFT_OUT_SHAPE, FOLDS_MAX,
+                                          &class->shape, error);
+    return status;
+}
+
+static bool is_of_kind(const struct collective_sample *sample, const struct collective_kind *kind)
+{
+    return sample->kind.op == kind->op && sample->kind.fabric == kind->fabric &&
+           sample->kind.graph == kind->graph;
+}
+
+static int add_collectives(struct calibrate_report *report, const struct measurements *measurements,
+                           const struct collective_kind *kind, struct error *error)
+{
+    struct calibrate_class *class = &report->classes[report->count];
+    const struct collective_sample *samples = measurements->collectives;
+    size_t count = measurements->collective_count;
+    *class = (struct calibrate_class){.op = collective_op_name(kind->op)};
+    (void)snprintf(class->detail, sizeof(class->detail), "%s, %s",
+                   kind->fabric == COLLECTIVE_FABRIC_PEER ? "peer" : "host",
+                   kind->graph ? "graph" : "eager");
+    for (size_t i = 0; i < count; i++)
+        class->samples += is_of_kind(&samples[i], kind);
+    if (class->samples == 0)
+        return 0;
+    report->count++;
+    int status = cross_validation_collectives(samples, count, kind, LEFT_OUT_SAMPLE, FOLDS_MAX,
+                                              &class->sample, error);
+    if (status == 0)
+        status = cross_validation_collectives(samples, count, kind, LEFT_OUT_SHAPE, FOLDS_MAX,
+                                              &class->shape, error);
+    return status;
+}
+
+int calibrate_report_make(struct calibrate_report *report, const struct gpu *gpu,
+                          const struct measurements *measurements, struct error *error)
+{
+    int status = 0;
+    report->count = 0;
+    for (uint32_t i = 0; i < KERNEL_OP_COUNT * DTYPE_COUNT && status == 0; i++)
+        status = add_kernels(report, gpu, measurements, i / DTYPE_COUNT, i % DTYPE_COUNT, error);
+    for (uint32_t i = 0; i < COLLECTIVE_CLASS_COUNT && status == 0; i++) {
+        struct collective_kind kind = {i / (2 * COLLECTIVE_FABRIC_COUNT),
+                                       i / 2 % COLLECTIVE_FABRIC_COUNT, i % 2};
+        status = add_collectives(report, measurements, &kind, error);
+    }
+    return status;
+}
+
+static void print_error(const struct left_out_error *left_out, FILE *stream)
+{
+    if (left_out->samples == 0)
+        (void)fprintf(stream, " %8s %8s", "-", "-");
+    else
+        (void)fprintf(stream, " %7.1f%% %7.1f%%", 100 * left_out->mean, 100 * left_out->p90);
+}
+
+void calibrate_report_print(const struct calibrate_report *report, FILE *stream)
+{
+    (void)fprintf(stream,
+                  "Errors of points that the tables were not given\n\n"
+                  "%-39s %17s %17s\n%-18s %-12s %7s %8s %8s %8s %8s\n",
+                  "", "point left out", "shape left out", "class", "of", "points", "mean", "p90",
+                  "mean", "p90");
+    for (uint32_t i = 0; i < report->count; i++) {
+        const struct calibrate_class *class = &report->classes[i];
+        (void)fprintf(stream, "%-18s %-12s %7zu", class->op, class->detail, class->samples);
+        print_error(&class->sample, stream);
+        print_error(&class->shape, stream);
+        (void)fputc('\n', stream);
+    }
+}
+
+/* null where nothing could be left out. */
+static json_t *error_new(const struct left_out_error *left_out)
+{
+    if (left_out->samples == 0)
+        return json_null();
+    return json_pack("{so so so so so so}", "samples", json_build_count(left_out->samples), "mean",
+                     json_build_real(left_out->mean), "p50", json_build_real(left_out->p50), "p90",
+                     json_build_real(left_out->p90), "max", json_build_real(left_out->max), "bias",
+                     json_build_real(left_out->bias));
+}
+
+int calibrate_report_print_json(const struct calibrate_report *report, FILE *stream,
+                                struct error *error)
+{
+    json_t *classes = json_array();
+    for (uint32_t i = 0; i < report->count; i++) {
+        const struct calibrate_class *class = &report->classes[i];
+        classes = json_build_append(
+            classes, json_pack("{ss ss so so so}", "op", class->op, "detail", class->detail,
+                               "samples", json_build_count(class->samples), "sample_error",
+                               error_new(&class->sample), "shape_error", error_new(&class->shape)));
+    }
+    return json_build_print(json_pack("{so}", "classes", classes), stream, error);
+}

@@ -1,0 +1,40 @@
+/*
+ * calibrate_report: how far tables made of measurements are from those that
+ * they were not given, class by class.
+ */
+#ifndef TANDEM_CALIBRATE_REPORT_H
+#define TANDEM_CALIBRATE_REPORT_H
+
+#include "cross_validation.h"
+#include "measurements.h"
+
+#include <stdio.h>
+
+#define CALIBRATE_CLASSES_MAX (KERNEL_OP_COUNT * DTYPE_COUNT + COLLECTIVE_CLASS_COUNT)
+
+/* The samples of one kernel and dtype, or of one kind of collective. */
+struct calibrate_class {
+    const char *op;
+    char detail[32]; /* "bf16"; "peer, graph" */
+    size_t samples;
+    struct left_out_error sample; /* left out one by one */
+    struct left_out_error shape;  /* whole shapes left out; of 0 samples where there is but one */
+};
+
+struct calibrate_report {
+    struct calibrate_class classes[CALIBRATE_CLASSES_MAX];
+    uint32_t count;
+};
+
+/* Fills in `report` with each class that has samples. Takes seconds. 0 or -ERROR_MEMORY. */
+int calibrate_report_make(struct calibrate_report *report, const struct gpu *gpu,
+                          const struct measurements *measurements, struct error *error);
+
+void calibrate_report_print(const struct calibrate_report *report, FILE *stream);
+
+/* {classes[]{op,detail,samples, sample_error|shape_error{samples,mean,p50,p90,max,bias}}}: errors
+   are relative. ERROR_MEMORY, ERROR_IO. */
+int calibrate_report_print_json(const struct calibrate_report *report, FILE *stream,
+                                struct error *error);
+
+#endif

@@ -1,0 +1,251 @@
+#include "command.h"
+
+#include "calibrate_check.h"
+#include "calibrate_folder.h"
+#include "calibrate_report.h"
+#include "llmservingsim.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_BYTES 4096
+
+struct calibrate_options {
+    char **inputs;
+    size_t input_count;
+    const char *folder;
+    const char *source;
+    const char *gpu_path;   /* NULL: gpu.yaml of the folder */
+    const char *model_path; /* NULL: not given */
+    uint32_t tensor_parallel;
+    enum collective_fabric fabric;
+    bool is_profile; /* inputs are folders of LLMServingSim */
+    bool as_json;
+    bool wants_help;
+};
+
+static void print_help(void)
+{
+    (void)fputs(
+        "usage: tandem calibrate FILE... -o FOLDER --source TEXT [OPTION]...\n"
+        "       tandem calibrate PROFILE --format llmservingsim --model MODEL.yaml -o FOLDER "
+        "--source TEXT\n\n"
+        "Makes a GPU's folder, as configs/gpus has them, from measurements: kernels.csv and\n"
+        "collectives.csv of analysis/measure, and nccl-tests' output, text or JSON. Says how far "
+        "the\ntables are from points that they were not given. What the GPU's datasheet rules out "
+        "is\nrefused.\n\n"
+        "  -o, --output FOLDER    the folder: configs/gpus/NAME; made if it is not there\n"
+        "      --source TEXT      who measured, on what, when: goes into the tables' heads\n"
+        "      --gpu FILE         the datasheet's figures; default FOLDER/gpu.yaml\n"
+        "      --fabric host      nccl-tests ran without peer access, through host memory\n"
+        "      --format llmservingsim   each input is a folder that LLMServingSim's profiler "
+        "wrote\n"
+        "      --model FILE       the model that it profiled\n"
+        "      --tensor-parallel N  and on how many GPUs; default 1\n"
+        "      --json             print the report as one JSON object\n"
+        "  -h, --help             this text\n\n"
+        "Exit codes: 0 done, 2 wrong use, 3 bad measurements or configuration, 4 I/O.\n",
+        stdout);
+}
+
+static int parse_fabric(const char *text, enum collective_fabric *fabric, struct error *error)
+{
+    *fabric = strcmp(text, "host") == 0 ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER;
+    if (*fabric == COLLECTIVE_FABRIC_HOST || strcmp(text, "peer") == 0)
+        return 0;
+    return error_set(error, ERROR_USAGE, "--fabric is peer or host, not '%s'", text);
+}
+
+static int parse_format(const char *text, bool *is_profile, struct error *error)
+{
+    *is_profile = strcmp(text, "llmservingsim") == 0;
+    if (*is_profile || strcmp(text, "tandem") == 0)
+        return 0;
+    return error_set(error, ERROR_USAGE, "--format is tandem or llmservingsim, not '%s'", text);
+}
+
+static int parse_count(const char *text, uint32_t *count, struct error *error)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    *count = (uint32_t)value;
+    if (*end == '\0' && value >= 1 && value <= 1024)
+        return 0;
+    return error_set(error, ERROR_USAGE, "--tensor-parallel is a count of GPUs, not '%s'", text);
+}
+
+static int take_inputs(struct calibrate_options *options, int argc, char **argv,
+                       struct error *error)
+{
+    options->inputs = argv + optind;
+    options->input_count = (size_t)(argc - optind);
+    if (options->input_count == 0)
+        return error_set(error, ERROR_USAGE, "which measurements? Name a file");
+    if (!options->folder)
+        return error_set(error, ERROR_USAGE,
+                         "where to? Name the GPU's folder: -o configs/gpus/NAME");
+    if (!options->source || *options->source == '\0')
+        return error_set(error, ERROR_USAGE,
+                         "--source must say who measured, on what and when: tables name it");
+    if (options->is_profile && !options->model_path)
+        return error_set(error, ERROR_USAGE, "--format llmservingsim needs the profile's --model");
+    if (!options->is_profile && options->model_path)
+        return error_set(error, ERROR_USAGE, "--model goes with --format llmservingsim");
+    return 0;
+}
+
+enum {
+    OPTION_SOURCE = 256,
+    OPTION_GPU,
+    OPTION_FABRIC,
+    OPTION_FORMAT,
+    OPTION_MODEL,
+    OPTION_TENSOR_PARALLEL,
+    OPTION_JSON
+};
+
+static int take_option(struct calibrate_options *options, int option, char **argv,
+                       struct error *error)
+{
+    switch (option) {
+    case 'o':
+        options->folder = optarg;
+        return 0;
+    case OPTION_SOURCE:
+        options->source = optarg;
+        return 0;
+    case OPTION_GPU:
+        options->gpu_path = optarg;
+        return 0;
+    case OPTION_FABRIC:
+        return parse_fabric(optarg, &options->fabric, error);
+    case OPTION_FORMAT:
+        return parse_format(optarg, &options->is_profile, error);
+    case OPTION_MODEL:
+        options->model_path = optarg;
+        return 0;
+    case OPTION_TENSOR_PARALLEL:
+        return parse_count(optarg, &options->tensor_parallel, error);
+    case OPTION_JSON:
+        options->as_json = true;
+        return 0;
+    case 'h':
+        options->wants_help = true;
+        return 0;
+    default:
+        return command_bad_option(argv, option, error);
+    }
+}
+
+static int parse_options(struct calibrate_options *options, int argc, char **argv,
+                         struct error *error)
+{
+    static const struct option known[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"source", required_argument, NULL, OPTION_SOURCE},
+        {"gpu", required_argument, NULL, OPTION_GPU},
+        {"fabric", required_argument, NULL, OPTION_FABRIC},
+        {"format", required_argument, NULL, OPTION_FORMAT},
+        {"model", required_argument, NULL, OPTION_MODEL},
+        {"tensor-parallel", required_argument, NULL, OPTION_TENSOR_PARALLEL},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int option;
+    int status = 0;
+    while (status == 0 && !options->wants_help &&
+           (option = getopt_long(argc, argv, ":o:h", known, NULL)) != -1)
+        status = take_option(options, option, argv, error);
+    return status < 0 || options->wants_help ? status : take_inputs(options, argc, argv, error);
+}
+
+static int read_gpu(const struct calibrate_options *options, struct calibrate_gpu *gpu,
+                    struct arena *arena, struct error *error)
+{
+    char path[PATH_BYTES];
+    int length = snprintf(path, sizeof(path), "%s/gpu.yaml", options->folder);
+    if (length < 0 || length >= PATH_BYTES)
+        return error_set(error, ERROR_IO, "%s: the path is too long", options->folder);
+    const char *kept = arena_strdup(arena, options->gpu_path ? options->gpu_path : path);
+    return kept ? calibrate_gpu_read(gpu, kept, arena, error)
+                : error_out_of_memory(error, "a path");
+}
+
+static int read_profile(const struct calibrate_options *options, struct measurements *measurements,
+                        struct error *error)
+{
+    struct model model;
+    int status = calibrate_model_read(&model, options->model_path, measurements->arena, error);
+    if (status == 0 && model.heads % options->tensor_parallel != 0)
+        return error_set(error, ERROR_USAGE, "--tensor-parallel %u does not divide %s's %u heads",
+                         options->tensor_parallel, model.name, model.heads);
+    for (size_t i = 0; i < options->input_count && status == 0; i++)
+        status = llmservingsim_read(measurements, options->inputs[i], &model,
+                                    options->tensor_parallel, error);
+    if (status == 0 && measurements->passed_over > 0)
+        (void)fprintf(stderr, "tandem calibrate: %zu rows that no table has a place for\n",
+                      measurements->passed_over);
+    return status;
+}
+
+static int read_inputs(const struct calibrate_options *options, struct measurements *measurements,
+                       struct error *error)
+{
+    if (options->is_profile)
+        return read_profile(options, measurements, error);
+    int status = 0;
+    for (size_t i = 0; i < options->input_count && status == 0; i++)
+        status = measurements_add_file(measurements, options->inputs[i], options->fabric, error);
+    if (status == 0 && measurements->kernel_count + measurements->collective_count == 0)
+        return error_set(error, ERROR_CONFIG, "%s: there are no measurements", options->inputs[0]);
+    return status;
+}
+
+static int report(const struct calibrate_options *options, const struct gpu *gpu,
+                  const struct measurements *measurements, struct error *error)
+{
+    struct calibrate_report report;
+    int status = calibrate_report_make(&report, gpu, measurements, error);
+    if (status < 0)
+        return status;
+    if (options->as_json)
+        return calibrate_report_print_json(&report, stdout, error);
+    calibrate_report_print(&report, stdout);
+    return command_flush(error);
+}
+
+static int calibrate(const struct calibrate_options *options, struct error *error)
+{
+    struct arena arena;
+    struct calibrate_gpu gpu;
+    struct measurements measurements;
+    arena_init(&arena);
+    measurements_init(&measurements, &arena);
+    int status = read_gpu(options, &gpu, &arena, error);
+    if (status == 0)
+        status = read_inputs(options, &measurements, error);
+    if (status == 0)
+        status = calibrate_check(&gpu.gpu, &measurements, error);
+    if (status == 0)
+        status =
+            calibrate_folder_write(options->folder, &gpu, &measurements, options->source, error);
+    if (status == 0)
+        status = report(options, &gpu.gpu, &measurements, error);
+    arena_release(&arena);
+    return status;
+}
+
+int command_calibrate(int argc, char **argv)
+{
+    struct error error = {0};
+    struct calibrate_options options = {.tensor_parallel = 1, .fabric = COLLECTIVE_FABRIC_PEER};
+    int status = parse_options(&options, argc, argv, &error);
+    if (status == 0 && options.wants_help)
+        print_help();
+    else if (status == 0)
+        status = calibrate(&options, &error);
+    return status < 0 ? command_fail("calibrate", &error) : 0;
+}

@@ -1,0 +1,136 @@
+#include "csv_sheet.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Larger numbers are damage: nothing measured has as many bytes, tokens or seconds. */
+#define NUMBER_MAX 1e15
+
+int csv_sheet_fault(const struct csv_sheet *sheet, struct error *error, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    return error_set(error, ERROR_CONFIG, "%s:%llu: %s", sheet->lines.name,
+                     (unsigned long long)sheet->lines.line_number, text);
+}
+
+/* Cuts `*rest` at its first comma; returns what stands before, NULL where nothing is left. */
+static char *take_field(char **rest)
+{
+    char *field = *rest;
+    char *comma = field ? strchr(field, ',') : NULL;
+    if (comma)
+        *comma = '\0';
+    *rest = comma ? comma + 1 : NULL;
+    return field;
+}
+
+/* The next line that is neither empty nor a comment: 1, 0 at the end, or negative. */
+static int next_line(struct csv_sheet *sheet, char **line, struct error *error)
+{
+    size_t length;
+    int status;
+    do
+        status = line_reader_next(&sheet->lines, line, &length, error);
+    while (status > 0 && (length == 0 || **line == '#'));
+    return status;
+}
+
+static int read_column(struct csv_sheet *sheet, const char *name, enum csv_others others,
+                       struct error *error)
+{
+    uint32_t column = 0;
+    while (column < sheet->name_count && strcmp(sheet->names[column], name) != 0)
+        column++;
+    if (column == sheet->name_count && others == CSV_KNOWN_ONLY)
+        return csv_sheet_fault(sheet, error, "unknown column '%s'", name);
+    if (column < sheet->name_count && csv_sheet_has(sheet, column))
+        return csv_sheet_fault(sheet, error, "column '%s' stands twice", name);
+    if (sheet->column_count == CSV_COLUMNS_MAX)
+        return csv_sheet_fault(sheet, error, "more than %d columns", CSV_COLUMNS_MAX);
+    sheet->columns[sheet->column_count++] = column;
+    return 0;
+}
+
+int csv_sheet_init(struct csv_sheet *sheet, FILE *file, const char *name, const char *const *names,
+                   uint32_t name_count, enum csv_others others, struct error *error)
+{
+    assert(name_count <= CSV_COLUMNS_MAX);
+    *sheet = (struct csv_sheet){.names = names, .name_count = name_count};
+    int status = line_reader_init(&sheet->lines, file, name, error);
+    if (status < 0)
+        return status;
+    char *rest;
+    status = next_line(sheet, &rest, error);
+    if (status == 0)
+        status = csv_sheet_fault(sheet, error, "the file has no header");
+    for (char *field; status >= 0 && (field = take_field(&rest));)
+        status = read_column(sheet, field, others, error);
+    if (status < 0)
+        csv_sheet_release(sheet);
+    return status < 0 ? status : 0;
+}
+
+void csv_sheet_release(struct csv_sheet *sheet)
+{
+    line_reader_release(&sheet->lines);
+}
+
+bool csv_sheet_has(const struct csv_sheet *sheet, uint32_t column)
+{
+    for (uint32_t i = 0; i < sheet->column_count; i++)
+        if (sheet->columns[i] == column)
+            return true;
+    return false;
+}
+
+int csv_sheet_next(struct csv_sheet *sheet, struct error *error)
+{
+    char *rest;
+    int status = next_line(sheet, &rest, error);
+    if (status <= 0)
+        return status;
+    for (uint32_t column = 0; column < sheet->name_count; column++)
+        sheet->fields[column] = "";
+    uint32_t count = 0;
+    for (char *field; (field = take_field(&rest)); count++)
+        if (count < sheet->column_count && sheet->columns[count] < sheet->name_count)
+            sheet->fields[sheet->columns[count]] = field;
+    if (count != sheet->column_count)
+        return csv_sheet_fault(sheet, error, "%u fields where the header has %u", count,
+                               sheet->column_count);
+    return 1;
+}
+
+/* Whether `field` is a number and nothing else. */
+static bool parse_number(const char *field, double *number)
+{
+    char *end;
+    *number = strtod(field, &end);
+    return end != field && *end == '\0' && fabs(*number) < NUMBER_MAX;
+}
+
+int csv_sheet_number(const struct csv_sheet *sheet, uint32_t column, double *number,
+                     struct error *error)
+{
+    const char *field = sheet->fields[column];
+    if (parse_number(field, number))
+        return 0;
+    return csv_sheet_fault(sheet, error, "'%s' must be a number, not '%s'", sheet->names[column],
+                           field);
+}
+
+int csv_sheet_positive(const struct csv_sheet *sheet, uint32_t column, double *number,
+                       struct error *error)
+{
+    const char *field = sheet->fields[column];
+    if (parse_number(field, number) && *number > 0)
+        return 0;
+    return csv_sheet_fault(sheet, error, "'%s' must be a positive number, not '%s'",
+                           sheet->names[column], field);
+}

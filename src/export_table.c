@@ -1,0 +1,226 @@
+#include "export_table.h"
+
+#include "hdf5_error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows at a time: what record_hdf5 writes as one chunk, so that each is inflated once. */
+#define CHUNK_ROWS 8192
+
+int export_input_open(hid_t *file, const char *path, struct error *error)
+{
+    hdf5_error_init();
+    *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    return *file < 0 ? hdf5_error_set(error, "read", path) : 0;
+}
+
+void export_input_close(hid_t file)
+{
+    (void)H5Fclose(file);
+}
+
+bool export_table_exists(hid_t file, const char *name)
+{
+    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    if (dataset < 0)
+        return false;
+    H5Dclose(dataset);
+    return true;
+}
+
+/* The type in memory of `column`, which is `in_file` in the file; the caller closes it. */
+static hid_t column_type(const struct hdf5_column *column, hid_t in_file)
+{
+    switch (column->type) {
+    case HDF5_UINT8_ENUM:
+        return H5Tget_size(in_file) == 1 ? H5Tcopy(in_file) : H5I_INVALID_HID;
+    case HDF5_INT32:
+        return H5Tcopy(H5T_NATIVE_INT32);
+    case HDF5_UINT32:
+        return H5Tcopy(H5T_NATIVE_UINT32);
+    case HDF5_INT64:
+        return H5Tcopy(H5T_NATIVE_INT64);
+    case HDF5_FLOAT64:
+        return H5Tcopy(H5T_NATIVE_DOUBLE);
+    case HDF5_TEXT:
+        return H5Tget_size(in_file) == column->text_bytes ? H5Tcopy(in_file) : H5I_INVALID_HID;
+    }
+    return H5I_INVALID_HID;
+}
+
+/* Adds `column` of the file's rows to the rows in memory. */
+static bool insert_column(hid_t row_type, hid_t file_type, const struct hdf5_column *column)
+{
+    int index = H5Tget_member_index(file_type, column->name);
+    if (index < 0)
+        return false;
+    hid_t in_file = H5Tget_member_type(file_type, (unsigned)index);
+    if (in_file < 0)
+        return false;
+    hid_t type = column_type(column, in_file);
+    bool is_inserted = type >= 0 && H5Tinsert(row_type, column->name, column->offset, type) >= 0;
+    if (type >= 0)
+        H5Tclose(type);
+    H5Tclose(in_file);
+    return is_inserted;
+}
+
+static int not_as_expected(const struct export_table *table, struct error *error)
+{
+    return error_set(error, ERROR_IO, "cannot read %s: '%s' is not a table that tandem writes",
+                     table->path, table->name);
+}
+
+/* Opens the dataset; its rows' type in the file, or negative. The caller closes it. */
+static hid_t open_dataset(struct export_table *table, hid_t file, struct error *error)
+{
+    table->dataset = H5Dopen2(file, table->name, H5P_DEFAULT);
+    if (table->dataset < 0) {
+        (void)error_set(error, ERROR_IO, "cannot read %s: it has no table '%s'", table->path,
+                        table->name);
+        return H5I_INVALID_HID;
+    }
+    hid_t type = H5Dget_type(table->dataset);
+    hid_t space = H5Dget_space(table->dataset);
+    bool is_table = type >= 0 && H5Tget_class(type) == H5T_COMPOUND && space >= 0 &&
+                    H5Sget_simple_extent_ndims(space) == 1 &&
+                    H5Sget_simple_extent_dims(space, &table->row_count, NULL) == 1;
+    if (space >= 0)
+        H5Sclose(space);
+    if (is_table)
+        return type;
+    if (type >= 0)
+        H5Tclose(type);
+    (void)not_as_expected(table, error);
+    return H5I_INVALID_HID;
+}
+
+static int allocate_buffer(struct export_table *table, struct error *error)
+{
+    table->buffer = calloc(CHUNK_ROWS, table->row_bytes);
+    return table->buffer ? 0 : error_out_of_memory(error, "the rows of a table");
+}
+
+/* The type in memory of a member of the file's rows; the caller closes it. */
+static hid_t widened_type(hid_t in_file)
+{
+    switch (H5Tget_class(in_file)) {
+    case H5T_INTEGER:
+        return H5Tcopy(H5Tget_sign(in_file) == H5T_SGN_2 ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64);
+    case H5T_FLOAT:
+        return H5Tcopy(H5T_NATIVE_DOUBLE);
+    default:
+        return H5Tcopy(in_file);
+    }
+}
+
+/* The rows' type in memory, its members one behind the other as in the file; negative: none. */
+static hid_t widened_row_type(hid_t file_type)
+{
+    int count = H5Tget_nmembers(file_type);
+    size_t row_bytes = 0;
+    hid_t row_type = H5Tcreate(H5T_COMPOUND, 1);
+    bool is_whole = row_type >= 0;
+    for (unsigned i = 0; i < (unsigned)count && is_whole; i++) {
+        hid_t in_file = H5Tget_member_type(file_type, i);
+        hid_t type = in_file < 0 ? H5I_INVALID_HID : widened_type(in_file);
+        char *name = H5Tget_member_name(file_type, i);
+        size_t bytes = type < 0 ? 0 : H5Tget_size(type);
+        is_whole = name && bytes > 0 && H5Tset_size(row_type, row_bytes + bytes) >= 0 &&
+                   H5Tinsert(row_type, name, row_bytes, type) >= 0;
+        row_bytes += bytes;
+        (void)H5free_memory(name);
+        if (type >= 0)
+            H5Tclose(type);
+        if (in_file >= 0)
+            H5Tclose(in_file);
+    }
+    if (is_whole || row_type < 0)
+        return row_type;
+    H5Tclose(row_type);
+    return H5I_INVALID_HID;
+}
+
+int export_table_open(struct export_table *table, hid_t file, const char *path, const char *name,
+                      struct error *error)
+{
+    *table = (struct export_table){.path = path, .name = name};
+    int status = 0;
+    hid_t file_type = open_dataset(table, file, error);
+    if (file_type < 0) {
+        status = -(int)error->code;
+        goto cleanup;
+    }
+    table->row_type = widened_row_type(file_type);
+    if (table->row_type < 0) {
+        status = not_as_expected(table, error);
+        goto cleanup;
+    }
+    table->row_bytes = H5Tget_size(table->row_type);
+    status = allocate_buffer(table, error);
+
+cleanup:
+    if (file_type >= 0)
+        H5Tclose(file_type);
+    if (status < 0)
+        export_table_release(table);
+    return status;
+}
+
+int export_table_open_columns(struct export_table *table, hid_t file, const char *path,
+                              const char *name, const struct hdf5_column *columns,
+                              size_t column_count, size_t row_bytes, struct error *error)
+{
+    *table = (struct export_table){.path = path, .name = name, .row_bytes = row_bytes};
+    int status = 0;
+    hid_t file_type = open_dataset(table, file, error);
+    if (file_type < 0) {
+        status = -(int)error->code;
+        goto cleanup;
+    }
+    table->row_type = H5Tcreate(H5T_COMPOUND, row_bytes);
+    bool is_whole = table->row_type >= 0;
+    for (size_t i = 0; i < column_count && is_whole; i++)
+        is_whole = insert_column(table->row_type, file_type, &columns[i]);
+    status = is_whole ? allocate_buffer(table, error) : not_as_expected(table, error);
+
+cleanup:
+    if (file_type >= 0)
+        H5Tclose(file_type);
+    if (status < 0)
+        export_table_release(table);
+    return status;
+}
+
+int export_table_read(struct export_table *table, struct error *error)
+{
+    hsize_t left = table->row_count - table->next_row;
+    hsize_t count = left < CHUNK_ROWS ? left : CHUNK_ROWS;
+    if (count == 0)
+        return 0;
+    hid_t in_file = H5Dget_space(table->dataset);
+    hid_t in_memory = H5Screate_simple(1, &count, NULL);
+    bool is_read =
+        in_file >= 0 && in_memory >= 0 &&
+        H5Sselect_hyperslab(in_file, H5S_SELECT_SET, &table->next_row, NULL, &count, NULL) >= 0 &&
+        H5Dread(table->dataset, table->row_type, in_memory, in_file, H5P_DEFAULT, table->buffer) >=
+            0;
+    int status = is_read ? (int)count : hdf5_error_set(error, "read", table->path);
+    if (in_memory >= 0)
+        H5Sclose(in_memory);
+    if (in_file >= 0)
+        H5Sclose(in_file);
+    table->next_row += count;
+    return status;
+}
+
+void export_table_release(struct export_table *table)
+{
+    if (table->dataset > 0)
+        H5Dclose(table->dataset);
+    if (table->row_type > 0)
+        H5Tclose(table->row_type);
+    free(table->buffer);
+    *table = (struct export_table){0};
+}

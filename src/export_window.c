@@ -1,0 +1,42 @@
+#include "export_window.h"
+
+#include "quantity.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where simulated time ends: 106 days, less a little for rounding. */
+#define WINDOW_S_MAX 9.0e6
+
+sim_ps export_window_ps(double seconds)
+{
+    return isnan(seconds) ? 0 : sim_ps_from_s(fmax(-WINDOW_S_MAX, fmin(seconds, WINDOW_S_MAX)));
+}
+
+static int parse_end(const char *text, sim_ps *end, struct error *error)
+{
+    double seconds;
+    if (quantity_parse(text, QUANTITY_SECONDS, &seconds, error) < 0) {
+        error->code = ERROR_USAGE;
+        return -ERROR_USAGE;
+    }
+    *end = export_window_ps(seconds);
+    return 0;
+}
+
+int export_window_parse(const char *text, struct export_window *window, struct error *error)
+{
+    char from[QUANTITY_TEXT_BYTES];
+    const char *comma = strchr(text, ',');
+    if (!comma || (size_t)(comma - text) >= sizeof(from))
+        return error_set(error, ERROR_USAGE, "--window is two times, as in 60s,62s, not '%s'",
+                         text);
+    (void)snprintf(from, sizeof(from), "%.*s", (int)(comma - text), text);
+    const char *to = comma + 1 + strspn(comma + 1, " ");
+    int status = parse_end(from, &window->start, error);
+    if (status == 0)
+        status = parse_end(to, &window->end, error);
+    if (status == 0 && window->end <= window->start)
+        status = error_set(error, ERROR_USAGE, "--window '%s' ends before it starts", text);
+    return status;
+}

@@ -1,0 +1,44 @@
+/*
+ * measurements: what was measured of one kind of GPU, gathered from files of
+ * several formats, each number with its place for errors.
+ *
+ * Files are told apart by what is in them: kernels.csv and collectives.csv
+ * (sample_csv.h), nccl-tests' output (nccl_tests.h).
+ */
+#ifndef TANDEM_MEASUREMENTS_H
+#define TANDEM_MEASUREMENTS_H
+
+#include "arena.h"
+#include "collective_table.h"
+#include "kernel_table.h"
+
+struct measurements {
+    struct kernel_sample *kernels;
+    const char **kernel_places; /* "kernels.csv:12" */
+    size_t kernel_count;
+    struct collective_sample *collectives;
+    const char **collective_places;
+    size_t collective_count;
+    size_t passed_over; /* rows that no table has a place for */
+    struct arena *arena;
+};
+
+/* Everything that is added lives in `arena`, which must outlive it. */
+void measurements_init(struct measurements *measurements, struct arena *arena);
+
+/* Adds one sample; its place is copied. 0 or -ERROR_MEMORY. */
+int measurements_add_kernel(struct measurements *measurements, const struct kernel_sample *sample,
+                            const char *place, struct error *error);
+int measurements_add_collective(struct measurements *measurements,
+                                const struct collective_sample *sample, const char *place,
+                                struct error *error);
+
+/*
+ * Adds all of a file, whichever it is. nccl-tests does not say what its bytes
+ * travelled over: `fabric` does. ERROR_CONFIG with file and line, ERROR_IO,
+ * ERROR_MEMORY.
+ */
+int measurements_add_file(struct measurements *measurements, const char *path,
+                          enum collective_fabric fabric, struct error *error);
+
+#endif

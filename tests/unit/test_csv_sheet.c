@@ -1,0 +1,114 @@
+/* Does csv_sheet keep its contract? */
+#include "base.h"
+#include "csv_sheet.h"
+#include "suite.h"
+
+#include <string.h>
+
+enum { NAME, SIZE, COLOR, COLUMNS };
+
+static const char *const names[COLUMNS] = {"name", "size", "color"};
+static struct error error;
+
+static int open_sheet(struct csv_sheet *sheet, const char *text, enum csv_others others,
+                      FILE **file)
+{
+    *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    ck_assert_ptr_nonnull(*file);
+    return csv_sheet_init(sheet, *file, "f.csv", names, COLUMNS, others, &error);
+}
+
+START_TEST(test_rows)
+{
+    struct csv_sheet sheet;
+    FILE *file;
+    double size;
+    ck_assert_int_eq(open_sheet(&sheet,
+                                "# a comment\nsize,other,name\n\n-2.5,x,a\r\n# more\n1e3,y,b\n",
+                                CSV_OTHERS_IGNORED, &file),
+                     0);
+    /* Columns in another order, one that is not there, one that nobody asked for. */
+    ck_assert(csv_sheet_has(&sheet, SIZE));
+    ck_assert(!csv_sheet_has(&sheet, COLOR));
+    ck_assert_int_eq(csv_sheet_next(&sheet, &error), 1);
+    ck_assert_str_eq(sheet.fields[NAME], "a");
+    ck_assert_str_eq(sheet.fields[COLOR], "");
+    ck_assert_int_eq(csv_sheet_number(&sheet, SIZE, &size, &error), 0);
+    ck_assert_double_eq(size, -2.5);
+    /* -2.5 is a number, but not a positive one; the message says where. */
+    ck_assert_int_eq(csv_sheet_positive(&sheet, SIZE, &size, &error), -ERROR_CONFIG);
+    ck_assert_str_eq(error.text, "f.csv:4: 'size' must be a positive number, not '-2.5'");
+    ck_assert_int_eq(csv_sheet_next(&sheet, &error), 1);
+    ck_assert_int_eq(csv_sheet_positive(&sheet, SIZE, &size, &error), 0);
+    ck_assert_double_eq(size, 1000);
+    ck_assert_int_eq(csv_sheet_next(&sheet, &error), 0);
+    csv_sheet_release(&sheet);
+    fclose(file);
+}
+END_TEST
+
+START_TEST(test_numbers)
+{
+    static const char *const bad[] = {"", " ", "1 ", "1s", "nan", "inf", "-inf", "1e400", "1e15"};
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        char text[64];
+        struct csv_sheet sheet;
+        FILE *file;
+        double size;
+        (void)snprintf(text, sizeof(text), "name,size\nx,%s\n", bad[i]);
+        ck_assert_int_eq(open_sheet(&sheet, text, CSV_KNOWN_ONLY, &file), 0);
+        ck_assert_int_eq(csv_sheet_next(&sheet, &error), 1);
+        /* Nothing but a finite number of sensible size is a number. */
+        ck_assert_int_eq(csv_sheet_number(&sheet, SIZE, &size, &error), -ERROR_CONFIG);
+        csv_sheet_release(&sheet);
+        fclose(file);
+    }
+}
+END_TEST
+
+START_TEST(test_headers)
+{
+    static const struct {
+        const char *text;
+        const char *expected;
+    } faults[] = {
+        {"", "f.csv:0: the file has no header"},
+        {"# nothing\n", "f.csv:1: the file has no header"},
+        {"name,shape\n", "f.csv:1: unknown column 'shape'"},
+        {"name,name\n", "f.csv:1: column 'name' stands twice"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(faults); i++) {
+        struct csv_sheet sheet;
+        FILE *file = tmpfile();
+        ck_assert_ptr_nonnull(file);
+        fputs(faults[i].text, file);
+        rewind(file);
+        /* A header that cannot be meant is refused. */
+        ck_assert_int_eq(
+            csv_sheet_init(&sheet, file, "f.csv", names, COLUMNS, CSV_KNOWN_ONLY, &error),
+            -ERROR_CONFIG);
+        ck_assert_str_eq(error.text, faults[i].expected);
+        fclose(file);
+    }
+}
+END_TEST
+
+START_TEST(test_too_many_columns)
+{
+    char text[4 * CSV_COLUMNS_MAX] = "x";
+    for (int i = 0; i < CSV_COLUMNS_MAX; i++)
+        strcat(text, ",x");
+    struct csv_sheet sheet;
+    FILE *file;
+    /* One column more than there is room for is refused, not written beyond it. */
+    ck_assert_int_eq(open_sheet(&sheet, text, CSV_OTHERS_IGNORED, &file), -ERROR_CONFIG);
+    ck_assert_str_eq(error.text, "f.csv:1: more than 64 columns");
+    fclose(file);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {test_rows, test_numbers, test_headers, test_too_many_columns};
+    return suite_run("csv_sheet", tests, ARRAY_LENGTH(tests));
+}
