@@ -163,8 +163,8 @@ static int open_columns(struct csv *csv, struct error *error)
     csv->columns = calloc((size_t)count, sizeof(*csv->columns));
     if (!csv->columns)
         return error_out_of_memory(error, "a table's columns");
-    while (csv->column_count < (unsigned)count) {
-        unsigned index = csv->column_count++;
+    for (unsigned index = 0; index < (unsigned)count; index++) {
+        csv->column_count = index + 1;
         if (!open_column(&csv->columns[index], row_type, index))
             return error_set(error, ERROR_IO, "%s: column %u of '%s' has no form in CSV",
                              csv->table.path, index, csv->table.name);

@@ -1,0 +1,242 @@
+#!/usr/bin/python3
+"""Draws figures for papers from a run's or a sweep's file.
+
+    analysis/figures.py OUT.h5 [-o STEM] [--format svg,pdf,png] [--window 60s,61s]
+
+Of a run: STEM-latency (percentiles), STEM-stages (where the time goes) and, where the run kept a
+timeline, STEM-timeline (the pipeline in the window, without one in the busiest 200 ms). Of a sweep:
+STEM-latency, STEM-throughput (against load), STEM-pareto and STEM-stages. Without -o, STEM is
+OUT.h5 without its suffix. The same file gives the same bytes.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import numpy
+from matplotlib import pyplot as plt
+from matplotlib.ticker import EngFormatter
+
+from palette import COLOURS, LINES
+from report import parse_window
+from results import TIME_PARTS, NotTandem, Run, open_results
+
+EXIT_IO = 4
+
+# A column of two on A4 or letter paper is 3.4 inches wide, the page's text 7.
+WIDTH_IN = 7
+
+# As much of the busiest second as can be read in print.
+TIMELINE_S = 0.2
+
+LEGEND_ROW_IN = 0.18
+
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e9ed",
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 3.5,
+    "pdf.fonttype": 42,  # letters stay letters, which journals ask for
+    "svg.fonttype": "none",
+    "svg.hashsalt": "tandem",
+}
+
+
+def line_style(index):
+    return {"color": LINES[index % len(LINES)],
+            "linestyle": ("-", "--", ":", "-.")[index // len(LINES) % 4]}
+
+
+def legend_above(figure, axes, columns):
+    """One legend for all of the figure, in room that its panels leave at the top."""
+    handles, labels = axes.get_legend_handles_labels()
+    rows = -(-len(labels) // columns)
+    room = (LEGEND_ROW_IN * rows + 0.1) / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(0, 0, 1, 1 - room))
+    figure.legend(handles, labels, ncols=columns, loc="upper center", fontsize=8)
+
+
+def latency_of_run(run):
+    figure, axes = plt.subplots(figsize=(WIDTH_IN, 3))
+    percentiles = numpy.linspace(0, 100, 501)
+    for index, (name, values) in enumerate(run.latencies_s().items()):
+        if len(values):
+            axes.plot(percentiles, numpy.percentile(values, percentiles), label=name,
+                      **line_style(index))
+    for name, bound in run.scenario.slo_s.items():
+        axes.axhline(bound, color="#5b636d", linestyle=":", linewidth=1)
+        axes.annotate(f"SLO {name.upper()}", (0, bound), xytext=(2, 2),
+                      textcoords="offset points", color="#5b636d", fontsize=8)
+    axes.set(xlabel="percentile of requests", ylabel="latency", yscale="log", xlim=(0, 100))
+    axes.yaxis.set_major_formatter(EngFormatter("s"))
+    axes.legend(ncols=4, loc="lower right")
+    return figure
+
+
+def stacked_bars(names, shares):
+    """Horizontal bars, from the top; `shares` by part, each a value for every name."""
+    figure, axes = plt.subplots(figsize=(WIDTH_IN, 1.1 + 0.26 * len(names)))
+    left = numpy.zeros(len(names))
+    for part, values in shares.items():
+        values = numpy.asarray(values)
+        if values.max() > 0.0005:
+            axes.barh(names, 100 * values, left=100 * left, color=COLOURS[part], label=part,
+                      height=0.75)
+        left += values
+    axes.invert_yaxis()
+    axes.grid(False)
+    axes.set(xlabel="share of the time, %", xlim=(0, 100))
+    axes.tick_params(axis="y", length=0)
+    legend_above(figure, axes, 4)
+    return figure
+
+
+def stage_name(replica, stage, several):
+    return f"replica {replica}, stage {stage}" if several else f"stage {stage}"
+
+
+def stages_of_run(run):
+    stages = run.stages
+    several = stages["replica"].max() > 0
+    return stacked_bars([stage_name(row["replica"], row["stage"], several) for row in stages],
+                        {part: stages[column] for column, part in TIME_PARTS.items()})
+
+
+def timeline_of_run(run, window_s):
+    start_s, end_s = window_s or (run.busiest_second()[0], run.busiest_second()[0] + TIMELINE_S)
+    spans, kinds = run.spans(start_s, end_s)
+    rows = sorted({(int(span["replica"]), int(span["stage"])) for span in spans})
+    several = any(replica > 0 for replica, _ in rows)
+    figure, axes = plt.subplots(figsize=(WIDTH_IN, 1.1 + 0.26 * len(rows)))
+    named = set()
+    for span in spans:
+        kind = kinds[span["kind"]]
+        if kind == "send":
+            continue
+        part = TIME_PARTS.get(kind, "compute")
+        label = "work" if kind == "stage" else part
+        axes.barh(rows.index((span["replica"], span["stage"])), span["duration_ps"] / 1e12,
+                  left=span["start_ps"] / 1e12, color=COLOURS[part], height=0.75,
+                  edgecolor="white", linewidth=0.4 if kind == "stage" else 0,
+                  label=None if label in named else label)
+        named.add(label)
+    axes.set(xlim=(start_s, end_s), xlabel="time, s",
+             yticks=range(len(rows)),
+             yticklabels=[stage_name(*row, several) for row in rows])
+    axes.ticklabel_format(axis="x", useOffset=False)
+    axes.invert_yaxis()
+    axes.grid(False)
+    axes.tick_params(axis="y", length=0)
+    legend_above(figure, axes, 5)
+    return figure
+
+
+def load_label(sweep):
+    return "requests in flight" if sweep.is_concurrency else "offered load, requests/s"
+
+
+def latency_of_sweep(sweep):
+    figure, panels = plt.subplots(1, 2, figsize=(WIDTH_IN, 3.2), sharex=True)
+    for axes, name in zip(panels, ("ttft", "tpot")):
+        for index, curve in enumerate(sweep.curves):
+            points = curve.unsaturated
+            axes.plot(sweep.loads(points), points[f"{name}_s.p95"], marker="o", label=curve.name,
+                      **line_style(index))
+        if name in sweep.scenario.slo_s:
+            axes.axhline(sweep.scenario.slo_s[name], color="#5b636d", linestyle=":", linewidth=1)
+        axes.set(xlabel=load_label(sweep), ylabel=f"{name.upper()} p95", yscale="log")
+        if sweep.is_concurrency:
+            axes.set_xscale("log")
+        axes.yaxis.set_major_formatter(EngFormatter("s"))
+    legend_above(figure, panels[0], 3)
+    return figure
+
+
+def throughput_of_sweep(sweep):
+    figure, axes = plt.subplots(figsize=(WIDTH_IN, 3.2))
+    for index, curve in enumerate(sweep.curves):
+        axes.plot(sweep.loads(curve.points), curve.points["output_tokens_per_s"], marker="o",
+                  label=curve.name, **line_style(index))
+    axes.set(xlabel=load_label(sweep), ylabel="output tokens/s", ylim=(0, None))
+    legend_above(figure, axes, 3)
+    return figure
+
+
+def pareto_of_sweep(sweep):
+    figure, axes = plt.subplots(figsize=(WIDTH_IN, 3.2))
+    for index, curve in enumerate(sweep.curves):
+        points = curve.unsaturated
+        axes.plot(1 / points["tpot_s.p50"], points["output_tokens_per_s"] / curve.gpus,
+                  marker="o", label=curve.name, **line_style(index))
+    axes.set(xlabel="output tokens/s per user", ylabel="output tokens/s per GPU",
+             xlim=(0, None), ylim=(0, None))
+    legend_above(figure, axes, 3)
+    return figure
+
+
+def stages_of_sweep(sweep):
+    """Of each curve at its best load within the SLO, or its lightest where it has none."""
+    points = [curve.best_point if curve.best_point is not None else curve.points[0]
+              for curve in sweep.curves]
+    return stacked_bars([curve.name for curve in sweep.curves], {
+        part: [point["stages." + column.replace("_", ".", 1)] for point in points]
+        for column, part in TIME_PARTS.items()})
+
+
+def figures_of(results, window_s):
+    """Name and figure of each, one after the other."""
+    if isinstance(results, Run):
+        yield "latency", latency_of_run(results)
+        yield "stages", stages_of_run(results)
+        if results.has_timeline:
+            yield "timeline", timeline_of_run(results, window_s)
+        return
+    if results.has_loads:
+        yield "latency", latency_of_sweep(results)
+        yield "throughput", throughput_of_sweep(results)
+    if results.curves:
+        yield "pareto", pareto_of_sweep(results)
+        yield "stages", stages_of_sweep(results)
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(description="Draws figures from a run's or a sweep's file.")
+    parser.add_argument("results", metavar="OUT.h5", type=Path)
+    parser.add_argument("-o", "--output", metavar="STEM", type=Path)
+    parser.add_argument("--format", default="svg,pdf,png", help="default: svg,pdf,png")
+    parser.add_argument("--window", metavar="FROM,TO", type=parse_window,
+                        help="what the timeline shows, as in 60s,60.2s")
+    return parser.parse_args(arguments)
+
+
+def main():
+    options = parse_arguments(sys.argv[1:])
+    stem = options.output or options.results.with_suffix("")
+    try:
+        results = open_results(options.results)
+        with plt.rc_context({**STYLE, "figure.constrained_layout.use": True}):
+            for name, figure in figures_of(results, options.window):
+                for suffix in options.format.split(","):
+                    path = stem.with_name(f"{stem.name}-{name}.{suffix}")
+                    # A date would make each file another.
+                    dateless = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+                    figure.savefig(path, dpi=200, metadata=dateless.get(suffix))
+                    print(path)
+                plt.close(figure)
+    except (OSError, NotTandem, ValueError) as fault:
+        print(f"figures.py: {fault}", file=sys.stderr)
+        return EXIT_IO
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"use strict";
+/*
+ * The charts of a report. The data is a list of
+ *
+ *   {id, title, x: {label, unit, log}, series: [name], points: bool, views: [view]}   lines
+ *     view: {name, unit, log, rows: [[x, y of each series]], bounds: [{at, label}]}
+ *   {id, gantt: [...]}                                                           see gantt.js
+ *
+ * Hover shows values; dragging zooms in, a double click zooms out; a click on a
+ * series hides or shows it; several views of a chart have a menu.
+ */
+
+/* Okabe and Ito's colours but for yellow, which white drowns; dashes tell further rounds apart. */
+const LINE_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"];
+const DASHES = [null, [7, 4], [2, 3], [9, 3, 2, 3]];
+
+const lineColour = (index) => LINE_COLOURS[index % LINE_COLOURS.length];
+const lineDash = (index) => DASHES[Math.floor(index / LINE_COLOURS.length) % DASHES.length];
+
+/* A number at three significant digits, with its unit where it is a time. */
+function show(value, unit) {
+  if (value === null || value === undefined || !isFinite(value)) return "–";
+  if (unit === "s" && value !== 0 && Math.abs(value) < 1) {
+    const [factor, name] = Math.abs(value) < 1e-3 ? [1e6, "µs"] : [1e3, "ms"];
+    return `${Number((value * factor).toPrecision(3))} ${name}`;
+  }
+  const digits = Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+  const text = Number(digits).toLocaleString("en");
+  return unit ? `${text}${unit === "%" ? "" : " "}${unit}` : text;
+}
+
+const tip = document.getElementById("tip");
+
+function showTip(text, event) {
+  tip.textContent = text;
+  tip.hidden = false;
+  const box = tip.getBoundingClientRect();
+  const left = Math.min(event.clientX + 14, innerWidth - box.width - 8);
+  const below = event.clientY + 18;
+  tip.style.left = `${Math.max(8, left)}px`;
+  tip.style.top = `${below + box.height < innerHeight ? below : event.clientY - box.height - 12}px`;
+}
+
+function hideTip() {
+  tip.hidden = true;
+}
+
+/* A new element with properties and children. */
+function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/* A sample of a series' line. */
+function swatch(index) {
+  const dash = (lineDash(index) || []).join(" ");
+  const holder = element("span");
+  holder.innerHTML = `<svg width="22" height="4" aria-hidden="true"><line x1="0" x2="22" y1="2"
+    y2="2" stroke="${lineColour(index)}" stroke-width="3" stroke-dasharray="${dash}"/></svg>`;
+  return holder.firstChild;
+}
+
+/* Draws an SLO across the plot. */
+function drawBounds(bounds, context, area, graph) {
+  context.save();
+  context.font = "12px system-ui, sans-serif";
+  context.fillStyle = context.strokeStyle = "#5b636d";
+  context.setLineDash([5, 4]);
+  for (const { at, label } of bounds) {
+    const y = graph.toDomYCoord(at);
+    if (!(y > area.y && y < area.y + area.h)) continue;
+    context.beginPath();
+    context.moveTo(area.x, y);
+    context.lineTo(area.x + area.w, y);
+    context.stroke();
+    context.fillText(`${label} ${show(at, "s")}`, area.x + 6, y - 5);
+  }
+  context.restore();
+}
+
+/* Which series are drawn, and on which scale: nothing at all has no logarithm. */
+function shownOptions({ view, shown, isLog }) {
+  const hasPoint = (row) => shown.some((isShown, index) => isShown && row[index + 1] > 0);
+  return { visibility: shown, logscale: isLog && view.rows.some(hasPoint) };
+}
+
+/* What a chart shows in a state: one of its views, the series shown, whether logarithmic. */
+function viewOptions(chart, state) {
+  const { view, isLog } = state;
+  return {
+    ...shownOptions(state),
+    file: view.rows,
+    ylabel: view.unit && view.unit !== view.name ? `${view.name} (${view.unit})` : view.name,
+    underlayCallback: (context, area, graph) => drawBounds(view.bounds || [], context, area, graph),
+    axes: {
+      x: { axisLabelFormatter: (value) => show(value, ""), drawGrid: false,
+           logscale: Boolean(chart.x.log) },
+      y: { axisLabelFormatter: (value) => show(value, view.unit === "s" ? "s" : ""),
+           axisLabelWidth: 66 },
+    },
+    dateWindow: null,
+    valueRange: isLog ? [null, null] : [0, null],
+  };
+}
+
+/* The lines of one chart; gives back the graph. */
+function drawLines(chart, plot, state) {
+  const series = Object.fromEntries(chart.series.map((name, index) => [
+    name, { color: lineColour(index), strokePattern: lineDash(index) }]));
+  return new Dygraph(plot, state.view.rows, {
+    ...viewOptions(chart, state),
+    series,
+    labels: [chart.x.label, ...chart.series],
+    xlabel: chart.x.unit && chart.x.unit !== "%" ? `${chart.x.label} (${chart.x.unit})`
+      : chart.x.label,
+    legend: "never",
+    connectSeparatedPoints: true,
+    drawPoints: Boolean(chart.points),
+    pointSize: 3,
+    strokeWidth: 2,
+    gridLineColor: "#e6e9ed",
+    axisLineColor: "#9aa3ad",
+    highlightCircleSize: 5,
+    highlightSeriesOpts: { strokeWidth: 3 },
+    highlightSeriesBackgroundAlpha: 1,
+    xRangePad: chart.x.log ? 0 : 8, /* padding below 1 would reach 0 */
+    yRangePad: 8,
+    animatedZooms: false,
+    highlightCallback: (event, x, points, row, nearest) => {
+      const lines = points.filter((point) => isFinite(point.yval)).map((point) =>
+        `${point.name === nearest && points.length > 1 ? "▸ " : ""}${point.name}: ` +
+        show(point.yval, state.view.unit));
+      showTip([`${chart.x.label} ${show(x, chart.x.unit)}`, ...lines].join("\n"), event);
+    },
+    unhighlightCallback: hideTip,
+  });
+}
+
+/* Buttons that hide and show the series. */
+function drawChips(chart, graph, state) {
+  const chips = element("div", { className: "chips" });
+  chart.series.forEach((name, index) => {
+    const chip = element("button", { type: "button" }, swatch(index), name);
+    chip.setAttribute("aria-pressed", "true");
+    chip.addEventListener("click", () => {
+      state.shown[index] = !state.shown[index];
+      chip.setAttribute("aria-pressed", String(state.shown[index]));
+      graph.updateOptions(shownOptions(state));
+    });
+    chips.append(chip);
+  });
+  return chips;
+}
+
+function drawChart(chart) {
+  const place = document.getElementById(chart.id);
+  const state = {
+    view: chart.views[0],
+    shown: chart.series.map(() => true),
+    isLog: Boolean(chart.views[0].log),
+  };
+  const head = element("div", { className: "head" }, element("h3", { textContent: chart.title }));
+  const plot = element("div", { className: "plot" });
+  place.append(head, plot);
+  const graph = drawLines(chart, plot, state);
+  if (chart.series.length > 1) head.after(drawChips(chart, graph, state));
+  const update = () => graph.updateOptions(viewOptions(chart, state));
+
+  if (chart.views.length > 1) {
+    const menu = element("select", { ariaLabel: `${chart.title}: which` },
+      ...chart.views.map((view) => element("option", { textContent: view.name })));
+    menu.addEventListener("change", () => {
+      state.view = chart.views[menu.selectedIndex];
+      update();
+    });
+    head.append(menu);
+  }
+  if (state.isLog) {
+    const scale = element("button", { type: "button", textContent: "logarithmic" });
+    scale.setAttribute("aria-pressed", "true");
+    scale.addEventListener("click", () => {
+      state.isLog = !state.isLog;
+      scale.setAttribute("aria-pressed", String(state.isLog));
+      update();
+    });
+    head.append(scale);
+  }
+  return graph;
+}
+
+addEventListener("DOMContentLoaded", () => {
+  const charts = JSON.parse(document.getElementById("data").textContent);
+  for (const chart of charts) {
+    if (chart.gantt) drawGantt(chart);
+    else drawChart(chart);
+  }
+  for (const piece of document.querySelectorAll("[data-tip]")) {
+    piece.addEventListener("mousemove", (event) => showTip(piece.dataset.tip, event));
+    piece.addEventListener("mouseleave", hideTip);
+  }
+});

@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+"""Makes one self-contained HTML file of a run or a sweep: `tandem report` is this program.
+
+    report.py OUT.h5 [-o REPORT.html] [--window 60s,61s]
+
+Without -o the report lies beside OUT.h5. The file opens offline: its charts are dygraphs (MIT),
+from Debian's libjs-dygraphs, and its data is in it.
+"""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+try:
+    import report_run
+    import report_sweep
+    from report_page import Page
+    from results import NotTandem, Run, open_results
+except ModuleNotFoundError as missing:
+    sys.exit(f"tandem report: Python lacks {missing.name}; Debian's packages python3-h5py and "
+             "python3-yaml have what it needs")
+
+EXIT_IO = 4
+
+SECONDS = {"h": 3600, "min": 60, "s": 1, "ms": 1e-3, "us": 1e-6}
+TIME = re.compile(rf"(?P<number>\d+(\.\d*)?) *(?P<unit>{'|'.join(SECONDS)})$")
+
+
+def parse_window(text):
+    """`60s,62s` as two numbers of seconds."""
+    times = [TIME.match(part.strip()) for part in text.split(",")]
+    if len(times) == 2 and all(times):
+        start_s, end_s = (float(time["number"]) * SECONDS[time["unit"]] for time in times)
+        if start_s < end_s:
+            return start_s, end_s
+    raise argparse.ArgumentTypeError(f"two times, as in 60s,62s, not '{text}'")
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(
+        prog=os.environ.get("TANDEM_COMMAND", "report.py"),
+        description="Makes one self-contained HTML file of a run or a sweep.")
+    parser.add_argument("results", metavar="OUT.h5", type=Path, help="of `tandem run` or `sweep`")
+    parser.add_argument("-o", "--output", metavar="REPORT.html", type=Path,
+                        help="default: OUT.html beside OUT.h5")
+    parser.add_argument("--window", metavar="FROM,TO", type=parse_window,
+                        help="what the pipeline's timeline shows; default: the busiest second")
+    return parser.parse_args(arguments)
+
+
+def write_whole(path, text):
+    """Writes a file that is complete or absent under its name."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def main():
+    options = parse_arguments(sys.argv[1:])
+    output = options.output or options.results.with_suffix(".html")
+    try:
+        results = open_results(options.results)
+        page = Page()
+        if isinstance(results, Run):
+            report_run.fill(page, results, options.window)
+        else:
+            report_sweep.fill(page, results)
+        write_whole(output, page.html())
+    except (OSError, NotTandem) as fault:
+        print(f"tandem report: {fault}", file=sys.stderr)
+        return EXIT_IO
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,269 @@
+#!/usr/bin/python3
+"""tandem report: does the page say what the file holds, and does it work in a browser, offline?"""
+
+import json
+import re
+import subprocess
+import unittest
+from pathlib import Path
+
+import h5py
+
+import browser
+from tandem_cli import ROOT, SCENARIO, SMALL, TandemTest, main
+
+DYGRAPHS = Path("/usr/share/javascript/dygraphs/dygraph.min.js")
+
+SWEEP = """
+name: small
+scenario:
+  base: scenarios/default
+  workload:
+    trace: null
+    arrivals: {process: poisson, rate: 8 /s}
+    requests: 600
+    input_tokens: 512
+    output_tokens: 20
+variants:
+  TP=8: {layout.tensor_parallel: 8, layout.pipeline_parallel: 1}
+  TP=4 x PP=2: {layout.tensor_parallel: 4, layout.pipeline_parallel: 2}
+grid:
+  workload.arrivals.rate: [1 /s, 2 /s, 3 /s]
+"""
+
+
+@unittest.skipUnless(DYGRAPHS.exists(), "libjs-dygraphs is not installed: no report is made")
+class ReportTest(TandemTest):
+    def report_of_run(self, *options, timeline="steps"):
+        """A small run's file and the path of its report."""
+        results, page = self.folder / "run.h5", self.folder / "run.html"
+        self.tandem_ok("run", SCENARIO, *SMALL, "-o", results, "--timeline", timeline)
+        self.tandem_ok("report", results, *options)
+        return results, page
+
+    def report_of_sweep(self):
+        sweep = self.folder / "small.yaml"
+        sweep.write_text(SWEEP)
+        results, page = self.folder / "small.h5", self.folder / "page.html"
+        self.tandem_ok("sweep", sweep, "-o", results)
+        self.tandem_ok("report", results, "-o", page)
+        return results, page
+
+    @staticmethod
+    def charts(page):
+        """The data in a page."""
+        data = re.search(r'<script type="application/json" id="data">(.*?)</script>',
+                         page.read_text(), re.DOTALL)
+        return json.loads(data[1])
+
+
+class Report(ReportTest):
+    def test_page_is_one_file(self):
+        # Expect no reference to anything outside the page.
+        for _, page in (self.report_of_run(), self.report_of_sweep()):
+            text = page.read_text()
+            self.assertEqual(re.findall(r'<(?:script|img|iframe)[^>]* src=', text), [])
+            self.assertEqual(re.findall(r'<link[^>]* href="(?!data:,")', text), [])
+            self.assertEqual(re.findall(r"@import|sourceMappingURL", text), [])
+
+    def test_run_says_the_answer_first(self):
+        # Expect the summary's requests/s in the first paragraph, the SLO's verdict with it.
+        results, page = self.report_of_run()
+        with h5py.File(results, "r") as file:
+            summary = dict(file["summary"].attrs)
+        answer = re.search(r'<p class="answer">(.*?)</p>', page.read_text())[1]
+        self.assertIn(f"{summary['requests_per_s']:.3g} requests/s on 8 GPUs", answer)
+        self.assertIn("SLO is met" if summary["slo.met"] else "SLO is missed", answer)
+
+    def test_run_has_every_section(self):
+        _, page = self.report_of_run()
+        headings = re.findall(r"<h2>(.*?)</h2>", page.read_text())
+        for heading in ("What was asked", "How long requests took", "Where the time goes",
+                        "The pipeline at work", "The run from end to end", "Memory of a GPU",
+                        "Busiest links", "Assumptions and where they come from"):
+            self.assertIn(heading, headings)
+
+    def test_assumptions_name_their_sources(self):
+        # Expect the GPU's bandwidth beside its datasheet, and a value of --set beside nothing.
+        results, page = self.report_of_run()
+        text = page.read_text()
+        self.assertRegex(text, r"memory_bandwidth: 3350 GB/s</code></td><td>NVIDIA H100 datasheet")
+        self.tandem_ok("run", SCENARIO, *SMALL, "-o", results, "--set",
+                       "cluster.gpu.memory_bandwidth=1234 GB/s")
+        self.tandem_ok("report", results)
+        self.assertRegex(page.read_text(), r"memory_bandwidth: 1234 GB/s</code></td><td></td>")
+
+    def test_timeline_shows_the_spans_of_the_window(self):
+        # Expect the file's steps, sends and idle times that touch 2 s to 2.5 s, no others.
+        results, page = self.report_of_run("--window", "2s,2.5s")
+        timeline = next(chart for chart in self.charts(page) if "gantt" in chart)
+        with h5py.File(results, "r") as file:
+            spans = file["spans"][:]
+        ends_ps = spans["start_ps"] + spans["duration_ps"]
+        inside = (spans["start_ps"] < 2.5e12) & (ends_ps > 2e12)
+        self.assertGreater(inside.sum(), 10)
+        self.assertEqual(len(timeline["gantt"]), inside.sum())
+        self.assertEqual((timeline["start"], timeline["length"]), (2, 0.5))
+
+    def test_run_without_timeline(self):
+        # Expect a report all the same, which says how to get the timeline.
+        _, page = self.report_of_run(timeline="none")
+        self.assertEqual(page.read_text().count("--timeline steps"), 1)
+        self.assertFalse(any("gantt" in chart for chart in self.charts(page)))
+
+    def test_sweep_names_the_best_layout(self):
+        # Expect the series with most requests/s within the SLO in the first paragraph, and every
+        # point of the file in the throughput chart.
+        results, page = self.report_of_sweep()
+        with h5py.File(results, "r") as file:
+            points = file["points"][:]
+        good = points[points["slo.met"] & ~points["saturated"]]
+        best = good[good["requests_per_s"].argmax()]["curve"].decode()
+        answer = re.search(r'<p class="answer">(.*?)</p>', page.read_text())[1]
+        self.assertTrue(answer.startswith(best), answer)
+        chart = next(chart for chart in self.charts(page) if "Throughput" in chart.get("title", ""))
+        self.assertEqual(chart["series"], ["TP=8", "TP=4 x PP=2"])
+        values = [value for row in chart["views"][0]["rows"] for value in row[1:] if value]
+        self.assertEqual(sorted(values), sorted(points["output_tokens_per_s"]))
+
+    def test_names_are_no_markup(self):
+        # Expect a name with markup in it to be shown as it is.
+        results = self.folder / "run.h5"
+        self.tandem_ok("run", SCENARIO, *SMALL, "-o", results, "--set",
+                       'name="</script><b>bold & cheap</b>"')
+        self.tandem_ok("report", results)
+        text = (self.folder / "run.html").read_text()
+        self.assertEqual(re.search("<h1>(.*)</h1>", text)[1],
+                         "&lt;/script&gt;&lt;b&gt;bold &amp; cheap&lt;/b&gt;")
+        self.assertEqual(text.count("<b>bold"), 0)
+
+    def test_mistakes(self):
+        # Expect the file, the reason and the documented exit codes, and no half-written page.
+        text = self.folder / "text.h5"
+        text.write_text("not HDF5")
+        empty = self.folder / "empty.h5"
+        h5py.File(empty, "w").close()
+        for arguments, exit_code, words in (
+            ([self.folder / "none.h5"], 4, "none.h5"),
+            ([text], 4, "text.h5"),
+            ([empty], 4, "neither a run nor a sweep"),
+            ([], 2, "usage: tandem report"),
+            ([text, "--window", "3"], 2, "two times"),
+        ):
+            done = self.tandem("report", *arguments)
+            self.assertEqual(done.returncode, exit_code, done.stderr)
+            self.assertIn(words, done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+        self.assertEqual(sorted(self.folder.iterdir()), [empty, text])
+
+
+class Figures(ReportTest):
+    def figures(self, results, *options):
+        """Names and contents of the figures that the script draws of a file."""
+        stem = self.folder / "figure"
+        done = subprocess.run([ROOT / "analysis" / "figures.py", results, "-o", stem, *options],
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return {Path(path).name: Path(path).read_bytes() for path in done.stdout.split()}
+
+    def test_run(self):
+        # Expect a run's three figures in each format.
+        results, _ = self.report_of_run()
+        names = set(self.figures(results, "--window", "2s,2.1s"))
+        self.assertEqual(names, {f"figure-{name}.{suffix}" for suffix in ("svg", "pdf", "png")
+                                 for name in ("latency", "stages", "timeline")})
+
+    def test_sweep(self):
+        # Expect a sweep's four figures with its layouts' names, and the same bytes again.
+        results, _ = self.report_of_sweep()
+        figures = self.figures(results, "--format", "svg")
+        self.assertEqual(set(figures), {f"figure-{name}.svg" for name in
+                                        ("latency", "throughput", "pareto", "stages")})
+        for name, figure in figures.items():
+            self.assertEqual(figure.count(b">TP=4 x PP=2<"), 1, name)
+        self.assertEqual(self.figures(results, "--format", "svg"), figures)
+
+
+@unittest.skipUnless(browser.is_installed(), "chromium and chromium-driver are not installed")
+class InBrowser(ReportTest):
+    def opened(self, chromium, page):
+        """Opens a page, which must draw every chart and leave nothing on the console."""
+        chromium.open(page)
+        drawn = chromium.run("""
+            return [...document.querySelectorAll('.chart')].map((chart) => {
+              if (chart.querySelector('.gantt')) return chart.querySelectorAll('rect').length;
+              const canvas = chart.querySelector('canvas');
+              const pixels = canvas.getContext('2d')
+                .getImageData(0, 0, canvas.width, canvas.height).data;
+              const coloured = (i) => pixels[i + 3] > 99 && Math.max(...pixels.slice(i, i + 3)) -
+                Math.min(...pixels.slice(i, i + 3)) > 60;
+              let count = 0;
+              for (let i = 0; i < pixels.length; i += 4) count += coloured(i);
+              return count;
+            });""")
+        self.assertEqual(chromium.errors(), [])
+        self.assertEqual(len(drawn), len(self.charts(page)))
+        for count in drawn:
+            self.assertGreater(count, 20)
+
+    def tip(self, chromium):
+        return chromium.run("const tip = document.getElementById('tip');"
+                            "return tip.hidden ? '' : tip.textContent;")
+
+    def labels(self, chromium):
+        return chromium.run("return [...document.querySelectorAll('.plot')[0]"
+                            ".querySelectorAll('.dygraph-axis-label-x')].map(e => e.textContent);")
+
+    def test_run(self):
+        # Expect hovering over a chart, a bar and the timeline to tell values, and a drag over the
+        # timeline to zoom: fewer spans, more of the rest.
+        _, page = self.report_of_run()
+        with browser.Browser() as chromium:
+            self.opened(chromium, page)
+            x, y, _, _ = chromium.centre(".plot")
+            chromium.pointer((x, y), (x + 5, y))
+            self.assertIn("TTFT: ", self.tip(chromium))
+            x, y, _, _ = chromium.centre(".bar i")
+            chromium.pointer((x, y))
+            self.assertRegex(self.tip(chromium), r"stage 0: compute \d+\.\d%")
+            x, y, width, height = chromium.centre(".gantt")
+            row = round(y - height / 2 + 12)
+            chromium.pointer((x, row))
+            self.assertRegex(self.tip(chromium), r"(step|idle).*\n.* from \d+\.\d+ s")
+            count = "return document.querySelectorAll('.gantt rect').length;"
+            before = chromium.run(count)
+            chromium.pointer((x, row), "down", (x + 20, row), (x + 60, row), "up")
+            self.assertLess(chromium.run(count), before)
+            chromium.pointer((x, row), "down", "up", "down", "up")
+            self.assertEqual(chromium.run(count), before)
+            self.assertEqual(chromium.errors(), [])
+
+    def test_sweep(self):
+        # Expect hovering to name a layout, dragging to zoom in and a double click to zoom out, a
+        # layout to be hidden by its button, and another percentile to be chosen from the menu.
+        _, page = self.report_of_sweep()
+        with browser.Browser() as chromium:
+            self.opened(chromium, page)
+            x, y, width, _ = chromium.centre(".plot")
+            chromium.pointer((x, y), (x + 5, y))
+            self.assertRegex(self.tip(chromium), r"offered load .*\n.*TP=.*: \d")
+            whole = self.labels(chromium)
+            chromium.pointer((x, y), "down", (x + 40, y), (round(x + width / 4), y), "up")
+            self.assertNotEqual(self.labels(chromium), whole)
+            chromium.pointer((x, y), "down", "up", "down", "up")
+            self.assertEqual(self.labels(chromium), whole)
+            chip_x, chip_y, _, _ = chromium.centre(".chips button")
+            chromium.pointer((chip_x, chip_y), "down", "up")
+            x, y, _, _ = chromium.centre(".plot")
+            chromium.pointer((x, y), (x + 5, y))
+            self.assertIn("TP=4 x PP=2: ", self.tip(chromium))
+            self.assertNotIn("TP=8: ", self.tip(chromium))
+            chromium.run("const menu = document.querySelector('select'); menu.selectedIndex = 4;"
+                         "menu.dispatchEvent(new Event('change'));")
+            title = chromium.run("return document.querySelector('.dygraph-ylabel').textContent;")
+            self.assertEqual(title, "TPOT p50 (s)")
+            self.assertEqual(chromium.errors(), [])
+
+
+if __name__ == "__main__":
+    main()
