@@ -18,8 +18,7 @@ static bool takes_whole_prompts(const struct batcher *batcher)
 }
 
 int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
-                 struct quantiles *gaps, sim_ps gaps_from, struct arena *arena,
-                 struct error *error)
+                 struct quantiles *gaps, sim_ps gaps_from, struct arena *arena, struct error *error)
 {
     *batcher = (struct batcher){
         .serving = serving,
@@ -32,8 +31,8 @@ int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_
     if (!lanes)
         return error_out_of_memory(error, "decode lanes");
     for (uint32_t i = 0; i < count; i++) {
-        int rc = lane_init(&lanes[i], serving->max_sequences, serving->kv_block_tokens, arena,
-                           error);
+        int rc =
+            lane_init(&lanes[i], serving->max_sequences, serving->kv_block_tokens, arena, error);
         if (rc < 0)
             return rc;
         lanes[i].next = batcher->free_lanes;

@@ -9,10 +9,10 @@
  * int4 and fp4 count their scales: groups of 128 with a 16-bit scale (GPTQ,
  * Frantar et al. 2023) and blocks of 16 with an 8-bit scale (NVFP4).
  */
-#define DTYPES(X)                                                                                  \
-    X(BF16, "bf16", 16.0)                                                                          \
-    X(FP8, "fp8", 8.0)                                                                             \
-    X(INT4, "int4", 4.125)                                                                         \
+#define DTYPES(X)          \
+    X(BF16, "bf16", 16.0)  \
+    X(FP8, "fp8", 8.0)     \
+    X(INT4, "int4", 4.125) \
     X(FP4, "fp4", 4.5)
 
 enum dtype {

@@ -22,8 +22,8 @@ int error_exit_code(enum error_code code)
     switch (code) {
     case ERROR_NONE:
         return 0;
-#define X(name, exit_code, meaning)                                                                \
-    case ERROR_##name:                                                                             \
+#define X(name, exit_code, meaning) \
+    case ERROR_##name:              \
         return exit_code;
         ERROR_CODES(X)
 #undef X

@@ -11,12 +11,12 @@
 #include <stdarg.h>
 
 /* X(name, exit code of the command, meaning) */
-#define ERROR_CODES(X)                                                                             \
-    X(MEMORY, 1, "out of memory")                                                                  \
-    X(RUN, 1, "the run failed")                                                                    \
-    X(USAGE, 2, "wrong use of the command line")                                                   \
-    X(CONFIG, 3, "bad configuration")                                                              \
-    X(TRACE, 3, "bad trace")                                                                       \
+#define ERROR_CODES(X)                           \
+    X(MEMORY, 1, "out of memory")                \
+    X(RUN, 1, "the run failed")                  \
+    X(USAGE, 2, "wrong use of the command line") \
+    X(CONFIG, 3, "bad configuration")            \
+    X(TRACE, 3, "bad trace")                     \
     X(IO, 4, "input or output failed")
 
 enum error_code {

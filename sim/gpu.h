@@ -12,10 +12,10 @@
 
 /* Shares of the peak that kernels reach, each in (0, 1]. */
 struct gpu_efficiency {
-    double gemm_compute;      /* large GEMMs, of flops_per_s */
-    double gemm_memory;       /* GEMMs that stream weights, of memory_bytes_per_s */
-    double attention_compute; /* prefill attention, of the bf16 peak */
-    double attention_memory;  /* decode attention, of memory_bytes_per_s */
+    double gemm_compute;       /* large GEMMs, of flops_per_s */
+    double gemm_memory;        /* GEMMs that stream weights, of memory_bytes_per_s */
+    double attention_compute;  /* prefill attention, of the bf16 peak */
+    double attention_memory;   /* decode attention, of memory_bytes_per_s */
     double elementwise_memory; /* norms, activations, RoPE, copies, of memory_bytes_per_s */
 };
 

@@ -27,8 +27,8 @@ struct lane_cohort {
 };
 
 struct lane {
-    uint32_t rows; /* of the decode batch; a finished row goes on where rows are held */
-    uint32_t live; /* rows still to finish */
+    uint32_t rows;           /* of the decode batch; a finished row goes on where rows are held */
+    uint32_t live;           /* rows still to finish */
     uint64_t context_tokens; /* KV that the next step reads, its own tokens counted */
     uint64_t steps;
     struct request_list members; /* the live ones, by admission */
@@ -37,7 +37,7 @@ struct lane {
     uint32_t cohort_count;
     struct lane_cohort *cohorts;
     uint32_t block_tokens;
-    uint32_t *growth; /* (block_tokens): rows by (position - steps) modulo the block */
+    uint32_t *growth;  /* (block_tokens): rows by (position - steps) modulo the block */
     struct lane *next; /* in the batcher's lists */
 };
 
@@ -61,7 +61,8 @@ void lane_merge(struct lane *into, struct lane *from);
 /* Rows that need a new KV block before the lane's next step. */
 uint32_t lane_growth(const struct lane *lane);
 
-/* Ends a step at `now`: every row has a token more. Gaps between tokens go to `gaps` if not NULL. */
+/* Ends a step at `now`: every row has a token more. Gaps between tokens go to `gaps` if not NULL.
+ */
 void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps);
 
 /*

@@ -18,12 +18,12 @@ struct model {
     uint32_t kv_heads;
     uint32_t head_dim;
     uint32_t vocab;
-    uint32_t experts;            /* 0: dense */
-    uint32_t experts_per_token;  /* top-k */
-    bool tied_embeddings;        /* the LM head is the embedding table */
-    bool qk_norm;                /* per-head RMSNorm of Q and K */
-    enum dtype weights;          /* of the layers' projections; embedding and head stay bf16 */
-    enum dtype kv;               /* of the KV cache */
+    uint32_t experts;           /* 0: dense */
+    uint32_t experts_per_token; /* top-k */
+    bool tied_embeddings;       /* the LM head is the embedding table */
+    bool qk_norm;               /* per-head RMSNorm of Q and K */
+    enum dtype weights;         /* of the layers' projections; embedding and head stay bf16 */
+    enum dtype kv;              /* of the KV cache */
 };
 
 static inline bool model_is_moe(const struct model *model)

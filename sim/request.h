@@ -12,7 +12,7 @@ struct request {
     sim_ps arrival;
     sim_ps scheduled; /* first time in a step; SIM_PS_MAX before */
     sim_ps first_token;
-    sim_ps last_token; /* when it joined its lane or lost its place; the lane knows later ones */
+    sim_ps last_token;  /* when it joined its lane or lost its place; the lane knows later ones */
     uint64_t admission; /* counts up in a replica: smaller is older */
     uint64_t joined;    /* the lane's step count when it joined */
     struct request *next;

@@ -27,8 +27,7 @@ int router_init(struct router *router, enum router_policy policy, uint32_t repli
         return error_out_of_memory(error, "router");
     uint32_t count = 0;
     while (count < replica_count)
-        loads_insert(router->heap, &count, (struct router_entry){.replica = count},
-                     router->places);
+        loads_insert(router->heap, &count, (struct router_entry){.replica = count}, router->places);
     return 0;
 }
 

@@ -19,9 +19,9 @@ struct router_entry {
 struct router {
     enum router_policy policy;
     uint32_t replica_count;
-    uint32_t next;               /* round_robin */
-    struct router_entry *heap;   /* least_outstanding */
-    uint32_t *places;            /* (replicas): in the heap */
+    uint32_t next;             /* round_robin */
+    struct router_entry *heap; /* least_outstanding */
+    uint32_t *places;          /* (replicas): in the heap */
 };
 
 int router_init(struct router *router, enum router_policy policy, uint32_t replica_count,

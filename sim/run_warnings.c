@@ -38,10 +38,11 @@ static bool warn_bubbles(const struct working_time *time, uint32_t stages, struc
     if (stages == 1 || time->bubbles < BUBBLES_MIN)
         return false;
     (void)snprintf(warning->code, sizeof(warning->code), "pipeline_bubbles");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "while there was work, stages worked %.0f%% of the time and bubbles took %.0f%%: "
-                   "%u stages do the work of %.1f",
-                   time->busy * 100, time->bubbles * 100, stages, time->busy * stages);
+    (void)snprintf(
+        warning->text, sizeof(warning->text),
+        "while there was work, stages worked %.0f%% of the time and bubbles took %.0f%%: "
+        "%u stages do the work of %.1f",
+        time->busy * 100, time->bubbles * 100, stages, time->busy * stages);
     return true;
 }
 

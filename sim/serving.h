@@ -7,10 +7,10 @@
 #include "host.h"
 
 /* X(NAME, YAML name); batcher.h says what each does and where it comes from */
-#define BATCHER_POLICIES(X)                                                                        \
-    X(STATIC, "static")                                                                            \
-    X(CONTINUOUS, "continuous")                                                                    \
-    X(PREFILL_FIRST, "prefill_first")                                                              \
+#define BATCHER_POLICIES(X)           \
+    X(STATIC, "static")               \
+    X(CONTINUOUS, "continuous")       \
+    X(PREFILL_FIRST, "prefill_first") \
     X(CHUNKED_PREFILL, "chunked_prefill")
 
 enum batcher_policy {
@@ -20,8 +20,8 @@ enum batcher_policy {
 };
 
 /* X(NAME, YAML name) */
-#define STEP_SHARES(X)                                                                             \
-    X(BALANCED, "balanced")                                                                        \
+#define STEP_SHARES(X)      \
+    X(BALANCED, "balanced") \
     X(GREEDY, "greedy")
 
 enum step_share {
@@ -31,8 +31,8 @@ enum step_share {
 };
 
 /* X(NAME, YAML name): when a request's KV blocks are taken */
-#define KV_ADMISSIONS(X)                                                                           \
-    X(ON_DEMAND, "on_demand") /* the prompt's on admission, then block by block */                 \
+#define KV_ADMISSIONS(X)                                                           \
+    X(ON_DEMAND, "on_demand") /* the prompt's on admission, then block by block */ \
     X(RESERVED, "reserved")   /* input and output on admission: nothing is ever preempted */
 
 enum kv_admission {
@@ -43,9 +43,9 @@ enum kv_admission {
 
 struct serving {
     enum batcher_policy policy;
-    uint32_t max_step_tokens;  /* token budget of one step */
-    uint32_t max_sequences;    /* requests running at once in a replica */
-    uint32_t steps_in_flight;  /* 1 or more */
+    uint32_t max_step_tokens; /* token budget of one step */
+    uint32_t max_sequences;   /* requests running at once in a replica */
+    uint32_t steps_in_flight; /* 1 or more */
     enum step_share step_share;
     uint32_t kv_block_tokens;
     enum kv_admission kv_admission;

@@ -32,9 +32,8 @@ void tally_arrival(struct tally *tally, const struct request *request)
 /* Mean gap between a request's tokens; 0 for a single token, whose TPOT is not defined. */
 static sim_ps tpot_of(const struct request *request, sim_ps done)
 {
-    return request->output_tokens > 1
-               ? (done - request->first_token) / (request->output_tokens - 1)
-               : 0;
+    return request->output_tokens > 1 ? (done - request->first_token) / (request->output_tokens - 1)
+                                      : 0;
 }
 
 static bool is_within(sim_ps latency, double bound_s)

@@ -11,11 +11,11 @@
 struct tally {
     uint64_t arrived;
     uint64_t rejected;
-    uint64_t completed;      /* of those that count: arrived after the warm-up */
-    uint64_t good;           /* of those, within the SLO */
-    uint64_t input_tokens;   /* of those */
+    uint64_t completed;    /* of those that count: arrived after the warm-up */
+    uint64_t good;         /* of those, within the SLO */
+    uint64_t input_tokens; /* of those */
     uint64_t output_tokens;
-    sim_ps first_arrival;    /* of those; SIM_PS_MAX before the first */
+    sim_ps first_arrival; /* of those; SIM_PS_MAX before the first */
     sim_ps last_arrival;
     sim_ps last_done;
     struct slo slo;

@@ -65,8 +65,7 @@ static int log_request(void *context, const struct request_record *record, struc
 {
     (void)error;
     struct log *log = context;
-    log->requests =
-        grown(log->requests, &log->request_room, log->request_count, sizeof(*record));
+    log->requests = grown(log->requests, &log->request_room, log->request_count, sizeof(*record));
     log->requests[log->request_count++] = *record;
     return 0;
 }
@@ -251,8 +250,8 @@ static void check_same(const struct log *fast, const struct log *exact, uint64_t
                       fast->span_count == exact->span_count,
                   "seed %llu: counts of records differ", (unsigned long long)seed);
     for (size_t i = 0; i < fast->request_count; i++)
-        ck_assert_msg(memcmp(&fast->requests[i], &exact->requests[i],
-                             sizeof(fast->requests[i])) == 0,
+        ck_assert_msg(memcmp(&fast->requests[i], &exact->requests[i], sizeof(fast->requests[i])) ==
+                          0,
                       "seed %llu: request row %zu differs", (unsigned long long)seed, i);
     for (size_t i = 0; i < fast->step_count; i++) {
         const struct step_record *a = &fast->steps[i];
