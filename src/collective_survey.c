@@ -58,7 +58,7 @@ void collective_survey_print_text(const struct collective_survey *survey, FILE *
     (void)fprintf(stream, "%s on %s, %u GPUs (", collective_operation_name(survey->operation),
                   survey->cluster->name, survey->group.ranks);
     print_gpus(survey, stream);
-    (void)fprintf(stream, ") over %s; * is what the simulator takes\n\n",
+    (void)fprintf(stream, ") over %s; * is the fastest, for want of measured times\n\n",
                   medium_name(survey->medium));
     (void)fprintf(stream, "%14s %10s     %-18s%10s %10s %10s\n", "bytes", "size", "algorithm",
                   "time", "algbw GB/s", "busbw GB/s");

@@ -1,8 +1,10 @@
 #include "preflight.h"
 
 /* The first group's all-reduces of one layer, at the sizes that steps have. */
-static void resolve_all_reduces(struct preflight *preflight)
+static int resolve_all_reduces(struct preflight *preflight, struct arena *arena,
+                               struct error *error)
 {
+    struct step_cost *cost = &preflight->deployment.cost;
     const struct scenario *scenario = preflight->deployment.scenario;
     const struct serving *serving = &scenario->serving;
     const struct layout *layout = &preflight->deployment.layout;
@@ -10,13 +12,22 @@ static void resolve_all_reduces(struct preflight *preflight)
     const uint32_t tokens[PREFLIGHT_SIZES] = {1, decodes, serving->max_step_tokens};
     struct collective_group group = collective_group_of(
         &preflight->deployment.topology, layout_group(layout, 0, 0), layout->tensor_parallel);
+    struct stage_part part;
+    int status = deployment_stage_part(&preflight->deployment, 0, 0, &part, arena, error);
+    if (status < 0)
+        return status;
     for (size_t i = 0; i < PREFLIGHT_SIZES; i++) {
         struct preflight_all_reduce *all_reduce = &preflight->all_reduces[i];
         all_reduce->tokens = tokens[i];
         all_reduce->bytes = (double)tokens[i] * scenario->model.hidden * dtype_bytes(DTYPE_BF16);
-        all_reduce->seconds =
-            collective_all_reduce_s(&group, all_reduce->bytes, &all_reduce->algorithm);
+        struct cost of = step_cost_all_reduce(cost, part.group_class, tokens[i]);
+        enum collective_algorithm algorithm;
+        collective_all_reduce_s(&group, all_reduce->bytes, &algorithm);
+        all_reduce->seconds = of.seconds;
+        all_reduce->by = of.provenance == COST_ESTIMATED ? collective_algorithm_name(algorithm)
+                                                         : cost_provenance_name(of.provenance);
     }
+    return 0;
 }
 
 static void resolve_hop(struct preflight *preflight)
@@ -36,7 +47,9 @@ int preflight_resolve(struct preflight *preflight, const struct scenario *scenar
     int status = deployment_resolve(&preflight->deployment, scenario, arena, error);
     if (status < 0)
         return status;
-    resolve_all_reduces(preflight);
+    status = resolve_all_reduces(preflight, arena, error);
+    if (status < 0)
+        return status;
     resolve_hop(preflight);
     preflight->warning_count =
         warnings_of_layout(scenario, &preflight->deployment.layout, &preflight->deployment.topology,

@@ -17,7 +17,7 @@ struct preflight_all_reduce {
     uint32_t tokens;
     double bytes; /* held by each GPU */
     double seconds;
-    enum collective_algorithm algorithm;
+    const char *by; /* how it is known: by the GPU's measured tables, or a model's algorithm */
 };
 
 /* A decode of one request, the fullest decode step, the largest step. */

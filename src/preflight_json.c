@@ -3,12 +3,6 @@
 #include "json_build.h"
 #include "summary_json.h"
 
-static const char *const algorithm_names[COLLECTIVE_ALGORITHM_COUNT] = {
-#define X(name, text) text,
-    COLLECTIVE_ALGORITHMS(X)
-#undef X
-};
-
 static json_t *model_json(const struct model *model)
 {
     return json_pack("{s:s, s:f, s:f}", "name", model->name, "parameters", model_parameters(model),
@@ -71,7 +65,7 @@ static json_t *all_reduces_json(const struct preflight *preflight)
         const struct preflight_all_reduce *all_reduce = &preflight->all_reduces[i];
         json_t *object = json_pack("{s:i, s:f, s:f, s:s}", "tokens", (int)all_reduce->tokens,
                                    "bytes", all_reduce->bytes, "time_s", all_reduce->seconds,
-                                   "algorithm", algorithm_names[all_reduce->algorithm]);
+                                   "algorithm", all_reduce->by);
         array = json_build_append(array, object);
     }
     return array;

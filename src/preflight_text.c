@@ -5,12 +5,6 @@
 
 #include <string.h>
 
-static const char *const algorithm_names[COLLECTIVE_ALGORITHM_COUNT] = {
-#define X(name, text) text,
-    COLLECTIVE_ALGORITHMS(X)
-#undef X
-};
-
 static const char *const dtype_names[DTYPE_COUNT] = {
 #define X(name, text, bits) text,
     DTYPES(X)
@@ -90,13 +84,12 @@ static void print_group(const struct preflight *preflight, FILE *stream)
         return;
     (void)fputs("\nTP group, stage 0\n  route       ", stream);
     print_route(&preflight->deployment.topology, gpus[0], gpus[1], stream);
-    (void)fputs("  all-reduce   tokens      bytes       time  algorithm\n", stream);
+    (void)fputs("  all-reduce   tokens      bytes       time  by\n", stream);
     for (size_t i = 0; i < PREFLIGHT_SIZES; i++) {
         const struct preflight_all_reduce *all_reduce = &preflight->all_reduces[i];
         (void)fprintf(stream, "             %8s %10s %10s  %s\n",
                       human_count(all_reduce->tokens).text, human_bytes(all_reduce->bytes).text,
-                      human_seconds(all_reduce->seconds).text,
-                      algorithm_names[all_reduce->algorithm]);
+                      human_seconds(all_reduce->seconds).text, all_reduce->by);
     }
 }
 
