@@ -1,7 +1,7 @@
 """What tandem's HDF5 files hold: runs and sweeps, as numpy arrays and plain values.
 
-Reads files of `tandem run -o` and `tandem sweep -o`; src/record_hdf5.h, src/sweep_hdf5.h and
-src/sweep_nexus.h say what is in them.
+Reads files of `tandem run -o` and `tandem sweep -o`; src/record/record_hdf5.h, src/sweep/sweep_hdf5.h and
+src/sweep/sweep_nexus.h say what is in them.
 """
 
 import math

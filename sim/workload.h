@@ -3,7 +3,7 @@
  *
  * A source yields requests in order of arrival, one at a time, so that a trace
  * of any length takes constant memory. Synthetic ones are made here; trace
- * readers (src/trace.h) are sources too.
+ * readers (src/trace/trace.h) are sources too.
  */
 #ifndef TANDEM_WORKLOAD_H
 #define TANDEM_WORKLOAD_H

@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 CASES = HERE / "cases"
 
 # Where messages are written, and which argument is their format.
-SOURCES = ["yaml_tree.c", "quantity.c", "config_*.c"]
+SOURCES = ["config/yaml_tree.c", "base/quantity.c", "config/config_*.c"]
 REPORTERS = {"diagnostics_add": 2, "config_reader_report": 2, "error_set": 2}
 
 EXIT_CONFIG = 3
