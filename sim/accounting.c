@@ -74,7 +74,7 @@ static void record_items(struct pipeline *pipeline, struct cursor *cursor, uint3
     for (uint32_t i = 0; i < count; i++) {
         const struct step_item *item = &pipeline->items[i];
         sim_ps from = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
-        cursor->at_s += item->seconds;
+        cursor->at_s += item->bytes > 0 ? item->seconds * visit->stretch : item->seconds;
         sim_ps to = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
         if (are_last && i + 1 == count)
             to = gpu_time;

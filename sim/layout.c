@@ -184,17 +184,45 @@ static void split_layers(struct layout *layout, const struct layout_spec *spec, 
     }
 }
 
+/* The GPUs of the cluster's `place`-th group. */
+static void place_group(const struct placement *placement, const struct cluster *cluster,
+                        uint32_t place, uint32_t ranks, uint32_t *gpus)
+{
+    uint32_t first_node = place / placement->groups_side * placement->nodes;
+    uint32_t first_gpu = place % placement->groups_side * placement->share;
+    for (uint32_t rank = 0; rank < ranks; rank++) {
+        uint32_t node = first_node + rank / placement->share;
+        gpus[rank] = node * cluster->gpus_per_node + first_gpu + rank % placement->share;
+    }
+}
+
+/* Where a stage's groups begin if each stage has nodes of its own, as far as there are enough. */
+static uint32_t spread_from(const struct layout *layout, const struct placement *placement,
+                            uint32_t stage)
+{
+    uint64_t blocks = placement->groups / placement->groups_side;
+    uint64_t from = 0;
+    for (uint32_t s = 1; s <= stage; s++) {
+        uint64_t block = blocks * s / layout->stages;
+        uint64_t last = placement->groups - (uint64_t)(layout->stages - s) * layout->replicas;
+        from = u64_min(last, u64_max(from + layout->replicas, block * placement->groups_side));
+    }
+    return (uint32_t)from;
+}
+
 /* Fills in the GPUs, group by group. */
-static void place_groups(struct layout *layout, const struct cluster *cluster)
+static void place_groups(struct layout *layout, enum layout_placement order,
+                         const struct cluster *cluster)
 {
     struct placement placement = place(cluster, layout->tensor_parallel);
-    uint32_t *gpu = layout->gpus;
-    for (uint32_t group = 0; group < layout->replicas * layout->stages; group++) {
-        uint32_t first_node = group / placement.groups_side * placement.nodes;
-        uint32_t first_gpu = group % placement.groups_side * placement.share;
-        for (uint32_t rank = 0; rank < layout->tensor_parallel; rank++) {
-            uint32_t node = first_node + rank / placement.share;
-            *gpu++ = node * cluster->gpus_per_node + first_gpu + rank % placement.share;
+    uint32_t *gpus = layout->gpus;
+    for (uint32_t replica = 0; replica < layout->replicas; replica++) {
+        for (uint32_t stage = 0; stage < layout->stages; stage++) {
+            uint32_t group = order == LAYOUT_PLACEMENT_SPREAD
+                                 ? spread_from(layout, &placement, stage) + replica
+                                 : replica * layout->stages + stage;
+            place_group(&placement, cluster, group, layout->tensor_parallel, gpus);
+            gpus += layout->tensor_parallel;
         }
     }
 }
@@ -216,7 +244,7 @@ int layout_resolve(struct layout *layout, const struct layout_spec *spec, const 
     if (!layout->gpus)
         return error_out_of_memory(error, "the layout's GPUs");
     split_layers(layout, spec, model->layers, extras);
-    place_groups(layout, cluster);
+    place_groups(layout, spec->placement, cluster);
     return 0;
 }
 

@@ -1,11 +1,12 @@
 /*
  * layout: which layers sit on which GPUs.
  *
- * A replica is pipeline_parallel stages of tensor_parallel GPUs. Replicas are
- * placed one after the other on the cluster's GPUs, stage by stage, so that a
- * tensor-parallel group stays inside one node wherever it fits: groups of 3 on
- * nodes of 8 leave 2 GPUs of each idle rather than cross. A group larger than a
- * node takes equal shares of as few nodes as divide it.
+ * A replica is pipeline_parallel stages of tensor_parallel GPUs. Groups of
+ * tensor_parallel GPUs are placed one after the other on the cluster's GPUs, by
+ * replica and stage or by stage and replica, so that each stays inside one node
+ * wherever it fits: groups of 3 on nodes of 8 leave 2 GPUs of each idle rather
+ * than cross. A group larger than a node takes equal shares of as few nodes as
+ * divide it.
  */
 #ifndef TANDEM_LAYOUT_H
 #define TANDEM_LAYOUT_H
@@ -40,6 +41,17 @@ enum router_policy {
 #undef X
 };
 
+/* X(NAME, YAML name): what lies beside each other on the cluster's GPUs */
+#define LAYOUT_PLACEMENTS(X)                                              \
+    X(PACKED, "packed") /* a replica's stages, then the next replica's */ \
+    X(SPREAD, "spread") /* stage by stage, each on nodes of its own where there are enough */
+
+enum layout_placement {
+#define X(name, text) LAYOUT_PLACEMENT_##name,
+    LAYOUT_PLACEMENTS(X)
+#undef X
+};
+
 /* What the scenario file asks for. */
 struct layout_spec {
     uint32_t tensor_parallel;
@@ -48,6 +60,7 @@ struct layout_spec {
     enum stage_split split;
     uint32_t listed_layers[LAYOUT_STAGES_MAX]; /* for STAGE_SPLIT_LISTED: sums to the layers */
     enum router_policy router;
+    enum layout_placement placement;
 };
 
 /* What it comes to on a cluster. */

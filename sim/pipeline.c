@@ -24,6 +24,14 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
     return 0;
 }
 
+bool pipeline_shares_links(const struct pipeline *pipeline)
+{
+    for (uint32_t s = 0; s < pipeline->stage_count; s++)
+        if (pipeline->stages[s].sharing || pipeline->stages[s].hop.sharing)
+            return true;
+    return false;
+}
+
 void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step)
 {
     struct pipeline_stage *stage = &pipeline->stages[s];
@@ -34,22 +42,30 @@ void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *st
     sim_ps prepared = sim_ps_max(stage->host_free, step->launched) + work->prepare;
     if (!step->work.graph && pipeline->cost->host->eager_synchronous)
         prepared = sim_ps_max(prepared, can_run);
-    sim_ps launched = prepared + work->stall + work->launch;
+    visit->launched = prepared + work->stall + work->launch;
     visit->start = sim_ps_max(can_run, prepared);
-    sim_ps gpu_from = sim_ps_max(visit->start, prepared + work->stall);
-    visit->end = sim_ps_max(gpu_from + work->compute + work->collective, launched);
+    visit->gpu_from = sim_ps_max(visit->start, prepared + work->stall);
+    visit->stretch = 1;
+}
+
+void pipeline_end_visit(struct pipeline *pipeline, uint32_t s, struct step *step)
+{
+    struct pipeline_stage *stage = &pipeline->stages[s];
+    struct visit *visit = &step->visits[s];
+    sim_ps computed = visit->gpu_from + visit->work.compute + visit->work.collective;
+    visit->end = sim_ps_max(computed, visit->launched);
     stage->gpu_free = visit->end;
-    stage->host_free = stage->part.is_last ? visit->end + pipeline->hand_over : launched;
+    stage->host_free = stage->part.is_last ? visit->end + pipeline->hand_over : visit->launched;
 }
 
 sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step)
 {
-    struct pipeline_stage *stage = &pipeline->stages[s];
+    struct hop *hop = &pipeline->stages[s].hop;
     struct visit *visit = &step->visits[s];
-    double seconds = collective_send_s(stage->to_next, step->work.send_bytes);
-    visit->sent_from = sim_ps_max(visit->end, stage->link_free);
-    stage->link_free = visit->sent_from + sim_ps_from_s(seconds);
-    return stage->link_free;
+    double seconds = collective_send_s(hop->path, step->work.send_bytes);
+    visit->sent_from = sim_ps_max(visit->end, hop->free);
+    hop->free = visit->sent_from + sim_ps_from_s(seconds);
+    return hop->free;
 }
 
 void pipeline_launch(struct pipeline *pipeline, struct step *step)
@@ -60,6 +76,7 @@ void pipeline_launch(struct pipeline *pipeline, struct step *step)
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         step->visits[s].ready = ready;
         pipeline_begin_visit(pipeline, s, step);
+        pipeline_end_visit(pipeline, s, step);
         if (s + 1 < pipeline->stage_count)
             ready = pipeline_send(pipeline, s, step);
     }

@@ -15,9 +15,10 @@
  * A stage's process is free when it has issued its launches; the last stage's
  * when it has handed the step's tokens over, too.
  *
- * That closed form costs O(stages) and no event. pipeline_exact.h plays the same
+ * That closed form costs O(stages) and no event. pipeline_events.h plays the same
  * passage out event by event; both give the same records, to the picosecond.
- * Where each stage's time goes is accounting.h's.
+ * Where others use a stage's links too, no closed form holds, and events are the
+ * only way. Where each stage's time goes is accounting.h's.
  */
 #ifndef TANDEM_PIPELINE_H
 #define TANDEM_PIPELINE_H
@@ -25,6 +26,7 @@
 #include "link_meter.h"
 #include "session.h"
 #include "step_items.h"
+#include "transfer.h"
 
 /* One step's passage through one stage. */
 struct visit {
@@ -32,7 +34,10 @@ struct visit {
     sim_ps start; /* of the GPU's hold of the step */
     sim_ps end;
     sim_ps sent_from; /* the transfer to the next stage begins; unused on the last */
+    sim_ps gpu_from;  /* its first kernel may begin */
+    sim_ps launched;  /* the host has issued its last kernel */
     struct stage_work work;
+    double stretch; /* its collectives took this many times what they take alone */
 };
 
 /* A step in flight. */
@@ -62,12 +67,21 @@ struct stage_tally {
     sim_ps host;
 };
 
+/* From a stage to the next. */
+struct hop {
+    struct alpha_beta path;   /* while nobody else uses it */
+    sim_ps free;              /* the transfer before is over */
+    uint32_t narrowest;       /* the link of least bandwidth for each transfer on it */
+    struct transfer *sharing; /* NULL: nobody else uses its links */
+};
+
 struct pipeline_stage {
     struct stage_part part;
-    struct alpha_beta to_next;
+    struct hop hop;           /* unused on the last */
+    struct alpha_beta ring;   /* each rank to its successor, while nobody else uses the links */
+    struct transfer *sharing; /* the same on links that others use; NULL: nobody does */
     sim_ps gpu_free;
     sim_ps host_free; /* the process that launches for this stage */
-    sim_ps link_free; /* to the next stage */
     sim_ps accounted; /* the tally covers all time before this */
     struct link_meter meter;
     struct stage_tally tally;
@@ -84,20 +98,25 @@ struct pipeline {
     struct step_item *items; /* scratch for the layers' timeline */
 };
 
-/* The stages are set up by the caller: part, to_next, meter and zeroes; `stages` is kept. */
+/* The stages are set up by the caller: all but the sums and times; `stages` is kept. */
 int pipeline_init(struct pipeline *pipeline, struct session *session, struct step_cost *cost,
                   const struct serving *serving, uint32_t replica, struct pipeline_stage *stages,
                   uint32_t stage_count, struct arena *arena, struct error *error);
+
+/* Whether any of it shares links with others, so that no closed form holds. */
+bool pipeline_shares_links(const struct pipeline *pipeline);
 
 /* Lets a step, its batch and times up to `launched` set, through all stages at once. */
 void pipeline_launch(struct pipeline *pipeline, struct step *step);
 
 /*
  * The parts of a passage, for whoever plays it out in events: a step begins its
- * visit of stage s, its input being there since visit.ready; and it is sent on
- * from there. pipeline_send returns when it reaches stage s + 1.
+ * visit of stage s, its input being there since visit.ready; the visit ends, its
+ * collectives' time being known; and the step is sent on from there.
+ * pipeline_send returns when it reaches stage s + 1, nobody else on the links.
  */
 void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step);
+void pipeline_end_visit(struct pipeline *pipeline, uint32_t s, struct step *step);
 sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step);
 
 #endif

@@ -1,7 +1,7 @@
 #include "replica.h"
 
 #include "accounting.h"
-#include "pipeline_exact.h"
+#include "pipeline_events.h"
 
 static void on_step_left(void *context, struct step *step);
 
@@ -38,17 +38,16 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
         return rc;
     rc = pipeline_init(&replica->pipeline, setup->session, setup->cost, serving, index,
                        setup->stages, setup->stage_count, arena, error);
-    if (rc < 0 || !setup->session->exact)
+    if (rc < 0 || !(setup->session->exact || pipeline_shares_links(&replica->pipeline)))
         return rc;
-    replica->playing =
-        pipeline_exact_new(&replica->pipeline, serving, on_step_left, replica, arena, error);
-    return replica->playing ? 0 : -(int)error->code;
+    replica->player = player_new(&replica->pipeline, serving, on_step_left, replica, arena, error);
+    return replica->player ? 0 : -(int)error->code;
 }
 
-uint32_t replica_events_max(const struct serving *serving, uint32_t stage_count, bool exact)
+uint32_t replica_events_max(const struct replica *replica)
 {
-    uint32_t stage_events = PIPELINE_EXACT_STAGE_EVENTS(serving->steps_in_flight);
-    return 1 + (exact ? stage_count * stage_events : 0);
+    uint32_t stages = replica->pipeline.stage_count;
+    return 1 + (replica->player ? stages * PLAYER_STAGE_EVENTS(replica->ring) : 0);
 }
 
 /* The next thing in a replica's life. */
@@ -126,8 +125,8 @@ static void take_turn(struct replica *replica, sim_ps now)
     replica->emptied = SIM_PS_MAX;
     replica->host_free = step->launched;
     replica->session->steps++;
-    if (replica->playing)
-        pipeline_exact_launch(replica->playing, step);
+    if (replica->player)
+        player_launch(replica->player, step);
     else
         pipeline_launch(&replica->pipeline, step);
     call_scheduler(replica, now, now);
@@ -175,7 +174,7 @@ static void run(void *context, uint64_t unused)
     sleep_until_next(replica);
 }
 
-/* A step has left the last stage of an exact session. */
+/* A step that is played out has left the last stage. */
 static void on_step_left(void *context, struct step *step)
 {
     struct replica *replica = context;

@@ -28,8 +28,8 @@ struct replica {
     uint32_t index;
     struct batcher batcher;
     struct pipeline pipeline;
-    struct exact_stage *playing; /* exact sessions only */
-    struct step *steps;          /* (ring): in flight, from `oldest` on */
+    struct player *player; /* plays the pipeline out; NULL: its closed form holds */
+    struct step *steps;    /* (ring): in flight, from `oldest` on */
     uint32_t ring;
     uint32_t oldest;
     uint32_t in_flight;
@@ -74,7 +74,7 @@ static inline uint32_t replica_outstanding(const struct replica *replica)
     return replica->batcher.waiting.count + replica->batcher.running;
 }
 
-/* Events that a replica may have pending at a time. */
-uint32_t replica_events_max(const struct serving *serving, uint32_t stage_count, bool exact);
+/* Events that a replica may have pending at a time, its flows left out. */
+uint32_t replica_events_max(const struct replica *replica);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "cluster.h"
 #include "layout.h"
+#include "link_sharing.h"
 #include "measured.h"
 #include "model.h"
 #include "serving.h"
@@ -31,8 +32,9 @@ struct slo {
 
 struct run {
     uint64_t seed;
-    sim_ps warmup;     /* requests that arrive earlier are simulated and not counted */
-    sim_ps duration;   /* requests that arrive later are not simulated; SIM_PS_MAX: all are */
+    sim_ps warmup;   /* requests that arrive earlier are simulated and not counted */
+    sim_ps duration; /* requests that arrive later are not simulated; SIM_PS_MAX: all are */
+    enum link_policy links;
     double cost_scale; /* kernels and collectives take this many times as long; 0 counts as 1 */
     bool exact;        /* every step and layer as its own event: no shortcuts */
 };

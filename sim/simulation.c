@@ -1,6 +1,6 @@
 #include "simulation.h"
 
-#include "router.h"
+#include "fleet.h"
 #include "summarize.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct simulation {
     const struct scenario *scenario;
     struct arena arena;
     struct session session;
-    struct deployment deployment;
+    struct fleet fleet;
     struct arrival_source source;
     struct arrival coming; /* the next arrival, read ahead */
     bool has_coming;
@@ -25,8 +25,6 @@ struct simulation {
     sim_ps admission; /* from a request's arrival to the scheduler's sight of it */
     struct places places;
     struct request_pool pool;
-    struct router router;
-    struct replica *replicas;
     struct tally tally;
     bool finished;
 };
@@ -98,7 +96,7 @@ static void admit_arrival(struct simulation *simulation, const struct arrival *a
     request->input_tokens = arrival->input_tokens;
     request->output_tokens = arrival->output_tokens;
     request->counted = arrival->at >= simulation->scenario->run.warmup;
-    if (!batcher_can_fit(&simulation->replicas[0].batcher, request)) {
+    if (!batcher_can_fit(&simulation->fleet.replicas[0].batcher, request)) {
         simulation->tally.rejected++;
         if (is_closed_loop(simulation))
             places_free(&simulation->places, engine_now(simulation->session.engine));
@@ -106,9 +104,10 @@ static void admit_arrival(struct simulation *simulation, const struct arrival *a
         return;
     }
     tally_arrival(&simulation->tally, request);
-    struct replica *replica = &simulation->replicas[router_pick(&simulation->router)];
+    struct fleet *fleet = &simulation->fleet;
+    struct replica *replica = &fleet->replicas[router_pick(&fleet->router)];
     replica_enqueue(replica, request);
-    router_update(&simulation->router, replica->index, replica_outstanding(replica));
+    router_update(&fleet->router, replica->index, replica_outstanding(replica));
 }
 
 static void on_arrival(void *context, uint64_t unused);
@@ -173,68 +172,9 @@ static void on_finished(void *context, struct replica *replica, struct request_l
             places_free(&simulation->places, now);
         request_pool_give(&simulation->pool, request);
     }
-    router_update(&simulation->router, replica->index, replica_outstanding(replica));
+    router_update(&simulation->fleet.router, replica->index, replica_outstanding(replica));
     if (is_closed_loop(simulation))
         await_arrival(simulation);
-}
-
-/* One replica's stages, laid on the cluster. */
-static struct pipeline_stage *build_stages(struct simulation *simulation, uint32_t replica,
-                                           struct error *error)
-{
-    struct deployment *deployment = &simulation->deployment;
-    uint32_t count = deployment->layout.stages;
-    struct pipeline_stage *stages = arena_calloc(&simulation->arena, count, sizeof(*stages));
-    if (!stages) {
-        error_out_of_memory(error, "stages");
-        return NULL;
-    }
-    for (uint32_t s = 0; s < count; s++) {
-        if (deployment_stage_part(deployment, replica, s, &stages[s].part, &simulation->arena,
-                                  error) < 0)
-            return NULL;
-        bool sends = s + 1 < count;
-        if (sends)
-            stages[s].to_next = deployment_hop(deployment, replica, s);
-        const struct layout *layout = &deployment->layout;
-        if (link_meter_init(&stages[s].meter, &deployment->topology,
-                            layout_group(layout, replica, s),
-                            sends ? layout_group(layout, replica, s + 1) : NULL,
-                            layout->tensor_parallel, &simulation->arena, error) < 0)
-            return NULL;
-    }
-    return stages;
-}
-
-static int build_replicas(struct simulation *simulation, struct error *error)
-{
-    const struct scenario *scenario = simulation->scenario;
-    struct deployment *deployment = &simulation->deployment;
-    uint32_t count = deployment->layout.replicas;
-    simulation->replicas = arena_calloc(&simulation->arena, count, sizeof(struct replica));
-    if (!simulation->replicas)
-        return error_out_of_memory(error, "replicas");
-    for (uint32_t r = 0; r < count; r++) {
-        struct replica_setup setup = {
-            .session = &simulation->session,
-            .serving = &scenario->serving,
-            .cost = &deployment->cost,
-            .gaps = &simulation->tally.itl,
-            .gaps_from = scenario->run.warmup,
-            .kv_blocks = deployment->memory.kv_blocks,
-            .stage_count = deployment->layout.stages,
-            .stages = build_stages(simulation, r, error),
-            .finished = on_finished,
-            .finished_context = simulation,
-        };
-        if (!setup.stages)
-            return -(int)error->code;
-        int rc = replica_init(&simulation->replicas[r], r, &setup, &simulation->arena, error);
-        if (rc < 0)
-            return rc;
-    }
-    return router_init(&simulation->router, scenario->layout.router, count, &simulation->arena,
-                       error);
 }
 
 static int start_session(struct simulation *simulation, struct recorder recorder,
@@ -251,27 +191,26 @@ static int start_session(struct simulation *simulation, struct recorder recorder
         .window_start = scenario->output.window_start,
         .window_end = scenario->output.window_end,
     };
-    if (!simulation->session.engine)
-        return -(int)error->code;
-    size_t events = replica_events_max(&scenario->serving, scenario->layout.pipeline_parallel,
-                                       scenario->run.exact);
-    return engine_reserve(simulation->session.engine, 2 + events * scenario->layout.replicas,
-                          error);
+    return simulation->session.engine ? 0 : -(int)error->code;
 }
 
 static int set_up(struct simulation *simulation, struct recorder recorder, struct error *error)
 {
     const struct scenario *scenario = simulation->scenario;
-    int rc = deployment_resolve(&simulation->deployment, scenario, &simulation->arena, error);
-    if (rc < 0)
-        return rc;
-    rc = start_session(simulation, recorder, error);
+    int rc = start_session(simulation, recorder, error);
     if (rc < 0)
         return rc;
     rc = tally_init(&simulation->tally, &scenario->slo, error);
     if (rc < 0)
         return rc;
-    rc = build_replicas(simulation, error);
+    struct fleet_setup setup = {
+        .scenario = scenario,
+        .session = &simulation->session,
+        .gaps = &simulation->tally.itl,
+        .finished = on_finished,
+        .context = simulation,
+    };
+    rc = fleet_init(&simulation->fleet, &setup, &simulation->arena, error);
     if (rc < 0)
         return rc;
     if (is_closed_loop(simulation))
@@ -312,6 +251,7 @@ void simulation_free(struct simulation *simulation)
 {
     if (!simulation)
         return;
+    fleet_release(&simulation->fleet);
     engine_free(simulation->session.engine);
     tally_release(&simulation->tally);
     arena_release(&simulation->arena);
@@ -322,8 +262,8 @@ void simulation_free(struct simulation *simulation)
 static void finish(struct simulation *simulation)
 {
     sim_ps end = engine_now(simulation->session.engine);
-    for (uint32_t r = 0; r < simulation->deployment.layout.replicas; r++)
-        replica_finish(&simulation->replicas[r], end);
+    for (uint32_t r = 0; r < simulation->fleet.deployment.layout.replicas; r++)
+        replica_finish(&simulation->fleet.replicas[r], end);
     simulation->finished = true;
 }
 
@@ -357,8 +297,7 @@ int simulation_summarize(struct simulation *simulation, struct summary *summary,
                          struct arena *arena, struct error *error)
 {
     struct run_parts parts = {
-        .deployment = &simulation->deployment,
-        .replicas = simulation->replicas,
+        .fleet = &simulation->fleet,
         .tally = &simulation->tally,
         .session = &simulation->session,
         .closed_loop = is_closed_loop(simulation),

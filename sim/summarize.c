@@ -56,21 +56,21 @@ static struct stage_summary summarize_stage(const struct replica *replica, uint3
 static int summarize_stages(const struct run_parts *parts, struct summary *summary,
                             struct arena *arena, struct error *error)
 {
-    const struct layout *layout = &parts->deployment->layout;
+    const struct layout *layout = &parts->fleet->deployment.layout;
     summary->stage_count = layout->replicas * layout->stages;
     summary->stages = arena_calloc(arena, summary->stage_count, sizeof(*summary->stages));
     if (!summary->stages)
         return error_out_of_memory(error, "summary");
     for (uint32_t i = 0; i < summary->stage_count; i++)
         summary->stages[i] =
-            summarize_stage(&parts->replicas[i / layout->stages], i % layout->stages);
+            summarize_stage(&parts->fleet->replicas[i / layout->stages], i % layout->stages);
     return 0;
 }
 
 /* How the times that the run spent are known. */
 static void summarize_provenance(const struct run_parts *parts, struct summary *summary)
 {
-    struct cost_sum spent = step_cost_spent(&parts->deployment->cost);
+    struct cost_sum spent = step_cost_spent(&parts->fleet->deployment.cost);
     double sum_s = 0;
     for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
         sum_s += spent.by_provenance[i];
@@ -81,10 +81,10 @@ static void summarize_provenance(const struct run_parts *parts, struct summary *
 static int summarize_memory(const struct run_parts *parts, struct summary *summary,
                             struct arena *arena, struct error *error)
 {
-    const struct memory_plan *plan = &parts->deployment->memory;
+    const struct memory_plan *plan = &parts->fleet->deployment.memory;
     uint64_t peak_blocks = 0;
-    for (uint32_t r = 0; r < parts->deployment->layout.replicas; r++) {
-        const struct batcher *batcher = &parts->replicas[r].batcher;
+    for (uint32_t r = 0; r < parts->fleet->deployment.layout.replicas; r++) {
+        const struct batcher *batcher = &parts->fleet->replicas[r].batcher;
         summary->preemptions += batcher->preemptions;
         if (batcher->kv.peak_blocks > peak_blocks)
             peak_blocks = batcher->kv.peak_blocks;
@@ -127,15 +127,15 @@ static void pick_links(const struct topology *topology, const double *bytes_by_l
 static int summarize_links(const struct run_parts *parts, struct summary *summary,
                            struct arena *arena, struct error *error)
 {
-    const struct topology *topology = &parts->deployment->topology;
-    const struct layout *layout = &parts->deployment->layout;
+    const struct topology *topology = &parts->fleet->deployment.topology;
+    const struct layout *layout = &parts->fleet->deployment.layout;
     double *bytes_by_link = arena_calloc(arena, topology->link_count, sizeof(*bytes_by_link));
     summary->links = arena_calloc(arena, SUMMARY_LINKS_MAX, sizeof(*summary->links));
     if (!bytes_by_link || !summary->links)
         return error_out_of_memory(error, "summary");
     for (uint32_t r = 0; r < layout->replicas; r++)
         for (uint32_t s = 0; s < layout->stages; s++)
-            link_meter_total(&parts->replicas[r].pipeline.stages[s].meter, bytes_by_link);
+            link_meter_total(&parts->fleet->replicas[r].pipeline.stages[s].meter, bytes_by_link);
     pick_links(topology, bytes_by_link, sim_s_from_ps(engine_now(parts->session->engine)), summary);
     return 0;
 }
@@ -143,7 +143,7 @@ static int summarize_links(const struct run_parts *parts, struct summary *summar
 static int summarize_warnings(const struct run_parts *parts, struct summary *summary,
                               struct arena *arena, struct error *error)
 {
-    const struct deployment *deployment = parts->deployment;
+    const struct deployment *deployment = &parts->fleet->deployment;
     const struct tally *tally = parts->tally;
     uint32_t room = WARNINGS_OF_LAYOUT_MAX + WARNINGS_OF_RUN_MAX;
     summary->warnings = arena_calloc(arena, room, sizeof(*summary->warnings));

@@ -4,13 +4,11 @@
 #ifndef TANDEM_SUMMARIZE_H
 #define TANDEM_SUMMARIZE_H
 
-#include "deployment.h"
-#include "replica.h"
+#include "fleet.h"
 #include "tally.h"
 
 struct run_parts {
-    const struct deployment *deployment;
-    const struct replica *replicas;
+    const struct fleet *fleet;
     struct tally *tally; /* percentiles sort its samples */
     const struct session *session;
     bool closed_loop; /* arrivals wait for completions */

@@ -8,6 +8,12 @@ static const char *const router_names[] = {
 #undef X
 };
 
+static const char *const placement_names[] = {
+#define X(name, text) text,
+    LAYOUT_PLACEMENTS(X)
+#undef X
+};
+
 /* A listed split is a list, not a word. */
 static const char *const split_words[] = {"even", "balanced"};
 static const enum stage_split split_of_word[] = {STAGE_SPLIT_EVEN, STAGE_SPLIT_BALANCED};
@@ -75,5 +81,8 @@ void config_layout_read(struct diagnostics *diagnostics, const struct yaml_node 
     layout->router =
         (enum router_policy)config_read_choice(&reader, "router", CONFIG_OPTIONAL, router_names,
                                                ARRAY_LENGTH(router_names), ROUTER_ROUND_ROBIN);
+    layout->placement = (enum layout_placement)config_read_choice(
+        &reader, "placement", CONFIG_OPTIONAL, placement_names, ARRAY_LENGTH(placement_names),
+        LAYOUT_PLACEMENT_PACKED);
     config_reader_close(&reader);
 }

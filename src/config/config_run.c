@@ -13,6 +13,12 @@ static const char *const timeline_names[] = {
 #undef X
 };
 
+static const char *const link_policy_names[] = {
+#define X(name, text) text,
+    LINK_POLICIES(X)
+#undef X
+};
+
 void config_slo_read(struct diagnostics *diagnostics, const struct yaml_node *node, struct slo *slo)
 {
     *slo = (struct slo){.percentile = 95};
@@ -44,6 +50,9 @@ void config_run_read(struct diagnostics *diagnostics, const struct yaml_node *no
     if (run->warmup >= run->duration)
         config_reader_report(&reader, "warmup", "'warmup' must be shorter than 'duration'");
     config_read_flag(&reader, "exact", CONFIG_OPTIONAL, &run->exact);
+    run->links =
+        (enum link_policy)config_read_choice(&reader, "links", CONFIG_OPTIONAL, link_policy_names,
+                                             ARRAY_LENGTH(link_policy_names), LINK_POLICY_AUTO);
     run->cost_scale = 1;
     config_read_number(&reader, "cost_scale", CONFIG_OPTIONAL, COST_SCALE_MIN, COST_SCALE_MAX,
                        &run->cost_scale);

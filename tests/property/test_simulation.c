@@ -96,6 +96,26 @@ static void roll_model(struct dice *dice, struct trial *trial)
     }
 }
 
+/* Now and then what makes replicas meet on links: few NICs, PCIe switches, leaves. */
+static void roll_links(struct dice *dice, struct trial *trial)
+{
+    struct cluster *cluster = &trial->scenario.cluster;
+    if (dice_between(dice, 0, 1))
+        cluster->nics_per_node = dice_between(dice, 1, 2);
+    if (dice_between(dice, 0, 2) == 0) {
+        cluster->gpus_per_pcie_switch = 2;
+        cluster->pcie_uplink = cluster->pcie;
+    }
+    if (dice_between(dice, 0, 2) == 0) {
+        cluster->nodes_per_leaf = dice_between(dice, 1, 3);
+        cluster->oversubscription = dice_between(dice, 1, 3);
+        cluster->spine_latency_s = 1e-6;
+    }
+    trial->scenario.run.links = (enum link_policy)dice_between(dice, 0, LINK_POLICY_PRIVATE);
+    trial->scenario.layout.placement =
+        (enum layout_placement)dice_between(dice, 0, LAYOUT_PLACEMENT_SPREAD);
+}
+
 static void roll_layout(struct dice *dice, struct trial *trial)
 {
     static const uint32_t tensor_parallel[] = {1, 2, 4};
@@ -179,6 +199,7 @@ static void roll(struct dice *dice, struct trial *trial)
     *trial = (struct trial){.count = 0};
     roll_model(dice, trial);
     roll_layout(dice, trial);
+    roll_links(dice, trial);
     roll_serving(dice, trial);
     roll_arrivals(dice, trial);
     trial->scenario.slo = (struct slo){.ttft_s = 0.1, .tpot_s = 0.01, .percentile = 95};

@@ -10,13 +10,13 @@ from pathlib import Path
 LAYERS = [
     "base error arena heap rng dtype cost_grid surface",
     "engine recorder session",
-    "gpu link cluster topology topology_place topology_route flow flow_network flow_share",
+    "gpu link cluster topology topology_place topology_route flow flow_network flow_share transfer",
     "model layout compute kernel_table collective collective_flow collective_group collective_plan"
     " collective_table measured host serving memory summary"
     " quantiles",
-    "request workload lane kv_cache seen_shapes batcher link_meter",
-    "step_cost step_items accounting pipeline pipeline_exact replica router",
-    "scenario deployment tally simulation summarize recommend warnings run_warnings",
+    "request workload lane kv_cache seen_shapes batcher link_meter link_sharing",
+    "step_cost step_items accounting pipeline pipeline_events replica router",
+    "scenario deployment fleet tally simulation summarize recommend warnings run_warnings",
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names.split()}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

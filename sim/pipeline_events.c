@@ -1,0 +1,275 @@
+#include "pipeline_events.h"
+
+/* A stage at work. Rings hold steps in flight by their number modulo `ring`. */
+struct played_stage {
+    struct player *player;
+    uint32_t index;
+    uint32_t layer;          /* of the step at work */
+    uint64_t next;           /* number of the step that the stage takes next */
+    uint64_t next_sent;      /* and of the one that it sends on next */
+    struct step *at_work;    /* NULL: the stage is idle */
+    struct step *on_its_way; /* on shared links; NULL: none */
+    struct step **waiting;   /* (ring): steps whose input is there */
+    struct step **unsent;    /* (ring): steps that wait for shared links to the next stage */
+    event_id work;           /* the end of what is computed; 0: none is pending */
+    event_id *arrivals;      /* (ring): of steps on private links */
+};
+
+struct player {
+    struct pipeline *pipeline;
+    player_done done;
+    void *done_context;
+    uint32_t ring;
+    struct played_stage *stages;
+};
+
+struct player *player_new(struct pipeline *pipeline, const struct serving *serving,
+                          player_done done, void *done_context, struct arena *arena,
+                          struct error *error)
+{
+    struct player *player = arena_calloc(arena, 1, sizeof(*player));
+    if (!player)
+        goto out_of_memory;
+    *player = (struct player){
+        .pipeline = pipeline,
+        .done = done,
+        .done_context = done_context,
+        .ring = serving->steps_in_flight,
+        .stages = arena_calloc(arena, pipeline->stage_count, sizeof(*player->stages)),
+    };
+    if (!player->stages)
+        goto out_of_memory;
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        struct played_stage *stage = &player->stages[s];
+        stage->player = player;
+        stage->index = s;
+        stage->waiting = arena_calloc(arena, player->ring, sizeof(*stage->waiting));
+        stage->unsent = arena_calloc(arena, player->ring, sizeof(*stage->unsent));
+        stage->arrivals = arena_calloc(arena, player->ring, sizeof(*stage->arrivals));
+        if (!stage->waiting || !stage->unsent || !stage->arrivals)
+            goto out_of_memory;
+    }
+    return player;
+
+out_of_memory:
+    error_out_of_memory(error, "pipeline events");
+    return NULL;
+}
+
+static event_id schedule(struct played_stage *stage, sim_ps at, enum event_priority priority,
+                         event_function function, struct step *step)
+{
+    struct pipeline *pipeline = stage->player->pipeline;
+    event_id id = engine_schedule(pipeline->session->engine, at, priority, pipeline->replica,
+                                  function, stage, (uint64_t)(uintptr_t)step);
+    assert(id != 0); /* room was reserved for every stage */
+    return id;
+}
+
+static struct pipeline_stage *pipeline_stage_of(const struct played_stage *stage)
+{
+    return &stage->player->pipeline->stages[stage->index];
+}
+
+static sim_ps now_of(const struct played_stage *stage)
+{
+    return engine_now(stage->player->pipeline->session->engine);
+}
+
+static void on_layer_end(void *context, uint64_t argument);
+static void on_computed(void *context, uint64_t argument);
+static void on_arrival(void *context, uint64_t argument);
+static void take_next(struct played_stage *stage);
+
+/* A private visit: when layer `layer` of the step at work ends; the last ends with the visit. */
+static sim_ps layer_end(const struct played_stage *stage, const struct step *step)
+{
+    const struct visit *visit = &step->visits[stage->index];
+    uint32_t layers = pipeline_stage_of(stage)->part.layers;
+    double share = (double)(stage->layer + 1) / layers;
+    if (stage->layer + 1 >= layers || !stage->player->pipeline->session->exact)
+        return visit->end;
+    return visit->start + (sim_ps)((double)(visit->end - visit->start) * share);
+}
+
+/* Of `whole`, what falls to the present layer, so that the layers' parts sum to it. */
+static sim_ps layer_part(const struct played_stage *stage, sim_ps whole)
+{
+    sim_ps layers = pipeline_stage_of(stage)->part.layers;
+    sim_ps layer = stage->layer;
+    return whole * (layer + 1) / layers - whole * layer / layers;
+}
+
+/* A shared visit: the present layer computes from `from` on. */
+static void compute_layer(struct played_stage *stage, struct step *step, sim_ps from)
+{
+    sim_ps compute = layer_part(stage, step->visits[stage->index].work.compute);
+    stage->work = schedule(stage, from + compute, EVENT_STAGE, on_computed, step);
+}
+
+/* Takes the next step in order, if its input is there and the stage is free. */
+static void take_next(struct played_stage *stage)
+{
+    struct pipeline *pipeline = stage->player->pipeline;
+    struct step **slot = &stage->waiting[stage->next % stage->player->ring];
+    struct step *step = *slot;
+    if (stage->at_work || !step)
+        return;
+    *slot = NULL;
+    stage->next++;
+    stage->at_work = step;
+    stage->layer = 0;
+    pipeline_begin_visit(pipeline, stage->index, step);
+    if (pipeline_stage_of(stage)->sharing) {
+        compute_layer(stage, step, step->visits[stage->index].gpu_from);
+    } else {
+        pipeline_end_visit(pipeline, stage->index, step);
+        stage->work = schedule(stage, layer_end(stage, step), EVENT_STAGE, on_layer_end, step);
+    }
+}
+
+/* The step's input is there. */
+static void on_arrival(void *context, uint64_t argument)
+{
+    struct played_stage *stage = context;
+    struct step *step = (struct step *)(uintptr_t)argument;
+    stage->arrivals[step->number % stage->player->ring] = 0;
+    step->visits[stage->index].ready = now_of(stage);
+    stage->waiting[step->number % stage->player->ring] = step;
+    take_next(stage);
+}
+
+static void fail(struct played_stage *stage)
+{
+    stage->player->pipeline->session->failed = true;
+}
+
+static void on_sent(void *context, uint64_t argument);
+
+/* Sends the next step on over shared links, if it is there and the one before it has arrived. */
+static void send_next(struct played_stage *stage)
+{
+    struct hop *hop = &pipeline_stage_of(stage)->hop;
+    struct step **slot = &stage->unsent[stage->next_sent % stage->player->ring];
+    struct step *step = *slot;
+    if (stage->on_its_way || !step)
+        return;
+    *slot = NULL;
+    stage->next_sent++;
+    stage->on_its_way = step;
+    step->visits[stage->index].sent_from = now_of(stage);
+    struct transfer_order order = {
+        .latency_s = hop->path.alpha_s,
+        .bytes = step->work.send_bytes,
+        .done = on_sent,
+        .context = stage,
+        .argument = (uint64_t)(uintptr_t)step,
+    };
+    if (transfer_start(hop->sharing, &order, &stage->player->pipeline->session->error) < 0)
+        fail(stage);
+}
+
+static void on_sent(void *context, uint64_t argument)
+{
+    struct played_stage *stage = context;
+    stage->on_its_way = NULL;
+    on_arrival(stage + 1, argument);
+    send_next(stage);
+}
+
+/* The step leaves the stage: on to the next, or back to the scheduler. */
+static void pass_on(struct played_stage *stage, struct step *step)
+{
+    struct player *player = stage->player;
+    struct pipeline *pipeline = player->pipeline;
+    uint64_t place = step->number % player->ring;
+    if (stage->index + 1 == pipeline->stage_count) {
+        step->gpu_done = step->visits[stage->index].end;
+        player->done(player->done_context, step);
+    } else if (pipeline_stage_of(stage)->hop.sharing) {
+        stage->unsent[place] = step;
+        send_next(stage);
+    } else {
+        sim_ps arrives = pipeline_send(pipeline, stage->index, step);
+        stage[1].arrivals[place] = schedule(stage + 1, arrives, EVENT_TRANSFER, on_arrival, step);
+    }
+}
+
+/* The visit is over. */
+static void leave(struct played_stage *stage, struct step *step)
+{
+    stage->at_work = NULL;
+    pass_on(stage, step);
+    take_next(stage);
+}
+
+static void on_layer_end(void *context, uint64_t argument)
+{
+    struct played_stage *stage = context;
+    struct step *step = (struct step *)(uintptr_t)argument;
+    stage->work = 0;
+    if (now_of(stage) < step->visits[stage->index].end) {
+        stage->layer++;
+        stage->work = schedule(stage, layer_end(stage, step), EVENT_STAGE, on_layer_end, step);
+    } else {
+        leave(stage, step);
+    }
+}
+
+/* A shared visit's last layer is done: the visit ends now, or with its last launch. */
+static void end_shared_visit(struct played_stage *stage, struct step *step)
+{
+    struct visit *visit = &step->visits[stage->index];
+    sim_ps alone = visit->work.collective;
+    visit->work.collective = now_of(stage) - visit->gpu_from - visit->work.compute;
+    visit->stretch = alone > 0 ? (double)visit->work.collective / (double)alone : 1;
+    pipeline_end_visit(stage->player->pipeline, stage->index, step);
+    if (visit->end > now_of(stage))
+        stage->work = schedule(stage, visit->end, EVENT_STAGE, on_layer_end, step);
+    else
+        leave(stage, step);
+}
+
+/* A shared visit: the present layer has communicated. */
+static void on_communicated(void *context, uint64_t argument)
+{
+    struct played_stage *stage = context;
+    struct step *step = (struct step *)(uintptr_t)argument;
+    if (++stage->layer == pipeline_stage_of(stage)->part.layers)
+        end_shared_visit(stage, step);
+    else
+        compute_layer(stage, step, now_of(stage));
+}
+
+/* A shared visit: the present layer has computed, and its collectives begin. */
+static void on_computed(void *context, uint64_t argument)
+{
+    struct played_stage *stage = context;
+    struct step *step = (struct step *)(uintptr_t)argument;
+    struct pipeline *pipeline = stage->player->pipeline;
+    struct pipeline_stage *of = pipeline_stage_of(stage);
+    double layers = of->part.layers;
+    double alone_s = sim_s_from_ps(step->visits[stage->index].work.collective) / layers;
+    double ring_bytes = step_cost_ring_bytes(pipeline->cost, &step->work, &of->part) / layers;
+    double bytes = fmin(ring_bytes, alone_s * of->ring.bytes_per_s);
+    struct transfer_order order = {
+        .latency_s = fmax(alone_s - bytes / of->ring.bytes_per_s, 0),
+        .bytes = bytes,
+        .done = on_communicated,
+        .context = stage,
+        .argument = argument,
+    };
+    stage->work = 0;
+    if (transfer_start(of->sharing, &order, &pipeline->session->error) < 0)
+        fail(stage);
+}
+
+void player_launch(struct player *player, struct step *step)
+{
+    struct pipeline *pipeline = player->pipeline;
+    struct played_stage *first = &player->stages[0];
+    step->gpu_done = SIM_PS_MAX;
+    step->work = step_cost_of(pipeline->cost, &step->batch, &pipeline->seen);
+    first->arrivals[step->number % player->ring] =
+        schedule(first, step->launched, EVENT_LAUNCH, on_arrival, step);
+}

@@ -1,0 +1,34 @@
+/*
+ * pipeline_events: the pipeline played out event by event.
+ *
+ * From the same visits as pipeline.h's closed form, for exact sessions, which play
+ * every layer, and for replicas whose links others use too, which have no closed
+ * form. Each stage has a queue of steps that wait for it and one of steps that
+ * wait to be sent on. Where the links of a stage's tensor-parallel group are
+ * shared, its layers compute and communicate in turns: a layer's collectives are
+ * one transfer from each rank to the next, of a ring's bytes, and what they take
+ * beyond these bytes is latency. Slower by far than the closed form, and the same
+ * to the picosecond where both apply, which a property test holds.
+ */
+#ifndef TANDEM_PIPELINE_EVENTS_H
+#define TANDEM_PIPELINE_EVENTS_H
+
+#include "pipeline.h"
+
+struct player;
+
+/* Called when a step has left the last stage and step->gpu_done is known. */
+typedef void (*player_done)(void *context, struct step *step);
+
+/* The stages' queues, in `arena`; NULL when memory is out. */
+struct player *player_new(struct pipeline *pipeline, const struct serving *serving,
+                          player_done done, void *done_context, struct arena *arena,
+                          struct error *error);
+
+/* As pipeline_launch(), in events; `done` is called at the last. */
+void player_launch(struct player *player, struct step *step);
+
+/* Events that one stage can have pending at a time, its transfers' flows left out. */
+#define PLAYER_STAGE_EVENTS(steps_in_flight) (2 + 2 * (steps_in_flight))
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * transfer: bytes from a group of GPUs to another, over links that others use too.
+ *
+ * One flow for each pair of GPUs. They start together, the slowest route's latency
+ * before their first bytes, share their links with whatever else is on them
+ * (flow.h), and the transfer is done when the last of them is. With the links to
+ * itself it takes what topology_parallel_path() says. One at a time.
+ */
+#ifndef TANDEM_TRANSFER_H
+#define TANDEM_TRANSFER_H
+
+#include "flow.h"
+#include "topology.h"
+
+/* GPUs from[i] send to to[i]; `owner` orders what ends together. */
+struct transfer_pairs {
+    const uint32_t *from; /* (count) */
+    const uint32_t *to;   /* (count) */
+    uint32_t count;
+    uint32_t owner;
+};
+
+struct transfer {
+    struct flow_network *network;
+    const struct topology *topology;
+    struct transfer_pairs pairs;
+    flow_id *flows; /* (pairs.count) */
+    uint32_t under_way;
+    event_function done;
+    void *context;
+    uint64_t argument;
+};
+
+/* What one transfer moves, and what is called at its end. */
+struct transfer_order {
+    double latency_s; /* before the first byte */
+    double bytes;     /* each flow's */
+    event_function done;
+    void *context;
+    uint64_t argument;
+};
+
+/* The pairs' arrays, network and topology must outlive it. Its flows' names go to `arena`. */
+int transfer_init(struct transfer *transfer, struct flow_network *network,
+                  const struct topology *topology, struct transfer_pairs pairs, struct arena *arena,
+                  struct error *error);
+
+/* Starts now; -ERROR_MEMORY where a flow could not be, and then nothing is under way. */
+int transfer_start(struct transfer *transfer, const struct transfer_order *order,
+                   struct error *error);
+
+/* Takes back what is under way, if anything is; done() is not called. */
+void transfer_cancel(struct transfer *transfer);
+
+#endif

@@ -1,0 +1,189 @@
+/*
+ * Replicas that meet on a link: each transfer takes as long as max-min fairness
+ * says, worked out on paper, in the spans that a run records.
+ */
+#include "fixtures.h"
+#include "play.h"
+#include "suite.h"
+
+#define PROMPT 4000
+#define HIDDEN_BYTES 2.0
+
+/* Two replicas of two stages, their first stages on node 0, their second on node 1, which one NIC
+   each joins. A prompt to each: nothing but sends meets. */
+static struct scenario two_pipelines(void)
+{
+    struct scenario scenario = {
+        .model = fixture_llama_8b(),
+        .cluster = fixture_nvlink_cluster(2, 8),
+        .layout = {.tensor_parallel = 1,
+                   .pipeline_parallel = 2,
+                   .replicas = 2,
+                   .placement = LAYOUT_PLACEMENT_SPREAD},
+        .serving = fixture_serving(),
+        .run = {.duration = SIM_PS_MAX},
+        .output = {.timeline = TIMELINE_STEPS, .window_end = SIM_PS_MAX},
+        .slo = {.percentile = 95},
+    };
+    scenario.cluster.nics_per_node = 1;
+    scenario.cluster.nic.bytes_per_s = 1e9; /* so that a send outlasts its stage */
+    scenario.serving.max_step_tokens = PROMPT;
+    scenario.serving.host.send_tensors = 1;
+    return scenario;
+}
+
+/* The spans of `kind`, by replica: the first of each. */
+struct watched {
+    enum span_kind kind;
+    struct span_record first[2];
+    bool seen[2];
+};
+
+static int watch(void *context, const struct span_record *span, struct error *error)
+{
+    (void)error;
+    struct watched *watched = context;
+    if (span->kind == watched->kind && !watched->seen[span->replica]) {
+        watched->first[span->replica] = *span;
+        watched->seen[span->replica] = true;
+    }
+    return 0;
+}
+
+/* Runs one prompt on each replica, the second `delay` after the first. */
+static struct watched run(const struct scenario *scenario, enum span_kind kind, sim_ps delay)
+{
+    struct watched watched = {.kind = kind};
+    struct arrival arrivals[] = {
+        {.at = 0, .input_tokens = PROMPT, .output_tokens = 1},
+        {.at = delay, .input_tokens = PROMPT, .output_tokens = 1},
+    };
+    struct script script = {.arrivals = arrivals, .count = ARRAY_LENGTH(arrivals)};
+    struct arrival_source source = {.context = &script, .next = script_next};
+    struct recorder recorder = {.context = &watched, .span = watch};
+    struct error error = {.code = ERROR_NONE};
+    struct simulation *simulation = simulation_new(scenario, source, recorder, &error);
+    ck_assert_msg(simulation != NULL, "%s", error.text);
+    while (simulation_advance(simulation, 1000, &error) > 0)
+        continue;
+    ck_assert_msg(error.code == ERROR_NONE, "%s", error.text);
+    simulation_free(simulation);
+    ck_assert(watched.seen[0] && watched.seen[1]);
+    return watched;
+}
+
+static double seconds_of(const struct watched *watched, uint32_t replica)
+{
+    return sim_s_from_ps(watched->first[replica].duration);
+}
+
+/*
+ * Expectation: a send alone takes the route's latency and bytes / rate. GPU slot, NIC slot and
+ * port on either side, 1 us each but the ports' 2 us: 8 us.
+ */
+#define SEND_LATENCY_S 8e-6
+
+static double send_bytes(const struct scenario *scenario)
+{
+    return PROMPT * HIDDEN_BYTES * scenario->model.hidden;
+}
+
+START_TEST(sends_apart_have_the_link_to_themselves)
+{
+    struct scenario scenario = two_pipelines();
+    double alone_s = SEND_LATENCY_S + send_bytes(&scenario) / 1e9;
+    struct watched sends = run(&scenario, SPAN_SEND, SIM_PS_PER_S);
+    ck_assert_double_eq_tol(seconds_of(&sends, 0), alone_s, 1e-11);
+    ck_assert_double_eq_tol(seconds_of(&sends, 1), alone_s, 1e-11);
+}
+END_TEST
+
+/* Expectation: two that start together each have half the NIC: their bytes take twice as long. */
+START_TEST(sends_together_share_the_link)
+{
+    struct scenario scenario = two_pipelines();
+    double shared_s = SEND_LATENCY_S + 2 * send_bytes(&scenario) / 1e9;
+    struct watched sends = run(&scenario, SPAN_SEND, 0);
+    ck_assert_double_eq_tol(seconds_of(&sends, 0), shared_s, 1e-11);
+    ck_assert_double_eq_tol(seconds_of(&sends, 1), shared_s, 1e-11);
+}
+END_TEST
+
+/*
+ * Expectation, b bytes each at rate R, the second d later: the first moves R d alone, then both
+ * move at R/2 until the first ends, 2b/R - d after its first byte; then the second has R. The NIC
+ * is never idle, so the second ends 2b/R after the first's first byte: both last 2b/R - d.
+ */
+START_TEST(sends_that_overlap_share_while_they_do)
+{
+    struct scenario scenario = two_pipelines();
+    double delay_s = 0.01;
+    double shared_s = SEND_LATENCY_S + 2 * send_bytes(&scenario) / 1e9 - delay_s;
+    struct watched sends = run(&scenario, SPAN_SEND, sim_ps_from_s(delay_s));
+    ck_assert_double_eq_tol(seconds_of(&sends, 0), shared_s, 1e-11);
+    ck_assert_double_eq_tol(seconds_of(&sends, 1), shared_s, 1e-11);
+}
+END_TEST
+
+/* Expectation: whoever has links of his own sends as if alone. */
+START_TEST(private_links_are_never_shared)
+{
+    struct scenario scenario = two_pipelines();
+    scenario.run.links = LINK_POLICY_PRIVATE;
+    struct watched sends = run(&scenario, SPAN_SEND, 0);
+    double alone_s = SEND_LATENCY_S + send_bytes(&scenario) / 1e9;
+    ck_assert_double_eq_tol(seconds_of(&sends, 0), alone_s, 1e-11);
+}
+END_TEST
+
+/*
+ * Six nodes of one GPU, two to a leaf whose uplink carries one NIC's rate; replicas of three.
+ * Nodes 2 and 3 share the middle leaf and belong to different replicas.
+ */
+static struct scenario two_rings(void)
+{
+    struct scenario scenario = two_pipelines();
+    scenario.cluster = fixture_nvlink_cluster(6, 1);
+    scenario.cluster.nvlink = (struct link_kind){.bytes_per_s = 0};
+    scenario.cluster.nodes_per_leaf = 2;
+    scenario.cluster.oversubscription = 2;
+    scenario.cluster.spine_latency_s = 1e-6;
+    scenario.model.heads = 24;
+    scenario.model.kv_heads = 3;
+    scenario.model.ffn = 12288;
+    scenario.layout =
+        (struct layout_spec){.tensor_parallel = 3, .pipeline_parallel = 1, .replicas = 2};
+    return scenario;
+}
+
+/*
+ * Expectation: of each ring one hop crosses the middle leaf's uplink, where both get half of it, so
+ * a ring all-reduce's bytes, 2(p-1)/p of the buffer from each rank, take twice as long as alone.
+ */
+START_TEST(all_reduces_share_a_leafs_uplink)
+{
+    struct scenario scenario = two_rings();
+    double buffers = 2.0 * scenario.model.layers * PROMPT * HIDDEN_BYTES * scenario.model.hidden;
+    double ring_bytes = 2.0 * 2 / 3 * (buffers + 8 /* one sampled token */);
+    double alone_s;
+    double shared_s;
+    scenario.run.links = LINK_POLICY_PRIVATE;
+    struct watched visits = run(&scenario, SPAN_STAGE, 0);
+    alone_s = seconds_of(&visits, 0);
+    scenario.run.links = LINK_POLICY_AUTO;
+    visits = run(&scenario, SPAN_STAGE, 0);
+    shared_s = seconds_of(&visits, 0);
+    double extra_s = ring_bytes / scenario.cluster.nic.bytes_per_s;
+    ck_assert_double_eq_tol((shared_s - alone_s) / extra_s, 1, 1e-6);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        sends_apart_have_the_link_to_themselves, sends_together_share_the_link,
+        sends_that_overlap_share_while_they_do,  private_links_are_never_shared,
+        all_reduces_share_a_leafs_uplink,
+    };
+    return suite_run("shared links", tests, ARRAY_LENGTH(tests));
+}
