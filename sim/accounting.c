@@ -43,7 +43,12 @@ static void account_wait(struct pipeline *pipeline, uint32_t s, const struct ste
         idle_until(pipeline, s, step, step->emptied, SPAN_IDLE_FILL_DRAIN, &tally->fill_drain);
         idle_until(pipeline, s, step, step->woken, SPAN_IDLE_NO_WORK, &tally->no_work);
     }
-    idle_until(pipeline, s, step, sim_ps_min(step->host_from, start), cause, counter);
+    sim_ps host_from = sim_ps_min(step->host_from, start);
+    if (step->moving_from != SIM_PS_MAX) {
+        idle_until(pipeline, s, step, sim_ps_min(step->moving_from, host_from), cause, counter);
+        idle_until(pipeline, s, step, host_from, SPAN_IDLE_TRANSFER, &tally->transfer);
+    }
+    idle_until(pipeline, s, step, host_from, cause, counter);
     idle_until(pipeline, s, step, sim_ps_min(step->launched, start), SPAN_IDLE_HOST, &tally->host);
     if (s > 0) {
         sim_ps sent_from = sim_ps_min(step->visits[s - 1].sent_from, start);

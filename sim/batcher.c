@@ -50,9 +50,15 @@ int batch_init(struct batch *batch, const struct serving *serving, struct arena 
     return batch->chunks ? 0 : error_out_of_memory(error, "steps in flight");
 }
 
+/* Tokens whose KV a request has in the end. */
+static uint64_t tokens_in_all(const struct batcher *batcher, const struct request *request)
+{
+    return (uint64_t)request->input_tokens + (batcher->hands_over ? 0 : request->output_tokens);
+}
+
 bool batcher_can_fit(const struct batcher *batcher, const struct request *request)
 {
-    uint64_t tokens = (uint64_t)request->input_tokens + request->output_tokens;
+    uint64_t tokens = tokens_in_all(batcher, request);
     if (takes_whole_prompts(batcher) && request->input_tokens > batcher->serving->max_step_tokens)
         return false;
     return kv_cache_blocks(&batcher->kv, tokens) <= batcher->kv.capacity_blocks;
@@ -87,8 +93,7 @@ static void give_lane(struct batcher *batcher, struct lane *lane)
 static uint64_t held_blocks(const struct batcher *batcher, const struct request *request)
 {
     if (reserves(batcher))
-        return kv_cache_blocks(&batcher->kv,
-                               (uint64_t)request->input_tokens + request->output_tokens);
+        return kv_cache_blocks(&batcher->kv, tokens_in_all(batcher, request));
     return kv_cache_blocks(&batcher->kv, u32_max(request->position, request->target));
 }
 
@@ -135,7 +140,8 @@ static uint32_t step_share(const struct batcher *batcher)
     if (serving->steps_in_flight == 1 || serving->step_share == STEP_SHARE_GREEDY)
         return serving->max_sequences;
     uint32_t room = serving->max_sequences - batcher->running;
-    uint32_t running = batcher->running + u32_min(batcher->waiting.count, room);
+    uint32_t running =
+        batcher->running - batcher->receiving + u32_min(batcher->waiting.count, room);
     return u32_ceil_div(running, serving->steps_in_flight);
 }
 
@@ -207,9 +213,16 @@ static void pick_prompts(struct batcher *batcher, struct batch *batch, struct al
         add_chunk(batch, request, length, now);
         spend(&allowance, length);
     }
-    while (admitting && !batcher->prefilling.first && (request = batcher->waiting.first) &&
-           (length = chunk_length(batcher, batch, request, allowance)) > 0) {
-        if (!admit(batcher))
+    while (admitting && !batcher->prefilling.first && (request = batcher->waiting.first)) {
+        if (request->move) {
+            if (!admit(batcher))
+                break;
+            batcher->receiving++;
+            request_list_append(&batcher->admitted, request);
+            continue;
+        }
+        length = chunk_length(batcher, batch, request, allowance);
+        if (length == 0 || !admit(batcher))
             break;
         add_chunk(batch, request, length, now);
         spend(&allowance, length);
@@ -295,6 +308,33 @@ void batcher_pick(struct batcher *batcher, struct batch *batch, sim_ps now)
     }
 }
 
+bool batcher_reserve(struct batcher *batcher, const struct request *request)
+{
+    uint64_t blocks = held_blocks(batcher, request);
+    if (batcher->waiting.count > 0 || batcher->running >= batcher->serving->max_sequences ||
+        blocks > kv_cache_free_blocks(&batcher->kv))
+        return false;
+    kv_cache_take(&batcher->kv, blocks);
+    batcher->running++;
+    batcher->receiving++;
+    return true;
+}
+
+void batcher_receive(struct batcher *batcher, struct request *request)
+{
+    if (!batcher->ready)
+        batcher->ready = take_lane(batcher);
+    request->admission = batcher->admissions++;
+    batcher->receiving--;
+    lane_join(batcher->ready, request);
+}
+
+void batcher_give_blocks(struct batcher *batcher, const struct request *request)
+{
+    batcher->holding--;
+    kv_cache_give(&batcher->kv, held_blocks(batcher, request));
+}
+
 /* Frees what a finished request held and puts it on the list of the finished. */
 static void finish(struct batcher *batcher, struct request *request, struct request_list *finished)
 {
@@ -326,10 +366,15 @@ static void complete_chunk(struct batcher *batcher, struct batch *batch, const s
     request->last_token = now;
     if (batcher->serving->policy == BATCHER_STATIC)
         batcher->forming_prompts--;
-    if (request->generated == request->output_tokens)
+    if (request->generated == request->output_tokens) {
         finish(batcher, request, finished);
-    else
+    } else if (batcher->hands_over) {
+        batcher->running--;
+        batcher->holding++;
+        request_list_append(&batcher->prefilled, request);
+    } else {
         lane_join(lane_after_prefill(batcher, batch), request);
+    }
 }
 
 /* Puts a lane whose step has ended among the ready ones, or away if nobody is in it. */

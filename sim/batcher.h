@@ -18,6 +18,11 @@
  * Where none is free, the youngest request that is in no step gives its blocks back and starts
  * over from its prompt and the tokens it has (preemption by recompute). With kv_admission
  * reserved, and in static batching, a request's input and output are reserved on admission.
+ *
+ * Where prefill and decode have replicas of their own (Zhong et al., DistServe, OSDI 2024; Patel
+ * et al., Splitwise, ISCA 2024), a batcher that hands over gives requests away with their first
+ * token, and keeps their blocks until the KV has been moved; the other admits them like any
+ * other, and lets them decode when the KV is there.
  */
 #ifndef TANDEM_BATCHER_H
 #define TANDEM_BATCHER_H
@@ -52,7 +57,11 @@ struct batcher {
     struct kv_cache kv;
     struct request_list waiting;    /* not admitted: by arrival, the preempted in front */
     struct request_list prefilling; /* admitted, prompt unfinished, in no step; by admission */
+    struct request_list admitted;   /* whose KV is elsewhere: their owner takes them off here */
+    struct request_list prefilled;  /* to be handed over: the same */
     uint32_t running;               /* admitted and not finished */
+    uint32_t receiving;             /* of those, whose KV is not here yet */
+    uint32_t holding;               /* handed over, their KV still here */
     uint64_t admissions;
     uint64_t preemptions;
     struct lane *ready; /* lanes in no step: at most one but in static batching */
@@ -62,6 +71,7 @@ struct batcher {
     uint32_t batches_decoding; /* static: lanes that are not free and not forming */
     struct quantiles *gaps;    /* where inter-token times go */
     sim_ps gaps_from;          /* tokens before this time are not counted */
+    bool hands_over;           /* others decode; set after batcher_init() */
 };
 
 /* `serving` must outlive it. `capacity_blocks` is the replica's KV capacity. */
@@ -84,6 +94,15 @@ bool batcher_has_work(const struct batcher *batcher);
 
 /* Picks the next step's batch at `now`; an empty one where nothing can be done now. */
 void batcher_pick(struct batcher *batcher, struct batch *batch, sim_ps now);
+
+/* Admits a request that is being prefilled elsewhere, if there are a place and blocks for it. */
+bool batcher_reserve(struct batcher *batcher, const struct request *request);
+
+/* The KV of an admitted request has come: it decodes from here on. */
+void batcher_receive(struct batcher *batcher, struct request *request);
+
+/* The KV of a request that was handed over has gone. */
+void batcher_give_blocks(struct batcher *batcher, const struct request *request);
 
 /*
  * Takes a step's tokens in at `now`: prompts that ended have their first token,

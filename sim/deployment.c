@@ -1,5 +1,7 @@
 #include "deployment.h"
 
+#include <string.h>
+
 /* Costs of attention are worked out ahead for sequences of as many tokens; longer ones in
    proportion. */
 #define CONTEXT_MAX 131072
@@ -35,29 +37,47 @@ static int find_extras(struct deployment *deployment, struct arena *arena, struc
     return 0;
 }
 
+/* GPUs that a deployment beside it leaves: nodes hold one kind of them each. */
+static uint32_t gpus_after(const struct deployment *beside, const struct cluster *cluster)
+{
+    uint32_t end = beside->layout.gpus_end;
+    if (strcmp(beside->scenario->cluster.gpu.name, cluster->gpu.name) == 0)
+        return end;
+    return u32_ceil_div(end, cluster->gpus_per_node) * cluster->gpus_per_node;
+}
+
+/* The cluster's graph, and what a step costs on it. */
+static int resolve_costs(struct deployment *deployment, const struct deployment *beside,
+                         struct arena *arena, struct error *error)
+{
+    const struct scenario *scenario = deployment->scenario;
+    double scale = scenario->run.cost_scale > 0 ? scenario->run.cost_scale : 1;
+    int rc = 0;
+    if (beside)
+        deployment->topology = beside->topology;
+    else
+        rc = topology_build(&deployment->topology, &scenario->cluster, arena, error);
+    if (rc == 0)
+        rc = step_cost_init(&deployment->cost, &scenario->model, &scenario->cluster.gpu,
+                            &scenario->serving, &scenario->measured,
+                            scenario->layout.tensor_parallel, CONTEXT_MAX, scale, arena, error);
+    return rc < 0 ? rc : find_extras(deployment, arena, error);
+}
+
 int deployment_resolve(struct deployment *deployment, const struct scenario *scenario,
-                       struct arena *arena, struct error *error)
+                       const struct deployment *beside, struct arena *arena, struct error *error)
 {
     const struct model *model = &scenario->model;
     const struct cluster *cluster = &scenario->cluster;
+    struct layout_spec spec = scenario->layout;
+    spec.gpus_before = beside ? gpus_after(beside, cluster) : 0;
     *deployment = (struct deployment){.scenario = scenario};
-    int rc = layout_check(&scenario->layout, model, cluster, error);
-    if (rc < 0)
-        return rc;
-    rc = topology_build(&deployment->topology, cluster, arena, error);
-    if (rc < 0)
-        return rc;
-    double scale = scenario->run.cost_scale > 0 ? scenario->run.cost_scale : 1;
-    rc = step_cost_init(&deployment->cost, model, &cluster->gpu, &scenario->serving,
-                        &scenario->measured, scenario->layout.tensor_parallel, CONTEXT_MAX, scale,
-                        arena, error);
-    if (rc < 0)
-        return rc;
-    rc = find_extras(deployment, arena, error);
-    if (rc < 0)
-        return rc;
-    rc = layout_resolve(&deployment->layout, &scenario->layout, model, cluster, deployment->extras,
-                        arena, error);
+    int rc = layout_check(&spec, model, cluster, error);
+    if (rc == 0)
+        rc = resolve_costs(deployment, beside, arena, error);
+    if (rc == 0)
+        rc = layout_resolve(&deployment->layout, &spec, model, cluster, deployment->extras, arena,
+                            error);
     if (rc < 0)
         return rc;
     return memory_plan_resolve(&deployment->memory, &deployment->layout, model, cluster,

@@ -21,9 +21,12 @@ struct deployment {
     struct stage_extras extras; /* what the balanced split counted */
 };
 
-/* Resolves `scenario`, which must outlive it, in `arena`. ERROR_CONFIG where it does not fit. */
+/*
+ * Resolves `scenario`, which must outlive it, in `arena`. ERROR_CONFIG where it does not fit.
+ * `beside` is on the same cluster and comes first; NULL: nothing is.
+ */
 int deployment_resolve(struct deployment *deployment, const struct scenario *scenario,
-                       struct arena *arena, struct error *error);
+                       const struct deployment *beside, struct arena *arena, struct error *error);
 
 /* The collectives' view of one stage's group; its cost class is found or made. */
 int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint32_t stage,

@@ -1,164 +1,306 @@
 #include "fleet.h"
 
+#include "collective_flow.h"
+
 /* The next arrival, and the sharing of links. */
 #define FLEET_OTHER_EVENTS 2
 
-/* Lays one stage on the cluster. */
-static int build_stage(struct fleet *fleet, uint32_t replica, uint32_t s,
-                       struct pipeline_stage *stage, struct arena *arena, struct error *error)
+/* A pool that is being built: where its replicas begin in the fleet, and its stages. */
+struct site {
+    struct fleet *fleet;
+    struct pool *pool;
+    uint32_t first_replica;
+    struct pipeline_stage *stages; /* (replicas, stages) */
+    struct arena *arena;
+};
+
+static struct pipeline_stage *stage_at(const struct site *site, uint32_t replica, uint32_t stage)
 {
-    struct deployment *deployment = &fleet->deployment;
+    return &site->stages[(size_t)replica * site->pool->deployment.layout.stages + stage];
+}
+
+/* Lays one stage on the cluster. */
+static int build_stage(const struct site *site, uint32_t replica, uint32_t s, struct error *error)
+{
+    struct deployment *deployment = &site->pool->deployment;
     const struct layout *layout = &deployment->layout;
+    struct pipeline_stage *stage = stage_at(site, replica, s);
     const uint32_t *gpus = layout_group(layout, replica, s);
     const uint32_t *next = s + 1 < layout->stages ? layout_group(layout, replica, s + 1) : NULL;
-    int rc = deployment_stage_part(deployment, replica, s, &stage->part, arena, error);
+    int rc = deployment_stage_part(deployment, replica, s, &stage->part, site->arena, error);
     if (rc < 0)
         return rc;
     stage->ring = deployment->cost.classes[stage->part.group_class].group.ring;
     if (next)
         stage->hop.path = deployment_hop(deployment, replica, s);
     rc = link_meter_init(&stage->meter, &deployment->topology, gpus, next, layout->tensor_parallel,
-                         arena, error);
-    if (rc == 0)
-        link_sharing_add_stage(&fleet->sharing, replica, &stage->meter);
+                         site->arena, error);
+    if (rc < 0)
+        return rc;
+    stage->hop.narrowest = link_traffic_narrowest(&stage->meter.sends, &deployment->topology);
+    link_sharing_add_stage(&site->fleet->sharing, site->first_replica + replica, &stage->meter);
+    return 0;
+}
+
+static int build_stages(struct site *site, struct error *error)
+{
+    const struct layout *layout = &site->pool->deployment.layout;
+    site->stages =
+        arena_calloc(site->arena, (size_t)layout->replicas * layout->stages, sizeof(*site->stages));
+    if (!site->stages)
+        return error_out_of_memory(error, "stages");
+    int rc = 0;
+    for (uint32_t r = 0; rc == 0 && r < layout->replicas; r++)
+        for (uint32_t s = 0; rc == 0 && s < layout->stages; s++)
+            rc = build_stage(site, r, s, error);
     return rc;
 }
 
-/* A transfer between `count` pairs of GPUs of a replica. */
-static int share(struct fleet *fleet, uint32_t replica, struct transfer **sharing,
-                 const uint32_t *from, const uint32_t *to, struct arena *arena, struct error *error)
+/* A transfer between the GPUs of a replica's groups. */
+static int share(const struct site *site, uint32_t replica, struct transfer **sharing,
+                 const uint32_t *from, const uint32_t *to, struct error *error)
 {
     struct transfer_pairs pairs = {
         .from = from,
         .to = to,
-        .count = fleet->deployment.layout.tensor_parallel,
-        .owner = replica,
+        .count = site->pool->deployment.layout.tensor_parallel,
+        .owner = site->first_replica + replica,
     };
-    *sharing = arena_calloc(arena, 1, sizeof(**sharing));
+    *sharing = arena_calloc(site->arena, 1, sizeof(**sharing));
     if (!*sharing)
         return error_out_of_memory(error, "transfers");
-    return transfer_init(*sharing, fleet->network, &fleet->deployment.topology, pairs, arena,
-                         error);
+    return transfer_init(*sharing, site->fleet->network, &site->pool->deployment.topology, pairs,
+                         site->arena, error);
+}
+
+/* Each rank's successor in a ring. */
+static uint32_t *successors(const uint32_t *gpus, uint32_t ranks, struct arena *arena)
+{
+    uint32_t *next = arena_calloc(arena, ranks, sizeof(*next));
+    for (uint32_t i = 0; next && i < ranks; i++)
+        next[i] = gpus[i + 1 == ranks ? 0 : i + 1];
+    return next;
 }
 
 /* Makes flows of what a stage puts on links that others use. */
-static int share_links(struct fleet *fleet, uint32_t replica, uint32_t s,
-                       struct pipeline_stage *stage, struct arena *arena, struct error *error)
+static int share_links(const struct site *site, uint32_t replica, uint32_t s, struct error *error)
 {
-    const struct layout *layout = &fleet->deployment.layout;
+    const struct link_sharing *sharing = &site->fleet->sharing;
+    const struct layout *layout = &site->pool->deployment.layout;
+    struct pipeline_stage *stage = stage_at(site, replica, s);
     const uint32_t *gpus = layout_group(layout, replica, s);
-    uint32_t ranks = layout->tensor_parallel;
     int rc = 0;
-    if (link_sharing_meets(&fleet->sharing, &stage->meter.sends))
-        rc = share(fleet, replica, &stage->hop.sharing, gpus, layout_group(layout, replica, s + 1),
-                   arena, error);
-    if (rc < 0 || !link_sharing_meets(&fleet->sharing, &stage->meter.collectives))
+    if (link_sharing_meets(sharing, &stage->meter.sends))
+        rc = share(site, replica, &stage->hop.sharing, gpus, layout_group(layout, replica, s + 1),
+                   error);
+    if (rc < 0 || !link_sharing_meets(sharing, &stage->meter.collectives))
         return rc;
-    uint32_t *successors = arena_calloc(arena, ranks, sizeof(*successors));
-    if (!successors)
+    const uint32_t *next = successors(gpus, layout->tensor_parallel, site->arena);
+    if (!next)
         return error_out_of_memory(error, "transfers");
-    for (uint32_t i = 0; i < ranks; i++)
-        successors[i] = gpus[i + 1 == ranks ? 0 : i + 1];
-    return share(fleet, replica, &stage->sharing, gpus, successors, arena, error);
+    return share(site, replica, &stage->sharing, gpus, next, error);
 }
 
-/* The links' flows, where any replica meets others on its own. */
-static int share_all_links(struct fleet *fleet, const struct fleet_setup *setup,
-                           struct pipeline_stage *stages, struct arena *arena, struct error *error)
+static bool meets_others(const struct site *site)
 {
-    const struct layout *layout = &fleet->deployment.layout;
-    uint32_t count = layout->replicas * layout->stages;
-    bool any = false;
-    for (uint32_t i = 0; i < count && !any; i++)
-        any = link_sharing_meets(&fleet->sharing, &stages[i].meter.sends) ||
-              link_sharing_meets(&fleet->sharing, &stages[i].meter.collectives);
+    const struct layout *layout = &site->pool->deployment.layout;
+    for (uint32_t i = 0; i < layout->replicas * layout->stages; i++)
+        if (link_sharing_meets(&site->fleet->sharing, &site->stages[i].meter.sends) ||
+            link_sharing_meets(&site->fleet->sharing, &site->stages[i].meter.collectives))
+            return true;
+    return false;
+}
+
+/* The links' flows, where any are shared or KV is handed over. */
+static int share_all_links(struct fleet *fleet, const struct site *sites, struct error *error)
+{
+    bool any = fleet->pool_count > 1;
+    for (uint32_t p = 0; p < fleet->pool_count; p++)
+        any = any || meets_others(&sites[p]);
     if (!any)
         return 0;
-    fleet->network =
-        collective_flow_network(setup->session->engine, &fleet->deployment.topology, error);
+    fleet->network = collective_flow_network(fleet->session->engine,
+                                             &fleet->pools[0].deployment.topology, error);
     if (!fleet->network)
         return -(int)error->code;
     int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < count; i++)
-        rc = share_links(fleet, i / layout->stages, i % layout->stages, &stages[i], arena, error);
+    for (uint32_t p = 0; p < fleet->pool_count; p++) {
+        const struct layout *layout = &fleet->pools[p].deployment.layout;
+        for (uint32_t r = 0; rc == 0 && r < layout->replicas; r++)
+            for (uint32_t s = 0; rc == 0 && s < layout->stages; s++)
+                rc = share_links(&sites[p], r, s, error);
+    }
     return rc;
 }
 
-/* Flows that a replica may have under way at a time. */
-static uint32_t flows_max(const struct pipeline_stage *stages, uint32_t count)
+static void on_finished(void *context, struct replica *replica, struct request_list finished)
+{
+    struct fleet *fleet = context;
+    fleet->finished(fleet->context, replica, finished);
+    fleet_note_load(fleet, replica);
+}
+
+/* What the replicas of the fleet's `pool`-th pool tell. */
+static struct replica_owner owner_of(struct fleet *fleet, uint32_t pool)
+{
+    bool is_layerwise = fleet->handover.mode == KV_TRANSFER_LAYERWISE;
+    struct replica_owner owner = {.context = fleet, .finished = on_finished};
+    if (fleet->pool_count == 1)
+        return owner;
+    if (pool == 0) {
+        owner.prefilled = handover_prefilled;
+        owner.picked = is_layerwise ? handover_picked : NULL;
+        owner.computed = is_layerwise ? handover_computed : NULL;
+    } else {
+        owner.admitted = handover_admitted;
+    }
+    return owner;
+}
+
+/* Flows that a replica's own traffic may have under way at a time. */
+static uint32_t flows_max(const struct pipeline *pipeline)
 {
     uint32_t flows = 0;
-    for (uint32_t s = 0; s < count; s++) {
-        flows += stages[s].sharing ? stages[s].sharing->pairs.count : 0;
-        flows += stages[s].hop.sharing ? stages[s].hop.sharing->pairs.count : 0;
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        const struct pipeline_stage *stage = &pipeline->stages[s];
+        flows += stage->sharing ? stage->sharing->pairs.count : 0;
+        flows += stage->hop.sharing ? stage->hop.sharing->pairs.count : 0;
     }
     return flows;
 }
 
-static int build_replicas(struct fleet *fleet, const struct fleet_setup *setup,
-                          struct pipeline_stage *stages, struct arena *arena, struct error *error)
+/* Builds a pool's replicas; adds what they need to `events`. */
+static int build_replicas(const struct site *site, const struct fleet_setup *setup, size_t *events,
+                          struct error *error)
 {
-    const struct layout *layout = &fleet->deployment.layout;
-    size_t events = FLEET_OTHER_EVENTS;
-    for (uint32_t r = 0; r < layout->replicas; r++) {
+    struct fleet *fleet = site->fleet;
+    struct pool *pool = site->pool;
+    const struct scenario *scenario = pool->deployment.scenario;
+    uint32_t index = (uint32_t)(pool - fleet->pools);
+    for (uint32_t r = 0; r < pool->deployment.layout.replicas; r++) {
         struct replica_setup of = {
-            .session = setup->session,
-            .serving = &setup->scenario->serving,
-            .cost = &fleet->deployment.cost,
+            .session = fleet->session,
+            .serving = &scenario->serving,
+            .cost = &pool->deployment.cost,
             .gaps = setup->gaps,
             .gaps_from = setup->scenario->run.warmup,
-            .kv_blocks = fleet->deployment.memory.kv_blocks,
-            .stage_count = layout->stages,
-            .stages = stages + (size_t)r * layout->stages,
-            .finished = setup->finished,
-            .finished_context = setup->context,
+            .kv_blocks = pool->deployment.memory.kv_blocks,
+            .stage_count = pool->deployment.layout.stages,
+            .stages = stage_at(site, r, 0),
+            .owner = owner_of(fleet, index),
+            .hands_over = index + 1 < fleet->pool_count,
         };
-        int rc = replica_init(&fleet->replicas[r], r, &of, arena, error);
+        struct replica *replica = &pool->replicas[r];
+        int rc = replica_init(replica, site->first_replica + r, &of, site->arena, error);
         if (rc < 0)
             return rc;
-        events += replica_events_max(&fleet->replicas[r]) + flows_max(of.stages, of.stage_count);
+        *events += replica_events_max(replica) + flows_max(&replica->pipeline);
     }
-    return engine_reserve(setup->session->engine, events, error);
+    return router_init(&pool->router, scenario->layout.router, pool->deployment.layout.replicas,
+                       site->arena, error);
+}
+
+/* Resolves the pools, one beside the other. */
+static int resolve_pools(struct fleet *fleet, const struct scenario *scenario, struct arena *arena,
+                         struct error *error)
+{
+    const struct scenario *const scenarios[FLEET_POOLS_MAX] = {scenario, scenario->decode};
+    int rc = 0;
+    fleet->pool_count = scenario->decode ? 2 : 1;
+    for (uint32_t p = 0; rc == 0 && p < fleet->pool_count; p++) {
+        struct deployment *deployment = &fleet->pools[p].deployment;
+        rc = deployment_resolve(deployment, scenarios[p],
+                                p > 0 ? &fleet->pools[p - 1].deployment : NULL, arena, error);
+        fleet->replica_count += deployment->layout.replicas;
+    }
+    return rc;
 }
 
 static int build(struct fleet *fleet, const struct fleet_setup *setup, struct arena *arena,
                  struct error *error)
 {
-    const struct layout *layout = &fleet->deployment.layout;
-    uint32_t count = layout->replicas * layout->stages;
-    struct pipeline_stage *stages = arena_calloc(arena, count, sizeof(*stages));
-    fleet->replicas = arena_calloc(arena, layout->replicas, sizeof(*fleet->replicas));
-    if (!stages || !fleet->replicas)
-        return error_out_of_memory(error, "replicas");
-    for (uint32_t i = 0; i < count; i++) {
-        int rc =
-            build_stage(fleet, i / layout->stages, i % layout->stages, &stages[i], arena, error);
-        if (rc < 0)
-            return rc;
+    struct site sites[FLEET_POOLS_MAX];
+    size_t events = FLEET_OTHER_EVENTS;
+    fleet->replicas = arena_calloc(arena, fleet->replica_count, sizeof(*fleet->replicas));
+    int rc = fleet->replicas ? 0 : error_out_of_memory(error, "replicas");
+    uint32_t first = 0;
+    for (uint32_t p = 0; rc == 0 && p < fleet->pool_count; p++) {
+        struct pool *pool = &fleet->pools[p];
+        pool->replicas = fleet->replicas + first;
+        sites[p] =
+            (struct site){.fleet = fleet, .pool = pool, .first_replica = first, .arena = arena};
+        first += pool->deployment.layout.replicas;
+        rc = build_stages(&sites[p], error);
     }
-    int rc = share_all_links(fleet, setup, stages, arena, error);
-    return rc < 0 ? rc : build_replicas(fleet, setup, stages, arena, error);
+    if (rc == 0 && fleet->pool_count > 1)
+        rc = handover_add_routes(fleet, &fleet->sharing, arena, error);
+    if (rc == 0)
+        rc = share_all_links(fleet, sites, error);
+    for (uint32_t p = 0; rc == 0 && p < fleet->pool_count; p++)
+        rc = build_replicas(&sites[p], setup, &events, error);
+    fleet->handover.events = events;
+    return rc < 0 ? rc : engine_reserve(fleet->session->engine, events, error);
 }
 
 int fleet_init(struct fleet *fleet, const struct fleet_setup *setup, struct arena *arena,
                struct error *error)
 {
     const struct scenario *scenario = setup->scenario;
-    *fleet = (struct fleet){.network = NULL};
-    int rc = deployment_resolve(&fleet->deployment, scenario, arena, error);
-    if (rc < 0)
-        return rc;
-    rc = link_sharing_init(&fleet->sharing, scenario->run.links,
-                           fleet->deployment.topology.link_count, arena, error);
-    if (rc < 0)
-        return rc;
-    rc = build(fleet, setup, arena, error);
-    return rc < 0 ? rc
-                  : router_init(&fleet->router, scenario->layout.router,
-                                fleet->deployment.layout.replicas, arena, error);
+    *fleet = (struct fleet){
+        .session = setup->session,
+        .finished = setup->finished,
+        .context = setup->context,
+    };
+    int rc = resolve_pools(fleet, scenario, arena, error);
+    if (rc == 0)
+        rc = link_sharing_init(&fleet->sharing, scenario->run.links,
+                               fleet->pools[0].deployment.topology.link_count, arena, error);
+    if (rc == 0 && fleet->pool_count > 1)
+        rc = handover_init(&fleet->handover, fleet, scenario->kv_transfer, arena, error);
+    return rc < 0 ? rc : build(fleet, setup, arena, error);
 }
 
 void fleet_release(struct fleet *fleet)
 {
     flow_network_free(fleet->network);
+    handover_release(&fleet->handover);
+}
+
+bool fleet_can_fit(const struct fleet *fleet, const struct request *request)
+{
+    for (uint32_t p = 0; p < fleet->pool_count; p++)
+        if (!batcher_can_fit(&fleet->pools[p].replicas[0].batcher, request))
+            return false;
+    return true;
+}
+
+struct pool *fleet_pool_of(struct fleet *fleet, const struct replica *replica)
+{
+    struct pool *last = &fleet->pools[fleet->pool_count - 1];
+    return replica >= last->replicas ? last : &fleet->pools[0];
+}
+
+struct replica *fleet_pick(struct pool *pool)
+{
+    return &pool->replicas[router_pick(&pool->router)];
+}
+
+void fleet_note_load(struct fleet *fleet, const struct replica *replica)
+{
+    struct pool *pool = fleet_pool_of(fleet, replica);
+    router_update(&pool->router, (uint32_t)(replica - pool->replicas),
+                  replica_outstanding(replica));
+}
+
+void fleet_enqueue(struct fleet *fleet, struct request *request)
+{
+    struct replica *replica = fleet_pick(&fleet->pools[0]);
+    replica_enqueue(replica, request);
+    fleet_note_load(fleet, replica);
+}
+
+void fleet_finish(struct fleet *fleet, sim_ps end)
+{
+    for (uint32_t r = 0; r < fleet->replica_count; r++)
+        replica_finish(&fleet->replicas[r], end);
 }

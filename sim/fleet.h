@@ -1,30 +1,49 @@
 /*
- * fleet: a scenario's replicas, built and laid on the cluster, with the router in
- * front of them and the links between them.
+ * fleet: a scenario's replicas, built and laid on the cluster: in one pool, or in
+ * two, of which the first prefills and the second decodes; the router in front of
+ * each, and the links between all of them.
  */
 #ifndef TANDEM_FLEET_H
 #define TANDEM_FLEET_H
 
-#include "collective_flow.h"
 #include "deployment.h"
+#include "handover.h"
 #include "link_sharing.h"
 #include "replica.h"
 #include "router.h"
 
-struct fleet {
+#define FLEET_POOLS_MAX 2
+
+/* Replicas of one kind. */
+struct pool {
     struct deployment deployment;
     struct router router;
-    struct replica *replicas; /* (deployment.layout.replicas) */
-    struct link_sharing sharing;
-    struct flow_network *network; /* NULL: no link is shared */
+    struct replica *replicas; /* (deployment.layout.replicas) of the fleet's */
 };
 
-/* What replicas tell their owner, and measure into. */
+/* Requests that finished at the session's present time; they are the callee's. */
+typedef void (*fleet_finished)(void *context, struct replica *replica,
+                               struct request_list finished);
+
+struct fleet {
+    struct session *session;
+    uint32_t pool_count;
+    struct pool pools[FLEET_POOLS_MAX]; /* requests come to the first, and leave the last */
+    uint32_t replica_count;
+    struct replica *replicas; /* of all pools, one after the other */
+    struct link_sharing sharing;
+    struct flow_network *network; /* NULL: no link is shared */
+    struct handover handover;     /* where there are two pools */
+    fleet_finished finished;
+    void *context;
+};
+
+/* What a fleet is of, and what it tells its owner and measures into. */
 struct fleet_setup {
     const struct scenario *scenario; /* must outlive the fleet */
     struct session *session;
     struct quantiles *gaps;
-    replica_finished finished;
+    fleet_finished finished;
     void *context;
 };
 
@@ -35,5 +54,20 @@ int fleet_init(struct fleet *fleet, const struct fleet_setup *setup, struct aren
 
 /* To be called before the session's engine is freed. */
 void fleet_release(struct fleet *fleet);
+
+/* Whether a request could ever be served. */
+bool fleet_can_fit(const struct fleet *fleet, const struct request *request);
+
+/* Hands a request to a replica of the first pool. */
+void fleet_enqueue(struct fleet *fleet, struct request *request);
+
+/* The pool that a replica is of; the router's choice in a pool, and its knowledge of a replica's
+   load brought up to date. */
+struct pool *fleet_pool_of(struct fleet *fleet, const struct replica *replica);
+struct replica *fleet_pick(struct pool *pool);
+void fleet_note_load(struct fleet *fleet, const struct replica *replica);
+
+/* Ends the replicas' tallies at `end`, when there is no work left. */
+void fleet_finish(struct fleet *fleet, sim_ps end);
 
 #endif

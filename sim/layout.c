@@ -31,6 +31,18 @@ static struct placement place(const struct cluster *cluster, uint32_t tensor_par
     return placement;
 }
 
+/* The first of the cluster's groups that has none of its first `gpus_before` GPUs. */
+static uint64_t first_group(const struct placement *placement, const struct cluster *cluster,
+                            uint32_t gpus_before)
+{
+    if (placement->nodes > 1)
+        return (uint64_t)u32_ceil_div(gpus_before, placement->nodes * cluster->gpus_per_node) *
+               placement->groups_side;
+    uint32_t used = u32_ceil_div(gpus_before % cluster->gpus_per_node, placement->share);
+    return (uint64_t)(gpus_before / cluster->gpus_per_node) * placement->groups_side +
+           u32_min(used, placement->groups_side);
+}
+
 uint64_t layout_group_capacity(const struct cluster *cluster, uint32_t tensor_parallel)
 {
     return tensor_parallel > 0 ? place(cluster, tensor_parallel).groups : 0;
@@ -125,10 +137,19 @@ static int check_capacity(const struct layout_spec *spec, const struct cluster *
 {
     uint64_t gpus = (uint64_t)cluster->nodes * cluster->gpus_per_node;
     uint64_t groups = (uint64_t)spec->pipeline_parallel * spec->replicas;
-    uint64_t capacity = layout_group_capacity(cluster, spec->tensor_parallel);
-    if (groups <= capacity)
+    struct placement placement = place(cluster, spec->tensor_parallel);
+    uint64_t capacity = placement.groups;
+    uint64_t taken = capacity > 0 ? first_group(&placement, cluster, spec->gpus_before) : 0;
+    if (taken + groups <= capacity)
         return 0;
     double needed = (double)groups * spec->tensor_parallel;
+    if (spec->gpus_before > 0)
+        return error_set(error, ERROR_CONFIG,
+                         "%llu groups of tensor_parallel %u are needed, and cluster '%s' has room "
+                         "for %llu beside the %u GPUs of the other pool",
+                         (unsigned long long)groups, spec->tensor_parallel, cluster->name,
+                         (unsigned long long)(capacity - u64_min(taken, capacity)),
+                         spec->gpus_before);
     if (needed > (double)gpus)
         return error_set(error, ERROR_CONFIG,
                          "tensor_parallel %u x pipeline_parallel %u x %u replica%s needs %.0f "
@@ -186,43 +207,47 @@ static void split_layers(struct layout *layout, const struct layout_spec *spec, 
 
 /* The GPUs of the cluster's `place`-th group. */
 static void place_group(const struct placement *placement, const struct cluster *cluster,
-                        uint32_t place, uint32_t ranks, uint32_t *gpus)
+                        uint64_t place, uint32_t ranks, uint32_t *gpus)
 {
-    uint32_t first_node = place / placement->groups_side * placement->nodes;
-    uint32_t first_gpu = place % placement->groups_side * placement->share;
+    uint32_t first_node = (uint32_t)(place / placement->groups_side) * placement->nodes;
+    uint32_t first_gpu = (uint32_t)(place % placement->groups_side) * placement->share;
     for (uint32_t rank = 0; rank < ranks; rank++) {
         uint32_t node = first_node + rank / placement->share;
         gpus[rank] = node * cluster->gpus_per_node + first_gpu + rank % placement->share;
     }
 }
 
-/* Where a stage's groups begin if each stage has nodes of its own, as far as there are enough. */
-static uint32_t spread_from(const struct layout *layout, const struct placement *placement,
-                            uint32_t stage)
+/* Where a stage's groups begin, from `first` on, if each stage has nodes of its own, as far as
+   there are enough. */
+static uint64_t spread_from(const struct layout *layout, const struct placement *placement,
+                            uint64_t first, uint32_t stage)
 {
-    uint64_t blocks = placement->groups / placement->groups_side;
-    uint64_t from = 0;
+    uint64_t first_block = first / placement->groups_side;
+    uint64_t blocks = placement->groups / placement->groups_side - first_block;
+    uint64_t from = first;
     for (uint32_t s = 1; s <= stage; s++) {
-        uint64_t block = blocks * s / layout->stages;
+        uint64_t block = first_block + blocks * s / layout->stages;
         uint64_t last = placement->groups - (uint64_t)(layout->stages - s) * layout->replicas;
         from = u64_min(last, u64_max(from + layout->replicas, block * placement->groups_side));
     }
-    return (uint32_t)from;
+    return from;
 }
 
 /* Fills in the GPUs, group by group. */
-static void place_groups(struct layout *layout, enum layout_placement order,
+static void place_groups(struct layout *layout, const struct layout_spec *spec,
                          const struct cluster *cluster)
 {
     struct placement placement = place(cluster, layout->tensor_parallel);
+    uint64_t first = first_group(&placement, cluster, spec->gpus_before);
     uint32_t *gpus = layout->gpus;
     for (uint32_t replica = 0; replica < layout->replicas; replica++) {
         for (uint32_t stage = 0; stage < layout->stages; stage++) {
-            uint32_t group = order == LAYOUT_PLACEMENT_SPREAD
-                                 ? spread_from(layout, &placement, stage) + replica
-                                 : replica * layout->stages + stage;
+            uint64_t group = spec->placement == LAYOUT_PLACEMENT_SPREAD
+                                 ? spread_from(layout, &placement, first, stage) + replica
+                                 : first + (uint64_t)replica * layout->stages + stage;
             place_group(&placement, cluster, group, layout->tensor_parallel, gpus);
             gpus += layout->tensor_parallel;
+            layout->gpus_end = u32_max(layout->gpus_end, gpus[-1] + 1);
         }
     }
 }
@@ -244,7 +269,7 @@ int layout_resolve(struct layout *layout, const struct layout_spec *spec, const 
     if (!layout->gpus)
         return error_out_of_memory(error, "the layout's GPUs");
     split_layers(layout, spec, model->layers, extras);
-    place_groups(layout, spec->placement, cluster);
+    place_groups(layout, spec, cluster);
     return 0;
 }
 

@@ -61,6 +61,7 @@ struct layout_spec {
     uint32_t listed_layers[LAYOUT_STAGES_MAX]; /* for STAGE_SPLIT_LISTED: sums to the layers */
     enum router_policy router;
     enum layout_placement placement;
+    uint32_t gpus_before; /* the cluster's first, which are others' */
 };
 
 /* What it comes to on a cluster. */
@@ -69,7 +70,8 @@ struct layout {
     uint32_t stages;
     uint32_t replicas;
     uint32_t stage_layers[LAYOUT_STAGES_MAX];
-    uint32_t *gpus; /* (replicas, stages, tensor_parallel): indices into the cluster's GPUs */
+    uint32_t *gpus;    /* (replicas, stages, tensor_parallel): indices into the cluster's GPUs */
+    uint32_t gpus_end; /* none of them comes after this one less 1 */
 };
 
 /* What a stage costs beyond its layers, in units of one layer's time, for the balanced split. */

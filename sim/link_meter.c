@@ -79,3 +79,20 @@ void link_meter_total(const struct link_meter *meter, double *bytes_by_link)
         for (uint32_t i = 0; i < all[t]->link_count; i++)
             bytes_by_link[all[t]->links[i]] += all[t]->bytes;
 }
+
+uint32_t link_traffic_narrowest(const struct link_traffic *traffic, const struct topology *topology)
+{
+    uint32_t narrowest = 0;
+    double least = INFINITY;
+    for (uint32_t i = 0; i < traffic->link_count; i++) {
+        uint32_t transfers = 0;
+        for (uint32_t j = 0; j < traffic->link_count; j++)
+            transfers += traffic->links[j] == traffic->links[i];
+        double share = topology->links[traffic->links[i]].cost.bytes_per_s / transfers;
+        if (share < least) {
+            least = share;
+            narrowest = traffic->links[i];
+        }
+    }
+    return narrowest;
+}

@@ -44,6 +44,11 @@ int link_meter_init(struct link_meter *meter, const struct topology *topology, c
 void link_meter_add(struct link_meter *meter, struct link_traffic *traffic, struct session *session,
                     sim_ps start, sim_ps busy, double bytes);
 
+/* The link that has the least bandwidth for each transfer that crosses it; 0 where there is none.
+ */
+uint32_t link_traffic_narrowest(const struct link_traffic *traffic,
+                                const struct topology *topology);
+
 /* Records the bucket that is under way. */
 void link_meter_flush(struct link_meter *meter, struct session *session);
 

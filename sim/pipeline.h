@@ -50,6 +50,7 @@ struct step {
     sim_ps launched;
     sim_ps emptied; /* the replica had no work from here on until woken; SIM_PS_MAX: it had */
     sim_ps woken;
+    sim_ps moving_from;   /* until host_from the replica waited for KV alone; SIM_PS_MAX: no */
     sim_ps gpu_done;      /* the last stage's end; SIM_PS_MAX while unknown */
     uint32_t in_flight;   /* steps in flight with it */
     struct visit *visits; /* (stages) */

@@ -17,23 +17,20 @@ struct played_stage {
 
 struct player {
     struct pipeline *pipeline;
-    player_done done;
-    void *done_context;
+    struct player_watch watch;
     uint32_t ring;
     struct played_stage *stages;
 };
 
 struct player *player_new(struct pipeline *pipeline, const struct serving *serving,
-                          player_done done, void *done_context, struct arena *arena,
-                          struct error *error)
+                          struct player_watch watch, struct arena *arena, struct error *error)
 {
     struct player *player = arena_calloc(arena, 1, sizeof(*player));
     if (!player)
         goto out_of_memory;
     *player = (struct player){
         .pipeline = pipeline,
-        .done = done,
-        .done_context = done_context,
+        .watch = watch,
         .ring = serving->steps_in_flight,
         .stages = arena_calloc(arena, pipeline->stage_count, sizeof(*player->stages)),
     };
@@ -81,13 +78,27 @@ static void on_computed(void *context, uint64_t argument);
 static void on_arrival(void *context, uint64_t argument);
 static void take_next(struct played_stage *stage);
 
+/* Whether each layer of a private visit ends in an event of its own. */
+static bool plays_layers(const struct player *player)
+{
+    return player->pipeline->session->exact || player->watch.computed;
+}
+
+/* The present layer of the step at work is done. */
+static void tell_computed(const struct played_stage *stage, const struct step *step)
+{
+    const struct player_watch *watch = &stage->player->watch;
+    if (watch->computed)
+        watch->computed(watch->context, step, stage->index, stage->layer);
+}
+
 /* A private visit: when layer `layer` of the step at work ends; the last ends with the visit. */
 static sim_ps layer_end(const struct played_stage *stage, const struct step *step)
 {
     const struct visit *visit = &step->visits[stage->index];
     uint32_t layers = pipeline_stage_of(stage)->part.layers;
     double share = (double)(stage->layer + 1) / layers;
-    if (stage->layer + 1 >= layers || !stage->player->pipeline->session->exact)
+    if (stage->layer + 1 >= layers || !plays_layers(stage->player))
         return visit->end;
     return visit->start + (sim_ps)((double)(visit->end - visit->start) * share);
 }
@@ -185,7 +196,7 @@ static void pass_on(struct played_stage *stage, struct step *step)
     uint64_t place = step->number % player->ring;
     if (stage->index + 1 == pipeline->stage_count) {
         step->gpu_done = step->visits[stage->index].end;
-        player->done(player->done_context, step);
+        player->watch.left(player->watch.context, step);
     } else if (pipeline_stage_of(stage)->hop.sharing) {
         stage->unsent[place] = step;
         send_next(stage);
@@ -207,9 +218,11 @@ static void on_layer_end(void *context, uint64_t argument)
 {
     struct played_stage *stage = context;
     struct step *step = (struct step *)(uintptr_t)argument;
+    uint32_t layers = pipeline_stage_of(stage)->part.layers;
     stage->work = 0;
-    if (now_of(stage) < step->visits[stage->index].end) {
-        stage->layer++;
+    if (stage->layer < layers)
+        tell_computed(stage, step);
+    if (plays_layers(stage->player) && ++stage->layer < layers) {
         stage->work = schedule(stage, layer_end(stage, step), EVENT_STAGE, on_layer_end, step);
     } else {
         leave(stage, step);
@@ -235,6 +248,7 @@ static void on_communicated(void *context, uint64_t argument)
 {
     struct played_stage *stage = context;
     struct step *step = (struct step *)(uintptr_t)argument;
+    tell_computed(stage, step);
     if (++stage->layer == pipeline_stage_of(stage)->part.layers)
         end_shared_visit(stage, step);
     else

@@ -17,15 +17,19 @@
 
 struct player;
 
-/* Called when a step has left the last stage and step->gpu_done is known. */
-typedef void (*player_done)(void *context, struct step *step);
+/* What is called at a step's end, when step->gpu_done is known, and, if not NULL, at each layer's.
+ */
+struct player_watch {
+    void *context;
+    void (*left)(void *context, struct step *step);
+    void (*computed)(void *context, const struct step *step, uint32_t stage, uint32_t layer);
+};
 
 /* The stages' queues, in `arena`; NULL when memory is out. */
 struct player *player_new(struct pipeline *pipeline, const struct serving *serving,
-                          player_done done, void *done_context, struct arena *arena,
-                          struct error *error);
+                          struct player_watch watch, struct arena *arena, struct error *error);
 
-/* As pipeline_launch(), in events; `done` is called at the last. */
+/* As pipeline_launch(), in events. */
 void player_launch(struct player *player, struct step *step);
 
 /* Events that one stage can have pending at a time, its transfers' flows left out. */

@@ -37,12 +37,14 @@ struct step_record {
 /*
  * X(NAME, name in HDF5). stage: a step on a stage, all its kernels and
  * collectives; send: a step's hidden states on their way to the next stage;
+ * kv_transfer: KV on its way to the replica that decodes, from this stage;
  * the idle causes: why a stage did nothing; then, with timeline layers, one
  * span for each kernel and collective of each layer.
  */
 #define SPAN_KINDS(X)                         \
     X(STAGE, "stage")                         \
     X(SEND, "send")                           \
+    X(KV_TRANSFER, "kv_transfer")             \
     X(IDLE_NO_WORK, "idle_no_work")           \
     X(IDLE_FILL_DRAIN, "idle_fill_drain")     \
     X(IDLE_IMBALANCE, "idle_imbalance")       \

@@ -4,6 +4,8 @@
 #include "pipeline_events.h"
 
 static void on_step_left(void *context, struct step *step);
+static void on_layer_computed(void *context, const struct step *step, uint32_t stage,
+                              uint32_t layer);
 
 int replica_init(struct replica *replica, uint32_t index, const struct replica_setup *setup,
                  struct arena *arena, struct error *error)
@@ -17,8 +19,8 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
         .ring = serving->steps_in_flight,
         .turn_at = SIM_PS_MAX,
         .emptied = 0,
-        .finished = setup->finished,
-        .finished_context = setup->finished_context,
+        .moving_from = SIM_PS_MAX,
+        .owner = setup->owner,
     };
     replica->steps = arena_calloc(arena, replica->ring, sizeof(*replica->steps));
     if (!replica->steps)
@@ -36,11 +38,19 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
                           setup->gaps_from, arena, error);
     if (rc < 0)
         return rc;
+    replica->batcher.hands_over = setup->hands_over;
     rc = pipeline_init(&replica->pipeline, setup->session, setup->cost, serving, index,
                        setup->stages, setup->stage_count, arena, error);
-    if (rc < 0 || !(setup->session->exact || pipeline_shares_links(&replica->pipeline)))
+    bool is_played = setup->session->exact || pipeline_shares_links(&replica->pipeline) ||
+                     replica->owner.computed;
+    if (rc < 0 || !is_played)
         return rc;
-    replica->player = player_new(&replica->pipeline, serving, on_step_left, replica, arena, error);
+    struct player_watch watch = {
+        .context = replica,
+        .left = on_step_left,
+        .computed = replica->owner.computed ? on_layer_computed : NULL,
+    };
+    replica->player = player_new(&replica->pipeline, serving, watch, arena, error);
     return replica->player ? 0 : -(int)error->code;
 }
 
@@ -95,7 +105,10 @@ static void take_return(struct replica *replica, sim_ps now)
     else
         replica->emptied = step->gpu_done;
     if (finished.first)
-        replica->finished(replica->finished_context, replica, finished);
+        replica->owner.finished(replica->owner.context, replica, finished);
+    if (replica->batcher.prefilled.first)
+        replica->owner.prefilled(replica->owner.context, replica,
+                                 request_list_take(&replica->batcher.prefilled));
 }
 
 static sim_ps schedule_time(const struct replica *replica, const struct batch *batch)
@@ -105,6 +118,12 @@ static sim_ps schedule_time(const struct replica *replica, const struct batch *b
     return sim_ps_from_s(host->schedule_s + requests * host->schedule_per_request_s);
 }
 
+/* Whether KV has to come or go before more can be done. */
+static bool waits_for_kv(const struct batcher *batcher)
+{
+    return batcher->receiving > 0 || batcher->holding > 0;
+}
+
 /* The scheduler's turn: one step, if there is one to take, and another turn after it. */
 static void take_turn(struct replica *replica, sim_ps now)
 {
@@ -112,14 +131,24 @@ static void take_turn(struct replica *replica, sim_ps now)
     struct step *step = &replica->steps[place >= replica->ring ? place - replica->ring : place];
     replica->turn_at = SIM_PS_MAX;
     batcher_pick(&replica->batcher, &step->batch, now);
-    if (batch_is_empty(&step->batch))
+    if (replica->batcher.admitted.first)
+        replica->owner.admitted(replica->owner.context, replica,
+                                request_list_take(&replica->batcher.admitted));
+    if (batch_is_empty(&step->batch)) {
+        if (replica->in_flight == 0 && waits_for_kv(&replica->batcher))
+            replica->moving_from = sim_ps_min(replica->moving_from, now);
         return;
+    }
+    if (replica->owner.picked)
+        replica->owner.picked(replica->owner.context, replica, &step->batch);
     step->number = replica->step_count++;
     step->scheduled = now;
     step->host_from = replica->turn_from;
     step->launched = now + schedule_time(replica, &step->batch);
     step->emptied = replica->slept ? replica->emptied : SIM_PS_MAX;
     step->woken = replica->woken;
+    step->moving_from = replica->moving_from;
+    replica->moving_from = SIM_PS_MAX;
     step->in_flight = ++replica->in_flight;
     replica->slept = false;
     replica->emptied = SIM_PS_MAX;
@@ -182,18 +211,61 @@ static void on_step_left(void *context, struct step *step)
         sleep_until_next(replica);
 }
 
-void replica_enqueue(struct replica *replica, struct request *request)
+static void on_layer_computed(void *context, const struct step *step, uint32_t stage,
+                              uint32_t layer)
+{
+    struct replica *replica = context;
+    replica->owner.computed(replica->owner.context, replica, step, stage, layer);
+}
+
+/* Work comes to an empty replica. */
+static void wake(struct replica *replica)
+{
+    replica->woken = engine_now(replica->session->engine);
+    replica->slept = true;
+}
+
+/* Something has changed for the scheduler to look at. */
+static void stir(struct replica *replica)
 {
     sim_ps now = engine_now(replica->session->engine);
-    if (!batcher_has_work(&replica->batcher)) {
-        replica->woken = now;
-        replica->slept = true;
-    }
-    batcher_enqueue(&replica->batcher, request);
     sim_ps turn_at = replica->turn_at;
     call_scheduler(replica, now, now);
     if (replica->turn_at != turn_at)
         sleep_until_next(replica);
+}
+
+void replica_enqueue(struct replica *replica, struct request *request)
+{
+    if (!batcher_has_work(&replica->batcher))
+        wake(replica);
+    batcher_enqueue(&replica->batcher, request);
+    stir(replica);
+}
+
+bool replica_reserve(struct replica *replica, const struct request *request)
+{
+    bool had_work = batcher_has_work(&replica->batcher);
+    if (!batcher_reserve(&replica->batcher, request))
+        return false;
+    if (!had_work) {
+        wake(replica);
+        replica->moving_from = replica->woken;
+    }
+    return true;
+}
+
+void replica_receive(struct replica *replica, struct request *request)
+{
+    batcher_receive(&replica->batcher, request);
+    stir(replica);
+}
+
+void replica_give_blocks(struct replica *replica, const struct request *request)
+{
+    batcher_give_blocks(&replica->batcher, request);
+    if (batcher_has_work(&replica->batcher))
+        stir(replica);
 }
 
 void replica_finish(struct replica *replica, sim_ps end)

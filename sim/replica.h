@@ -17,9 +17,20 @@
 
 struct replica;
 
-/* Called with requests that finished at the session's present time; they are the callee's. */
-typedef void (*replica_finished)(void *context, struct replica *replica,
-                                 struct request_list finished);
+/*
+ * Whom a replica tells what happens, at the session's present time: requests finished, or are
+ * to be handed over; others whose KV is elsewhere were admitted; a batch was picked; a layer of a
+ * step was computed by a stage. The lists' requests are the callee's; the last three may be NULL.
+ */
+struct replica_owner {
+    void *context;
+    void (*finished)(void *context, struct replica *replica, struct request_list finished);
+    void (*prefilled)(void *context, struct replica *replica, struct request_list prefilled);
+    void (*admitted)(void *context, struct replica *replica, struct request_list admitted);
+    void (*picked)(void *context, struct replica *replica, const struct batch *batch);
+    void (*computed)(void *context, struct replica *replica, const struct step *step,
+                     uint32_t stage, uint32_t layer);
+};
 
 struct replica {
     struct session *session;
@@ -35,14 +46,14 @@ struct replica {
     uint32_t in_flight;
     uint64_t step_count;
     sim_ps host_free;
-    sim_ps turn_at;   /* the scheduler's next turn; SIM_PS_MAX: none is due */
-    sim_ps turn_from; /* what it waited for happened then */
-    sim_ps emptied;   /* without work since; SIM_PS_MAX: has some */
-    sim_ps woken;     /* when work last came to an empty replica */
-    bool slept;       /* and no step has been scheduled since */
-    event_id event;   /* the next thing, in the event queue; 0 while none is */
-    replica_finished finished;
-    void *finished_context;
+    sim_ps turn_at;     /* the scheduler's next turn; SIM_PS_MAX: none is due */
+    sim_ps turn_from;   /* what it waited for happened then */
+    sim_ps emptied;     /* without work since; SIM_PS_MAX: has some */
+    sim_ps woken;       /* when work last came to an empty replica */
+    bool slept;         /* and no step has been scheduled since */
+    event_id event;     /* the next thing, in the event queue; 0 while none is */
+    sim_ps moving_from; /* only KV on its way keeps it from working since; SIM_PS_MAX: no */
+    struct replica_owner owner;
 };
 
 /* Where a replica's parts come from. */
@@ -55,8 +66,8 @@ struct replica_setup {
     uint64_t kv_blocks;
     uint32_t stage_count;
     struct pipeline_stage *stages; /* kept */
-    replica_finished finished;
-    void *finished_context;
+    struct replica_owner owner;
+    bool hands_over; /* prefills for others to decode */
 };
 
 int replica_init(struct replica *replica, uint32_t index, const struct replica_setup *setup,
@@ -64,6 +75,15 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
 
 /* Hands a request over at the session's present time. */
 void replica_enqueue(struct replica *replica, struct request *request);
+
+/* Takes a request in that is being prefilled elsewhere, if there is room: replica_receive()
+ * follows.
+ */
+bool replica_reserve(struct replica *replica, const struct request *request);
+
+/* The KV of a request has come, or of one that was handed over has gone. */
+void replica_receive(struct replica *replica, struct request *request);
+void replica_give_blocks(struct replica *replica, const struct request *request);
 
 /* Ends the tallies at `end`, when there is no work left. */
 void replica_finish(struct replica *replica, sim_ps end);

@@ -38,6 +38,13 @@ void request_list_remove(struct request_list *list, struct request *request)
     list->count--;
 }
 
+struct request_list request_list_take(struct request_list *list)
+{
+    struct request_list taken = *list;
+    *list = (struct request_list){.first = NULL};
+    return taken;
+}
+
 void request_pool_init(struct request_pool *pool, struct arena *arena)
 {
     *pool = (struct request_pool){.arena = arena};

@@ -7,6 +7,8 @@
 #include "arena.h"
 #include "base.h"
 
+struct kv_move;
+
 struct request {
     uint64_t id;
     sim_ps arrival;
@@ -17,6 +19,7 @@ struct request {
     uint64_t joined;    /* the lane's step count when it joined */
     struct request *next;
     struct request *previous;
+    struct kv_move *move; /* its KV goes from one replica to another; NULL: it is where it is */
     uint32_t input_tokens;
     uint32_t output_tokens;
     uint32_t generated; /* output tokens; while in a lane, those from before it joined */
@@ -40,6 +43,9 @@ void request_list_prepend(struct request_list *list, struct request *request);
 /* Inserts in order of admission, searching from the young end. */
 void request_list_insert(struct request_list *list, struct request *request);
 void request_list_remove(struct request_list *list, struct request *request);
+
+/* All of the list, which is empty then. */
+struct request_list request_list_take(struct request_list *list);
 
 struct request_pool {
     struct arena *arena;

@@ -45,6 +45,17 @@ struct output {
     sim_ps window_end;
 };
 
+/* X(NAME, YAML name): how KV gets to the replica that decodes */
+#define KV_TRANSFERS(X)                                                                       \
+    X(WHOLE, "whole")         /* all of it, when the prompt is prefilled and there is room */ \
+    X(LAYERWISE, "layerwise") /* layer by layer as it is computed, where there is room ahead */
+
+enum kv_transfer {
+#define X(name, text) KV_TRANSFER_##name,
+    KV_TRANSFERS(X)
+#undef X
+};
+
 struct scenario {
     struct model model;
     struct cluster cluster;
@@ -54,6 +65,10 @@ struct scenario {
     struct slo slo;
     struct run run;
     struct output output;
+    const struct scenario *decode; /* what this one prefills, replicas with a layout, engine and
+                                      GPUs of their own decode, on the GPUs after this one's; NULL:
+                                      replicas do both. Its slo, run and output are not looked at */
+    enum kv_transfer kv_transfer;  /* where there is `decode` */
 };
 
 #endif

@@ -96,7 +96,7 @@ static void admit_arrival(struct simulation *simulation, const struct arrival *a
     request->input_tokens = arrival->input_tokens;
     request->output_tokens = arrival->output_tokens;
     request->counted = arrival->at >= simulation->scenario->run.warmup;
-    if (!batcher_can_fit(&simulation->fleet.replicas[0].batcher, request)) {
+    if (!fleet_can_fit(&simulation->fleet, request)) {
         simulation->tally.rejected++;
         if (is_closed_loop(simulation))
             places_free(&simulation->places, engine_now(simulation->session.engine));
@@ -104,10 +104,7 @@ static void admit_arrival(struct simulation *simulation, const struct arrival *a
         return;
     }
     tally_arrival(&simulation->tally, request);
-    struct fleet *fleet = &simulation->fleet;
-    struct replica *replica = &fleet->replicas[router_pick(&fleet->router)];
-    replica_enqueue(replica, request);
-    router_update(&fleet->router, replica->index, replica_outstanding(replica));
+    fleet_enqueue(&simulation->fleet, request);
 }
 
 static void on_arrival(void *context, uint64_t unused);
@@ -172,7 +169,6 @@ static void on_finished(void *context, struct replica *replica, struct request_l
             places_free(&simulation->places, now);
         request_pool_give(&simulation->pool, request);
     }
-    router_update(&simulation->fleet.router, replica->index, replica_outstanding(replica));
     if (is_closed_loop(simulation))
         await_arrival(simulation);
 }
@@ -262,8 +258,7 @@ void simulation_free(struct simulation *simulation)
 static void finish(struct simulation *simulation)
 {
     sim_ps end = engine_now(simulation->session.engine);
-    for (uint32_t r = 0; r < simulation->fleet.deployment.layout.replicas; r++)
-        replica_finish(&simulation->fleet.replicas[r], end);
+    fleet_finish(&simulation->fleet, end);
     simulation->finished = true;
 }
 
@@ -299,6 +294,7 @@ int simulation_summarize(struct simulation *simulation, struct summary *summary,
     struct run_parts parts = {
         .fleet = &simulation->fleet,
         .tally = &simulation->tally,
+        .kv_waits = &simulation->fleet.handover.waits,
         .session = &simulation->session,
         .closed_loop = is_closed_loop(simulation),
     };

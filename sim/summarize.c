@@ -4,7 +4,6 @@
 #include "warnings.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void summarize_requests(const struct run_parts *parts, struct summary *summary)
 {
@@ -56,46 +55,94 @@ static struct stage_summary summarize_stage(const struct replica *replica, uint3
 static int summarize_stages(const struct run_parts *parts, struct summary *summary,
                             struct arena *arena, struct error *error)
 {
-    const struct layout *layout = &parts->fleet->deployment.layout;
-    summary->stage_count = layout->replicas * layout->stages;
+    const struct fleet *fleet = parts->fleet;
+    uint32_t count = 0;
+    for (uint32_t r = 0; r < fleet->replica_count; r++)
+        summary->stage_count += fleet->replicas[r].pipeline.stage_count;
     summary->stages = arena_calloc(arena, summary->stage_count, sizeof(*summary->stages));
     if (!summary->stages)
         return error_out_of_memory(error, "summary");
-    for (uint32_t i = 0; i < summary->stage_count; i++)
-        summary->stages[i] =
-            summarize_stage(&parts->fleet->replicas[i / layout->stages], i % layout->stages);
+    for (uint32_t r = 0; r < fleet->replica_count; r++)
+        for (uint32_t s = 0; s < fleet->replicas[r].pipeline.stage_count; s++)
+            summary->stages[count++] = summarize_stage(&fleet->replicas[r], s);
     return 0;
 }
 
 /* How the times that the run spent are known. */
 static void summarize_provenance(const struct run_parts *parts, struct summary *summary)
 {
-    struct cost_sum spent = step_cost_spent(&parts->fleet->deployment.cost);
     double sum_s = 0;
+    for (uint32_t p = 0; p < parts->fleet->pool_count; p++) {
+        struct cost_sum spent = step_cost_spent(&parts->fleet->pools[p].deployment.cost);
+        for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++) {
+            summary->known[i] += spent.by_provenance[i];
+            sum_s += spent.by_provenance[i];
+        }
+    }
     for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
-        sum_s += spent.by_provenance[i];
-    for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
-        summary->known[i] = spent.by_provenance[i] / sum_s;
+        summary->known[i] /= sum_s;
+}
+
+static const char *role_of(const struct fleet *fleet, uint32_t pool)
+{
+    if (fleet->pool_count == 1)
+        return "both";
+    return pool == 0 ? "prefill" : "decode";
+}
+
+static struct pool_summary summarize_pool(const struct fleet *fleet, uint32_t index)
+{
+    const struct pool *pool = &fleet->pools[index];
+    const struct deployment *deployment = &pool->deployment;
+    uint64_t peak_blocks = 0;
+    for (uint32_t r = 0; r < deployment->layout.replicas; r++)
+        peak_blocks = u64_max(peak_blocks, pool->replicas[r].batcher.kv.peak_blocks);
+    return (struct pool_summary){
+        .role = role_of(fleet, index),
+        .tensor_parallel = deployment->layout.tensor_parallel,
+        .pipeline_parallel = deployment->layout.stages,
+        .replicas = deployment->layout.replicas,
+        .first_replica = pool->replicas[0].index,
+        .kv_capacity_tokens = deployment->memory.kv_tokens,
+        .kv_peak_fraction = (double)peak_blocks / deployment->memory.kv_blocks,
+    };
+}
+
+/* The pools, and what they decoded from. */
+static void summarize_pools(const struct run_parts *parts, struct summary *summary)
+{
+    const struct fleet *fleet = parts->fleet;
+    summary->pool_count = fleet->pool_count;
+    for (uint32_t p = 0; p < fleet->pool_count; p++)
+        summary->pools[p] = summarize_pool(fleet, p);
+    summary->kv_capacity_tokens = summary->pools[fleet->pool_count - 1].kv_capacity_tokens;
+    summary->kv_peak_fraction = summary->pools[fleet->pool_count - 1].kv_peak_fraction;
+    for (uint32_t r = 0; r < fleet->replica_count; r++)
+        summary->preemptions += fleet->replicas[r].batcher.preemptions;
+    summary->kv_transfer = (struct kv_transfer_summary){
+        .count = fleet->handover.count,
+        .bytes = fleet->handover.bytes,
+        .wait = quantiles_distribution(parts->kv_waits),
+    };
 }
 
 static int summarize_memory(const struct run_parts *parts, struct summary *summary,
                             struct arena *arena, struct error *error)
 {
-    const struct memory_plan *plan = &parts->fleet->deployment.memory;
-    uint64_t peak_blocks = 0;
-    for (uint32_t r = 0; r < parts->fleet->deployment.layout.replicas; r++) {
-        const struct batcher *batcher = &parts->fleet->replicas[r].batcher;
-        summary->preemptions += batcher->preemptions;
-        if (batcher->kv.peak_blocks > peak_blocks)
-            peak_blocks = batcher->kv.peak_blocks;
-    }
-    summary->kv_capacity_tokens = plan->kv_tokens;
-    summary->kv_peak_fraction = (double)peak_blocks / plan->kv_blocks;
-    summary->memory_count = plan->stages;
-    summary->memory = arena_calloc(arena, plan->stages, sizeof(*summary->memory));
+    const struct fleet *fleet = parts->fleet;
+    uint32_t count = 0;
+    for (uint32_t p = 0; p < fleet->pool_count; p++)
+        summary->memory_count += fleet->pools[p].deployment.memory.stages;
+    summary->memory = arena_calloc(arena, summary->memory_count, sizeof(*summary->memory));
     if (!summary->memory)
         return error_out_of_memory(error, "summary");
-    memcpy(summary->memory, plan->stage, plan->stages * sizeof(*summary->memory));
+    for (uint32_t p = 0; p < fleet->pool_count; p++) {
+        const struct memory_plan *plan = &fleet->pools[p].deployment.memory;
+        for (uint32_t s = 0; s < plan->stages; s++) {
+            summary->memory[count] = plan->stage[s];
+            summary->memory[count++].pool = p;
+        }
+    }
     return 0;
 }
 
@@ -127,15 +174,17 @@ static void pick_links(const struct topology *topology, const double *bytes_by_l
 static int summarize_links(const struct run_parts *parts, struct summary *summary,
                            struct arena *arena, struct error *error)
 {
-    const struct topology *topology = &parts->fleet->deployment.topology;
-    const struct layout *layout = &parts->fleet->deployment.layout;
+    const struct fleet *fleet = parts->fleet;
+    const struct topology *topology = &fleet->pools[0].deployment.topology;
     double *bytes_by_link = arena_calloc(arena, topology->link_count, sizeof(*bytes_by_link));
     summary->links = arena_calloc(arena, SUMMARY_LINKS_MAX, sizeof(*summary->links));
     if (!bytes_by_link || !summary->links)
         return error_out_of_memory(error, "summary");
-    for (uint32_t r = 0; r < layout->replicas; r++)
-        for (uint32_t s = 0; s < layout->stages; s++)
-            link_meter_total(&parts->fleet->replicas[r].pipeline.stages[s].meter, bytes_by_link);
+    for (uint32_t r = 0; r < fleet->replica_count; r++)
+        for (uint32_t s = 0; s < fleet->replicas[r].pipeline.stage_count; s++)
+            link_meter_total(&fleet->replicas[r].pipeline.stages[s].meter, bytes_by_link);
+    for (uint32_t i = 0; fleet->pool_count > 1 && i < topology->link_count; i++)
+        bytes_by_link[i] += fleet->handover.bytes_by_link[i];
     pick_links(topology, bytes_by_link, sim_s_from_ps(engine_now(parts->session->engine)), summary);
     return 0;
 }
@@ -143,19 +192,24 @@ static int summarize_links(const struct run_parts *parts, struct summary *summar
 static int summarize_warnings(const struct run_parts *parts, struct summary *summary,
                               struct arena *arena, struct error *error)
 {
-    const struct deployment *deployment = &parts->fleet->deployment;
+    const struct fleet *fleet = parts->fleet;
     const struct tally *tally = parts->tally;
-    uint32_t room = WARNINGS_OF_LAYOUT_MAX + WARNINGS_OF_RUN_MAX;
+    uint32_t room = fleet->pool_count * WARNINGS_OF_LAYOUT_MAX + WARNINGS_OF_RUN_MAX;
     summary->warnings = arena_calloc(arena, room, sizeof(*summary->warnings));
     if (!summary->warnings)
         return error_out_of_memory(error, "summary");
     double arrival_span_s =
         tally->completed > 0 ? sim_s_from_ps(tally->last_arrival - tally->first_arrival) : 0;
-    summary->warning_count =
-        warnings_of_layout(deployment->scenario, &deployment->layout, &deployment->topology,
-                           deployment->extras, summary->warnings);
+    uint32_t stages = 1;
+    for (uint32_t p = 0; p < fleet->pool_count; p++) {
+        const struct deployment *deployment = &fleet->pools[p].deployment;
+        stages = u32_max(stages, deployment->layout.stages);
+        summary->warning_count +=
+            warnings_of_layout(deployment->scenario, &deployment->layout, &deployment->topology,
+                               deployment->extras, summary->warnings + summary->warning_count);
+    }
     summary->warning_count +=
-        warnings_of_run(summary, deployment->layout.stages, parts->closed_loop ? 0 : arrival_span_s,
+        warnings_of_run(summary, stages, parts->closed_loop ? 0 : arrival_span_s,
                         summary->warnings + summary->warning_count);
     return 0;
 }
@@ -169,6 +223,7 @@ int summarize(const struct run_parts *parts, struct summary *summary, struct are
     };
     summarize_requests(parts, summary);
     summarize_provenance(parts, summary);
+    summarize_pools(parts, summary);
     int rc = summarize_stages(parts, summary, arena, error);
     if (rc == 0)
         rc = summarize_memory(parts, summary, arena, error);

@@ -9,7 +9,8 @@
 
 struct run_parts {
     const struct fleet *fleet;
-    struct tally *tally; /* percentiles sort its samples */
+    struct tally *tally;        /* percentiles sort its samples */
+    struct quantiles *kv_waits; /* the same */
     const struct session *session;
     bool closed_loop; /* arrivals wait for completions */
 };

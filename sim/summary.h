@@ -37,8 +37,29 @@ struct stage_summary {
     double launch_bound; /* the part of busy_compute in which kernels waited for their launch */
 };
 
+/* Replicas of one kind. */
+struct pool_summary {
+    const char *role; /* "both", "prefill" or "decode" */
+    uint32_t tensor_parallel;
+    uint32_t pipeline_parallel;
+    uint32_t replicas;
+    uint32_t first_replica;
+    uint64_t kv_capacity_tokens; /* of one replica */
+    double kv_peak_fraction;
+};
+
+#define SUMMARY_POOLS_MAX 2
+
+/* KV that went from replicas that prefill to replicas that decode. */
+struct kv_transfer_summary {
+    uint64_t count;
+    double bytes;
+    struct distribution wait; /* from a request's first token until it could decode on */
+};
+
 /* One GPU of a stage. */
 struct memory_summary {
+    uint32_t pool;
     uint32_t stage;
     double weights_bytes;
     double activation_bytes;
@@ -78,10 +99,13 @@ struct summary {
     struct distribution e2e;
     struct distribution queue;
     struct stage_summary *stages;
-    uint32_t stage_count; /* replicas x stages */
+    uint32_t stage_count; /* replicas x stages, of all pools */
+    struct pool_summary pools[SUMMARY_POOLS_MAX];
+    uint32_t pool_count;
+    struct kv_transfer_summary kv_transfer; /* where there are two pools */
     struct memory_summary *memory;
     uint32_t memory_count;
-    uint64_t kv_capacity_tokens; /* of one replica */
+    uint64_t kv_capacity_tokens; /* of one replica that decodes */
     double kv_peak_fraction;
     struct link_summary *links; /* the busiest, the first first */
     uint32_t link_count;

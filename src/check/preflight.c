@@ -40,11 +40,12 @@ static void resolve_hop(struct preflight *preflight)
     preflight->hop_bytes = step_cost_of(&deployment->cost, &largest, NULL).send_bytes;
 }
 
-int preflight_resolve(struct preflight *preflight, const struct scenario *scenario,
-                      struct arena *arena, struct error *error)
+/* One pool's; `beside` is the other's, on the GPUs before. */
+static int resolve_pool(struct preflight *preflight, const struct scenario *scenario,
+                        const struct deployment *beside, struct arena *arena, struct error *error)
 {
     *preflight = (struct preflight){0};
-    int status = deployment_resolve(&preflight->deployment, scenario, arena, error);
+    int status = deployment_resolve(&preflight->deployment, scenario, beside, arena, error);
     if (status < 0)
         return status;
     status = resolve_all_reduces(preflight, arena, error);
@@ -57,6 +58,45 @@ int preflight_resolve(struct preflight *preflight, const struct scenario *scenar
     return 0;
 }
 
+/* GPU k of the larger group sends, or gets, what falls to it. */
+static int resolve_kv_hop(struct preflight *preflight, struct arena *arena, struct error *error)
+{
+    const struct layout *from = &preflight->deployment.layout;
+    const struct layout *to = &preflight->decode->deployment.layout;
+    const struct model *model = &preflight->deployment.scenario->model;
+    uint32_t pairs = u32_max(from->tensor_parallel, to->tensor_parallel);
+    uint32_t *gpus = arena_calloc(arena, 2 * (size_t)pairs, sizeof(*gpus));
+    if (!gpus)
+        return error_out_of_memory(error, "KV transfers");
+    for (uint32_t k = 0; k < pairs; k++) {
+        gpus[k] = layout_group(from, 0, 0)[k * from->tensor_parallel / pairs];
+        gpus[pairs + k] = layout_group(to, 0, 0)[k * to->tensor_parallel / pairs];
+    }
+    double layers = u32_min(from->stage_layers[0], to->stage_layers[0]);
+    preflight->kv_hop = (struct preflight_kv_hop){
+        .from_gpu = gpus[0],
+        .to_gpu = gpus[pairs],
+        .path = topology_parallel_path(&preflight->deployment.topology, gpus, gpus + pairs, pairs),
+        .token_bytes =
+            layers * model_kv_bytes_per_token_layer(model, 1) / u32_min(pairs, model->kv_heads),
+    };
+    return 0;
+}
+
+int preflight_resolve(struct preflight *preflight, const struct scenario *scenario,
+                      struct arena *arena, struct error *error)
+{
+    int status = resolve_pool(preflight, scenario, NULL, arena, error);
+    if (status < 0 || !scenario->decode)
+        return status;
+    preflight->decode = arena_calloc(arena, 1, sizeof(*preflight->decode));
+    if (!preflight->decode)
+        return error_out_of_memory(error, "pools");
+    status =
+        resolve_pool(preflight->decode, scenario->decode, &preflight->deployment, arena, error);
+    return status < 0 ? status : resolve_kv_hop(preflight, arena, error);
+}
+
 int preflight_recommend(struct preflight_recommendations *recommendations,
                         const struct preflight *preflight, const struct workload_spec *workload,
                         struct error *error)
@@ -64,6 +104,10 @@ int preflight_recommend(struct preflight_recommendations *recommendations,
     const struct scenario *scenario = preflight->deployment.scenario;
     struct recommend_trials *trials = &recommendations->trials;
     const struct recommendation *rules[RECOMMEND_GOAL_COUNT] = {NULL};
+    if (scenario->decode)
+        return error_set(error, ERROR_USAGE,
+                         "--recommend chooses a layout for replicas that prefill and decode; this "
+                         "scenario has pools");
     for (size_t i = 0; i < RECOMMEND_GOAL_COUNT; i++) {
         recommendations->has[i] =
             recommend_layout(&recommendations->of[i], (enum recommend_goal)i, &scenario->model,

@@ -23,6 +23,14 @@ struct preflight_all_reduce {
 /* A decode of one request, the fullest decode step, the largest step. */
 #define PREFLIGHT_SIZES 3
 
+/* The KV of one prompt on its way from the first stage that prefills to the first that decodes. */
+struct preflight_kv_hop {
+    uint32_t from_gpu;
+    uint32_t to_gpu;
+    struct alpha_beta path; /* all pairs of GPUs at once */
+    double token_bytes;     /* of each pair: one token's KV of the stage's layers */
+};
+
 struct preflight {
     struct deployment deployment;
     struct preflight_all_reduce all_reduces[PREFLIGHT_SIZES]; /* of replica 0, stage 0 */
@@ -30,6 +38,8 @@ struct preflight {
     double hop_bytes;      /* from each GPU, of the largest step */
     uint32_t warning_count;
     struct warning warnings[WARNINGS_OF_LAYOUT_MAX];
+    struct preflight *decode;       /* of the pool that decodes; NULL: there is one pool */
+    struct preflight_kv_hop kv_hop; /* from this pool to that */
 };
 
 /* For each goal a rule's layout, or why there is none; and what simulation says. */

@@ -153,6 +153,15 @@ static json_t *recommendations_json(const struct preflight_recommendations *reco
     return array;
 }
 
+static json_t *kv_hop_json(const struct preflight *preflight)
+{
+    const struct preflight_kv_hop *hop = &preflight->kv_hop;
+    return json_pack("{s:o, s:f, s:f, s:f}", "route",
+                     route_json(&preflight->deployment.topology, hop->from_gpu, hop->to_gpu),
+                     "latency_s", hop->path.alpha_s, "bandwidth_bytes_per_s", hop->path.bytes_per_s,
+                     "token_bytes", hop->token_bytes);
+}
+
 static json_t *preflight_json(const struct preflight *preflight,
                               const struct preflight_recommendations *recommendations)
 {
@@ -166,11 +175,16 @@ static json_t *preflight_json(const struct preflight *preflight,
         json_build_count(memory->kv_tokens), "tensor_parallel_group", group_json(preflight),
         "stage_hop", hop_json(preflight), "warnings",
         summary_json_warnings(preflight->warnings, preflight->warning_count));
-    if (!recommendations)
-        return object;
-    int status =
-        json_object_set_new(object, "recommendations", recommendations_json(recommendations));
-    status |= json_object_set_new(object, "trials", trials_json(&recommendations->trials));
+    int status = 0;
+    if (preflight->decode) {
+        status |= json_object_set_new(object, "kv_hop", kv_hop_json(preflight));
+        status |= json_object_set_new(object, "decode", preflight_json(preflight->decode, NULL));
+    }
+    if (recommendations) {
+        status |=
+            json_object_set_new(object, "recommendations", recommendations_json(recommendations));
+        status |= json_object_set_new(object, "trials", trials_json(&recommendations->trials));
+    }
     if (status < 0) {
         json_decref(object);
         return NULL;

@@ -108,6 +108,23 @@ static void print_hop(const struct preflight *preflight, FILE *stream)
                   human_seconds(collective_send_s(preflight->hop, preflight->hop_bytes)).text);
 }
 
+/* KV of a prompt of so many tokens, as an example. */
+#define PROMPT_TOKENS 1000
+
+static void print_kv_hop(const struct preflight *preflight, FILE *stream)
+{
+    const struct preflight_kv_hop *hop = &preflight->kv_hop;
+    double bytes = PROMPT_TOKENS * hop->token_bytes;
+    (void)fputs(
+        "\nKV from the pool that prefills to the pool that decodes, stage 0\n  route       ",
+        stream);
+    print_route(&preflight->deployment.topology, hop->from_gpu, hop->to_gpu, stream);
+    (void)fprintf(stream, "  hop         %s, %s/s a pair of GPUs; %d tokens %s: %s\n",
+                  human_seconds(hop->path.alpha_s).text, human_bytes(hop->path.bytes_per_s).text,
+                  PROMPT_TOKENS, human_bytes(bytes).text,
+                  human_seconds(collective_send_s(hop->path, bytes)).text);
+}
+
 void preflight_text_print(const struct preflight *preflight, FILE *stream)
 {
     const struct memory_plan *memory = &preflight->deployment.memory;
@@ -117,4 +134,9 @@ void preflight_text_print(const struct preflight *preflight, FILE *stream)
     print_hop(preflight, stream);
     summary_text_print_memory(memory->stage, memory->stages, memory->kv_tokens, NAN, stream);
     summary_text_print_warnings(preflight->warnings, preflight->warning_count, stream);
+    if (!preflight->decode)
+        return;
+    print_kv_hop(preflight, stream);
+    (void)fputs("\nthe pool that decodes: ", stream);
+    preflight_text_print(preflight->decode, stream);
 }

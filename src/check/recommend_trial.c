@@ -120,7 +120,7 @@ static int fits(const struct scenario *scenario, const struct recommend_trial *c
     struct error misfit;
     struct arena arena;
     arena_init(&arena);
-    int status = deployment_resolve(&deployment, &tried, &arena, &misfit);
+    int status = deployment_resolve(&deployment, &tried, NULL, &arena, &misfit);
     arena_release(&arena);
     if (status == 0)
         return 1;

@@ -58,31 +58,36 @@ static void read_split(struct config_reader *reader, struct layout_spec *layout)
                              "mapping");
 }
 
-void config_layout_read(struct diagnostics *diagnostics, const struct yaml_node *node,
-                        struct layout_spec *layout)
+void config_layout_read_keys(struct config_reader *reader, struct layout_spec *layout)
 {
     *layout = (struct layout_spec){.tensor_parallel = 1, .pipeline_parallel = 1, .replicas = 1};
-    struct config_reader reader;
-    config_reader_open(&reader, diagnostics, node, "layout");
-    config_read_count(&reader, "tensor_parallel", CONFIG_OPTIONAL, 1, CONFIG_GPUS_MAX,
+    config_read_count(reader, "tensor_parallel", CONFIG_OPTIONAL, 1, CONFIG_GPUS_MAX,
                       &layout->tensor_parallel);
-    config_read_count(&reader, "pipeline_parallel", CONFIG_OPTIONAL, 1, LAYOUT_STAGES_MAX,
+    config_read_count(reader, "pipeline_parallel", CONFIG_OPTIONAL, 1, LAYOUT_STAGES_MAX,
                       &layout->pipeline_parallel);
-    config_read_count(&reader, "replicas", CONFIG_OPTIONAL, 1, CONFIG_GPUS_MAX, &layout->replicas);
+    config_read_count(reader, "replicas", CONFIG_OPTIONAL, 1, CONFIG_GPUS_MAX, &layout->replicas);
     /* Two factors of 2^20 and one of 2^8 cannot overflow. */
     uint64_t gpus =
         (uint64_t)layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
     if (gpus > CONFIG_GPUS_MAX)
-        config_reader_report(&reader, "tensor_parallel",
+        config_reader_report(reader, "tensor_parallel",
                              "%u x %u x %u GPUs are more than the %d that a cluster may have",
                              layout->tensor_parallel, layout->pipeline_parallel, layout->replicas,
                              CONFIG_GPUS_MAX);
-    read_split(&reader, layout);
+    read_split(reader, layout);
     layout->router =
-        (enum router_policy)config_read_choice(&reader, "router", CONFIG_OPTIONAL, router_names,
+        (enum router_policy)config_read_choice(reader, "router", CONFIG_OPTIONAL, router_names,
                                                ARRAY_LENGTH(router_names), ROUTER_ROUND_ROBIN);
     layout->placement = (enum layout_placement)config_read_choice(
-        &reader, "placement", CONFIG_OPTIONAL, placement_names, ARRAY_LENGTH(placement_names),
+        reader, "placement", CONFIG_OPTIONAL, placement_names, ARRAY_LENGTH(placement_names),
         LAYOUT_PLACEMENT_PACKED);
+}
+
+void config_layout_read(struct diagnostics *diagnostics, const struct yaml_node *node,
+                        struct layout_spec *layout)
+{
+    struct config_reader reader;
+    config_reader_open(&reader, diagnostics, node, "layout");
+    config_layout_read_keys(&reader, layout);
     config_reader_close(&reader);
 }

@@ -14,4 +14,7 @@
 void config_layout_read(struct diagnostics *diagnostics, const struct yaml_node *node,
                         struct layout_spec *layout);
 
+/* The same from a reader that others read from too: all keys but those that they ask for. */
+void config_layout_read_keys(struct config_reader *reader, struct layout_spec *layout);
+
 #endif

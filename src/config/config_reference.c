@@ -145,6 +145,12 @@ struct yaml_node *config_reference_resolve(struct config_loader *loader, struct 
     return resolve(loader, node, 0);
 }
 
+struct yaml_node *config_reference_overlay(struct config_loader *loader, struct yaml_node *base,
+                                           struct yaml_node *over)
+{
+    return overlay(loader, "", base, over, 0);
+}
+
 struct yaml_node *config_reference_enter(struct config_loader *loader, struct yaml_node *mapping,
                                          const char *key)
 {

@@ -27,6 +27,10 @@ bool config_reference_is_key(const char *key);
  */
 struct yaml_node *config_reference_resolve(struct config_loader *loader, struct yaml_node *node);
 
+/* What `over` makes of `base`, two mappings, as if it were built on it. NULL when memory is out. */
+struct yaml_node *config_reference_overlay(struct config_loader *loader, struct yaml_node *base,
+                                           struct yaml_node *over);
+
 /*
  * Makes the value of `key` the caller's own to change: its reference resolved,
  * copied so that aliases of it stay as they are. NULL where `mapping` has no

@@ -45,6 +45,58 @@ static void resolve_references(struct config_loader *loader, struct yaml_node *r
     struct yaml_node *engine = config_reference_enter(loader, root, "engine");
     if (engine && engine->kind == YAML_KIND_MAPPING)
         config_reference_enter(loader, engine, "host");
+    config_pools_resolve(loader, root);
+}
+
+/* What replicas that decode run: all but the pool's own is the scenario's. */
+static void add_decode(struct config *config, struct config_loader *loader)
+{
+    struct scenario *scenario = &config->scenario;
+    const struct config_pool *prefill = &config->pools->of[0];
+    const struct config_pool *decode = &config->pools->of[1];
+    struct scenario *copy = arena_calloc(loader->arena, 1, sizeof(*copy));
+    if (!copy) {
+        out_of_memory(loader);
+        return;
+    }
+    scenario->kv_transfer = config->pools->kv_transfer;
+    scenario->layout = prefill->layout;
+    scenario->serving = prefill->serving;
+    *copy = *scenario;
+    copy->layout = decode->layout;
+    copy->serving = decode->serving;
+    scenario->decode = copy;
+    config->decode = copy;
+    if (decode->has_gpu) {
+        copy->cluster.gpu = decode->gpu;
+        config->tables[1].folder = decode->measured_folder;
+    }
+    if (prefill->has_gpu) {
+        scenario->cluster.gpu = prefill->gpu;
+        if (!decode->has_gpu)
+            config->tables[1].folder = config->tables[0].folder;
+        config->tables[0].folder = prefill->measured_folder;
+    }
+}
+
+/* The scenario's layout and engine, or its pools'. */
+static void read_serving(struct config *config, struct config_loader *loader,
+                         struct config_reader *reader)
+{
+    struct scenario *scenario = &config->scenario;
+    struct diagnostics *diagnostics = loader->diagnostics;
+    const struct yaml_node *layout = config_read_node(reader, "layout", CONFIG_REQUIRED);
+    const struct yaml_node *engine = config_read_node(reader, "engine", CONFIG_REQUIRED);
+    if (config_pools_are_in(layout)) {
+        config->pools = arena_calloc(loader->arena, 1, sizeof(*config->pools));
+        if (config->pools)
+            config_pools_read(loader, layout, config->pools);
+        else
+            out_of_memory(loader);
+        return;
+    }
+    config_layout_read(diagnostics, layout, &scenario->layout);
+    config_engine_read(diagnostics, engine, scenario->layout.pipeline_parallel, &scenario->serving);
 }
 
 static void read_root(struct config *config, struct config_loader *loader,
@@ -59,11 +111,8 @@ static void read_root(struct config *config, struct config_loader *loader,
     config_model_read(diagnostics, config_read_node(&reader, "model", CONFIG_REQUIRED),
                       &scenario->model);
     config_cluster_read(loader, config_read_node(&reader, "cluster", CONFIG_REQUIRED),
-                        &scenario->cluster, &config->measured_folder);
-    config_layout_read(diagnostics, config_read_node(&reader, "layout", CONFIG_REQUIRED),
-                       &scenario->layout);
-    config_engine_read(diagnostics, config_read_node(&reader, "engine", CONFIG_REQUIRED),
-                       scenario->layout.pipeline_parallel, &scenario->serving);
+                        &scenario->cluster, &config->tables[0].folder);
+    read_serving(config, loader, &reader);
     config_workload_read(loader, config_read_node(&reader, "workload", CONFIG_REQUIRED),
                          &config->workload);
     config_slo_read(diagnostics, config_read_node(&reader, "slo", CONFIG_OPTIONAL), &scenario->slo);
@@ -71,6 +120,8 @@ static void read_root(struct config *config, struct config_loader *loader,
     config_output_read(diagnostics, config_read_node(&reader, "output", CONFIG_OPTIONAL),
                        &scenario->output);
     config_reader_close(&reader);
+    if (config->pools)
+        add_decode(config, loader);
 }
 
 /* What goes into a scenario's tree over what its file says: options first, then settings. */
@@ -118,27 +169,42 @@ static struct config_loader start(struct config *config, const char *const *sear
     config->description = NULL;
     config->root = NULL;
     config->text = NULL;
-    config->measured_folder = NULL;
-    config->has_tables = false;
+    config->pools = NULL;
+    config->decode = NULL;
+    memset(config->tables, 0, sizeof(config->tables));
     diagnostics_init(&config->diagnostics);
     arena_init(&config->arena);
     return (struct config_loader){
         .arena = &config->arena, .diagnostics = &config->diagnostics, .search = search};
 }
 
-/* What was measured of the GPU, where its file names a folder of tables. */
+/* What was measured of a GPU, where its file names a folder of tables. */
+static int read_tables_of(struct config_tables *tables, const struct gpu *gpu,
+                          struct measured *measured, struct error *error)
+{
+    if (!tables->folder)
+        return 0;
+    int status = gpu_tables_init(&tables->of, gpu, tables->folder, error);
+    tables->are_read = status == 0;
+    if (tables->are_read)
+        *measured = (struct measured){.kernels = &tables->of.kernels,
+                                      .collectives = &tables->of.collectives};
+    return status;
+}
+
 static int read_tables(struct config *config, struct error *error)
 {
     struct scenario *scenario = &config->scenario;
-    if (!config->measured_folder)
-        return 0;
     int status =
-        gpu_tables_init(&config->tables, &scenario->cluster.gpu, config->measured_folder, error);
-    config->has_tables = status == 0;
-    if (config->has_tables)
-        scenario->measured = (struct measured){.kernels = &config->tables.kernels,
-                                               .collectives = &config->tables.collectives};
-    return status;
+        read_tables_of(&config->tables[0], &scenario->cluster.gpu, &scenario->measured, error);
+    if (status < 0 || !config->decode)
+        return status;
+    if (strcmp(config->decode->cluster.gpu.name, scenario->cluster.gpu.name) == 0) {
+        config->decode->measured = scenario->measured;
+        return 0;
+    }
+    return read_tables_of(&config->tables[1], &config->decode->cluster.gpu,
+                          &config->decode->measured, error);
 }
 
 /* Fills in `config` from its whole tree; NULL: there is none, which has been reported. */
@@ -210,8 +276,10 @@ int config_load_scenario_tree(struct config *config, struct yaml_node *root,
 
 void config_release(struct config *config)
 {
-    if (config->has_tables)
-        gpu_tables_release(&config->tables);
-    config->has_tables = false;
+    for (size_t i = 0; i < CONFIG_POOLS; i++) {
+        if (config->tables[i].are_read)
+            gpu_tables_release(&config->tables[i].of);
+        config->tables[i].are_read = false;
+    }
     arena_release(&config->arena);
 }

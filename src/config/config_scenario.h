@@ -14,6 +14,7 @@
 #define TANDEM_CONFIG_SCENARIO_H
 
 #include "arena.h"
+#include "config_pools.h"
 #include "config_workload.h"
 #include "diagnostic.h"
 #include "gpu_tables.h"
@@ -25,6 +26,13 @@ struct config_setting {
     struct yaml_node *value;
 };
 
+/* What was measured of a GPU. */
+struct config_tables {
+    const char *folder; /* NULL: nothing, or what the other pool has */
+    struct gpu_tables of;
+    bool are_read;
+};
+
 /* The arena holds all that the others point at. */
 struct config {
     struct scenario scenario;
@@ -33,9 +41,9 @@ struct config {
     const char *description;      /* the same */
     const struct yaml_node *root; /* the scenario's tree: files and options are in it */
     const char *text;             /* the same as one YAML text */
-    const char *measured_folder;  /* of the GPU's tables; NULL: there are none */
-    struct gpu_tables tables;     /* where has_tables */
-    bool has_tables;
+    struct config_pools *pools;   /* NULL: replicas prefill and decode */
+    struct scenario *decode;      /* the scenario's own `decode` */
+    struct config_tables tables[CONFIG_POOLS]; /* of the cluster's GPU; of the one that decodes */
     struct diagnostics diagnostics;
     struct arena arena;
 };

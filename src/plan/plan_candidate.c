@@ -106,7 +106,7 @@ static int check_bounds(struct plan_candidate *candidate, const struct plan *pla
     struct deployment deployment;
     struct arena arena;
     arena_init(&arena);
-    int status = deployment_resolve(&deployment, scenario, &arena, error);
+    int status = deployment_resolve(&deployment, scenario, NULL, &arena, error);
     arena_release(&arena);
     if (status < 0 && error->code == ERROR_CONFIG) {
         rule_out(candidate, error->text);

@@ -37,6 +37,7 @@ static const struct hdf5_column stage_columns[] = {
     COLUMN(stage_summary, launch_bound, HDF5_FLOAT64, "1"),
 };
 static const struct hdf5_column memory_columns[] = {
+    COLUMN(memory_summary, pool, HDF5_UINT32, "1"),
     COLUMN(memory_summary, stage, HDF5_UINT32, "1"),
     COLUMN(memory_summary, weights_bytes, HDF5_FLOAT64, "bytes"),
     COLUMN(memory_summary, activation_bytes, HDF5_FLOAT64, "bytes"),

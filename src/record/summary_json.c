@@ -35,11 +35,36 @@ static json_t *stage_json(const struct stage_summary *stage)
 
 static json_t *memory_json(const struct memory_summary *memory)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "stage", json_build_count(memory->stage),
-                     "weights_bytes", json_build_real(memory->weights_bytes), "activation_bytes",
-                     json_build_real(memory->activation_bytes), "reserve_bytes",
-                     json_build_real(memory->reserve_bytes), "kv_bytes",
-                     json_build_real(memory->kv_bytes));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o}", "pool", json_build_count(memory->pool), "stage",
+        json_build_count(memory->stage), "weights_bytes", json_build_real(memory->weights_bytes),
+        "activation_bytes", json_build_real(memory->activation_bytes), "reserve_bytes",
+        json_build_real(memory->reserve_bytes), "kv_bytes", json_build_real(memory->kv_bytes));
+}
+
+static json_t *pool_json(const struct pool_summary *pool)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "role", pool->role, "tensor_parallel",
+                     json_build_count(pool->tensor_parallel), "pipeline_parallel",
+                     json_build_count(pool->pipeline_parallel), "replicas",
+                     json_build_count(pool->replicas), "kv_capacity_tokens",
+                     json_build_count(pool->kv_capacity_tokens), "kv_peak_fraction",
+                     json_build_real(pool->kv_peak_fraction));
+}
+
+static json_t *pools_json(const struct summary *summary)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < summary->pool_count; i++)
+        array = json_build_append(array, pool_json(&summary->pools[i]));
+    return array;
+}
+
+static json_t *kv_transfers_json(const struct kv_transfer_summary *transfer)
+{
+    return json_pack("{s:o, s:o, s:o}", "count", json_build_count(transfer->count), "bytes",
+                     json_build_real(transfer->bytes), "wait_s",
+                     distribution_json(&transfer->wait));
 }
 
 static json_t *link_json(const struct link_summary *link)
@@ -133,6 +158,8 @@ json_t *summary_json_new(const struct summary *summary)
         {"stages", stages_json(summary)},
         {"memory", summary_json_memory(summary->memory, summary->memory_count)},
         {"kv", kv_json(summary)},
+        {"pools", pools_json(summary)},
+        {"kv_transfers", kv_transfers_json(&summary->kv_transfer)},
         {"links", links_json(summary)},
         {"costs", costs_json(summary)},
         {"warnings", summary_json_warnings(summary->warnings, summary->warning_count)},

@@ -13,14 +13,20 @@ static const char *plural(uint64_t count)
     return count == 1 ? "" : "s";
 }
 
-static void print_heading(const struct scenario *scenario, FILE *stream)
+static void print_heading(const struct summary *summary, const struct scenario *scenario,
+                          FILE *stream)
 {
-    const struct layout_spec *layout = &scenario->layout;
-    uint32_t gpus = layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
-    (void)fprintf(stream, "%s on %s: TP=%u x PP=%u", scenario->model.name, scenario->cluster.name,
-                  layout->tensor_parallel, layout->pipeline_parallel);
-    if (layout->replicas > 1)
-        (void)fprintf(stream, " x %u replicas", layout->replicas);
+    uint32_t gpus = 0;
+    (void)fprintf(stream, "%s on %s:", scenario->model.name, scenario->cluster.name);
+    for (uint32_t i = 0; i < summary->pool_count; i++) {
+        const struct pool_summary *pool = &summary->pools[i];
+        gpus += pool->tensor_parallel * pool->pipeline_parallel * pool->replicas;
+        if (summary->pool_count > 1)
+            (void)fprintf(stream, "%s %s", i > 0 ? "," : "", pool->role);
+        (void)fprintf(stream, " TP=%u x PP=%u", pool->tensor_parallel, pool->pipeline_parallel);
+        if (pool->replicas > 1)
+            (void)fprintf(stream, " x %u replicas", pool->replicas);
+    }
     (void)fprintf(stream, ", %u GPU%s\n\n", gpus, plural(gpus));
 }
 
@@ -107,14 +113,16 @@ static void print_stage(const struct stage_summary *stage, bool has_utf8, FILE *
         human_percent(stage->idle_transfer).text, human_percent(stage->idle_host).text);
 }
 
-/* Stage `stage` of the replicas, averaged. */
-static struct stage_summary stage_average(const struct summary *summary, uint32_t stage)
+/* Stage `stage` of a pool's replicas, averaged. */
+static struct stage_summary stage_average(const struct summary *summary,
+                                          const struct pool_summary *pool, uint32_t stage)
 {
     struct stage_summary sum = {.stage = stage};
     double replicas = 0;
     for (uint32_t i = 0; i < summary->stage_count; i++) {
         const struct stage_summary *one = &summary->stages[i];
-        if (one->stage != stage)
+        if (one->stage != stage || one->replica < pool->first_replica ||
+            one->replica >= pool->first_replica + pool->replicas)
             continue;
         replicas++;
         sum.layers = one->layers;
@@ -136,16 +144,43 @@ static struct stage_summary stage_average(const struct summary *summary, uint32_
     return sum;
 }
 
-static void print_stages(const struct summary *summary, uint32_t stages, bool has_utf8,
-                         FILE *stream)
+static void print_stages(const struct summary *summary, bool has_utf8, FILE *stream)
 {
     (void)fprintf(stream, "\n%-*s%15s  %s\n", 15 + BAR_CELLS, "where the time went", "--- busy ---",
                   "---------------- idle ----------------");
     (void)fprintf(stream, "%5s %6s  %-*s%7s%8s%9s%8s%8s%8s%8s\n", "stage", "layers", BAR_CELLS, "",
                   "comp.", "coll.", "no work", "fill", "imbal.", "transf.", "host");
-    for (uint32_t stage = 0; stage < stages; stage++) {
-        struct stage_summary average = stage_average(summary, stage);
-        print_stage(&average, has_utf8, stream);
+    for (uint32_t i = 0; i < summary->pool_count; i++) {
+        const struct pool_summary *pool = &summary->pools[i];
+        if (summary->pool_count > 1)
+            (void)fprintf(stream, "%s\n", pool->role);
+        for (uint32_t stage = 0; stage < pool->pipeline_parallel; stage++) {
+            struct stage_summary average = stage_average(summary, pool, stage);
+            print_stage(&average, has_utf8, stream);
+        }
+    }
+}
+
+/* The KV that went from pool to pool. */
+static void print_kv_transfer(const struct summary *summary, FILE *stream)
+{
+    const struct kv_transfer_summary *transfer = &summary->kv_transfer;
+    if (summary->pool_count == 1)
+        return;
+    (void)fprintf(stream, "\nKV transfers  %s, %s; until a request decodes on: p50 %s, p95 %s\n",
+                  human_count(transfer->count).text, human_bytes(transfer->bytes).text,
+                  human_seconds(transfer->wait.p50).text, human_seconds(transfer->wait.p95).text);
+}
+
+/* Each pool's stages, and its KV cache. */
+static void print_memory(const struct summary *summary, FILE *stream)
+{
+    const struct memory_summary *memory = summary->memory;
+    for (uint32_t i = 0; i < summary->pool_count; i++) {
+        const struct pool_summary *pool = &summary->pools[i];
+        summary_text_print_memory(memory, pool->pipeline_parallel, pool->kv_capacity_tokens,
+                                  pool->kv_peak_fraction, stream);
+        memory += pool->pipeline_parallel;
     }
 }
 
@@ -232,13 +267,13 @@ void summary_text_print_warnings(const struct warning *warnings, uint32_t count,
 void summary_text_print(const struct summary *summary, const struct scenario *scenario,
                         bool has_utf8, FILE *stream)
 {
-    print_heading(scenario, stream);
+    print_heading(summary, scenario, stream);
     print_requests(summary, stream);
     print_slo(summary, &scenario->slo, stream);
     print_latencies(summary, stream);
-    print_stages(summary, scenario->layout.pipeline_parallel, has_utf8, stream);
-    summary_text_print_memory(summary->memory, summary->memory_count, summary->kv_capacity_tokens,
-                              summary->kv_peak_fraction, stream);
+    print_stages(summary, has_utf8, stream);
+    print_kv_transfer(summary, stream);
+    print_memory(summary, stream);
     print_links(summary, stream);
     print_provenance(summary, stream);
     summary_text_print_warnings(summary->warnings, summary->warning_count, stream);

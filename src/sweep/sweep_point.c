@@ -136,7 +136,8 @@ void sweep_point_fingerprint(const struct config *config, const char *file_path,
     hash = hash_text(hash, file_path ? file_path : "");
     if (config->workload.is_trace)
         hash = hash_file(hash, config->workload.trace_path);
-    if (config->measured_folder)
-        hash = hash_file(hash, config->measured_folder);
+    for (size_t i = 0; i < CONFIG_POOLS; i++)
+        if (config->tables[i].folder)
+            hash = hash_file(hash, config->tables[i].folder);
     (void)snprintf(fingerprint, SWEEP_FINGERPRINT_BYTES, "%016" PRIx64, hash);
 }

@@ -12,8 +12,8 @@ from tandem_cli import ENVIRONMENT, SCENARIO, SMALL, TandemTest, main
 
 KEYS = (
     "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
-    "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages memory kv links "
-    "costs warnings simulation"
+    "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages memory kv "
+    "pools kv_transfers links costs warnings simulation"
 ).split()
 
 # Long enough to be interrupted: a million requests.

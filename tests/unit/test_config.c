@@ -63,12 +63,13 @@ START_TEST(test_every_key_of_a_scenario)
     snprintf(text, sizeof(text),
              "name: whole\ndescription: all keys\nmodel: models/tiny\ncluster: clusters/box\n"
              "layout: {tensor_parallel: 2, pipeline_parallel: 2, replicas: 3, "
-             "stage_layers: [3, 1], router: least_outstanding}\n"
+             "stage_layers: [3, 1], router: least_outstanding, placement: spread}\n"
              "engine: {policy: static, max_step_tokens: 100, max_sequences: 5, "
              "steps_in_flight: 4, step_share: greedy, kv_block_tokens: 32, "
              "kv_admission: reserved, memory_utilization: 0.8, reserve: 1 GiB, kv_tokens: 9000}\n"
              "%sslo: {ttft: 500 ms, tpot: 50 ms, percentile: 99}\n"
-             "run: {seed: 18446744073709551615, warmup: 30 s, duration: 10 min, exact: true}\n"
+             "run: {seed: 18446744073709551615, warmup: 30 s, duration: 10 min, exact: true, "
+             "links: shared}\n"
              "output: {timeline: layers, window: [60 s, 62 s]}\n",
              config_workload);
     load(&folder, text, &config, NULL, 0);
@@ -82,6 +83,8 @@ START_TEST(test_every_key_of_a_scenario)
     ck_assert_uint_eq(scenario->layout.listed_layers[0], 3);
     ck_assert_uint_eq(scenario->layout.listed_layers[1], 1);
     ck_assert_int_eq(scenario->layout.router, ROUTER_LEAST_OUTSTANDING);
+    ck_assert_int_eq(scenario->layout.placement, LAYOUT_PLACEMENT_SPREAD);
+    ck_assert_ptr_null(scenario->decode);
     ck_assert_int_eq(scenario->serving.policy, BATCHER_STATIC);
     ck_assert_uint_eq(scenario->serving.max_step_tokens, 100);
     ck_assert_uint_eq(scenario->serving.max_sequences, 5);
@@ -99,9 +102,47 @@ START_TEST(test_every_key_of_a_scenario)
     ck_assert_int_eq(scenario->run.warmup, 30 * SIM_PS_PER_S);
     ck_assert_int_eq(scenario->run.duration, 600 * SIM_PS_PER_S);
     ck_assert(scenario->run.exact);
+    ck_assert_int_eq(scenario->run.links, LINK_POLICY_SHARED);
     ck_assert_int_eq(scenario->output.timeline, TIMELINE_LAYERS);
     ck_assert_int_eq(scenario->output.window_start, 60 * SIM_PS_PER_S);
     ck_assert_int_eq(scenario->output.window_end, 62 * SIM_PS_PER_S);
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
+/* Expectation: a pool has its own keys, else the layout's; its engine's, else the scenario's. */
+START_TEST(test_pools)
+{
+    struct folder folder;
+    struct config config;
+    char text[4096];
+    folder_init(&folder);
+    folder_write(&folder, "configs/gpus/other/gpu.yaml",
+                 "base: gpus/toy\nname: other\nmemory: 32 GB\n");
+    snprintf(text, sizeof(text),
+             "model: models/tiny\ncluster: clusters/box\n"
+             "engine: {max_sequences: 5, max_step_tokens: 100}\n"
+             "layout:\n  tensor_parallel: 2\n  kv_transfer: layerwise\n  pools:\n"
+             "    prefill: {engine: {max_step_tokens: 200}}\n"
+             "    decode: {tensor_parallel: 1, replicas: 2, gpu: gpus/other}\n%s",
+             config_workload);
+    load(&folder, text, &config, NULL, 0);
+    const struct scenario *prefill = &config.scenario;
+    const struct scenario *decode = prefill->decode;
+
+    ck_assert_ptr_nonnull(decode);
+    ck_assert_int_eq(prefill->kv_transfer, KV_TRANSFER_LAYERWISE);
+    ck_assert_uint_eq(prefill->layout.tensor_parallel, 2);
+    ck_assert_uint_eq(prefill->serving.max_step_tokens, 200);
+    ck_assert_uint_eq(prefill->serving.max_sequences, 5);
+    ck_assert_str_eq(prefill->cluster.gpu.name, "toy");
+    ck_assert_uint_eq(decode->layout.tensor_parallel, 1);
+    ck_assert_uint_eq(decode->layout.replicas, 2);
+    ck_assert_uint_eq(decode->serving.max_step_tokens, 100);
+    ck_assert_str_eq(decode->cluster.gpu.name, "other");
+    ck_assert_double_eq(decode->cluster.gpu.memory_bytes, 32e9);
+    ck_assert_uint_eq(decode->cluster.gpus_per_node, 4);
     config_release(&config);
     folder_release(&folder);
 }
@@ -247,6 +288,7 @@ int main(void)
     TCase *config = tcase_create("config");
     tcase_add_test(config, test_defaults);
     tcase_add_test(config, test_every_key_of_a_scenario);
+    tcase_add_test(config, test_pools);
     tcase_add_test(config, test_every_key_of_the_machines);
     tcase_add_test(config, test_trace);
     tcase_add_test(config, test_synthetic);

@@ -74,7 +74,7 @@ START_TEST(test_keys)
     json_t *object = printed(&summary);
     assert_keys(object, "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
                         "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages "
-                        "memory kv links costs warnings simulation");
+                        "memory kv pools kv_transfers links costs warnings simulation");
     assert_keys(json_object_get(object, "requests"), "arrived completed rejected preemptions");
     assert_keys(json_object_get(object, "slo"), "met");
     assert_keys(json_object_get(object, "queue_s"), "mean p50 p90 p95 p99 max");
@@ -85,7 +85,7 @@ START_TEST(test_keys)
     assert_keys(json_object_get(stage, "busy"), "compute collective");
     assert_keys(json_object_get(stage, "idle"), "no_work fill_drain imbalance transfer host");
     assert_keys(json_array_get(json_object_get(object, "memory"), 0),
-                "stage weights_bytes activation_bytes reserve_bytes kv_bytes");
+                "pool stage weights_bytes activation_bytes reserve_bytes kv_bytes");
     assert_keys(json_array_get(json_object_get(object, "links"), 0), "name bytes utilization");
     assert_keys(json_array_get(json_object_get(object, "warnings"), 0), "code text");
     json_decref(object);

@@ -1,0 +1,397 @@
+#include "handover.h"
+
+#include "fleet.h"
+
+/* Layers that one stage prefills and another decodes. */
+struct kv_segment {
+    struct kv_move *move;
+    uint32_t from_stage;
+    uint32_t to_stage;
+    uint32_t first_layer;
+    uint32_t layers;
+    double latency_s;
+    double pending_bytes; /* of each pair, computed and not yet sent */
+    double moving_bytes;
+    sim_ps started;
+    bool is_moving;
+    uint32_t *gpus; /* (2, pairs): from, to */
+    struct transfer transfer;
+};
+
+struct kv_move {
+    struct handover *handover;
+    struct request *request;
+    struct replica *from;
+    struct replica *to;
+    bool is_admitted;  /* there are blocks for it at `to` */
+    bool is_prefilled; /* all of it has been computed */
+    uint32_t segment_count;
+    struct kv_segment *segments;
+    struct kv_move *next; /* in the list of free ones */
+};
+
+/* The two pools' layouts. */
+struct pair {
+    const struct layout *from;
+    const struct layout *to;
+};
+
+static struct pair layouts_of(const struct fleet *fleet)
+{
+    return (struct pair){&fleet->pools[0].deployment.layout, &fleet->pools[1].deployment.layout};
+}
+
+/* GPU to GPU transfers between a stage and another: each GPU of the larger group has one. */
+static uint32_t pair_count(struct pair pair)
+{
+    return u32_max(pair.from->tensor_parallel, pair.to->tensor_parallel);
+}
+
+/* Stages that hold some of the same layers are at most as many pairs. */
+static uint32_t segments_max(struct pair pair)
+{
+    return pair.from->stages + pair.to->stages - 1;
+}
+
+int handover_init(struct handover *handover, struct fleet *fleet, enum kv_transfer mode,
+                  struct arena *arena, struct error *error)
+{
+    *handover = (struct handover){.fleet = fleet, .mode = mode, .arena = arena};
+    uint32_t links = fleet->pools[0].deployment.topology.link_count;
+    handover->bytes_by_link = arena_calloc(arena, links, sizeof(*handover->bytes_by_link));
+    if (!handover->bytes_by_link)
+        return error_out_of_memory(error, "KV transfers");
+    const struct model *model = &fleet->pools[0].deployment.scenario->model;
+    handover->token_layer_bytes = model_kv_bytes_per_token_layer(model, 1) /
+                                  u32_min(pair_count(layouts_of(fleet)), model->kv_heads);
+    return quantiles_init(&handover->waits, error);
+}
+
+void handover_release(struct handover *handover)
+{
+    quantiles_release(&handover->waits);
+}
+
+/* The GPUs of a segment's pairs: rank k * TP / pairs of either group. */
+static void fill_pairs(struct pair pair, const struct kv_segment *segment, uint32_t from_replica,
+                       uint32_t to_replica, uint32_t *from, uint32_t *to)
+{
+    const uint32_t *from_gpus = layout_group(pair.from, from_replica, segment->from_stage);
+    const uint32_t *to_gpus = layout_group(pair.to, to_replica, segment->to_stage);
+    uint32_t count = pair_count(pair);
+    for (uint32_t k = 0; k < count; k++) {
+        from[k] = from_gpus[k * pair.from->tensor_parallel / count];
+        to[k] = to_gpus[k * pair.to->tensor_parallel / count];
+    }
+}
+
+/* Divides the model's layers by who prefills and who decodes them; returns how many parts. */
+static uint32_t divide_layers(struct pair pair, struct kv_segment *segments)
+{
+    uint32_t count = 0;
+    uint32_t from_end = pair.from->stage_layers[0];
+    uint32_t to_end = pair.to->stage_layers[0];
+    uint32_t from_stage = 0;
+    uint32_t to_stage = 0;
+    uint32_t layer = 0;
+    while (from_stage < pair.from->stages && to_stage < pair.to->stages) {
+        uint32_t end = u32_min(from_end, to_end);
+        segments[count++] = (struct kv_segment){.from_stage = from_stage,
+                                                .to_stage = to_stage,
+                                                .first_layer = layer,
+                                                .layers = end - layer};
+        layer = end;
+        if (from_end == end && ++from_stage < pair.from->stages)
+            from_end += pair.from->stage_layers[from_stage];
+        if (to_end == end && ++to_stage < pair.to->stages)
+            to_end += pair.to->stage_layers[to_stage];
+    }
+    return count;
+}
+
+int handover_add_routes(const struct fleet *fleet, struct link_sharing *sharing,
+                        struct arena *arena, struct error *error)
+{
+    struct pair pair = layouts_of(fleet);
+    uint32_t pairs = pair_count(pair);
+    uint32_t *gpus = arena_calloc(arena, 2 * (size_t)pairs, sizeof(*gpus));
+    struct kv_segment *segments = arena_calloc(arena, segments_max(pair), sizeof(*segments));
+    if (!gpus || !segments)
+        return error_out_of_memory(error, "KV transfers");
+    uint32_t count = divide_layers(pair, segments);
+    for (uint32_t from = 0; from < pair.from->replicas; from++)
+        for (uint32_t to = 0; to < pair.to->replicas; to++)
+            for (uint32_t s = 0; s < count; s++) {
+                fill_pairs(pair, &segments[s], from, to, gpus, gpus + pairs);
+                for (uint32_t k = 0; k < pairs; k++) {
+                    struct route route = topology_route(&fleet->pools[0].deployment.topology,
+                                                        gpus[k], gpus[pairs + k]);
+                    link_sharing_add_route(sharing, &route);
+                }
+            }
+    return 0;
+}
+
+/* A new move's memory, and room for its flows' events; NULL when memory is out. */
+static struct kv_move *new_move(struct handover *handover, struct error *error)
+{
+    struct fleet *fleet = handover->fleet;
+    struct pair pair = layouts_of(fleet);
+    struct arena *arena = handover->arena;
+    uint32_t pairs = pair_count(pair);
+    struct kv_move *move = arena_calloc(arena, 1, sizeof(*move));
+    if (!move)
+        goto out_of_memory;
+    move->handover = handover;
+    move->segments = arena_calloc(arena, segments_max(pair), sizeof(*move->segments));
+    if (!move->segments)
+        goto out_of_memory;
+    move->segment_count = divide_layers(pair, move->segments);
+    for (uint32_t s = 0; s < move->segment_count; s++) {
+        struct kv_segment *segment = &move->segments[s];
+        segment->move = move;
+        segment->gpus = arena_calloc(arena, 2 * (size_t)pairs, sizeof(*segment->gpus));
+        struct transfer_pairs of = {
+            .from = segment->gpus, .to = segment->gpus + pairs, .count = pairs};
+        if (!segment->gpus ||
+            transfer_init(&segment->transfer, fleet->network, &fleet->pools[0].deployment.topology,
+                          of, arena, error) < 0)
+            goto out_of_memory;
+    }
+    handover->events += (size_t)move->segment_count * pairs;
+    if (engine_reserve(fleet->session->engine, handover->events, error) < 0)
+        return NULL;
+    return move;
+
+out_of_memory:
+    error_out_of_memory(error, "KV transfers");
+    return NULL;
+}
+
+/* A move of a request's KV to a replica; NULL when memory is out, and then the session failed. */
+static struct kv_move *take_move(struct handover *handover, struct request *request,
+                                 struct replica *from, struct replica *to)
+{
+    struct fleet *fleet = handover->fleet;
+    struct kv_move *move = handover->free;
+    if (move)
+        handover->free = move->next;
+    else
+        move = new_move(handover, &fleet->session->error);
+    if (!move) {
+        fleet->session->failed = true;
+        return NULL;
+    }
+    move->request = request;
+    move->from = from;
+    move->to = to;
+    move->is_admitted = false;
+    move->is_prefilled = false;
+    struct pair pair = layouts_of(fleet);
+    for (uint32_t s = 0; s < move->segment_count; s++) {
+        struct kv_segment *segment = &move->segments[s];
+        struct transfer_pairs *pairs = &segment->transfer.pairs;
+        fill_pairs(pair, segment, (uint32_t)(from - fleet->pools[0].replicas),
+                   (uint32_t)(to - fleet->pools[1].replicas), segment->gpus,
+                   segment->gpus + pairs->count);
+        pairs->owner = from->index;
+        segment->latency_s = topology_parallel_path(&fleet->pools[0].deployment.topology,
+                                                    pairs->from, pairs->to, pairs->count)
+                                 .alpha_s;
+    }
+    request->move = move;
+    return move;
+}
+
+static double pairs_bytes(const struct kv_segment *segment)
+{
+    return segment->moving_bytes * segment->transfer.pairs.count;
+}
+
+/* What a segment's transfer has put on links. */
+static void record_transfer(const struct kv_segment *segment, sim_ps now)
+{
+    const struct kv_move *move = segment->move;
+    struct handover *handover = move->handover;
+    struct session *session = handover->fleet->session;
+    const struct topology *topology = &handover->fleet->pools[0].deployment.topology;
+    const struct transfer_pairs *pairs = &segment->transfer.pairs;
+    struct link_record record = {
+        .start = segment->started - segment->started % LINK_METER_BUCKET,
+        .duration = LINK_METER_BUCKET,
+        .busy = now - segment->started,
+        .bytes = segment->moving_bytes,
+    };
+    for (uint32_t k = 0; k < pairs->count; k++) {
+        struct route route = topology_route(topology, pairs->from[k], pairs->to[k]);
+        for (uint32_t i = 0; i < route.link_count; i++) {
+            record.link = route.links[i];
+            handover->bytes_by_link[record.link] += record.bytes;
+            if (session->record_steps)
+                session_record_link(session, &record);
+        }
+    }
+    if (!session->record_steps)
+        return;
+    struct span_record span = {
+        .start = segment->started,
+        .duration = now - segment->started,
+        .step = SPAN_NO_STEP,
+        .bytes = (uint64_t)segment->moving_bytes,
+        .replica = move->from->index,
+        .stage = segment->from_stage,
+        .layer = SPAN_NO_LAYER,
+        .kind = SPAN_KV_TRANSFER,
+    };
+    session_record_span(session, &span);
+}
+
+/* All KV is where it is needed: the request decodes there, and its old blocks are free. */
+static void finish(struct kv_move *move, sim_ps now)
+{
+    struct handover *handover = move->handover;
+    struct request *request = move->request;
+    request->move = NULL;
+    move->request = NULL;
+    move->next = handover->free;
+    handover->free = move;
+    handover->count++;
+    if (request->counted)
+        quantiles_add(&handover->waits, now - request->first_token, 1);
+    replica_receive(move->to, request);
+    replica_give_blocks(move->from, request);
+}
+
+static void finish_if_done(struct kv_move *move, sim_ps now)
+{
+    bool is_done = move->is_admitted && move->is_prefilled;
+    for (uint32_t s = 0; s < move->segment_count; s++)
+        is_done = is_done && !move->segments[s].is_moving;
+    if (is_done)
+        finish(move, now);
+}
+
+static void on_moved(void *context, uint64_t argument);
+
+/* Sends what is pending, if nothing of the segment is under way. */
+static void send(struct kv_segment *segment)
+{
+    struct session *session = segment->move->handover->fleet->session;
+    if (segment->is_moving || segment->pending_bytes <= 0)
+        return;
+    struct transfer_order order = {
+        .latency_s = segment->latency_s,
+        .bytes = segment->pending_bytes,
+        .done = on_moved,
+        .context = segment,
+    };
+    segment->started = engine_now(session->engine);
+    segment->moving_bytes = segment->pending_bytes;
+    segment->pending_bytes = 0;
+    segment->is_moving = true;
+    session->failed |= transfer_start(&segment->transfer, &order, &session->error) < 0;
+}
+
+static void on_moved(void *context, uint64_t unused)
+{
+    (void)unused;
+    struct kv_segment *segment = context;
+    struct handover *handover = segment->move->handover;
+    sim_ps now = engine_now(handover->fleet->session->engine);
+    segment->is_moving = false;
+    handover->bytes += pairs_bytes(segment);
+    record_transfer(segment, now);
+    send(segment);
+    finish_if_done(segment->move, now);
+}
+
+/* The prompt's KV in a segment's layers, or `layers` of them, is to be sent. */
+static void add_pending(struct kv_segment *segment, uint32_t layers, uint32_t tokens)
+{
+    double bytes = segment->move->handover->token_layer_bytes;
+    segment->pending_bytes += bytes * layers * tokens;
+    send(segment);
+}
+
+/* A prefilled request waits for a decoding replica to have blocks for it. */
+static void queue_for_decode(struct handover *handover, struct replica *from,
+                             struct request *request)
+{
+    struct fleet *fleet = handover->fleet;
+    struct replica *to = fleet_pick(&fleet->pools[1]);
+    struct kv_move *move = take_move(handover, request, from, to);
+    if (!move)
+        return;
+    move->is_prefilled = true;
+    replica_enqueue(to, request);
+    fleet_note_load(fleet, to);
+}
+
+void handover_prefilled(void *context, struct replica *replica, struct request_list prefilled)
+{
+    struct fleet *fleet = context;
+    while (prefilled.first) {
+        struct request *request = prefilled.first;
+        request_list_remove(&prefilled, request);
+        if (request->move) {
+            request->move->is_prefilled = true;
+            finish_if_done(request->move, engine_now(fleet->session->engine));
+        } else {
+            queue_for_decode(&fleet->handover, replica, request);
+        }
+    }
+    fleet_note_load(fleet, replica);
+}
+
+void handover_admitted(void *context, struct replica *replica, struct request_list admitted)
+{
+    (void)context;
+    (void)replica;
+    while (admitted.first) {
+        struct request *request = admitted.first;
+        request_list_remove(&admitted, request);
+        request->move->is_admitted = true;
+        for (uint32_t s = 0; s < request->move->segment_count; s++)
+            add_pending(&request->move->segments[s], request->move->segments[s].layers,
+                        request->position);
+    }
+}
+
+void handover_picked(void *context, struct replica *replica, const struct batch *batch)
+{
+    struct fleet *fleet = context;
+    for (uint32_t i = 0; i < batch->chunk_count; i++) {
+        struct request *request = batch->chunks[i].request;
+        if (request->move || batch->chunks[i].start > 0 || request->output_tokens == 1)
+            continue;
+        struct replica *to = fleet_pick(&fleet->pools[1]);
+        if (!replica_reserve(to, request))
+            continue;
+        struct kv_move *move = take_move(&fleet->handover, request, replica, to);
+        if (!move)
+            return;
+        move->is_admitted = true;
+        fleet_note_load(fleet, to);
+    }
+}
+
+/* The segment that the layer of a stage that prefills is in. */
+static struct kv_segment *segment_of(struct kv_move *move, uint32_t layer)
+{
+    uint32_t s = 0;
+    while (layer >= move->segments[s].first_layer + move->segments[s].layers)
+        s++;
+    return &move->segments[s];
+}
+
+void handover_computed(void *context, struct replica *replica, const struct step *step,
+                       uint32_t stage, uint32_t layer)
+{
+    (void)context;
+    uint32_t model_layer = replica->pipeline.stages[stage].part.first_layer + layer;
+    for (uint32_t i = 0; i < step->batch.chunk_count; i++) {
+        const struct chunk *chunk = &step->batch.chunks[i];
+        if (chunk->request->move)
+            add_pending(segment_of(chunk->request->move, model_layer), 1, chunk->length);
+    }
+}

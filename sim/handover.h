@@ -1,0 +1,59 @@
+/*
+ * handover: KV on its way from the replica that prefilled a request to the one
+ * that decodes it.
+ *
+ * Each stage that prefilled sends each stage that will decode the KV of the layers
+ * that both hold, from every GPU to the GPUs that need its heads, over links that
+ * everybody's collectives and sends share (transfer.h).
+ *
+ *   whole      when the prompt is prefilled, the request joins the queue of a
+ *              decoding replica; once that has blocks for it, all KV is sent at
+ *              once (Zhong et al., DistServe, OSDI 2024)
+ *   layerwise  a replica that has blocks for the request is chosen when its first
+ *              chunk is picked; each layer's KV is sent as it is computed, what
+ *              was computed during one transfer going in the next (Patel et al.,
+ *              Splitwise, ISCA 2024). Where no blocks are free: whole
+ *
+ * The prefilling replica keeps the blocks until all has gone.
+ */
+#ifndef TANDEM_HANDOVER_H
+#define TANDEM_HANDOVER_H
+
+#include "link_sharing.h"
+#include "quantiles.h"
+#include "replica.h"
+#include "scenario.h"
+#include "transfer.h"
+
+struct fleet;
+
+struct handover {
+    struct fleet *fleet;
+    enum kv_transfer mode;
+    struct arena *arena;
+    struct kv_move *free;
+    size_t events;            /* reserved in the engine, those of all moves included */
+    uint64_t count;           /* moves that were done */
+    double bytes;             /* that they moved */
+    double *bytes_by_link;    /* (links): the same */
+    double token_layer_bytes; /* of each pair of GPUs: one token's in one layer */
+    struct quantiles waits;   /* from a request's first token to its KV's arrival */
+};
+
+/* Between the two pools of `fleet`, in `arena`; release it in any case. */
+int handover_init(struct handover *handover, struct fleet *fleet, enum kv_transfer mode,
+                  struct arena *arena, struct error *error);
+void handover_release(struct handover *handover);
+
+/* Notes the links that KV may cross. */
+int handover_add_routes(const struct fleet *fleet, struct link_sharing *sharing,
+                        struct arena *arena, struct error *error);
+
+/* How two pools' replicas tell what happens (replica.h); `context` is the fleet. */
+void handover_prefilled(void *context, struct replica *replica, struct request_list prefilled);
+void handover_admitted(void *context, struct replica *replica, struct request_list admitted);
+void handover_picked(void *context, struct replica *replica, const struct batch *batch);
+void handover_computed(void *context, struct replica *replica, const struct step *step,
+                       uint32_t stage, uint32_t layer);
+
+#endif

@@ -1,0 +1,155 @@
+/*
+ * KV from a pool that prefills to one that decodes: how long it takes, worked out
+ * on paper, and what its requests see of it.
+ */
+#include "fixtures.h"
+#include "play.h"
+#include "suite.h"
+
+#define PROMPT 2000
+#define NIC_BYTES_PER_S 1e9
+
+/* GPU slot, NIC slot and port on either side: 1 us each but the ports' 2 us. */
+#define HOP_LATENCY_S 8e-6
+
+/* A scenario of two pools, the first of which points at the second. */
+struct pools {
+    struct scenario prefill;
+    struct scenario decode;
+};
+
+/* Node 0 prefills, node 1 decodes, one NIC each. */
+static void set_up(struct pools *pools, uint32_t prefill_replicas)
+{
+    pools->prefill = (struct scenario){
+        .model = fixture_llama_8b(),
+        .cluster = fixture_nvlink_cluster(2, 8),
+        .layout = {.tensor_parallel = 1, .pipeline_parallel = 1, .replicas = prefill_replicas},
+        .serving = fixture_serving(),
+        .run = {.duration = SIM_PS_MAX},
+        .slo = {.percentile = 95},
+        .decode = &pools->decode,
+    };
+    pools->prefill.cluster.nics_per_node = 1;
+    pools->prefill.cluster.nic.bytes_per_s = NIC_BYTES_PER_S;
+    pools->decode = pools->prefill;
+    pools->decode.layout.replicas = 1;
+    (void)snprintf(pools->decode.cluster.gpu.name, NAME_BYTES, "another");
+}
+
+/* The whole prompt's K and V in bf16, all layers and heads. */
+static double kv_bytes(const struct model *model)
+{
+    return 2.0 * 2.0 * PROMPT * model->layers * model->kv_heads * model->head_dim;
+}
+
+static double wait_s(const struct pools *pools, uint32_t requests, double *bytes)
+{
+    struct arrival arrivals[2];
+    for (uint32_t i = 0; i < 2; i++)
+        arrivals[i] = (struct arrival){.at = 0, .input_tokens = PROMPT, .output_tokens = 2};
+    struct played played = play(&pools->prefill, arrivals, requests);
+    ck_assert_uint_eq(played.summary.kv_transfer.count, requests);
+    double wait = played.summary.kv_transfer.wait.max;
+    *bytes = played.summary.kv_transfer.bytes;
+    played_release(&played);
+    return wait;
+}
+
+/* Expectation: all of the prompt's KV crosses the NIC once, after the first token. */
+START_TEST(whole_kv_takes_latency_and_bytes)
+{
+    struct pools pools;
+    double moved;
+    set_up(&pools, 1);
+    double bytes = kv_bytes(&pools.prefill.model);
+    double expected_s = HOP_LATENCY_S + bytes / NIC_BYTES_PER_S;
+    ck_assert_double_eq_tol(wait_s(&pools, 1, &moved), expected_s, 1e-11);
+    ck_assert_double_eq(moved, bytes);
+}
+END_TEST
+
+/* Expectation: two transfers at once halve the NIC, so both take twice as long. */
+START_TEST(two_transfers_share_the_nic)
+{
+    struct pools pools;
+    double moved;
+    set_up(&pools, 2);
+    double bytes = kv_bytes(&pools.prefill.model);
+    double expected_s = HOP_LATENCY_S + 2 * bytes / NIC_BYTES_PER_S;
+    ck_assert_double_eq_tol(wait_s(&pools, 2, &moved), expected_s, 1e-11);
+    ck_assert_double_eq(moved, 2 * bytes);
+}
+END_TEST
+
+/* Expectation: over a link on which a layer's KV is faster than the layer is computed, only the
+   last layer's is still to be sent when the prompt is prefilled. */
+START_TEST(layerwise_hides_all_but_the_last_layer)
+{
+    struct pools pools;
+    double moved;
+    set_up(&pools, 1);
+    pools.prefill.kv_transfer = KV_TRANSFER_LAYERWISE;
+    pools.prefill.cluster.nic.bytes_per_s = 50e9;
+    double bytes = kv_bytes(&pools.prefill.model);
+    double expected_s = HOP_LATENCY_S + bytes / pools.prefill.model.layers / 50e9;
+    ck_assert_double_eq_tol(wait_s(&pools, 1, &moved), expected_s, 1e-11);
+    ck_assert_double_eq(moved, bytes);
+}
+END_TEST
+
+/* Expectation: over a slow link all of it queues: it takes as long as whole, less what was sent
+   while later layers were computed; nothing is sent twice. */
+START_TEST(layerwise_is_never_slower)
+{
+    struct pools pools;
+    double moved;
+    set_up(&pools, 1);
+    double whole_s = wait_s(&pools, 1, &moved);
+    pools.prefill.kv_transfer = KV_TRANSFER_LAYERWISE;
+    double layerwise_s = wait_s(&pools, 1, &moved);
+    ck_assert_double_lt(layerwise_s, whole_s);
+    ck_assert_double_gt(layerwise_s, 0.5 * whole_s);
+    ck_assert_double_eq_tol(moved / kv_bytes(&pools.prefill.model), 1, 1e-12);
+}
+END_TEST
+
+/* Expectation: the wider group's GPUs each get their heads once: TP=2 to TP=8 moves no more bytes
+   than TP=1 to TP=1, and from four times as many GPUs' worth of slots takes no longer. */
+START_TEST(unequal_groups_move_each_head_once)
+{
+    struct pools pools;
+    double moved;
+    set_up(&pools, 1);
+    pools.prefill.layout.tensor_parallel = 2;
+    pools.decode.layout.tensor_parallel = 8;
+    double bytes = kv_bytes(&pools.prefill.model);
+    double expected_s = HOP_LATENCY_S + bytes / NIC_BYTES_PER_S;
+    ck_assert_double_eq_tol(wait_s(&pools, 1, &moved), expected_s, 1e-6);
+    ck_assert_double_eq(moved, bytes);
+}
+END_TEST
+
+/* Expectation: a request of one token ends where it was prefilled, and moves nothing. */
+START_TEST(one_token_is_not_handed_over)
+{
+    struct pools pools;
+    set_up(&pools, 1);
+    struct arrival arrival = {.at = 0, .input_tokens = PROMPT, .output_tokens = 1};
+    struct played played = play(&pools.prefill, &arrival, 1);
+    ck_assert_uint_eq(played.summary.completed, 1);
+    ck_assert_uint_eq(played.summary.kv_transfer.count, 0);
+    ck_assert_uint_eq(played.requests[0].replica, 0);
+    played_release(&played);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        whole_kv_takes_latency_and_bytes,       two_transfers_share_the_nic,
+        layerwise_hides_all_but_the_last_layer, layerwise_is_never_slower,
+        unequal_groups_move_each_head_once,     one_token_is_not_handed_over,
+    };
+    return suite_run("handover", tests, ARRAY_LENGTH(tests));
+}
