@@ -46,7 +46,9 @@ static void account_wait(struct pipeline *pipeline, uint32_t s, const struct ste
     sim_ps host_from = sim_ps_min(step->host_from, start);
     if (step->moving_from != SIM_PS_MAX) {
         idle_until(pipeline, s, step, sim_ps_min(step->moving_from, host_from), cause, counter);
+        sim_ps waited = tally->transfer;
         idle_until(pipeline, s, step, host_from, SPAN_IDLE_TRANSFER, &tally->transfer);
+        tally->kv += tally->transfer - waited;
     }
     idle_until(pipeline, s, step, host_from, cause, counter);
     idle_until(pipeline, s, step, sim_ps_min(step->launched, start), SPAN_IDLE_HOST, &tally->host);
@@ -213,6 +215,45 @@ void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim
         if (pipeline->session->record_steps)
             record_visit(pipeline, s, step);
     }
+}
+
+void accounting_abandon_step(struct pipeline *pipeline, const struct step *step, sim_ps now)
+{
+    for (uint32_t s = 0; s < pipeline->stage_count && step->visits[s].start < now; s++) {
+        struct pipeline_stage *stage = &pipeline->stages[s];
+        const struct visit *visit = &step->visits[s];
+        account_wait(pipeline, s, step);
+        struct span_record span = {
+            .start = visit->start,
+            .duration = sim_ps_min(visit->end, now) - visit->start,
+            .step = step->number,
+            .replica = pipeline->replica,
+            .stage = s,
+            .layer = SPAN_NO_LAYER,
+            .kind = SPAN_STAGE,
+        };
+        stage->tally.compute += span.duration;
+        stage->accounted = span.start + span.duration;
+        if (pipeline->session->record_steps)
+            session_record_span(pipeline->session, &span);
+    }
+}
+
+void accounting_fail(struct pipeline *pipeline, sim_ps emptied, sim_ps woken, sim_ps now)
+{
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        struct stage_tally *tally = &pipeline->stages[s].tally;
+        idle_until(pipeline, s, NULL, sim_ps_min(emptied, now), SPAN_IDLE_FILL_DRAIN,
+                   &tally->fill_drain);
+        idle_until(pipeline, s, NULL, sim_ps_min(woken, now), SPAN_IDLE_NO_WORK, &tally->no_work);
+        idle_until(pipeline, s, NULL, now, SPAN_IDLE_FILL_DRAIN, &tally->fill_drain);
+    }
+}
+
+void accounting_restore(struct pipeline *pipeline, sim_ps now)
+{
+    for (uint32_t s = 0; s < pipeline->stage_count; s++)
+        idle_until(pipeline, s, NULL, now, SPAN_IDLE_DOWN, &pipeline->stages[s].tally.down);
 }
 
 void accounting_finish(struct pipeline *pipeline, sim_ps emptied, sim_ps end)

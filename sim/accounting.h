@@ -14,6 +14,9 @@
  * (*) imbalance if step k was scheduled into a full pipeline, with at least one
  * step a stage in flight: then some stage or step is slower than this one;
  * otherwise fill_drain, for with fewer steps than stages some stage must idle.
+ *
+ * A replica that fails takes its steps with it: what stages have worked on them is
+ * compute, what they then waited for fill_drain, and from there on they are down.
  */
 #ifndef TANDEM_ACCOUNTING_H
 #define TANDEM_ACCOUNTING_H
@@ -23,6 +26,17 @@
 /* Adds a step whose tokens are back at the scheduler since `returned` to the tallies, and records
    it; steps in order. */
 void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim_ps returned);
+
+/* The same for a step that is given up at `now`. */
+void accounting_abandon_step(struct pipeline *pipeline, const struct step *step, sim_ps now);
+
+/* The replica fails at `now`, its steps being given up; it had no work from `emptied` until
+ * `woken`.
+ */
+void accounting_fail(struct pipeline *pipeline, sim_ps emptied, sim_ps woken, sim_ps now);
+
+/* It has been down until `now`. */
+void accounting_restore(struct pipeline *pipeline, sim_ps now);
 
 /* Ends the tallies at `end`, the replica having had no work since `emptied`. */
 void accounting_finish(struct pipeline *pipeline, sim_ps emptied, sim_ps end);

@@ -428,3 +428,64 @@ struct request_list batcher_complete(struct batcher *batcher, struct batch *batc
     settle_forming(batcher);
     return finished;
 }
+
+static void evict_list(struct request_list *from, struct request_list *evicted)
+{
+    struct request *request;
+    while ((request = from->first)) {
+        request_list_remove(from, request);
+        request_list_append(evicted, request);
+    }
+}
+
+/* Takes the members out and puts the lane away. */
+static void evict_lane(struct batcher *batcher, struct lane *lane, struct request_list *evicted)
+{
+    struct request *request;
+    while ((request = lane->members.first)) {
+        lane_leave(lane, request);
+        request_list_append(evicted, request);
+    }
+    lane_clear(lane);
+    give_lane(batcher, lane);
+}
+
+void batcher_evict_batch(struct batcher *batcher, struct batch *batch, struct request_list *evicted)
+{
+    for (uint32_t i = 0; i < batch->chunk_count; i++)
+        request_list_append(evicted, batch->chunks[i].request);
+    evict_lane(batcher, batch->lane, evicted);
+    batch->lane = NULL;
+}
+
+void batcher_evict(struct batcher *batcher, struct request_list *evicted)
+{
+    struct lane *lane;
+    while ((lane = batcher->ready)) {
+        batcher->ready = lane->next;
+        evict_lane(batcher, lane, evicted);
+    }
+    if (batcher->forming)
+        evict_lane(batcher, batcher->forming, evicted);
+    batcher->forming = NULL;
+    evict_list(&batcher->prefilling, evicted);
+    evict_list(&batcher->waiting, evicted);
+    batcher->forming_prompts = 0;
+    batcher->batches_decoding = 0;
+    batcher->running = 0;
+    batcher->receiving = 0;
+    batcher->holding = 0;
+    kv_cache_give(&batcher->kv, batcher->kv.used_blocks);
+}
+
+void batcher_withdraw(struct batcher *batcher, struct request *request)
+{
+    request_list_remove(&batcher->waiting, request);
+}
+
+void batcher_unreserve(struct batcher *batcher, const struct request *request)
+{
+    batcher->running--;
+    batcher->receiving--;
+    kv_cache_give(&batcher->kv, held_blocks(batcher, request));
+}

@@ -104,6 +104,18 @@ void batcher_receive(struct batcher *batcher, struct request *request);
 /* The KV of a request that was handed over has gone. */
 void batcher_give_blocks(struct batcher *batcher, const struct request *request);
 
+/* Gives up on a step's batch: its requests go to the end of `evicted`, as they are. */
+void batcher_evict_batch(struct batcher *batcher, struct batch *batch,
+                         struct request_list *evicted);
+
+/* The same for all requests that are in no step; then nothing is waiting or running, and every
+   block is free. */
+void batcher_evict(struct batcher *batcher, struct request_list *evicted);
+
+/* Takes a request off that waits to be admitted; gives up on one whose KV is on its way here. */
+void batcher_withdraw(struct batcher *batcher, struct request *request);
+void batcher_unreserve(struct batcher *batcher, const struct request *request);
+
 /*
  * Takes a step's tokens in at `now`: prompts that ended have their first token,
  * decodes one more. Returns the finished requests, which are the caller's.

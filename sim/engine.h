@@ -24,6 +24,7 @@
     X(TRANSFER) /* a transfer's last byte is there */           \
     X(STAGE)    /* a stage's work is done */                    \
     X(RETURN)   /* a step's tokens are back at the scheduler */ \
+    X(FAULT)    /* hardware slows down, fails or is repaired */ \
     X(ARRIVAL)  /* a request comes in */                        \
     X(SCHEDULE) /* a batch is picked */                         \
     X(LAUNCH)   /* a step is given to the first stage */        \

@@ -1,6 +1,7 @@
 #include "fleet.h"
 
 #include "collective_flow.h"
+#include "faults.h"
 
 /* The next arrival, and the sharing of links. */
 #define FLEET_OTHER_EVENTS 2
@@ -233,7 +234,10 @@ static int build(struct fleet *fleet, const struct fleet_setup *setup, struct ar
         rc = build_stages(&sites[p], error);
     }
     if (rc == 0 && fleet->pool_count > 1)
-        rc = handover_add_routes(fleet, &fleet->sharing, arena, error);
+        handover_add_routes(fleet, &fleet->sharing);
+    if (rc == 0)
+        rc = faults_add_links(setup->scenario, &fleet->pools[0].deployment.topology,
+                              &fleet->sharing, error);
     if (rc == 0)
         rc = share_all_links(fleet, sites, error);
     for (uint32_t p = 0; rc == 0 && p < fleet->pool_count; p++)
@@ -248,7 +252,9 @@ int fleet_init(struct fleet *fleet, const struct fleet_setup *setup, struct aren
     const struct scenario *scenario = setup->scenario;
     *fleet = (struct fleet){
         .session = setup->session,
+        .on_loss = scenario->run.on_loss,
         .finished = setup->finished,
+        .lost = setup->lost,
         .context = setup->context,
     };
     int rc = resolve_pools(fleet, scenario, arena, error);
@@ -282,7 +288,8 @@ struct pool *fleet_pool_of(struct fleet *fleet, const struct replica *replica)
 
 struct replica *fleet_pick(struct pool *pool)
 {
-    return &pool->replicas[router_pick(&pool->router)];
+    uint32_t replica = router_pick(&pool->router);
+    return replica == ROUTER_NONE ? NULL : &pool->replicas[replica];
 }
 
 void fleet_note_load(struct fleet *fleet, const struct replica *replica)
@@ -295,8 +302,55 @@ void fleet_note_load(struct fleet *fleet, const struct replica *replica)
 void fleet_enqueue(struct fleet *fleet, struct request *request)
 {
     struct replica *replica = fleet_pick(&fleet->pools[0]);
+    if (!replica) {
+        request_list_append(&fleet->stranded, request);
+        return;
+    }
     replica_enqueue(replica, request);
     fleet_note_load(fleet, replica);
+}
+
+/* What a failed replica had starts over, or is lost. */
+static void give_up(struct fleet *fleet, struct request_list evicted)
+{
+    if (fleet->on_loss == ON_LOSS_LOSE) {
+        if (evicted.first)
+            fleet->lost(fleet->context, evicted);
+        return;
+    }
+    fleet->retried += evicted.count;
+    while (evicted.first) {
+        struct request *request = evicted.first;
+        request_list_remove(&evicted, request);
+        request_restart(request);
+        fleet_enqueue(fleet, request);
+    }
+}
+
+void fleet_fail(struct fleet *fleet, struct replica *replica)
+{
+    struct pool *pool = fleet_pool_of(fleet, replica);
+    struct request_list evicted = {.first = NULL};
+    router_close(&pool->router, (uint32_t)(replica - pool->replicas));
+    if (fleet->pool_count > 1)
+        handover_fail(&fleet->handover, replica, &evicted);
+    replica_fail(replica, &evicted);
+    give_up(fleet, evicted);
+}
+
+void fleet_restore(struct fleet *fleet, struct replica *replica)
+{
+    struct pool *pool = fleet_pool_of(fleet, replica);
+    replica_restore(replica);
+    router_open(&pool->router, (uint32_t)(replica - pool->replicas), 0);
+    if (fleet->pool_count > 1)
+        handover_restore(&fleet->handover);
+    struct request_list stranded = request_list_take(&fleet->stranded);
+    while (stranded.first) {
+        struct request *request = stranded.first;
+        request_list_remove(&stranded, request);
+        fleet_enqueue(fleet, request);
+    }
 }
 
 void fleet_finish(struct fleet *fleet, sim_ps end)

@@ -25,6 +25,9 @@ struct pool {
 typedef void (*fleet_finished)(void *context, struct replica *replica,
                                struct request_list finished);
 
+/* The same of requests that a failed replica had. */
+typedef void (*fleet_lost)(void *context, struct request_list lost);
+
 struct fleet {
     struct session *session;
     uint32_t pool_count;
@@ -34,7 +37,11 @@ struct fleet {
     struct link_sharing sharing;
     struct flow_network *network; /* NULL: no link is shared */
     struct handover handover;     /* where there are two pools */
+    enum on_loss on_loss;
+    struct request_list stranded; /* no replica of the first pool is up */
+    uint64_t retried;
     fleet_finished finished;
+    fleet_lost lost;
     void *context;
 };
 
@@ -44,6 +51,7 @@ struct fleet_setup {
     struct session *session;
     struct quantiles *gaps;
     fleet_finished finished;
+    fleet_lost lost;
     void *context;
 };
 
@@ -61,8 +69,12 @@ bool fleet_can_fit(const struct fleet *fleet, const struct request *request);
 /* Hands a request to a replica of the first pool. */
 void fleet_enqueue(struct fleet *fleet, struct request *request);
 
-/* The pool that a replica is of; the router's choice in a pool, and its knowledge of a replica's
-   load brought up to date. */
+/* A replica fails, or is restored; what it had is retried from its start, or lost. */
+void fleet_fail(struct fleet *fleet, struct replica *replica);
+void fleet_restore(struct fleet *fleet, struct replica *replica);
+
+/* The pool that a replica is of; the router's choice in a pool, NULL where all are down, and its
+   knowledge of a replica's load brought up to date. */
 struct pool *fleet_pool_of(struct fleet *fleet, const struct replica *replica);
 struct replica *fleet_pick(struct pool *pool);
 void fleet_note_load(struct fleet *fleet, const struct replica *replica);

@@ -27,7 +27,8 @@ struct kv_move {
     bool is_prefilled; /* all of it has been computed */
     uint32_t segment_count;
     struct kv_segment *segments;
-    struct kv_move *next; /* in the list of free ones */
+    struct kv_move *next; /* in the list of active or free ones */
+    struct kv_move *previous;
 };
 
 /* The two pools' layouts. */
@@ -53,36 +54,24 @@ static uint32_t segments_max(struct pair pair)
     return pair.from->stages + pair.to->stages - 1;
 }
 
-int handover_init(struct handover *handover, struct fleet *fleet, enum kv_transfer mode,
-                  struct arena *arena, struct error *error)
-{
-    *handover = (struct handover){.fleet = fleet, .mode = mode, .arena = arena};
-    uint32_t links = fleet->pools[0].deployment.topology.link_count;
-    handover->bytes_by_link = arena_calloc(arena, links, sizeof(*handover->bytes_by_link));
-    if (!handover->bytes_by_link)
-        return error_out_of_memory(error, "KV transfers");
-    const struct model *model = &fleet->pools[0].deployment.scenario->model;
-    handover->token_layer_bytes = model_kv_bytes_per_token_layer(model, 1) /
-                                  u32_min(pair_count(layouts_of(fleet)), model->kv_heads);
-    return quantiles_init(&handover->waits, error);
-}
-
 void handover_release(struct handover *handover)
 {
     quantiles_release(&handover->waits);
 }
 
-/* The GPUs of a segment's pairs: rank k * TP / pairs of either group. */
-static void fill_pairs(struct pair pair, const struct kv_segment *segment, uint32_t from_replica,
-                       uint32_t to_replica, uint32_t *from, uint32_t *to)
+/* The GPUs of a segment's `k`-th pair: rank k * TP / pairs of either group. */
+static uint32_t from_gpu(struct pair pair, uint32_t replica, const struct kv_segment *segment,
+                         uint32_t k)
 {
-    const uint32_t *from_gpus = layout_group(pair.from, from_replica, segment->from_stage);
-    const uint32_t *to_gpus = layout_group(pair.to, to_replica, segment->to_stage);
-    uint32_t count = pair_count(pair);
-    for (uint32_t k = 0; k < count; k++) {
-        from[k] = from_gpus[k * pair.from->tensor_parallel / count];
-        to[k] = to_gpus[k * pair.to->tensor_parallel / count];
-    }
+    const uint32_t *gpus = layout_group(pair.from, replica, segment->from_stage);
+    return gpus[k * pair.from->tensor_parallel / pair_count(pair)];
+}
+
+static uint32_t to_gpu(struct pair pair, uint32_t replica, const struct kv_segment *segment,
+                       uint32_t k)
+{
+    const uint32_t *gpus = layout_group(pair.to, replica, segment->to_stage);
+    return gpus[k * pair.to->tensor_parallel / pair_count(pair)];
 }
 
 /* Divides the model's layers by who prefills and who decodes them; returns how many parts. */
@@ -109,27 +98,95 @@ static uint32_t divide_layers(struct pair pair, struct kv_segment *segments)
     return count;
 }
 
-int handover_add_routes(const struct fleet *fleet, struct link_sharing *sharing,
-                        struct arena *arena, struct error *error)
+int handover_init(struct handover *handover, struct fleet *fleet, enum kv_transfer mode,
+                  struct arena *arena, struct error *error)
 {
     struct pair pair = layouts_of(fleet);
-    uint32_t pairs = pair_count(pair);
-    uint32_t *gpus = arena_calloc(arena, 2 * (size_t)pairs, sizeof(*gpus));
-    struct kv_segment *segments = arena_calloc(arena, segments_max(pair), sizeof(*segments));
-    if (!gpus || !segments)
+    *handover = (struct handover){.fleet = fleet, .mode = mode, .arena = arena};
+    handover->parts = arena_calloc(arena, segments_max(pair), sizeof(*handover->parts));
+    uint32_t links = fleet->pools[0].deployment.topology.link_count;
+    handover->bytes_by_link = arena_calloc(arena, links, sizeof(*handover->bytes_by_link));
+    if (!handover->parts || !handover->bytes_by_link)
         return error_out_of_memory(error, "KV transfers");
-    uint32_t count = divide_layers(pair, segments);
+    handover->part_count = divide_layers(pair, handover->parts);
+    const struct model *model = &fleet->pools[0].deployment.scenario->model;
+    handover->token_layer_bytes =
+        model_kv_bytes_per_token_layer(model, 1) / u32_min(pair_count(pair), model->kv_heads);
+    return quantiles_init(&handover->waits, error);
+}
+
+/* Calls `visit` with the route of each pair of GPUs between two replicas, until it says true. */
+static bool any_route(const struct fleet *fleet, uint32_t from, uint32_t to,
+                      bool (*visit)(void *context, const struct route *route), void *context)
+{
+    struct pair pair = layouts_of(fleet);
+    const struct topology *topology = &fleet->pools[0].deployment.topology;
+    const struct kv_segment *parts = fleet->handover.parts;
+    for (uint32_t s = 0; s < fleet->handover.part_count; s++) {
+        for (uint32_t k = 0; k < pair_count(pair); k++) {
+            struct route route = topology_route(topology, from_gpu(pair, from, &parts[s], k),
+                                                to_gpu(pair, to, &parts[s], k));
+            if (visit(context, &route))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool add_route(void *context, const struct route *route)
+{
+    link_sharing_add_route(context, route);
+    return false;
+}
+
+void handover_add_routes(const struct fleet *fleet, struct link_sharing *sharing)
+{
+    struct pair pair = layouts_of(fleet);
     for (uint32_t from = 0; from < pair.from->replicas; from++)
         for (uint32_t to = 0; to < pair.to->replicas; to++)
-            for (uint32_t s = 0; s < count; s++) {
-                fill_pairs(pair, &segments[s], from, to, gpus, gpus + pairs);
-                for (uint32_t k = 0; k < pairs; k++) {
-                    struct route route = topology_route(&fleet->pools[0].deployment.topology,
-                                                        gpus[k], gpus[pairs + k]);
-                    link_sharing_add_route(sharing, &route);
-                }
-            }
-    return 0;
+            (void)any_route(fleet, from, to, add_route, sharing);
+}
+
+static bool has_link(void *context, const struct route *route)
+{
+    const uint32_t *link = context;
+    for (uint32_t i = 0; i < route->link_count; i++)
+        if (route->links[i] == *link)
+            return true;
+    return false;
+}
+
+bool handover_crosses(const struct handover *handover, const struct replica *replica, uint32_t link)
+{
+    struct fleet *fleet = handover->fleet;
+    struct pair pair = layouts_of(fleet);
+    const struct pool *pool = fleet_pool_of(fleet, replica);
+    bool prefills = pool == &fleet->pools[0];
+    uint32_t index = (uint32_t)(replica - pool->replicas);
+    uint32_t others = prefills ? pair.to->replicas : pair.from->replicas;
+    for (uint32_t other = 0; other < others; other++)
+        if (any_route(fleet, prefills ? index : other, prefills ? other : index, has_link, &link))
+            return true;
+    return false;
+}
+
+uint32_t handover_narrowest(const struct handover *handover, const struct replica *replica)
+{
+    struct fleet *fleet = handover->fleet;
+    struct pair pair = layouts_of(fleet);
+    const struct pool *pool = fleet_pool_of(fleet, replica);
+    const struct topology *topology = &fleet->pools[0].deployment.topology;
+    uint32_t index = (uint32_t)(replica - pool->replicas);
+    uint32_t from = pool == &fleet->pools[0] ? index : 0;
+    uint32_t to = pool == &fleet->pools[0] ? 0 : index;
+    struct route route = topology_route(topology, from_gpu(pair, from, handover->parts, 0),
+                                        to_gpu(pair, to, handover->parts, 0));
+    uint32_t narrowest = route.links[0];
+    for (uint32_t i = 1; i < route.link_count; i++)
+        if (topology->links[route.links[i]].cost.bytes_per_s <
+            topology->links[narrowest].cost.bytes_per_s)
+            narrowest = route.links[i];
+    return narrowest;
 }
 
 /* A new move's memory, and room for its flows' events; NULL when memory is out. */
@@ -143,12 +200,13 @@ static struct kv_move *new_move(struct handover *handover, struct error *error)
     if (!move)
         goto out_of_memory;
     move->handover = handover;
-    move->segments = arena_calloc(arena, segments_max(pair), sizeof(*move->segments));
+    move->segment_count = handover->part_count;
+    move->segments = arena_calloc(arena, move->segment_count, sizeof(*move->segments));
     if (!move->segments)
         goto out_of_memory;
-    move->segment_count = divide_layers(pair, move->segments);
     for (uint32_t s = 0; s < move->segment_count; s++) {
         struct kv_segment *segment = &move->segments[s];
+        *segment = handover->parts[s];
         segment->move = move;
         segment->gpus = arena_calloc(arena, 2 * (size_t)pairs, sizeof(*segment->gpus));
         struct transfer_pairs of = {
@@ -168,39 +226,69 @@ out_of_memory:
     return NULL;
 }
 
-/* A move of a request's KV to a replica; NULL when memory is out, and then the session failed. */
-static struct kv_move *take_move(struct handover *handover, struct request *request,
-                                 struct replica *from, struct replica *to)
+/* Where a move goes. */
+static void aim_move(struct kv_move *move, struct replica *to)
 {
-    struct fleet *fleet = handover->fleet;
-    struct kv_move *move = handover->free;
-    if (move)
-        handover->free = move->next;
-    else
-        move = new_move(handover, &fleet->session->error);
-    if (!move) {
-        fleet->session->failed = true;
-        return NULL;
-    }
-    move->request = request;
-    move->from = from;
-    move->to = to;
-    move->is_admitted = false;
-    move->is_prefilled = false;
+    struct fleet *fleet = move->handover->fleet;
     struct pair pair = layouts_of(fleet);
+    uint32_t from_index = (uint32_t)(move->from - fleet->pools[0].replicas);
+    uint32_t to_index = (uint32_t)(to - fleet->pools[1].replicas);
+    move->to = to;
     for (uint32_t s = 0; s < move->segment_count; s++) {
         struct kv_segment *segment = &move->segments[s];
         struct transfer_pairs *pairs = &segment->transfer.pairs;
-        fill_pairs(pair, segment, (uint32_t)(from - fleet->pools[0].replicas),
-                   (uint32_t)(to - fleet->pools[1].replicas), segment->gpus,
-                   segment->gpus + pairs->count);
-        pairs->owner = from->index;
+        for (uint32_t k = 0; k < pairs->count; k++) {
+            segment->gpus[k] = from_gpu(pair, from_index, segment, k);
+            segment->gpus[pairs->count + k] = to_gpu(pair, to_index, segment, k);
+        }
+        pairs->owner = move->from->index;
         segment->latency_s = topology_parallel_path(&fleet->pools[0].deployment.topology,
                                                     pairs->from, pairs->to, pairs->count)
                                  .alpha_s;
     }
+}
+
+/* A move of a request's KV; NULL when memory is out, and then the session failed. */
+static struct kv_move *take_move(struct handover *handover, struct request *request,
+                                 struct replica *from)
+{
+    struct session *session = handover->fleet->session;
+    struct kv_move *move = handover->free;
+    if (move)
+        handover->free = move->next;
+    else
+        move = new_move(handover, &session->error);
+    if (!move) {
+        session->failed = true;
+        return NULL;
+    }
+    move->request = request;
+    move->from = from;
+    move->to = NULL;
+    move->is_admitted = false;
+    move->is_prefilled = false;
+    move->previous = NULL;
+    move->next = handover->active;
+    if (move->next)
+        move->next->previous = move;
+    handover->active = move;
     request->move = move;
     return move;
+}
+
+/* The request is where it is to be, or the move was given up. */
+static void give_move(struct kv_move *move)
+{
+    struct handover *handover = move->handover;
+    move->request->move = NULL;
+    if (move->previous)
+        move->previous->next = move->next;
+    else
+        handover->active = move->next;
+    if (move->next)
+        move->next->previous = move->previous;
+    move->next = handover->free;
+    handover->free = move;
 }
 
 static double pairs_bytes(const struct kv_segment *segment)
@@ -251,10 +339,7 @@ static void finish(struct kv_move *move, sim_ps now)
 {
     struct handover *handover = move->handover;
     struct request *request = move->request;
-    request->move = NULL;
-    move->request = NULL;
-    move->next = handover->free;
-    handover->free = move;
+    give_move(move);
     handover->count++;
     if (request->counted)
         quantiles_add(&handover->waits, now - request->first_token, 1);
@@ -313,18 +398,63 @@ static void add_pending(struct kv_segment *segment, uint32_t layers, uint32_t to
     send(segment);
 }
 
-/* A prefilled request waits for a decoding replica to have blocks for it. */
-static void queue_for_decode(struct handover *handover, struct replica *from,
-                             struct request *request)
+/* The request joins the queue of a replica that is up, if one is. */
+static void queue_for_decode(struct kv_move *move)
 {
-    struct fleet *fleet = handover->fleet;
+    struct fleet *fleet = move->handover->fleet;
     struct replica *to = fleet_pick(&fleet->pools[1]);
-    struct kv_move *move = take_move(handover, request, from, to);
-    if (!move)
+    if (!to)
         return;
-    move->is_prefilled = true;
-    replica_enqueue(to, request);
+    aim_move(move, to);
+    replica_enqueue(to, move->request);
     fleet_note_load(fleet, to);
+}
+
+void handover_restore(struct handover *handover)
+{
+    struct kv_move *move = handover->active;
+    while (move && move->next)
+        move = move->next;
+    for (; move; move = move->previous) /* the oldest first */
+        if (!move->to)
+            queue_for_decode(move);
+}
+
+/* Gives a move up, one of whose ends fails: the other end forgets it. */
+static void abandon(struct kv_move *move, const struct replica *failing,
+                    struct request_list *evicted)
+{
+    struct request *request = move->request;
+    bool from_fails = move->from == failing;
+    for (uint32_t s = 0; s < move->segment_count; s++) {
+        transfer_cancel(&move->segments[s].transfer);
+        move->segments[s].is_moving = false;
+        move->segments[s].pending_bytes = 0;
+    }
+    if (from_fails && move->to) {
+        if (move->is_admitted)
+            replica_unreserve(move->to, request);
+        else
+            replica_withdraw(move->to, request);
+        fleet_note_load(move->handover->fleet, move->to);
+    } else if (!from_fails && move->is_prefilled) {
+        replica_give_blocks(move->from, request);
+    }
+    /* Else the prefilling replica has it, or the failing one's queue does. */
+    bool is_nobodys = move->is_prefilled && (from_fails || move->is_admitted);
+    if (is_nobodys)
+        request_list_append(evicted, request);
+    give_move(move);
+}
+
+void handover_fail(struct handover *handover, struct replica *replica, struct request_list *evicted)
+{
+    struct kv_move *next;
+    for (struct kv_move *move = handover->active; move; move = next) {
+        next = move->next;
+        if (move->from == replica || move->to == replica)
+            abandon(move, replica, evicted);
+    }
 }
 
 void handover_prefilled(void *context, struct replica *replica, struct request_list prefilled)
@@ -337,7 +467,11 @@ void handover_prefilled(void *context, struct replica *replica, struct request_l
             request->move->is_prefilled = true;
             finish_if_done(request->move, engine_now(fleet->session->engine));
         } else {
-            queue_for_decode(&fleet->handover, replica, request);
+            struct kv_move *move = take_move(&fleet->handover, request, replica);
+            if (!move)
+                return;
+            move->is_prefilled = true;
+            queue_for_decode(move);
         }
     }
     fleet_note_load(fleet, replica);
@@ -365,11 +499,12 @@ void handover_picked(void *context, struct replica *replica, const struct batch 
         if (request->move || batch->chunks[i].start > 0 || request->output_tokens == 1)
             continue;
         struct replica *to = fleet_pick(&fleet->pools[1]);
-        if (!replica_reserve(to, request))
+        if (!to || !replica_reserve(to, request))
             continue;
-        struct kv_move *move = take_move(&fleet->handover, request, replica, to);
+        struct kv_move *move = take_move(&fleet->handover, request, replica);
         if (!move)
             return;
+        aim_move(move, to);
         move->is_admitted = true;
         fleet_note_load(fleet, to);
     }

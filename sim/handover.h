@@ -31,6 +31,9 @@ struct handover {
     struct fleet *fleet;
     enum kv_transfer mode;
     struct arena *arena;
+    uint32_t part_count;
+    struct kv_segment *parts; /* the model's layers by who prefills and who decodes them */
+    struct kv_move *active;   /* under way, in no order that matters but always the same */
     struct kv_move *free;
     size_t events;            /* reserved in the engine, those of all moves included */
     uint64_t count;           /* moves that were done */
@@ -46,8 +49,25 @@ int handover_init(struct handover *handover, struct fleet *fleet, enum kv_transf
 void handover_release(struct handover *handover);
 
 /* Notes the links that KV may cross. */
-int handover_add_routes(const struct fleet *fleet, struct link_sharing *sharing,
-                        struct arena *arena, struct error *error);
+void handover_add_routes(const struct fleet *fleet, struct link_sharing *sharing);
+
+/*
+ * A replica fails: what is on its way from it or to it is given up, before its own requests are.
+ * Requests that the other end had, or nobody, go to the end of `evicted`; those that the failing
+ * replica has itself are left to it.
+ */
+void handover_fail(struct handover *handover, struct replica *replica,
+                   struct request_list *evicted);
+
+/* Whether KV that goes from or to a replica may cross a link. */
+bool handover_crosses(const struct handover *handover, const struct replica *replica,
+                      uint32_t link);
+
+/* The link of least bandwidth on the way of a replica's KV. */
+uint32_t handover_narrowest(const struct handover *handover, const struct replica *replica);
+
+/* A replica of the second pool is up again: it gets what none could take. */
+void handover_restore(struct handover *handover);
 
 /* How two pools' replicas tell what happens (replica.h); `context` is the fleet. */
 void handover_prefilled(void *context, struct replica *replica, struct request_list prefilled);

@@ -72,14 +72,6 @@ void link_meter_add(struct link_meter *meter, struct link_traffic *traffic, stru
     traffic->bucket_busy += busy;
 }
 
-void link_meter_total(const struct link_meter *meter, double *bytes_by_link)
-{
-    const struct link_traffic *all[] = {&meter->collectives, &meter->sends};
-    for (size_t t = 0; t < ARRAY_LENGTH(all); t++)
-        for (uint32_t i = 0; i < all[t]->link_count; i++)
-            bytes_by_link[all[t]->links[i]] += all[t]->bytes;
-}
-
 uint32_t link_traffic_narrowest(const struct link_traffic *traffic, const struct topology *topology)
 {
     uint32_t narrowest = 0;

@@ -52,7 +52,4 @@ uint32_t link_traffic_narrowest(const struct link_traffic *traffic,
 /* Records the bucket that is under way. */
 void link_meter_flush(struct link_meter *meter, struct session *session);
 
-/* Adds the run's bytes to `bytes_by_link`, one for each of the topology's links. */
-void link_meter_total(const struct link_meter *meter, double *bytes_by_link);
-
 #endif

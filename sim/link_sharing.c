@@ -11,7 +11,7 @@ int link_sharing_init(struct link_sharing *sharing, enum link_policy policy, uin
 static void add_user(struct link_sharing *sharing, uint32_t link, uint32_t user)
 {
     uint32_t *known = &sharing->users[link];
-    if (*known != user + 1)
+    if (*known != LINK_USERS_FAULTY && *known != user + 1)
         *known = *known == 0 ? user + 1 : LINK_USERS_MANY;
 }
 
@@ -33,15 +33,22 @@ void link_sharing_add_stage(struct link_sharing *sharing, uint32_t replica,
 void link_sharing_add_route(struct link_sharing *sharing, const struct route *route)
 {
     for (uint32_t i = 0; i < route->link_count; i++)
-        sharing->users[route->links[i]] = LINK_USERS_MANY;
+        if (sharing->users[route->links[i]] != LINK_USERS_FAULTY)
+            sharing->users[route->links[i]] = LINK_USERS_MANY;
+}
+
+void link_sharing_add_fault(struct link_sharing *sharing, uint32_t link)
+{
+    sharing->users[link] = LINK_USERS_FAULTY;
 }
 
 bool link_sharing_meets(const struct link_sharing *sharing, const struct link_traffic *traffic)
 {
-    if (sharing->policy == LINK_POLICY_PRIVATE)
-        return false;
-    for (uint32_t i = 0; i < traffic->link_count; i++)
-        if (sharing->users[traffic->links[i]] == LINK_USERS_MANY)
+    bool meets_users = sharing->policy != LINK_POLICY_PRIVATE;
+    for (uint32_t i = 0; i < traffic->link_count; i++) {
+        uint32_t user = sharing->users[traffic->links[i]];
+        if (user == LINK_USERS_FAULTY || (meets_users && user == LINK_USERS_MANY))
             return true;
+    }
     return false;
 }

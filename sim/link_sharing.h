@@ -28,6 +28,7 @@ enum link_policy {
 };
 
 #define LINK_USERS_MANY UINT32_MAX
+#define LINK_USERS_FAULTY (UINT32_MAX - 1) /* however many */
 
 struct link_sharing {
     enum link_policy policy;
@@ -44,6 +45,9 @@ void link_sharing_add_stage(struct link_sharing *sharing, uint32_t replica,
 
 /* Notes traffic that is no replica's own. */
 void link_sharing_add_route(struct link_sharing *sharing, const struct route *route);
+
+/* Notes that a link's rate will change: what crosses it has no closed form, whatever the policy. */
+void link_sharing_add_fault(struct link_sharing *sharing, uint32_t link);
 
 /* Whether traffic meets others' on any of its links; all must have been noted. */
 bool link_sharing_meets(const struct link_sharing *sharing, const struct link_traffic *traffic);

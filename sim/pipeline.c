@@ -12,6 +12,8 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
         .stages = stages,
         .hand_over = sim_ps_from_s(serving->host.return_s),
     };
+    for (uint32_t s = 0; s < stage_count; s++)
+        stages[s].slowdown = 1;
     int rc = seen_shapes_init(&pipeline->seen, cost->tokens_max, arena, error);
     if (rc < 0)
         return rc;
@@ -32,12 +34,32 @@ bool pipeline_shares_links(const struct pipeline *pipeline)
     return false;
 }
 
+void pipeline_reset(struct pipeline *pipeline, sim_ps now)
+{
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        struct pipeline_stage *stage = &pipeline->stages[s];
+        stage->gpu_free = now;
+        stage->host_free = now;
+        stage->hop.free = now;
+    }
+}
+
+void pipeline_cost_step(struct pipeline *pipeline, struct step *step)
+{
+    step->gpu_done = SIM_PS_MAX;
+    step->work = step_cost_of(pipeline->cost, &step->batch, &pipeline->seen);
+    for (uint32_t s = 0; s < pipeline->stage_count; s++)
+        step->visits[s].slowdown = pipeline->stages[s].slowdown;
+}
+
 void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step)
 {
     struct pipeline_stage *stage = &pipeline->stages[s];
     struct visit *visit = &step->visits[s];
     visit->work = step_cost_on_stage(pipeline->cost, &step->work, &stage->part);
     const struct stage_work *work = &visit->work;
+    if (visit->slowdown > 1)
+        visit->work.compute = (sim_ps)((double)work->compute * visit->slowdown);
     sim_ps can_run = sim_ps_max(stage->gpu_free, visit->ready);
     sim_ps prepared = sim_ps_max(stage->host_free, step->launched) + work->prepare;
     if (!step->work.graph && pipeline->cost->host->eager_synchronous)
@@ -70,8 +92,7 @@ sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step)
 
 void pipeline_launch(struct pipeline *pipeline, struct step *step)
 {
-    step->gpu_done = SIM_PS_MAX;
-    step->work = step_cost_of(pipeline->cost, &step->batch, &pipeline->seen);
+    pipeline_cost_step(pipeline, step);
     sim_ps ready = step->launched;
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         step->visits[s].ready = ready;

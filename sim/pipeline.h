@@ -37,7 +37,8 @@ struct visit {
     sim_ps gpu_from;  /* its first kernel may begin */
     sim_ps launched;  /* the host has issued its last kernel */
     struct stage_work work;
-    double stretch; /* its collectives took this many times what they take alone */
+    double slowdown; /* of the stage's kernels, when the step was launched */
+    double stretch;  /* its collectives took this many times what they take alone */
 };
 
 /* A step in flight. */
@@ -65,7 +66,9 @@ struct stage_tally {
     sim_ps fill_drain;
     sim_ps imbalance;
     sim_ps transfer;
+    sim_ps kv; /* part of transfer: for KV to come or go */
     sim_ps host;
+    sim_ps down;
 };
 
 /* From a stage to the next. */
@@ -84,6 +87,7 @@ struct pipeline_stage {
     sim_ps gpu_free;
     sim_ps host_free; /* the process that launches for this stage */
     sim_ps accounted; /* the tally covers all time before this */
+    double slowdown;  /* kernels take this many times as long, for steps launched from now on */
     struct link_meter meter;
     struct stage_tally tally;
 };
@@ -107,8 +111,15 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
 /* Whether any of it shares links with others, so that no closed form holds. */
 bool pipeline_shares_links(const struct pipeline *pipeline);
 
+/* Forgets steps under way and keeps the stages and links busy until `now` at most: the caller has
+   accounted for the steps. */
+void pipeline_reset(struct pipeline *pipeline, sim_ps now);
+
 /* Lets a step, its batch and times up to `launched` set, through all stages at once. */
 void pipeline_launch(struct pipeline *pipeline, struct step *step);
+
+/* A step's cost, its batch being set, and how fast each stage is now. */
+void pipeline_cost_step(struct pipeline *pipeline, struct step *step);
 
 /*
  * The parts of a passage, for whoever plays it out in events: a step begins its

@@ -282,8 +282,36 @@ void player_launch(struct player *player, struct step *step)
 {
     struct pipeline *pipeline = player->pipeline;
     struct played_stage *first = &player->stages[0];
-    step->gpu_done = SIM_PS_MAX;
-    step->work = step_cost_of(pipeline->cost, &step->batch, &pipeline->seen);
+    pipeline_cost_step(pipeline, step);
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        step->visits[s].start = SIM_PS_MAX;
+        step->visits[s].end = SIM_PS_MAX;
+    }
     first->arrivals[step->number % player->ring] =
         schedule(first, step->launched, EVENT_LAUNCH, on_arrival, step);
+}
+
+void player_abandon(struct player *player, uint64_t next)
+{
+    struct pipeline *pipeline = player->pipeline;
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        struct played_stage *stage = &player->stages[s];
+        struct pipeline_stage *of = &pipeline->stages[s];
+        (void)engine_cancel(pipeline->session->engine, stage->work);
+        for (uint32_t i = 0; i < player->ring; i++) {
+            (void)engine_cancel(pipeline->session->engine, stage->arrivals[i]);
+            stage->arrivals[i] = 0;
+            stage->waiting[i] = NULL;
+            stage->unsent[i] = NULL;
+        }
+        if (of->sharing)
+            transfer_cancel(of->sharing);
+        if (of->hop.sharing)
+            transfer_cancel(of->hop.sharing);
+        stage->work = 0;
+        stage->at_work = NULL;
+        stage->on_its_way = NULL;
+        stage->next = next;
+        stage->next_sent = next;
+    }
 }

@@ -32,6 +32,9 @@ struct player *player_new(struct pipeline *pipeline, const struct serving *servi
 /* As pipeline_launch(), in events. */
 void player_launch(struct player *player, struct step *step);
 
+/* Takes back everything that is under way; the next step is number `next`. */
+void player_abandon(struct player *player, uint64_t next);
+
 /* Events that one stage can have pending at a time, its transfers' flows left out. */
 #define PLAYER_STAGE_EVENTS(steps_in_flight) (2 + 2 * (steps_in_flight))
 

@@ -50,6 +50,7 @@ struct step_record {
     X(IDLE_IMBALANCE, "idle_imbalance")       \
     X(IDLE_TRANSFER, "idle_transfer")         \
     X(IDLE_HOST, "idle_host")                 \
+    X(IDLE_DOWN, "idle_down")                 \
     X(EMBEDDING, "embedding")                 \
     X(NORM, "norm")                           \
     X(QKV, "qkv")                             \

@@ -268,7 +268,73 @@ void replica_give_blocks(struct replica *replica, const struct request *request)
         stir(replica);
 }
 
+/* Nothing may be left to do after a request was taken off: there is no work from now on then. */
+static void rest_if_empty(struct replica *replica)
+{
+    if (batcher_has_work(&replica->batcher) || replica->is_down)
+        return;
+    replica->moving_from = SIM_PS_MAX;
+    if (replica->slept)
+        replica->slept = false;
+    else
+        replica->emptied = engine_now(replica->session->engine);
+}
+
+void replica_withdraw(struct replica *replica, struct request *request)
+{
+    batcher_withdraw(&replica->batcher, request);
+    rest_if_empty(replica);
+}
+
+void replica_unreserve(struct replica *replica, const struct request *request)
+{
+    batcher_unreserve(&replica->batcher, request);
+    rest_if_empty(replica);
+    if (batcher_has_work(&replica->batcher))
+        stir(replica);
+}
+
+/* Accounts for the steps in flight, gives them up, and hands their requests back. */
+static void abandon_steps(struct replica *replica, sim_ps now, struct request_list *evicted)
+{
+    for (; replica->in_flight > 0; replica->in_flight--) {
+        struct step *step = &replica->steps[replica->oldest];
+        accounting_abandon_step(&replica->pipeline, step, now);
+        batcher_evict_batch(&replica->batcher, &step->batch, evicted);
+        replica->oldest = replica->oldest + 1 == replica->ring ? 0 : replica->oldest + 1;
+    }
+}
+
+void replica_fail(struct replica *replica, struct request_list *evicted)
+{
+    sim_ps now = engine_now(replica->session->engine);
+    abandon_steps(replica, now, evicted);
+    batcher_evict(&replica->batcher, evicted);
+    accounting_fail(&replica->pipeline, replica->emptied,
+                    replica->slept ? replica->woken : SIM_PS_MAX, now);
+    if (replica->player)
+        player_abandon(replica->player, replica->step_count);
+    (void)engine_cancel(replica->session->engine, replica->event);
+    replica->event = 0;
+    replica->turn_at = SIM_PS_MAX;
+    replica->moving_from = SIM_PS_MAX;
+    replica->slept = false;
+    replica->is_down = true;
+}
+
+void replica_restore(struct replica *replica)
+{
+    sim_ps now = engine_now(replica->session->engine);
+    accounting_restore(&replica->pipeline, now);
+    pipeline_reset(&replica->pipeline, now);
+    replica->host_free = now;
+    replica->emptied = now;
+    replica->is_down = false;
+}
+
 void replica_finish(struct replica *replica, sim_ps end)
 {
+    if (replica->is_down)
+        accounting_restore(&replica->pipeline, end);
     accounting_finish(&replica->pipeline, sim_ps_min(replica->emptied, end), end);
 }

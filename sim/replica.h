@@ -46,12 +46,13 @@ struct replica {
     uint32_t in_flight;
     uint64_t step_count;
     sim_ps host_free;
-    sim_ps turn_at;     /* the scheduler's next turn; SIM_PS_MAX: none is due */
-    sim_ps turn_from;   /* what it waited for happened then */
-    sim_ps emptied;     /* without work since; SIM_PS_MAX: has some */
-    sim_ps woken;       /* when work last came to an empty replica */
-    bool slept;         /* and no step has been scheduled since */
-    event_id event;     /* the next thing, in the event queue; 0 while none is */
+    sim_ps turn_at;   /* the scheduler's next turn; SIM_PS_MAX: none is due */
+    sim_ps turn_from; /* what it waited for happened then */
+    sim_ps emptied;   /* without work since; SIM_PS_MAX: has some */
+    sim_ps woken;     /* when work last came to an empty replica */
+    bool slept;       /* and no step has been scheduled since */
+    event_id event;   /* the next thing, in the event queue; 0 while none is */
+    bool is_down;
     sim_ps moving_from; /* only KV on its way keeps it from working since; SIM_PS_MAX: no */
     struct replica_owner owner;
 };
@@ -84,6 +85,15 @@ bool replica_reserve(struct replica *replica, const struct request *request);
 /* The KV of a request has come, or of one that was handed over has gone. */
 void replica_receive(struct replica *replica, struct request *request);
 void replica_give_blocks(struct replica *replica, const struct request *request);
+
+/* It fails: all its requests go to the end of `evicted`, as they are, and it takes none until it is
+   restored, empty. */
+void replica_fail(struct replica *replica, struct request_list *evicted);
+void replica_restore(struct replica *replica);
+
+/* Takes a waiting request off; gives up on one whose KV is on its way here. */
+void replica_withdraw(struct replica *replica, struct request *request);
+void replica_unreserve(struct replica *replica, const struct request *request);
 
 /* Ends the tallies at `end`, when there is no work left. */
 void replica_finish(struct replica *replica, sim_ps end);

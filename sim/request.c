@@ -13,6 +13,19 @@ static void link_between(struct request_list *list, struct request *previous,
     list->count++;
 }
 
+void request_restart(struct request *request)
+{
+    *request = (struct request){
+        .id = request->id,
+        .arrival = request->arrival,
+        .scheduled = SIM_PS_MAX,
+        .input_tokens = request->input_tokens,
+        .output_tokens = request->output_tokens,
+        .preemptions = request->preemptions,
+        .counted = request->counted,
+    };
+}
+
 void request_list_append(struct request_list *list, struct request *request)
 {
     link_between(list, list->last, request, NULL);

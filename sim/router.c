@@ -19,33 +19,68 @@ int router_init(struct router *router, enum router_policy policy, uint32_t repli
                 struct arena *arena, struct error *error)
 {
     *router = (struct router){.policy = policy, .replica_count = replica_count};
-    if (policy != ROUTER_LEAST_OUTSTANDING)
-        return 0;
+    router->closed = arena_calloc(arena, replica_count, sizeof(*router->closed));
     router->heap = arena_calloc(arena, replica_count, sizeof(*router->heap));
     router->places = arena_calloc(arena, replica_count, sizeof(*router->places));
-    if (!router->heap || !router->places)
+    if (!router->closed || !router->heap || !router->places)
         return error_out_of_memory(error, "router");
-    uint32_t count = 0;
-    while (count < replica_count)
-        loads_insert(router->heap, &count, (struct router_entry){.replica = count}, router->places);
+    for (uint32_t replica = 0; replica < replica_count; replica++) {
+        router->closed[replica] = true;
+        router_open(router, replica, 0);
+    }
     return 0;
 }
 
 uint32_t router_pick(struct router *router)
 {
+    if (router->open_count == 0)
+        return ROUTER_NONE;
     if (router->policy == ROUTER_LEAST_OUTSTANDING)
         return router->heap[0].replica;
-    uint32_t replica = router->next;
-    router->next = replica + 1 == router->replica_count ? 0 : replica + 1;
+    uint32_t replica;
+    do {
+        replica = router->next;
+        router->next = replica + 1 == router->replica_count ? 0 : replica + 1;
+    } while (router->closed[replica]);
     return replica;
+}
+
+/* The heap is kept for the policy that looks at it. */
+static void insert(struct router *router, uint32_t replica, uint32_t outstanding)
+{
+    struct router_entry entry = {.outstanding = outstanding, .replica = replica};
+    if (router->policy == ROUTER_LEAST_OUTSTANDING)
+        loads_insert(router->heap, &router->open_count, entry, router->places);
+    else
+        router->open_count++;
+}
+
+static void take_out(struct router *router, uint32_t replica)
+{
+    if (router->policy == ROUTER_LEAST_OUTSTANDING)
+        loads_remove(router->heap, &router->open_count, router->places[replica], router->places);
+    else
+        router->open_count--;
+}
+
+void router_close(struct router *router, uint32_t replica)
+{
+    if (!router->closed[replica])
+        take_out(router, replica);
+    router->closed[replica] = true;
+}
+
+void router_open(struct router *router, uint32_t replica, uint32_t outstanding)
+{
+    if (router->closed[replica])
+        insert(router, replica, outstanding);
+    router->closed[replica] = false;
 }
 
 void router_update(struct router *router, uint32_t replica, uint32_t outstanding)
 {
-    if (router->policy != ROUTER_LEAST_OUTSTANDING)
+    if (router->policy != ROUTER_LEAST_OUTSTANDING || router->closed[replica])
         return;
-    uint32_t count = router->replica_count;
-    loads_remove(router->heap, &count, router->places[replica], router->places);
-    struct router_entry entry = {.outstanding = outstanding, .replica = replica};
-    loads_insert(router->heap, &count, entry, router->places);
+    take_out(router, replica);
+    insert(router, replica, outstanding);
 }

@@ -11,6 +11,8 @@
 #include "layout.h"
 #include "replica.h"
 
+#define ROUTER_NONE UINT32_MAX
+
 struct router_entry {
     uint32_t outstanding;
     uint32_t replica;
@@ -19,16 +21,22 @@ struct router_entry {
 struct router {
     enum router_policy policy;
     uint32_t replica_count;
+    uint32_t open_count;
     uint32_t next;             /* round_robin */
-    struct router_entry *heap; /* least_outstanding */
+    bool *closed;              /* (replicas) */
+    struct router_entry *heap; /* (open_count) least_outstanding */
     uint32_t *places;          /* (replicas): in the heap */
 };
 
 int router_init(struct router *router, enum router_policy policy, uint32_t replica_count,
                 struct arena *arena, struct error *error);
 
-/* The replica that the next request goes to. */
+/* The replica that the next request goes to; ROUTER_NONE where all are closed. */
 uint32_t router_pick(struct router *router);
+
+/* Takes a replica out of the choice, or in again with `outstanding` requests. */
+void router_close(struct router *router, uint32_t replica);
+void router_open(struct router *router, uint32_t replica, uint32_t outstanding);
 
 /* Tells the router that a replica now has `outstanding` requests. */
 void router_update(struct router *router, uint32_t replica, uint32_t outstanding);

@@ -5,6 +5,9 @@
 /* Bubbles under this share of the working time are not worth a warning. */
 #define BUBBLES_MIN 0.10
 
+/* What twice a link's bandwidth would save of its stages' time, under which it is no bottleneck. */
+#define LINK_SAVES_MIN 0.10
+
 /* A run that goes on for this much longer than its arrivals did was overloaded. */
 #define OVERLOAD_FACTOR 1.10
 #define OVERLOAD_QUEUE_S 1.0
@@ -26,7 +29,7 @@ static struct working_time working_time_of(const struct summary *summary)
         sum.fill_drain += stage->idle_fill_drain;
         sum.bubbles += stage->idle_fill_drain + stage->idle_imbalance + stage->idle_transfer +
                        stage->idle_host;
-        working += 1 - stage->idle_no_work;
+        working += 1 - stage->idle_no_work - stage->idle_down;
     }
     working = working > 0 ? working : 1;
     return (struct working_time){sum.busy / working, sum.bubbles / working,
@@ -84,6 +87,24 @@ static bool warn_rejected(const struct summary *summary, struct warning *warning
     return true;
 }
 
+static bool warn_link(const struct summary *summary, struct warning *warning)
+{
+    const struct link_summary *worst = NULL;
+    for (uint32_t i = 0; i < summary->link_count; i++)
+        if (!worst || summary->links[i].twice_saves > worst->twice_saves)
+            worst = &summary->links[i];
+    if (!worst || worst->twice_saves < LINK_SAVES_MIN)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "link_bottleneck");
+    (void)snprintf(warning->text, sizeof(warning->text),
+                   "%s bounds the stages that use it (busy %.0f%% of the run; stages waited %.1f s "
+                   "for its bytes): with twice its bandwidth they would take about %.0f%% less "
+                   "time",
+                   worst->name, worst->utilization * 100, worst->waited_s,
+                   worst->twice_saves * 100);
+    return true;
+}
+
 static bool warn_overloaded(const struct summary *summary, double arrival_span_s,
                             struct warning *warning)
 {
@@ -108,6 +129,7 @@ uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double 
     count += warn_starved(&time, stages, &warnings[count]);
     count += warn_preemptions(summary, &warnings[count]);
     count += warn_rejected(summary, &warnings[count]);
+    count += warn_link(summary, &warnings[count]);
     count += warn_overloaded(summary, arrival_span_s, &warnings[count]);
     return count;
 }

@@ -7,6 +7,7 @@
  *     pipeline_starved    most of that for want of steps: batches too small to fill it
  *     kv_preemptions      requests started over for want of KV blocks
  *     requests_rejected   requests that no replica can ever hold
+ *     link_bottleneck     a link bounds the stages that use it: what twice its bandwidth gives
  *     overloaded          the queue grew until arrivals ended: latencies measure the trace's
  *                         length, not the system
  */
@@ -15,7 +16,7 @@
 
 #include "summary.h"
 
-#define WARNINGS_OF_RUN_MAX 5
+#define WARNINGS_OF_RUN_MAX 6
 
 /*
  * Fills in `warnings` from the rest of `summary`; `stages` of one replica.

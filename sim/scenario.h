@@ -24,6 +24,29 @@ enum timeline {
 #undef X
 };
 
+/* X(NAME, YAML name): what becomes of a failed replica's requests */
+#define ON_LOSSES(X)                                                        \
+    X(RETRY, "retry") /* the router gives them to others, from the start */ \
+    X(LOSE, "lose")
+
+enum on_loss {
+#define X(name, text) ON_LOSS_##name,
+    ON_LOSSES(X)
+#undef X
+};
+
+enum fault_target { FAULT_GPU, FAULT_LINK, FAULT_NODE };
+
+/* Hardware that slows down or fails, for a time. */
+struct fault {
+    sim_ps from;
+    sim_ps until;    /* SIM_PS_MAX: for good */
+    double slowdown; /* times slower, more than 1; 0: it is down */
+    enum fault_target target;
+    uint32_t index;   /* of the cluster's GPU, or its node */
+    const char *link; /* the link's name, as topology.h gives it */
+};
+
 struct slo {
     double ttft_s;     /* 0: no bound */
     double tpot_s;     /* 0: no bound */
@@ -35,6 +58,7 @@ struct run {
     sim_ps warmup;   /* requests that arrive earlier are simulated and not counted */
     sim_ps duration; /* requests that arrive later are not simulated; SIM_PS_MAX: all are */
     enum link_policy links;
+    enum on_loss on_loss;
     double cost_scale; /* kernels and collectives take this many times as long; 0 counts as 1 */
     bool exact;        /* every step and layer as its own event: no shortcuts */
 };
@@ -65,6 +89,8 @@ struct scenario {
     struct slo slo;
     struct run run;
     struct output output;
+    const struct fault *faults;
+    uint32_t fault_count;
     const struct scenario *decode; /* what this one prefills, replicas with a layout, engine and
                                       GPUs of their own decode, on the GPUs after this one's; NULL:
                                       replicas do both. Its slo, run and output are not looked at */

@@ -1,5 +1,6 @@
 #include "simulation.h"
 
+#include "faults.h"
 #include "fleet.h"
 #include "summarize.h"
 
@@ -18,6 +19,7 @@ struct simulation {
     struct arena arena;
     struct session session;
     struct fleet fleet;
+    struct faults *faults; /* NULL: there are none */
     struct arrival_source source;
     struct arrival coming; /* the next arrival, read ahead */
     bool has_coming;
@@ -83,6 +85,21 @@ static sim_ps next_admission(struct simulation *simulation)
                : simulation->coming.at + simulation->admission;
 }
 
+/* Requests that are neither done nor turned away. */
+static uint64_t outstanding(const struct simulation *simulation)
+{
+    const struct tally *tally = &simulation->tally;
+    return tally->arrived - tally->rejected - tally->lost - simulation->session.completed;
+}
+
+/* Faults that are still to come do not prolong the run. */
+static void end_if_served(struct simulation *simulation)
+{
+    if (simulation->faults && !simulation->arrival_due && outstanding(simulation) == 0 &&
+        next_admission(simulation) == SIM_PS_MAX)
+        faults_cancel(simulation->faults);
+}
+
 /* Gives the arrival to a replica, or rejects it where it can never be served. */
 static void admit_arrival(struct simulation *simulation, const struct arrival *arrival)
 {
@@ -136,6 +153,7 @@ static void on_arrival(void *context, uint64_t unused)
         read_ahead(simulation);
     }
     await_arrival(simulation);
+    end_if_served(simulation);
 }
 
 static void record_request(struct simulation *simulation, const struct replica *replica,
@@ -171,6 +189,23 @@ static void on_finished(void *context, struct replica *replica, struct request_l
     }
     if (is_closed_loop(simulation))
         await_arrival(simulation);
+    end_if_served(simulation);
+}
+
+static void on_lost(void *context, struct request_list lost)
+{
+    struct simulation *simulation = context;
+    simulation->tally.lost += lost.count;
+    while (lost.first) {
+        struct request *request = lost.first;
+        request_list_remove(&lost, request);
+        if (is_closed_loop(simulation))
+            places_free(&simulation->places, engine_now(simulation->session.engine));
+        request_pool_give(&simulation->pool, request);
+    }
+    if (is_closed_loop(simulation))
+        await_arrival(simulation);
+    end_if_served(simulation);
 }
 
 static int start_session(struct simulation *simulation, struct recorder recorder,
@@ -204,11 +239,17 @@ static int set_up(struct simulation *simulation, struct recorder recorder, struc
         .session = &simulation->session,
         .gaps = &simulation->tally.itl,
         .finished = on_finished,
+        .lost = on_lost,
         .context = simulation,
     };
     rc = fleet_init(&simulation->fleet, &setup, &simulation->arena, error);
     if (rc < 0)
         return rc;
+    if (scenario->fault_count > 0) {
+        simulation->faults = faults_new(&simulation->fleet, scenario, &simulation->arena, error);
+        if (!simulation->faults)
+            return -(int)error->code;
+    }
     if (is_closed_loop(simulation))
         rc = places_init(&simulation->places, simulation->source.concurrency, &simulation->arena,
                          error);
@@ -258,6 +299,7 @@ void simulation_free(struct simulation *simulation)
 static void finish(struct simulation *simulation)
 {
     sim_ps end = engine_now(simulation->session.engine);
+    simulation->tally.lost += outstanding(simulation); /* no replica came back for them */
     fleet_finish(&simulation->fleet, end);
     simulation->finished = true;
 }

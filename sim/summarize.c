@@ -1,9 +1,8 @@
 #include "summarize.h"
 
 #include "run_warnings.h"
+#include "summarize_links.h"
 #include "warnings.h"
-
-#include <stdio.h>
 
 static void summarize_requests(const struct run_parts *parts, struct summary *summary)
 {
@@ -14,6 +13,8 @@ static void summarize_requests(const struct run_parts *parts, struct summary *su
     summary->arrived = tally->arrived;
     summary->completed = parts->session->completed;
     summary->rejected = tally->rejected;
+    summary->retried = parts->fleet->retried;
+    summary->lost = tally->lost;
     summary->duration_s = duration_s;
     summary->requests_per_s = (double)tally->completed / duration_s;
     summary->input_tokens_per_s = (double)tally->input_tokens / duration_s;
@@ -34,8 +35,9 @@ static struct stage_summary summarize_stage(const struct replica *replica, uint3
 {
     const struct pipeline_stage *stage = &replica->pipeline.stages[s];
     const struct stage_tally *tally = &stage->tally;
-    double whole = (double)(tally->compute + tally->collective + tally->no_work +
-                            tally->fill_drain + tally->imbalance + tally->transfer + tally->host);
+    double whole =
+        (double)(tally->compute + tally->collective + tally->no_work + tally->fill_drain +
+                 tally->imbalance + tally->transfer + tally->host + tally->down);
     whole = whole > 0 ? whole : 1;
     return (struct stage_summary){
         .replica = replica->index,
@@ -48,6 +50,7 @@ static struct stage_summary summarize_stage(const struct replica *replica, uint3
         .idle_imbalance = (double)tally->imbalance / whole,
         .idle_transfer = (double)tally->transfer / whole,
         .idle_host = (double)tally->host / whole,
+        .idle_down = (double)tally->down / whole,
         .launch_bound = (double)tally->launch_bound / whole,
     };
 }
@@ -146,49 +149,6 @@ static int summarize_memory(const struct run_parts *parts, struct summary *summa
     return 0;
 }
 
-/* The links that carried anything, the busiest first, at most SUMMARY_LINKS_MAX. */
-static void pick_links(const struct topology *topology, const double *bytes_by_link, double run_s,
-                       struct summary *summary)
-{
-    for (uint32_t i = 0; i < topology->link_count; i++) {
-        const struct topology_link *link = &topology->links[i];
-        if (bytes_by_link[i] <= 0)
-            continue;
-        struct link_summary entry = {
-            .bytes = bytes_by_link[i],
-            .utilization = run_s > 0 ? bytes_by_link[i] / link->cost.bytes_per_s / run_s : 0,
-        };
-        (void)snprintf(entry.name, sizeof(entry.name), "%s", link->name);
-        uint32_t place = summary->link_count;
-        while (place > 0 && summary->links[place - 1].utilization < entry.utilization)
-            place--;
-        if (place == SUMMARY_LINKS_MAX)
-            continue;
-        summary->link_count = u32_min(summary->link_count + 1, SUMMARY_LINKS_MAX);
-        for (uint32_t j = summary->link_count - 1; j > place; j--)
-            summary->links[j] = summary->links[j - 1];
-        summary->links[place] = entry;
-    }
-}
-
-static int summarize_links(const struct run_parts *parts, struct summary *summary,
-                           struct arena *arena, struct error *error)
-{
-    const struct fleet *fleet = parts->fleet;
-    const struct topology *topology = &fleet->pools[0].deployment.topology;
-    double *bytes_by_link = arena_calloc(arena, topology->link_count, sizeof(*bytes_by_link));
-    summary->links = arena_calloc(arena, SUMMARY_LINKS_MAX, sizeof(*summary->links));
-    if (!bytes_by_link || !summary->links)
-        return error_out_of_memory(error, "summary");
-    for (uint32_t r = 0; r < fleet->replica_count; r++)
-        for (uint32_t s = 0; s < fleet->replicas[r].pipeline.stage_count; s++)
-            link_meter_total(&fleet->replicas[r].pipeline.stages[s].meter, bytes_by_link);
-    for (uint32_t i = 0; fleet->pool_count > 1 && i < topology->link_count; i++)
-        bytes_by_link[i] += fleet->handover.bytes_by_link[i];
-    pick_links(topology, bytes_by_link, sim_s_from_ps(engine_now(parts->session->engine)), summary);
-    return 0;
-}
-
 static int summarize_warnings(const struct run_parts *parts, struct summary *summary,
                               struct arena *arena, struct error *error)
 {
@@ -228,7 +188,8 @@ int summarize(const struct run_parts *parts, struct summary *summary, struct are
     if (rc == 0)
         rc = summarize_memory(parts, summary, arena, error);
     if (rc == 0)
-        rc = summarize_links(parts, summary, arena, error);
+        rc = summarize_links(parts->fleet, sim_s_from_ps(engine_now(parts->session->engine)),
+                             summary, arena, error);
     if (rc == 0)
         rc = summarize_warnings(parts, summary, arena, error);
     return rc;

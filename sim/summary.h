@@ -22,7 +22,7 @@ struct distribution {
     double max;
 };
 
-/* A stage's time over the run; the seven shares sum to 1. */
+/* A stage's time over the run; the eight shares sum to 1. */
 struct stage_summary {
     uint32_t replica;
     uint32_t stage;
@@ -34,6 +34,7 @@ struct stage_summary {
     double idle_imbalance;
     double idle_transfer;
     double idle_host;
+    double idle_down;    /* it has failed */
     double launch_bound; /* the part of busy_compute in which kernels waited for their launch */
 };
 
@@ -71,6 +72,9 @@ struct link_summary {
     char name[NAME_BYTES];
     double bytes;
     double utilization; /* bytes over what it could have carried in the run */
+    double waited_s;    /* that stages had nothing to do but wait for its bytes, summed over them */
+    double twice_saves; /* share of the working time of the stages that it bounds which twice its
+                           bandwidth would save, as an estimate: half of what is bytes over rate */
 };
 
 #define SUMMARY_LINKS_MAX 16
@@ -87,6 +91,8 @@ struct summary {
     uint64_t completed;
     uint64_t rejected;
     uint64_t preemptions;
+    uint64_t retried;  /* requests that started over because a replica failed */
+    uint64_t lost;     /* requests that ended with it */
     double duration_s; /* first counted arrival to last token */
     double requests_per_s;
     double input_tokens_per_s;

@@ -11,6 +11,7 @@
 struct tally {
     uint64_t arrived;
     uint64_t rejected;
+    uint64_t lost;         /* with a replica that failed */
     uint64_t completed;    /* of those that count: arrived after the warm-up */
     uint64_t good;         /* of those, within the SLO */
     uint64_t input_tokens; /* of those */

@@ -13,6 +13,12 @@ static const char *const timeline_names[] = {
 #undef X
 };
 
+static const char *const on_loss_names[] = {
+#define X(name, text) text,
+    ON_LOSSES(X)
+#undef X
+};
+
 static const char *const link_policy_names[] = {
 #define X(name, text) text,
     LINK_POLICIES(X)
@@ -53,6 +59,9 @@ void config_run_read(struct diagnostics *diagnostics, const struct yaml_node *no
     run->links =
         (enum link_policy)config_read_choice(&reader, "links", CONFIG_OPTIONAL, link_policy_names,
                                              ARRAY_LENGTH(link_policy_names), LINK_POLICY_AUTO);
+    run->on_loss =
+        (enum on_loss)config_read_choice(&reader, "on_loss", CONFIG_OPTIONAL, on_loss_names,
+                                         ARRAY_LENGTH(on_loss_names), ON_LOSS_RETRY);
     run->cost_scale = 1;
     config_read_number(&reader, "cost_scale", CONFIG_OPTIONAL, COST_SCALE_MIN, COST_SCALE_MAX,
                        &run->cost_scale);

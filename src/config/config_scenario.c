@@ -2,6 +2,7 @@
 
 #include "config_cluster.h"
 #include "config_engine.h"
+#include "config_events.h"
 #include "config_layout.h"
 #include "config_model.h"
 #include "config_override.h"
@@ -117,6 +118,7 @@ static void read_root(struct config *config, struct config_loader *loader,
                          &config->workload);
     config_slo_read(diagnostics, config_read_node(&reader, "slo", CONFIG_OPTIONAL), &scenario->slo);
     config_run_read(diagnostics, config_read_node(&reader, "run", CONFIG_OPTIONAL), &scenario->run);
+    config_events_read(loader, config_read_node(&reader, "events", CONFIG_OPTIONAL), scenario);
     config_output_read(diagnostics, config_read_node(&reader, "output", CONFIG_OPTIONAL),
                        &scenario->output);
     config_reader_close(&reader);

@@ -34,6 +34,7 @@ static const struct hdf5_column stage_columns[] = {
     COLUMN(stage_summary, idle_imbalance, HDF5_FLOAT64, "1"),
     COLUMN(stage_summary, idle_transfer, HDF5_FLOAT64, "1"),
     COLUMN(stage_summary, idle_host, HDF5_FLOAT64, "1"),
+    COLUMN(stage_summary, idle_down, HDF5_FLOAT64, "1"),
     COLUMN(stage_summary, launch_bound, HDF5_FLOAT64, "1"),
 };
 static const struct hdf5_column memory_columns[] = {
@@ -48,6 +49,8 @@ static const struct hdf5_column link_columns[] = {
     TEXT_COLUMN(link_summary, name),
     COLUMN(link_summary, bytes, HDF5_FLOAT64, "bytes"),
     COLUMN(link_summary, utilization, HDF5_FLOAT64, "1"),
+    COLUMN(link_summary, waited_s, HDF5_FLOAT64, "s"),
+    COLUMN(link_summary, twice_saves, HDF5_FLOAT64, "1"),
 };
 static const struct hdf5_column warning_columns[] = {
     TEXT_COLUMN(warning, code),

@@ -4,10 +4,11 @@
 
 static json_t *requests_json(const struct summary *summary)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "arrived", json_build_count(summary->arrived),
-                     "completed", json_build_count(summary->completed), "rejected",
-                     json_build_count(summary->rejected), "preemptions",
-                     json_build_count(summary->preemptions));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o}", "arrived", json_build_count(summary->arrived),
+        "completed", json_build_count(summary->completed), "rejected",
+        json_build_count(summary->rejected), "preemptions", json_build_count(summary->preemptions),
+        "retried", json_build_count(summary->retried), "lost", json_build_count(summary->lost));
 }
 
 static json_t *distribution_json(const struct distribution *seconds)
@@ -22,11 +23,11 @@ static json_t *stage_json(const struct stage_summary *stage)
 {
     json_t *busy = json_pack("{s:o, s:o}", "compute", json_build_real(stage->busy_compute),
                              "collective", json_build_real(stage->busy_collective));
-    json_t *idle =
-        json_pack("{s:o, s:o, s:o, s:o, s:o}", "no_work", json_build_real(stage->idle_no_work),
-                  "fill_drain", json_build_real(stage->idle_fill_drain), "imbalance",
-                  json_build_real(stage->idle_imbalance), "transfer",
-                  json_build_real(stage->idle_transfer), "host", json_build_real(stage->idle_host));
+    json_t *idle = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o}", "no_work", json_build_real(stage->idle_no_work),
+        "fill_drain", json_build_real(stage->idle_fill_drain), "imbalance",
+        json_build_real(stage->idle_imbalance), "transfer", json_build_real(stage->idle_transfer),
+        "host", json_build_real(stage->idle_host), "down", json_build_real(stage->idle_down));
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "replica", json_build_count(stage->replica),
                      "stage", json_build_count(stage->stage), "layers",
                      json_build_count(stage->layers), "busy", busy, "idle", idle, "launch_bound",
@@ -69,8 +70,10 @@ static json_t *kv_transfers_json(const struct kv_transfer_summary *transfer)
 
 static json_t *link_json(const struct link_summary *link)
 {
-    return json_pack("{s:s, s:o, s:o}", "name", link->name, "bytes", json_build_real(link->bytes),
-                     "utilization", json_build_real(link->utilization));
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o}", "name", link->name, "bytes", json_build_real(link->bytes),
+        "utilization", json_build_real(link->utilization), "waited_s",
+        json_build_real(link->waited_s), "twice_saves", json_build_real(link->twice_saves));
 }
 
 static json_t *warning_json(const struct warning *warning)

@@ -37,6 +37,11 @@ static void print_requests(const struct summary *summary, FILE *stream)
     if (summary->rejected > 0)
         (void)fprintf(stream, ", %s REJECTED: they can never fit",
                       human_count(summary->rejected).text);
+    if (summary->lost > 0)
+        (void)fprintf(stream, ", %s LOST with failed replicas", human_count(summary->lost).text);
+    if (summary->retried > 0)
+        (void)fprintf(stream, ", %s started over after failures",
+                      human_count(summary->retried).text);
     if (summary->preemptions > 0)
         (void)fprintf(stream, ", %s preemption%s", human_count(summary->preemptions).text,
                       plural(summary->preemptions));
@@ -96,7 +101,7 @@ static void draw_share(double share, double *cell, const char *glyph, FILE *stre
 static double idle_share(const struct stage_summary *stage)
 {
     return stage->idle_no_work + stage->idle_fill_drain + stage->idle_imbalance +
-           stage->idle_transfer + stage->idle_host;
+           stage->idle_transfer + stage->idle_host + stage->idle_down;
 }
 
 static void print_stage(const struct stage_summary *stage, bool has_utf8, FILE *stream)
@@ -107,10 +112,13 @@ static void print_stage(const struct stage_summary *stage, bool has_utf8, FILE *
     draw_share(stage->busy_collective, &cell, has_utf8 ? "\u2592" : "=", stream);
     draw_share(idle_share(stage), &cell, has_utf8 ? "\u00b7" : ".", stream);
     (void)fprintf(
-        stream, "%7s%8s%9s%8s%8s%8s%8s\n", human_percent(stage->busy_compute).text,
+        stream, "%7s%8s%9s%8s%8s%8s%8s", human_percent(stage->busy_compute).text,
         human_percent(stage->busy_collective).text, human_percent(stage->idle_no_work).text,
         human_percent(stage->idle_fill_drain).text, human_percent(stage->idle_imbalance).text,
         human_percent(stage->idle_transfer).text, human_percent(stage->idle_host).text);
+    if (stage->idle_down > 0)
+        (void)fprintf(stream, "  down %s", human_percent(stage->idle_down).text);
+    (void)fputc('\n', stream);
 }
 
 /* Stage `stage` of a pool's replicas, averaged. */
@@ -133,6 +141,7 @@ static struct stage_summary stage_average(const struct summary *summary,
         sum.idle_imbalance += one->idle_imbalance;
         sum.idle_transfer += one->idle_transfer;
         sum.idle_host += one->idle_host;
+        sum.idle_down += one->idle_down;
     }
     sum.busy_compute /= replicas;
     sum.busy_collective /= replicas;
@@ -141,6 +150,7 @@ static struct stage_summary stage_average(const struct summary *summary,
     sum.idle_imbalance /= replicas;
     sum.idle_transfer /= replicas;
     sum.idle_host /= replicas;
+    sum.idle_down /= replicas;
     return sum;
 }
 
@@ -201,26 +211,17 @@ void summary_text_print_memory(const struct memory_summary *memory, uint32_t cou
     (void)fputc('\n', stream);
 }
 
-/* The links that moved bytes for the largest share of the run, busiest first. */
+/* The links that were busiest, or waited for longest. */
 static void print_links(const struct summary *summary, FILE *stream)
 {
-    const struct link_summary *last = NULL;
-    for (int shown = 0; shown < LINKS_SHOWN; shown++) {
-        const struct link_summary *busiest = NULL;
-        for (uint32_t i = 0; i < summary->link_count; i++) {
-            const struct link_summary *link = &summary->links[i];
-            bool is_below = !last || link->utilization < last->utilization ||
-                            (link->utilization <= last->utilization && link > last);
-            if (is_below && link->bytes > 0 &&
-                (!busiest || link->utilization > busiest->utilization))
-                busiest = link;
-        }
-        if (!busiest)
-            return;
-        (void)fprintf(stream, "%s%-28s %6s busy, %s\n", shown == 0 ? "\nbusiest links\n  " : "  ",
-                      busiest->name, human_percent(busiest->utilization).text,
-                      human_bytes(busiest->bytes).text);
-        last = busiest;
+    for (uint32_t i = 0; i < summary->link_count && i < LINKS_SHOWN; i++) {
+        const struct link_summary *link = &summary->links[i];
+        (void)fprintf(stream, "%s%-28s %6s busy, %s", i == 0 ? "\nbusiest links\n  " : "  ",
+                      link->name, human_percent(link->utilization).text,
+                      human_bytes(link->bytes).text);
+        if (link->waited_s > 0)
+            (void)fprintf(stream, "; stages waited %s for it", human_seconds(link->waited_s).text);
+        (void)fputc('\n', stream);
     }
 }
 

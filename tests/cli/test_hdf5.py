@@ -77,7 +77,7 @@ class Hdf5(TandemTest):
         spans = file["spans"][:]
         kinds = h5py.check_enum_dtype(spans.dtype["kind"])
         idle = [name for name in kinds if name.startswith("idle_")]
-        self.assertEqual(len(idle), 5)
+        self.assertEqual(len(idle), 6)
         for stage in printed["stages"]:
             own = spans[(spans["stage"] == stage["stage"]) & (spans["replica"] == stage["replica"])]
             life = numpy.sort(self.spans_of(own, kinds, "stage", *idle), order="start_ps")

@@ -25,7 +25,7 @@ class Run(TandemTest):
         # Expect one object with the documented keys in order, and shares of time that sum to 1.
         result = json.loads(self.tandem_ok("run", SCENARIO, *SMALL, "--json"))
         self.assertEqual(list(result), KEYS)
-        self.assertEqual(list(result["requests"]), "arrived completed rejected preemptions".split())
+        self.assertEqual(list(result["requests"]), "arrived completed rejected preemptions retried lost".split())
         self.assertEqual(list(result["ttft_s"]), "mean p50 p90 p95 p99 max".split())
         self.assertEqual(result["requests"]["arrived"], 200)
         self.assertEqual(result["requests"]["completed"], 200)

@@ -17,6 +17,7 @@
 #define REQUESTS_MAX 300
 #define REPLICAS_MAX 8
 #define STAGES_MAX 8
+#define FAULTS_MAX 4
 
 static double dice_real(struct dice *dice, double low, double high)
 {
@@ -83,6 +84,7 @@ static void log_release(struct log *log)
 struct trial {
     struct scenario decode; /* where there are two pools */
     struct scenario scenario;
+    struct fault faults[FAULTS_MAX];
     struct arrival arrivals[REQUESTS_MAX];
     size_t count;
     uint32_t concurrency;
@@ -164,6 +166,38 @@ static void roll_pools(struct dice *dice, struct trial *trial)
     scenario->decode = &trial->decode;
 }
 
+/* The name of a link that replicas have a use for. */
+static const char *link_of(const struct cluster *cluster)
+{
+    if (cluster->nodes > 1)
+        return cluster->nodes_per_leaf > 0 ? "node0/nic0>leaf0" : "node0/nic0>network";
+    return cluster->gpus_per_pcie_switch > 0 ? "node0/gpu0>pcieswitch0" : "node0/gpu0>bridge0";
+}
+
+/* Now and then hardware slows down or fails, and mostly comes back. */
+static void roll_faults(struct dice *dice, struct trial *trial)
+{
+    struct scenario *scenario = &trial->scenario;
+    uint32_t gpus = scenario->cluster.nodes * scenario->cluster.gpus_per_node;
+    if (dice_between(dice, 0, 2) > 0)
+        return;
+    scenario->run.on_loss = (enum on_loss)dice_between(dice, 0, ON_LOSS_LOSE);
+    scenario->fault_count = dice_between(dice, 1, FAULTS_MAX);
+    scenario->faults = trial->faults;
+    for (uint32_t i = 0; i < scenario->fault_count; i++) {
+        struct fault *fault = &trial->faults[i];
+        fault->target = (enum fault_target)dice_between(dice, FAULT_GPU, FAULT_NODE);
+        fault->index = dice_between(
+            dice, 0, (fault->target == FAULT_NODE ? scenario->cluster.nodes : gpus) - 1);
+        fault->link = link_of(&scenario->cluster);
+        fault->from = sim_ps_from_s(dice_real(dice, 0, 1));
+        fault->until = dice_between(dice, 0, 4) == 0
+                           ? SIM_PS_MAX
+                           : fault->from + sim_ps_from_s(dice_real(dice, 0.001, 1));
+        fault->slowdown = dice_between(dice, 0, 1) ? 0 : dice_real(dice, 1, 5);
+    }
+}
+
 static void roll_host(struct dice *dice, struct host *host)
 {
     *host = (struct host){
@@ -233,6 +267,7 @@ static void roll(struct dice *dice, struct trial *trial)
     roll_links(dice, trial);
     roll_serving(dice, trial);
     roll_pools(dice, trial);
+    roll_faults(dice, trial);
     roll_arrivals(dice, trial);
     trial->scenario.slo = (struct slo){.ttft_s = 0.1, .tpot_s = 0.01, .percentile = 95};
     trial->scenario.run.duration = SIM_PS_MAX;
@@ -296,7 +331,7 @@ static void check_requests(const struct trial *trial, const struct log *log,
                            const struct summary *summary)
 {
     ck_assert_uint_eq(summary->arrived, trial->count);
-    ck_assert_uint_eq(log->request_count + summary->rejected, trial->count);
+    ck_assert_uint_eq(log->request_count + summary->rejected + summary->lost, trial->count);
     for (size_t i = 0; i < log->request_count; i++) {
         const struct request_record *r = &log->requests[i];
         ck_assert_int_le(r->arrival, r->scheduled);
@@ -317,7 +352,8 @@ static void check_tokens(const struct trial *trial, const struct log *log,
 {
     uint64_t input_tokens = 0;
     uint64_t decode_tokens = 0;
-    if (summary->preemptions > 0 || trial->scenario.serving.policy == BATCHER_STATIC)
+    if (summary->preemptions > 0 || trial->scenario.serving.policy == BATCHER_STATIC ||
+        trial->scenario.fault_count > 0)
         return;
     for (size_t i = 0; i < log->request_count; i++) {
         input_tokens += log->requests[i].input_tokens;
@@ -366,7 +402,7 @@ static void check_shares(const struct summary *summary)
     for (uint32_t i = 0; i < summary->stage_count; i++) {
         const struct stage_summary *s = &summary->stages[i];
         double sum = s->busy_compute + s->busy_collective + s->idle_no_work + s->idle_fill_drain +
-                     s->idle_imbalance + s->idle_transfer + s->idle_host;
+                     s->idle_imbalance + s->idle_transfer + s->idle_host + s->idle_down;
         ck_assert_double_eq_tol(sum, 1, 1e-12);
     }
 }

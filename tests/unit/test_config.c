@@ -69,7 +69,9 @@ START_TEST(test_every_key_of_a_scenario)
              "kv_admission: reserved, memory_utilization: 0.8, reserve: 1 GiB, kv_tokens: 9000}\n"
              "%sslo: {ttft: 500 ms, tpot: 50 ms, percentile: 99}\n"
              "run: {seed: 18446744073709551615, warmup: 30 s, duration: 10 min, exact: true, "
-             "links: shared}\n"
+             "links: shared, on_loss: lose}\n"
+             "events: [{at: 1 s, until: 2 s, slow: {gpu: 3, factor: 1.5}}, "
+             "{at: 3 s, down: {link: node0/gpu0>bridge0}}]\n"
              "output: {timeline: layers, window: [60 s, 62 s]}\n",
              config_workload);
     load(&folder, text, &config, NULL, 0);
@@ -103,6 +105,16 @@ START_TEST(test_every_key_of_a_scenario)
     ck_assert_int_eq(scenario->run.duration, 600 * SIM_PS_PER_S);
     ck_assert(scenario->run.exact);
     ck_assert_int_eq(scenario->run.links, LINK_POLICY_SHARED);
+    ck_assert_int_eq(scenario->run.on_loss, ON_LOSS_LOSE);
+    ck_assert_uint_eq(scenario->fault_count, 2);
+    ck_assert_int_eq(scenario->faults[0].target, FAULT_GPU);
+    ck_assert_uint_eq(scenario->faults[0].index, 3);
+    ck_assert_double_eq(scenario->faults[0].slowdown, 1.5);
+    ck_assert_int_eq(scenario->faults[0].until, 2 * SIM_PS_PER_S);
+    ck_assert_int_eq(scenario->faults[1].target, FAULT_LINK);
+    ck_assert_str_eq(scenario->faults[1].link, "node0/gpu0>bridge0");
+    ck_assert_double_eq(scenario->faults[1].slowdown, 0);
+    ck_assert(scenario->faults[1].until == SIM_PS_MAX);
     ck_assert_int_eq(scenario->output.timeline, TIMELINE_LAYERS);
     ck_assert_int_eq(scenario->output.window_start, 60 * SIM_PS_PER_S);
     ck_assert_int_eq(scenario->output.window_end, 62 * SIM_PS_PER_S);

@@ -132,10 +132,34 @@ START_TEST(overload_shows_in_the_queue_and_after_the_last_arrival)
 }
 END_TEST
 
+START_TEST(a_link_that_bounds_its_stages_is_named)
+{
+    /* Expectation: the link whose doubling saves most is named, with what it saves; one that saves
+     * little is no bottleneck, however busy. */
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    struct link_summary links[] = {
+        {.name = "busy", .utilization = 0.9, .twice_saves = 0.05},
+        {.name = "narrow", .utilization = 0.5, .waited_s = 20, .twice_saves = 0.25},
+    };
+    summary.links = links;
+    summary.link_count = 1;
+    check_warnings(&summary, STAGES, 100, NULL, 0);
+    summary.link_count = 2;
+    const char *const expected[][2] = {{"link_bottleneck", "narrow bounds the stages"}};
+    check_warnings(&summary, STAGES, 100, expected, 1);
+    const char *const saving[][2] = {{"link_bottleneck", "about 25% less time"}};
+    check_warnings(&summary, STAGES, 100, saving, 1);
+}
+END_TEST
+
 START_TEST(everything_at_once_has_room)
 {
     struct stage_summary stages[STAGES];
     struct summary summary = good_run(stages);
+    struct link_summary link = {.name = "narrow", .twice_saves = 0.4};
+    summary.links = &link;
+    summary.link_count = 1;
     for (uint32_t s = 0; s < STAGES; s++)
         stages[s] = (struct stage_summary){.busy_compute = 0.1, .idle_fill_drain = 0.9};
     summary.preemptions = 1;
@@ -158,6 +182,7 @@ int main(void)
         preemptions_are_counted,
         rejections_are_counted,
         overload_shows_in_the_queue_and_after_the_last_arrival,
+        a_link_that_bounds_its_stages_is_named,
         everything_at_once_has_room,
     };
     return suite_run("run warnings", tests, ARRAY_LENGTH(tests));

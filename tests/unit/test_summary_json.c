@@ -75,7 +75,7 @@ START_TEST(test_keys)
     assert_keys(object, "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
                         "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages "
                         "memory kv pools kv_transfers links costs warnings simulation");
-    assert_keys(json_object_get(object, "requests"), "arrived completed rejected preemptions");
+    assert_keys(json_object_get(object, "requests"), "arrived completed rejected preemptions retried lost");
     assert_keys(json_object_get(object, "slo"), "met");
     assert_keys(json_object_get(object, "queue_s"), "mean p50 p90 p95 p99 max");
     assert_keys(json_object_get(object, "kv"), "capacity_tokens peak_fraction");
@@ -83,10 +83,10 @@ START_TEST(test_keys)
     const json_t *stage = json_array_get(json_object_get(object, "stages"), 0);
     assert_keys(stage, "replica stage layers busy idle launch_bound");
     assert_keys(json_object_get(stage, "busy"), "compute collective");
-    assert_keys(json_object_get(stage, "idle"), "no_work fill_drain imbalance transfer host");
+    assert_keys(json_object_get(stage, "idle"), "no_work fill_drain imbalance transfer host down");
     assert_keys(json_array_get(json_object_get(object, "memory"), 0),
                 "pool stage weights_bytes activation_bytes reserve_bytes kv_bytes");
-    assert_keys(json_array_get(json_object_get(object, "links"), 0), "name bytes utilization");
+    assert_keys(json_array_get(json_object_get(object, "links"), 0), "name bytes utilization waited_s twice_saves");
     assert_keys(json_array_get(json_object_get(object, "warnings"), 0), "code text");
     json_decref(object);
 }

@@ -1,0 +1,234 @@
+#include "faults.h"
+
+#include <string.h>
+
+/* A fault of the scenario, and the event of its beginning or end. */
+struct happening {
+    struct faults *faults;
+    const struct fault *fault;
+    uint32_t link; /* where it is a link's */
+    bool is_on;
+    event_id event;
+};
+
+struct faults {
+    struct fleet *fleet;
+    uint32_t count;
+    struct happening *happenings; /* (count) */
+    uint32_t *down;               /* (the fleet's replicas): faults that keep each down */
+};
+
+static bool find_link(const struct topology *topology, const char *name, uint32_t *index)
+{
+    for (uint32_t i = 0; i < topology->link_count; i++) {
+        if (strcmp(topology->links[i].name, name) == 0) {
+            *index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+int faults_add_links(const struct scenario *scenario, const struct topology *topology,
+                     struct link_sharing *sharing, struct error *error)
+{
+    for (uint32_t i = 0; i < scenario->fault_count; i++) {
+        const struct fault *fault = &scenario->faults[i];
+        uint32_t link;
+        if (fault->target != FAULT_LINK)
+            continue;
+        if (!find_link(topology, fault->link, &link))
+            return error_set(error, ERROR_CONFIG,
+                             "event %u: cluster '%s' has no link '%s'; its links are named as in "
+                             "the routes of `tandem check`: node0/gpu0>nvswitch",
+                             i + 1, scenario->cluster.name, fault->link);
+        if (fault->slowdown > 0)
+            link_sharing_add_fault(sharing, link);
+    }
+    return 0;
+}
+
+static const struct topology *topology_of(const struct faults *faults)
+{
+    return &faults->fleet->pools[0].deployment.topology;
+}
+
+static bool crosses(const struct link_traffic *traffic, uint32_t link)
+{
+    for (uint32_t i = 0; i < traffic->link_count; i++)
+        if (traffic->links[i] == link)
+            return true;
+    return false;
+}
+
+/* Whether some of the GPUs are the fault's, or on its node. */
+static bool strikes(const struct faults *faults, const struct fault *fault, const uint32_t *gpus,
+                    uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t node = topology_node(topology_of(faults), gpus[i]);
+        if (fault->index == (fault->target == FAULT_GPU ? gpus[i] : node))
+            return true;
+    }
+    return false;
+}
+
+static const uint32_t *gpus_of(struct fleet *fleet, const struct replica *replica, uint32_t stage)
+{
+    const struct pool *pool = fleet_pool_of(fleet, replica);
+    return layout_group(&pool->deployment.layout, (uint32_t)(replica - pool->replicas), stage);
+}
+
+static uint32_t ranks_of(struct fleet *fleet, const struct replica *replica)
+{
+    return fleet_pool_of(fleet, replica)->deployment.layout.tensor_parallel;
+}
+
+/* Whether a replica cannot do without the link. */
+static bool needs_link(struct fleet *fleet, const struct replica *replica, uint32_t link)
+{
+    for (uint32_t s = 0; s < replica->pipeline.stage_count; s++) {
+        const struct link_meter *meter = &replica->pipeline.stages[s].meter;
+        if (crosses(&meter->collectives, link) || crosses(&meter->sends, link))
+            return true;
+    }
+    return fleet->pool_count > 1 && handover_crosses(&fleet->handover, replica, link);
+}
+
+/* Whether it cannot do without what has failed. */
+static bool needs(struct faults *faults, const struct replica *replica,
+                  const struct happening *happening)
+{
+    struct fleet *fleet = faults->fleet;
+    if (happening->fault->target == FAULT_LINK)
+        return needs_link(fleet, replica, happening->link);
+    for (uint32_t s = 0; s < replica->pipeline.stage_count; s++)
+        if (strikes(faults, happening->fault, gpus_of(fleet, replica, s), ranks_of(fleet, replica)))
+            return true;
+    return false;
+}
+
+/* How many times slower than usual a GPU is. */
+static double slowdown_of(const struct faults *faults, uint32_t gpu)
+{
+    double slowdown = 1;
+    for (uint32_t h = 0; h < faults->count; h++) {
+        const struct fault *fault = faults->happenings[h].fault;
+        bool is_slow =
+            faults->happenings[h].is_on && fault->target != FAULT_LINK && fault->slowdown > 0;
+        if (is_slow && strikes(faults, fault, &gpu, 1))
+            slowdown *= fault->slowdown;
+    }
+    return slowdown;
+}
+
+/* Each stage is as slow as its slowest GPU. */
+static void slow_stages(struct faults *faults)
+{
+    struct fleet *fleet = faults->fleet;
+    for (uint32_t r = 0; r < fleet->replica_count; r++) {
+        struct replica *replica = &fleet->replicas[r];
+        for (uint32_t s = 0; s < replica->pipeline.stage_count; s++) {
+            const uint32_t *gpus = gpus_of(fleet, replica, s);
+            double slowest = 1;
+            for (uint32_t i = 0; i < ranks_of(fleet, replica); i++)
+                slowest = fmax(slowest, slowdown_of(faults, gpus[i]));
+            replica->pipeline.stages[s].slowdown = slowest;
+        }
+    }
+}
+
+static void slow_link(struct faults *faults, uint32_t link)
+{
+    struct session *session = faults->fleet->session;
+    double bytes_per_s = topology_of(faults)->links[link].cost.bytes_per_s;
+    for (uint32_t h = 0; h < faults->count; h++) {
+        const struct happening *happening = &faults->happenings[h];
+        bool is_here = happening->fault->target == FAULT_LINK && happening->link == link;
+        if (happening->is_on && is_here && happening->fault->slowdown > 0)
+            bytes_per_s /= happening->fault->slowdown;
+    }
+    if (faults->fleet->network &&
+        flow_set_link_rate(faults->fleet->network, link, bytes_per_s, &session->error) < 0)
+        session->failed = true;
+}
+
+/* Takes the replicas down that need what has failed, or restores them. */
+static void stop_replicas(struct faults *faults, const struct happening *happening)
+{
+    struct fleet *fleet = faults->fleet;
+    for (uint32_t r = 0; r < fleet->replica_count; r++) {
+        struct replica *replica = &fleet->replicas[r];
+        if (!needs(faults, replica, happening))
+            continue;
+        if (happening->is_on && faults->down[r]++ == 0)
+            fleet_fail(fleet, replica);
+        else if (!happening->is_on && --faults->down[r] == 0)
+            fleet_restore(fleet, replica);
+    }
+}
+
+static void on_happening(void *context, uint64_t unused);
+
+static event_id schedule(struct happening *happening, sim_ps at)
+{
+    struct faults *faults = happening->faults;
+    return engine_schedule(faults->fleet->session->engine, at, EVENT_FAULT,
+                           (uint32_t)(happening - faults->happenings), on_happening, happening, 0);
+}
+
+/* A fault begins, or ends. */
+static void on_happening(void *context, uint64_t unused)
+{
+    (void)unused;
+    struct happening *happening = context;
+    const struct fault *fault = happening->fault;
+    happening->is_on = !happening->is_on;
+    happening->event = 0;
+    if (happening->is_on && fault->until != SIM_PS_MAX) {
+        happening->event = schedule(happening, fault->until);
+        assert(happening->event != 0); /* the slot of the event under way is free */
+    }
+    if (fault->slowdown <= 0)
+        stop_replicas(happening->faults, happening);
+    else if (fault->target == FAULT_LINK)
+        slow_link(happening->faults, happening->link);
+    else
+        slow_stages(happening->faults);
+}
+
+struct faults *faults_new(struct fleet *fleet, const struct scenario *scenario, struct arena *arena,
+                          struct error *error)
+{
+    struct faults *faults = arena_calloc(arena, 1, sizeof(*faults));
+    if (!faults)
+        goto out_of_memory;
+    faults->fleet = fleet;
+    faults->happenings = arena_calloc(arena, scenario->fault_count, sizeof(*faults->happenings));
+    faults->down = arena_calloc(arena, fleet->replica_count, sizeof(*faults->down));
+    if (!faults->happenings || !faults->down)
+        goto out_of_memory;
+    for (; faults->count < scenario->fault_count; faults->count++) {
+        struct happening *happening = &faults->happenings[faults->count];
+        happening->faults = faults;
+        happening->fault = &scenario->faults[faults->count];
+        if (happening->fault->target == FAULT_LINK)
+            (void)find_link(topology_of(faults), happening->fault->link, &happening->link);
+        happening->event = schedule(happening, happening->fault->from);
+        if (happening->event == 0)
+            goto out_of_memory;
+    }
+    return faults;
+
+out_of_memory:
+    error_out_of_memory(error, "faults");
+    return NULL;
+}
+
+void faults_cancel(struct faults *faults)
+{
+    for (uint32_t i = 0; i < faults->count; i++) {
+        (void)engine_cancel(faults->fleet->session->engine, faults->happenings[i].event);
+        faults->happenings[i].event = 0;
+    }
+}

@@ -1,0 +1,29 @@
+/*
+ * faults: hardware of a fleet that slows down or fails while it runs.
+ *
+ * A slow GPU slows the kernels of the stage that it is in, for a tensor-parallel
+ * group waits for its last, in steps that are scheduled from then on. A slow link
+ * changes the rates of the flows on it at once. Where a GPU, a node or a link is
+ * down, so is each replica that needs it: a link, for its collectives, its sends
+ * or its KV. It is empty when it comes back. Faults of one thing add up.
+ */
+#ifndef TANDEM_FAULTS_H
+#define TANDEM_FAULTS_H
+
+#include "fleet.h"
+
+struct faults;
+
+/* Notes the links that will be slow, so that flows cross them: to be called before
+   link_sharing_meets(). ERROR_CONFIG: the cluster has no such link. */
+int faults_add_links(const struct scenario *scenario, const struct topology *topology,
+                     struct link_sharing *sharing, struct error *error);
+
+/* Schedules the scenario's faults, in `arena`; NULL when memory is out. */
+struct faults *faults_new(struct fleet *fleet, const struct scenario *scenario, struct arena *arena,
+                          struct error *error);
+
+/* There is nothing left to serve: what is still to come does not happen. */
+void faults_cancel(struct faults *faults);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * summarize_links: what a run's links carried, who waited for which, and what more
+ * bandwidth would give.
+ */
+#ifndef TANDEM_SUMMARIZE_LINKS_H
+#define TANDEM_SUMMARIZE_LINKS_H
+
+#include "fleet.h"
+#include "summary.h"
+
+/*
+ * The links that carried anything, at most SUMMARY_LINKS_MAX: those that were busiest, or waited
+ * for longest, first. Stages wait for their hop's narrowest link, or their KV's; a ring's narrowest
+ * link bounds its collectives. Lists go to `arena`.
+ */
+int summarize_links(const struct fleet *fleet, double run_s, struct summary *summary,
+                    struct arena *arena, struct error *error);
+
+#endif
