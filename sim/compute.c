@@ -17,15 +17,38 @@ static struct kernel gemm(enum span_kind kind, enum dtype weights, double m, dou
     };
 }
 
-/* A grouped GEMM over the experts that `tokens` tokens reach: each row's n x k is one expert's. */
-static struct kernel expert_gemm(const struct compute *compute, enum span_kind kind, double tokens,
-                                 double n, double k)
+/* The experts of one GPU: rows that they get, how many of them are reached, each's share of ffn. */
+struct expert_load {
+    double rows;
+    double reached;
+    double ffn;
+};
+
+static struct expert_load expert_load_of(const struct compute *compute, double tokens)
 {
     const struct model *model = compute->model;
-    double experts = model_expected_experts(model, tokens);
-    struct kernel kernel = gemm(kind, model->weights, tokens * model->experts_per_token, n, k);
-    kernel.bytes += (experts - 1) * n * k * dtype_bytes(model->weights);
-    kernel.groups = experts;
+    uint32_t ranks = compute->tensor_parallel;
+    if (sharding_has_whole_experts(&compute->sharding, ranks))
+        return (struct expert_load){
+            .rows = sharding_expert_rows(&compute->sharding, model, ranks, tokens),
+            .reached = sharding_experts_reached(&compute->sharding, model, ranks, tokens),
+            .ffn = model->ffn,
+        };
+    return (struct expert_load){
+        .rows = tokens * model->experts_per_token,
+        .reached = model_expected_experts(model, tokens, 1),
+        .ffn = (double)model->ffn / ranks,
+    };
+}
+
+/* A grouped GEMM over the experts that are reached: each row's n x k is one expert's. */
+static struct kernel expert_gemm(const struct compute *compute, enum span_kind kind,
+                                 const struct expert_load *load, double n, double k)
+{
+    const struct model *model = compute->model;
+    struct kernel kernel = gemm(kind, model->weights, load->rows, n, k);
+    kernel.bytes += (load->reached - 1) * n * k * dtype_bytes(model->weights);
+    kernel.groups = load->reached;
     return kernel;
 }
 
@@ -42,24 +65,44 @@ static struct kernel norm(const struct compute *compute, enum span_kind kind, do
     return elementwise(kind, tokens, compute->model->hidden, 4);
 }
 
-static uint32_t ffn_kernels(const struct compute *compute, double tokens, struct kernel *kernels)
+/* Tokens whose hidden states a GPU holds between the projections of a whole layer. */
+static double held_tokens(const struct compute *compute, double tokens)
+{
+    bool scattered = compute->sharding.sequence_parallel;
+    return scattered ? sharding_share(tokens, compute->tensor_parallel) : tokens;
+}
+
+/* The same within the FFN, whose experts tokens are sent from. */
+static double held_ffn_tokens(const struct compute *compute, double tokens)
+{
+    uint32_t ranks = compute->tensor_parallel;
+    bool whole_experts = sharding_has_whole_experts(&compute->sharding, ranks);
+    return whole_experts ? sharding_share(tokens, ranks) : held_tokens(compute, tokens);
+}
+
+static uint32_t dense_kernels(const struct compute *compute, double tokens, struct kernel *kernels)
 {
     const struct model *model = compute->model;
     double ffn = (double)model->ffn / compute->tensor_parallel;
-    double hidden = model->hidden;
-    uint32_t count = 0;
-    if (!model_is_moe(model)) {
-        kernels[count++] = gemm(SPAN_GATE_UP, model->weights, tokens, 2 * ffn, hidden);
-        kernels[count++] = elementwise(SPAN_ACTIVATION, tokens, ffn, 3);
-        kernels[count++] = gemm(SPAN_DOWN, model->weights, tokens, hidden, ffn);
-        return count;
-    }
-    double rows = tokens * model->experts_per_token;
-    kernels[count++] = gemm(SPAN_ROUTER, DTYPE_BF16, tokens, model->experts, hidden);
-    kernels[count++] = expert_gemm(compute, SPAN_GATE_UP, tokens, 2 * ffn, hidden);
-    kernels[count++] = elementwise(SPAN_ACTIVATION, rows, ffn, 3);
-    kernels[count++] = expert_gemm(compute, SPAN_DOWN, tokens, hidden, ffn);
-    return count;
+    kernels[0] = gemm(SPAN_GATE_UP, model->weights, tokens, 2 * ffn, model->hidden);
+    kernels[1] = elementwise(SPAN_ACTIVATION, tokens, ffn, 3);
+    kernels[2] = gemm(SPAN_DOWN, model->weights, tokens, model->hidden, ffn);
+    return 3;
+}
+
+/* Where the experts are split, every GPU routes all tokens. */
+static uint32_t expert_kernels(const struct compute *compute, double tokens, struct kernel *kernels)
+{
+    const struct model *model = compute->model;
+    struct expert_load load = expert_load_of(compute, tokens);
+    uint32_t ranks = compute->tensor_parallel;
+    bool whole = sharding_has_whole_experts(&compute->sharding, ranks);
+    double routed = whole ? sharding_share(tokens, ranks) : tokens;
+    kernels[0] = gemm(SPAN_ROUTER, DTYPE_BF16, routed, model->experts, model->hidden);
+    kernels[1] = expert_gemm(compute, SPAN_GATE_UP, &load, 2 * load.ffn, model->hidden);
+    kernels[2] = elementwise(SPAN_ACTIVATION, load.rows, load.ffn, 3);
+    kernels[3] = expert_gemm(compute, SPAN_DOWN, &load, model->hidden, load.ffn);
+    return 4;
 }
 
 uint32_t compute_layer_kernels(const struct compute *compute, double tokens,
@@ -70,23 +113,24 @@ uint32_t compute_layer_kernels(const struct compute *compute, double tokens,
     double kv_heads = model_kv_heads_per_gpu(model, compute->tensor_parallel);
     double qkv = (heads + 2 * kv_heads) * model->head_dim;
     uint32_t count = 0;
-    kernels[count++] = norm(compute, SPAN_NORM, tokens);
+    kernels[count++] = norm(compute, SPAN_NORM, held_tokens(compute, tokens));
     kernels[count++] = gemm(SPAN_QKV, model->weights, tokens, qkv, model->hidden);
     kernels[count++] = elementwise(SPAN_ROPE_KV, tokens, qkv, 2);
     kernels[count++] =
         gemm(SPAN_OUTPUT, model->weights, tokens, model->hidden, heads * model->head_dim);
-    kernels[count++] = norm(compute, SPAN_NORM, tokens);
-    return count + ffn_kernels(compute, tokens, kernels + count);
+    kernels[count++] = norm(compute, SPAN_NORM, held_ffn_tokens(compute, tokens));
+    return count + (model_is_moe(model) ? expert_kernels(compute, tokens, kernels + count)
+                                        : dense_kernels(compute, tokens, kernels + count));
 }
 
 struct kernel compute_embedding(const struct compute *compute, double tokens)
 {
-    return elementwise(SPAN_EMBEDDING, tokens, compute->model->hidden, 2);
+    return elementwise(SPAN_EMBEDDING, held_tokens(compute, tokens), compute->model->hidden, 2);
 }
 
 struct kernel compute_final_norm(const struct compute *compute, double tokens)
 {
-    return norm(compute, SPAN_FINAL_NORM, tokens);
+    return norm(compute, SPAN_FINAL_NORM, held_tokens(compute, tokens));
 }
 
 struct kernel compute_lm_head(const struct compute *compute, double sequences)
@@ -229,8 +273,11 @@ static struct place reach_place(const struct compute_setup *setup, const struct 
         return (struct place){setup->tokens_max, setup->context_max};
     case SPAN_LM_HEAD:
         return (struct place){setup->sequences_max, 1};
+    case SPAN_GATE_UP:
+    case SPAN_DOWN:
+        return (struct place){setup->tokens_max, u32_max(setup->model->experts, 1)};
     default:
-        return (struct place){setup->tokens_max, kernel->groups > 1 ? setup->model->experts : 1};
+        return (struct place){setup->tokens_max, 1};
     }
 }
 
@@ -257,6 +304,7 @@ int compute_init(struct compute *compute, const struct compute_setup *setup, str
         .gpu = setup->gpu,
         .model = setup->model,
         .tensor_parallel = setup->tensor_parallel,
+        .sharding = setup->sharding,
         .measured_gap_s = setup->measured_gap_s,
     };
     if (!setup->table)

@@ -11,7 +11,7 @@
 #define TANDEM_COMPUTE_H
 
 #include "kernel_table.h"
-#include "model.h"
+#include "sharding.h"
 
 /*
  * What one kernel does on one GPU. The shape is what a measured table is looked
@@ -38,6 +38,7 @@ struct compute {
     const struct gpu *gpu;
     const struct model *model;
     uint32_t tensor_parallel;
+    struct sharding sharding;
     double measured_gap_s;                          /* after a kernel with a measured time */
     const struct cost_grid *grids[SPAN_KIND_COUNT]; /* measured kinds; NULL: by roofline */
 };
@@ -47,6 +48,7 @@ struct compute_setup {
     const struct gpu *gpu;
     const struct model *model;
     uint32_t tensor_parallel;
+    struct sharding sharding;
     const struct kernel_table *table; /* NULL: nothing was measured */
     enum kernel_op prefill_op;        /* which measured prefill attention the engine runs */
     double measured_gap_s;
@@ -59,7 +61,8 @@ struct compute_setup {
 int compute_init(struct compute *compute, const struct compute_setup *setup, struct arena *arena,
                  struct error *error);
 
-/* The token-dependent kernels of one decoder layer, in order, attention left out; their count. */
+/* The token-dependent kernels of one decoder layer, in order, attention left out; their count. On
+   the busiest GPU, where GPUs hold whole experts. */
 uint32_t compute_layer_kernels(const struct compute *compute, double tokens,
                                struct kernel kernels[LAYER_KERNELS_MAX]);
 

@@ -60,7 +60,8 @@ static int resolve_costs(struct deployment *deployment, const struct deployment 
     if (rc == 0)
         rc = step_cost_init(&deployment->cost, &scenario->model, &scenario->cluster.gpu,
                             &scenario->serving, &scenario->measured,
-                            scenario->layout.tensor_parallel, CONTEXT_MAX, scale, arena, error);
+                            scenario->layout.tensor_parallel, &scenario->layout.sharding,
+                            CONTEXT_MAX, scale, arena, error);
     return rc < 0 ? rc : find_extras(deployment, arena, error);
 }
 

@@ -97,6 +97,19 @@ static int check_divides(const struct model *model, uint32_t tensor_parallel, st
                      model->name, tensor_parallel, choices);
 }
 
+int layout_check_experts(const struct layout_spec *spec, const struct model *model,
+                         struct error *error)
+{
+    if (!spec->sharding.expert_parallel)
+        return 0;
+    if (!model_is_moe(model))
+        return error_set(error, ERROR_CONFIG, "'%s' has no experts to be parallel in", model->name);
+    if (model->experts % spec->tensor_parallel != 0)
+        return error_set(error, ERROR_CONFIG, "%u GPUs cannot hold equal numbers of %u experts",
+                         spec->tensor_parallel, model->experts);
+    return 0;
+}
+
 static int check_stages(const struct layout_spec *spec, const struct model *model,
                         struct error *error)
 {
@@ -178,6 +191,8 @@ int layout_check(const struct layout_spec *spec, const struct model *model,
         return error_set(error, ERROR_CONFIG,
                          "tensor_parallel, pipeline_parallel and replicas must be at least 1");
     int status = check_divides(model, spec->tensor_parallel, error);
+    if (status == 0)
+        status = layout_check_experts(spec, model, error);
     if (status == 0)
         status = check_stages(spec, model, error);
     if (status == 0 && spec->split == STAGE_SPLIT_LISTED)
@@ -261,6 +276,7 @@ int layout_resolve(struct layout *layout, const struct layout_spec *spec, const 
         return status;
     *layout = (struct layout){
         .tensor_parallel = spec->tensor_parallel,
+        .sharding = spec->sharding,
         .stages = spec->pipeline_parallel,
         .replicas = spec->replicas,
     };

@@ -14,7 +14,7 @@
 #include "arena.h"
 #include "cluster.h"
 #include "error.h"
-#include "model.h"
+#include "sharding.h"
 
 #define LAYOUT_STAGES_MAX 256
 
@@ -55,6 +55,7 @@ enum layout_placement {
 /* What the scenario file asks for. */
 struct layout_spec {
     uint32_t tensor_parallel;
+    struct sharding sharding;
     uint32_t pipeline_parallel;
     uint32_t replicas;
     enum stage_split split;
@@ -67,6 +68,7 @@ struct layout_spec {
 /* What it comes to on a cluster. */
 struct layout {
     uint32_t tensor_parallel;
+    struct sharding sharding;
     uint32_t stages;
     uint32_t replicas;
     uint32_t stage_layers[LAYOUT_STAGES_MAX];
@@ -83,11 +85,16 @@ struct stage_extras {
 /*
  * Whether `spec` can be for `model` on `cluster`. ERROR_CONFIG, with what would
  * do in the text: more GPUs than the cluster has or than groups can be placed on,
- * heads, KV heads or FFN that tensor_parallel does not divide, more stages than
- * layers, a listed split that does not sum to the layers.
+ * heads, KV heads or FFN that tensor_parallel does not divide, experts to be
+ * whole that it does not divide or that are not there, more stages than layers,
+ * a listed split that does not sum to the layers.
  */
 int layout_check(const struct layout_spec *spec, const struct model *model,
                  const struct cluster *cluster, struct error *error);
+
+/* The part of it that is about experts: that there are any, and equally many for each GPU. */
+int layout_check_experts(const struct layout_spec *spec, const struct model *model,
+                         struct error *error);
 
 /* Resolves `spec`, in `arena`. Fails as layout_check() does, and when memory is out. */
 int layout_resolve(struct layout *layout, const struct layout_spec *spec, const struct model *model,

@@ -7,31 +7,46 @@
 
 #define GB 1e9
 
-/* Hidden states cross kernels and stages as two tensors: the residual and the layer's output. */
-static double hidden_states_bytes(const struct model *model, double tokens)
+static double hidden_state_bytes(const struct model *model, double tokens)
 {
-    return 2 * tokens * model->hidden * dtype_bytes(DTYPE_BF16);
+    return tokens * model->hidden * dtype_bytes(DTYPE_BF16);
 }
 
-/* The largest tensor between two kernels of one layer, on one GPU. */
-static double intermediate_bytes(const struct model *model, uint32_t tensor_parallel, double tokens)
+/* Tokens' rows of gate and up on one GPU, in units of one gate and up of all of ffn. */
+static double gate_up_rows(const struct model *model, uint32_t tensor_parallel,
+                           const struct sharding *sharding, double tokens)
+{
+    if (sharding_has_whole_experts(sharding, tensor_parallel))
+        return sharding_expert_rows(sharding, model, tensor_parallel, tokens);
+    double copies = model_is_moe(model) ? model->experts_per_token : 1;
+    return tokens * copies / tensor_parallel;
+}
+
+/* The largest tensor between two kernels of one layer, on one GPU, with the rows that were sent to
+   it for its experts. */
+static double intermediate_bytes(const struct model *model, uint32_t tensor_parallel,
+                                 const struct sharding *sharding, double tokens)
 {
     double heads = (double)model->heads / tensor_parallel;
     double kv_heads = model_kv_heads_per_gpu(model, tensor_parallel);
-    double copies = model_is_moe(model) ? model->experts_per_token : 1;
-    double qkv = (heads + 2 * kv_heads) * model->head_dim;
-    double gate_up = copies * 2 * model->ffn / tensor_parallel;
-    return tokens * fmax(qkv, gate_up) * dtype_bytes(DTYPE_BF16);
+    double qkv = tokens * (heads + 2 * kv_heads) * model->head_dim;
+    double rows = gate_up_rows(model, tensor_parallel, sharding, tokens);
+    double sent_width = sharding_has_whole_experts(sharding, tensor_parallel) ? model->hidden : 0;
+    double gate_up = rows * (2.0 * model->ffn + sent_width);
+    return fmax(qkv, gate_up) * dtype_bytes(DTYPE_BF16);
 }
 
 double memory_activation_bytes(const struct model *model, const struct serving *serving,
-                               uint32_t tensor_parallel, uint32_t stage, uint32_t stages)
+                               uint32_t tensor_parallel, const struct sharding *sharding,
+                               uint32_t stage, uint32_t stages)
 {
     double tokens = serving->max_step_tokens;
-    double states = hidden_states_bytes(model, tokens);
-    double bytes = states + intermediate_bytes(model, tensor_parallel, tokens);
+    double held = sharding->sequence_parallel ? sharding_share(tokens, tensor_parallel) : tokens;
+    /* The residual as it is held, and the layer's input, whole for the projections. */
+    double bytes = hidden_state_bytes(model, held) + hidden_state_bytes(model, tokens) +
+                   intermediate_bytes(model, tensor_parallel, sharding, tokens);
     if (stage > 0)
-        bytes += serving->steps_in_flight * states;
+        bytes += serving->steps_in_flight * 2 * hidden_state_bytes(model, held);
     if (stage + 1 == stages) {
         double vocab = u32_ceil_div(model->vocab, tensor_parallel);
         bytes += serving->max_sequences * vocab * (dtype_bytes(DTYPE_BF16) + sizeof(float));
@@ -75,7 +90,8 @@ static struct memory_summary summarize_stage(const struct layout *layout, const 
         .weights_bytes = memory_weights_bytes(model, layout->tensor_parallel, stage, layout->stages,
                                               layout->stage_layers[stage]),
         .activation_bytes =
-            memory_activation_bytes(model, serving, layout->tensor_parallel, stage, layout->stages),
+            memory_activation_bytes(model, serving, layout->tensor_parallel, &layout->sharding,
+                                    stage, layout->stages),
         .reserve_bytes = serving->reserve_bytes,
     };
     summary.kv_bytes = usable_bytes(cluster, serving) - summary.weights_bytes -

@@ -32,11 +32,16 @@ struct memory_plan {
  * intermediate of a layer (Q, K and V, or gate and up; for every expert that a
  * token is sent to), the logits in bf16 and fp32 on the last stage, and behind
  * the first stage one receive buffer (two tensors) for each step in flight.
+ * Sequence parallel, residual and receive buffers are of the GPU's share of the
+ * tokens. Where GPUs hold whole experts, the busiest GPU's rows, which came from
+ * all, lie beside their gate and up.
  */
 double memory_activation_bytes(const struct model *model, const struct serving *serving,
-                               uint32_t tensor_parallel, uint32_t stage, uint32_t stages);
+                               uint32_t tensor_parallel, const struct sharding *sharding,
+                               uint32_t stage, uint32_t stages);
 
-/* Weight bytes on one GPU of `stage` with `stage_layers` layers; a tied table counts once. */
+/* Weight bytes on one GPU of `stage` with `stage_layers` layers; a tied table counts once. As many
+   whole experts weigh what the same share of every expert does. */
 double memory_weights_bytes(const struct model *model, uint32_t tensor_parallel, uint32_t stage,
                             uint32_t stages, uint32_t stage_layers);
 
@@ -52,15 +57,16 @@ int memory_plan_resolve(struct memory_plan *plan, const struct layout *layout,
                         struct error *error);
 
 /*
- * Whether one replica of tensor_parallel x stages can be placed on `cluster` and
- * fits, split `balanced` by `extras`, with one step in flight for each stage.
+ * Whether one replica of tensor_parallel x stages, sharded plainly, can be placed
+ * on `cluster` and fits, split `balanced` by `extras`, with one step in flight for
+ * each stage.
  */
 bool memory_fits(const struct model *model, const struct cluster *cluster,
                  const struct serving *serving, struct stage_extras extras,
                  uint32_t tensor_parallel, uint32_t stages);
 
 /*
- * Writes the smallest layouts that fit into `text`: "TP=2 (2 GPUs), TP=1 x PP=3
+ * Writes the smallest plain layouts that fit into `text`: "TP=2 (2 GPUs), TP=1 x PP=3
  * (3 GPUs)"; cut to `text_bytes`, empty where none does. Returns their number.
  */
 uint32_t memory_list_fitting(const struct model *model, const struct cluster *cluster,

@@ -71,10 +71,10 @@ double model_kv_bytes_per_token_layer(const struct model *model, uint32_t tensor
     return 2 * kv_heads * model->head_dim * dtype_bytes(model->kv);
 }
 
-double model_expected_experts(const struct model *model, double tokens)
+double model_expected_experts(const struct model *model, double tokens, double popularity)
 {
     if (!model_is_moe(model))
         return 0;
-    double share = (double)model->experts_per_token / model->experts;
+    double share = fmin(1, popularity * model->experts_per_token / model->experts);
     return model->experts * -expm1(tokens * log1p(-share));
 }

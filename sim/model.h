@@ -57,8 +57,10 @@ double model_kv_bytes_per_token_layer(const struct model *model, uint32_t tensor
 
 /*
  * Distinct experts that `tokens` tokens are expected to reach in one layer when
- * each picks its top-k uniformly: E (1 - (1 - k/E)^n). 0 for a dense model.
+ * each picks its top-k: E (1 - (1 - q)^n), where a token picks an expert with
+ * probability q = k/E times `popularity`, 1 at most; 1 where all are equally
+ * likely. 0 for a dense model.
  */
-double model_expected_experts(const struct model *model, double tokens);
+double model_expected_experts(const struct model *model, double tokens, double popularity);
 
 #endif

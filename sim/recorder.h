@@ -63,6 +63,10 @@ struct step_record {
     X(ACTIVATION, "activation")               \
     X(DOWN, "down")                           \
     X(ALL_REDUCE, "all_reduce")               \
+    X(REDUCE_SCATTER, "reduce_scatter")       \
+    X(ALL_GATHER, "all_gather")               \
+    X(DISPATCH, "dispatch") /* tokens to their experts' GPUs */ \
+    X(COMBINE, "combine")   /* and what those make of them back */ \
     X(FINAL_NORM, "final_norm")               \
     X(LM_HEAD, "lm_head")                     \
     X(SAMPLE, "sample")                       \

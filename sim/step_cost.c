@@ -1,23 +1,13 @@
 #include "step_cost.h"
 
-#define HIDDEN_BYTES 2.0
-
-/* Of the hidden states of `tokens` tokens: what an all-reduce sums, and a stage sends. */
-double step_cost_all_reduce_bytes(const struct step_cost *cost, double tokens)
+double step_cost_exchange_bytes(const struct step_cost *cost, enum exchange exchange, double tokens)
 {
-    return tokens * cost->compute.model->hidden * HIDDEN_BYTES;
+    return exchange_bytes(exchange, cost->compute.model, cost->compute.tensor_parallel, tokens);
 }
 
-static void cost_sum_add(struct cost_sum *sum, struct cost cost, double times)
+bool step_cost_gathers_rows(const struct step_cost *cost)
 {
-    sum->by_provenance[cost.provenance] += cost.seconds * times;
-}
-
-/* Adds `from`, `times` over. */
-static void cost_sum_merge(struct cost_sum *sum, const struct cost_sum *from, double times)
-{
-    for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
-        sum->by_provenance[i] += from->by_provenance[i] * times;
+    return cost->compute.sharding.sequence_parallel && cost->compute.tensor_parallel > 1;
 }
 
 static enum kernel_op prefill_op(const struct host *host)
@@ -28,13 +18,14 @@ static enum kernel_op prefill_op(const struct host *host)
 
 int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
                    const struct serving *serving, const struct measured *measured,
-                   uint32_t tensor_parallel, uint32_t context_max, double scale,
-                   struct arena *arena, struct error *error)
+                   uint32_t tensor_parallel, const struct sharding *sharding, uint32_t context_max,
+                   double scale, struct arena *arena, struct error *error)
 {
     struct compute_setup setup = {
         .gpu = gpu,
         .model = model,
         .tensor_parallel = tensor_parallel,
+        .sharding = *sharding,
         .table = measured->kernels,
         .prefill_op = prefill_op(&serving->host),
         .measured_gap_s = serving->host.kernel_gap_s,
@@ -45,8 +36,16 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
     struct kernel kernels[LAYER_KERNELS_MAX];
     *cost = (struct step_cost){
         .host = &serving->host,
-        .table = measured->collectives,
-        .scale = scale,
+        .group =
+            {
+                .model = model,
+                .sharding = *sharding,
+                .table = measured->collectives,
+                .custom_all_reduce = serving->host.custom_all_reduce,
+                .scale = scale,
+                .tokens_max = serving->max_step_tokens,
+                .rows_max = serving->max_sequences,
+            },
         .tokens_max = serving->max_step_tokens,
         .rows_max = serving->max_sequences,
         .prepare = sim_ps_from_s(serving->host.prepare_s),
@@ -57,6 +56,7 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
     if (rc < 0)
         return rc;
     cost->layer_kernels = compute_layer_kernels(&cost->compute, 1, kernels);
+    cost->exchange_count = exchange_places(model, sharding, tensor_parallel, cost->exchanges);
     cost->tokens = arena_calloc(arena, (size_t)cost->tokens_max + 2, sizeof(*cost->tokens));
     cost->heads = arena_calloc(arena, (size_t)cost->rows_max + 2, sizeof(*cost->heads));
     if (!cost->tokens || !cost->heads)
@@ -80,53 +80,6 @@ static bool same_group(const struct collective_group *a, const struct collective
            same_path(a->inside, b->inside) && same_path(a->across, b->across);
 }
 
-/* A table whose best rate is further than this above the group's own is of other links. */
-#define FASTER_THAN_LINKS_MAX 1.5
-
-/* The measured costs of one operation over the group; NULL where none can be of its links. */
-static int prepare_measured(const struct step_cost *cost, const struct collective_group *group,
-                            struct collective_kind kind, const struct cost_grid **grid,
-                            struct arena *arena, struct error *error)
-{
-    const struct collective_table *table = cost->table;
-    if (!table || group->nodes > 1 || group->ranks < 2 || !collective_table_covers(table, &kind) ||
-        collective_table_rate(table, &kind) > FASTER_THAN_LINKS_MAX * group->ring.bytes_per_s)
-        return 0;
-    struct cost_grid *prepared = arena_calloc(arena, 1, sizeof(*prepared));
-    if (!prepared)
-        return error_out_of_memory(error, "collective times");
-    *grid = prepared;
-    return collective_table_prepare(table, &kind, group->ranks,
-                                    step_cost_all_reduce_bytes(cost, cost->tokens_max), arena,
-                                    prepared, error);
-}
-
-/* Entries for 0 to `max`, and one for what is larger. */
-static struct reduce_cost *unset_reduces(uint32_t max, struct arena *arena)
-{
-    struct reduce_cost *reduces = arena_calloc(arena, (size_t)max + 2, sizeof(*reduces));
-    for (uint32_t i = 0; reduces && i <= max + 1; i++)
-        reduces[i].cost.seconds = NAN;
-    return reduces;
-}
-
-static int class_init(const struct step_cost *cost, struct group_class *class,
-                      enum collective_fabric fabric, struct arena *arena, struct error *error)
-{
-    struct collective_kind kind = {COLLECTIVE_OP_ALL_REDUCE, fabric, true};
-    int rc = prepare_measured(cost, &class->group, kind, &class->measured, arena, error);
-    if (rc < 0)
-        return rc;
-    kind.op = COLLECTIVE_OP_CUSTOM_ALL_REDUCE;
-    if (cost->host->custom_all_reduce)
-        rc = prepare_measured(cost, &class->group, kind, &class->custom, arena, error);
-    if (rc < 0)
-        return rc;
-    class->all_reduces = unset_reduces(cost->tokens_max, arena);
-    class->samples = unset_reduces(cost->rows_max, arena);
-    return class->all_reduces && class->samples ? 0 : error_out_of_memory(error, "step costs");
-}
-
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
                     enum collective_fabric fabric, struct arena *arena, struct error *error)
 {
@@ -137,16 +90,15 @@ int step_cost_class(struct step_cost *cost, const struct collective_group *group
         return error_set(error, ERROR_CONFIG,
                          "the layout's tensor-parallel groups have more than %d kinds of routes",
                          GROUP_CLASSES_MAX);
-    struct group_class *class = &cost->classes[cost->class_count];
-    class->group = *group;
-    int rc = class_init(cost, class, fabric, arena, error);
+    int rc = group_cost_init(&cost->classes[cost->class_count], &cost->group, group, fabric, arena,
+                             error);
     return rc < 0 ? rc : (int)cost->class_count++;
 }
 
 struct cost step_cost_kernel(const struct step_cost *cost, const struct kernel *kernel)
 {
     struct cost of = compute_kernel(&cost->compute, kernel);
-    of.seconds *= cost->scale;
+    of.seconds *= cost->group.scale;
     return of;
 }
 
@@ -180,28 +132,6 @@ static struct head_cost head_cost_of(const struct step_cost *cost, uint32_t rows
     return of;
 }
 
-/* An all-reduce of `bytes`: measured where it was, the faster where the engine has two ways. */
-static struct cost group_all_reduce(const struct group_class *class, double bytes)
-{
-    if (!class->measured) {
-        double seconds = collective_all_reduce_s(&class->group, bytes, NULL);
-        return (struct cost){.seconds = seconds, .provenance = COST_ESTIMATED};
-    }
-    struct cost nccl = cost_grid_at(class->measured, bytes, 1);
-    if (!class->custom)
-        return nccl;
-    struct cost custom = cost_grid_at(class->custom, bytes, 1);
-    return custom.seconds < nccl.seconds ? custom : nccl;
-}
-
-static struct cost all_reduce_of(const struct step_cost *cost, const struct group_class *class,
-                                 double bytes)
-{
-    struct cost of = group_all_reduce(class, bytes);
-    of.seconds *= cost->scale;
-    return of;
-}
-
 /* What is kept of a number of tokens; over the budget there is one entry, made anew each time. */
 static struct token_cost *kept_tokens(struct step_cost *cost, uint32_t tokens)
 {
@@ -224,34 +154,6 @@ static struct head_cost *kept_head(struct step_cost *cost, uint32_t rows)
     return kept;
 }
 
-/* The entry for `index`, which stands for `bytes`; `is_kept` where it has one of its own. */
-static struct reduce_cost *kept_reduce(struct step_cost *cost, const struct group_class *class,
-                                       struct reduce_cost *kept, double bytes, bool is_kept)
-{
-    if (isnan(kept->cost.seconds) || !is_kept) {
-        if (kept->uses > 0)
-            cost_sum_add(&cost->overwritten, kept->cost, (double)kept->uses);
-        *kept = (struct reduce_cost){.cost = all_reduce_of(cost, class, bytes)};
-    }
-    return kept;
-}
-
-static struct reduce_cost *kept_all_reduce(struct step_cost *cost, uint32_t group_class,
-                                           uint32_t tokens)
-{
-    const struct group_class *class = &cost->classes[group_class];
-    struct reduce_cost *kept = &class->all_reduces[u32_min(tokens, cost->tokens_max + 1)];
-    return kept_reduce(cost, class, kept, step_cost_all_reduce_bytes(cost, tokens),
-                       tokens <= cost->tokens_max);
-}
-
-static struct reduce_cost *kept_sample(struct step_cost *cost, uint32_t group_class, uint32_t rows)
-{
-    const struct group_class *class = &cost->classes[group_class];
-    struct reduce_cost *kept = &class->samples[u32_min(rows, cost->rows_max + 1)];
-    return kept_reduce(cost, class, kept, rows * STEP_COST_SAMPLE_BYTES, rows <= cost->rows_max);
-}
-
 struct cost step_cost_decodes(const struct step_cost *cost, double rows, double context_tokens)
 {
     struct kernel kernel = compute_attention_decode(&cost->compute, rows, context_tokens);
@@ -264,14 +166,15 @@ struct cost step_cost_chunk(const struct step_cost *cost, const struct chunk *ch
     return step_cost_kernel(cost, &kernel);
 }
 
-struct cost step_cost_all_reduce(struct step_cost *cost, uint32_t group_class, uint32_t tokens)
+struct cost step_cost_exchange(struct step_cost *cost, uint32_t group_class, enum exchange exchange,
+                               uint32_t tokens)
 {
-    return kept_all_reduce(cost, group_class, tokens)->cost;
+    return group_cost_exchange(&cost->classes[group_class], exchange, tokens, 0);
 }
 
 struct cost step_cost_sample(struct step_cost *cost, uint32_t group_class, uint32_t rows)
 {
-    return kept_sample(cost, group_class, rows)->cost;
+    return group_cost_sample(&cost->classes[group_class], rows, 0);
 }
 
 /* The captured graph's size that the batch replays, or 0. */
@@ -307,6 +210,15 @@ static uint32_t layer_launches(const struct step_cost *cost, const struct batch 
            (batch->decode_rows > 0);
 }
 
+/* What each GPU sends to the next stage: the tokens that it holds. */
+static double send_bytes(const struct step_cost *cost, uint32_t tokens)
+{
+    double held = cost->compute.sharding.sequence_parallel
+                      ? sharding_share(tokens, cost->compute.tensor_parallel)
+                      : tokens;
+    return step_cost_exchange_bytes(cost, EXCHANGE_ALL_REDUCE, held) * cost->host->send_tensors;
+}
+
 struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
                               struct seen_shapes *seen)
 {
@@ -328,7 +240,7 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
         .embedding_s = of_tokens->embedding_s,
         .head_s = of_head->seconds,
         .layer_launch_s = launches * host->launch_s,
-        .send_bytes = step_cost_all_reduce_bytes(cost, tokens) * host->send_tensors,
+        .send_bytes = send_bytes(cost, tokens),
         .tokens = tokens,
         .rows = rows,
         .graph = padded > 0,
@@ -336,18 +248,21 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
     };
 }
 
-/* A stage's collectives: two all-reduces a layer, and the last stage's sampled tokens. */
+/* A stage's collectives: each layer's, and the last stage's of its rows and sampled tokens. */
 static double collectives_s(struct step_cost *cost, const struct step_work *work,
                             const struct stage_part *part)
 {
-    struct reduce_cost *all_reduce = kept_all_reduce(cost, part->group_class, work->tokens);
-    double seconds = 2 * part->layers * all_reduce->cost.seconds;
-    all_reduce->uses += 2 * part->layers;
-    if (part->is_last) {
-        struct reduce_cost *sample = kept_sample(cost, part->group_class, work->rows);
-        seconds += sample->cost.seconds;
-        sample->uses++;
+    struct group_cost *group = &cost->classes[part->group_class];
+    double seconds = 0;
+    for (uint32_t i = 0; i < cost->exchange_count; i++) {
+        enum exchange exchange = cost->exchanges[i].exchange;
+        seconds +=
+            part->layers * group_cost_exchange(group, exchange, work->tokens, part->layers).seconds;
     }
+    if (part->is_last && step_cost_gathers_rows(cost))
+        seconds += group_cost_exchange(group, EXCHANGE_ALL_GATHER, work->rows, 1).seconds;
+    if (part->is_last)
+        seconds += group_cost_sample(group, work->rows, 1).seconds;
     return seconds;
 }
 
@@ -355,8 +270,8 @@ static double collectives_s(struct step_cost *cost, const struct step_work *work
 static double eager_launch_s(const struct step_cost *cost, const struct step_work *work,
                              const struct stage_part *part)
 {
-    uint32_t collectives = cost->compute.tensor_parallel > 1 ? 2 : 0;
-    return part->layers * (work->layer_launch_s + collectives * cost->host->launch_collective_s);
+    double exchanges_s = cost->exchange_count * cost->host->launch_collective_s;
+    return part->layers * (work->layer_launch_s + exchanges_s);
 }
 
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
@@ -381,14 +296,6 @@ struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_w
     return of;
 }
 
-/* Adds a class's all-reduces. */
-static void add_reduces(struct cost_sum *sum, const struct reduce_cost *reduces, uint32_t max)
-{
-    for (uint32_t i = 0; i <= max + 1; i++)
-        if (reduces[i].uses > 0)
-            cost_sum_add(sum, reduces[i].cost, (double)reduces[i].uses);
-}
-
 struct cost_sum step_cost_spent(const struct step_cost *cost)
 {
     double layers = cost->compute.model->layers;
@@ -398,21 +305,30 @@ struct cost_sum step_cost_spent(const struct step_cost *cost)
         cost_sum_merge(&spent, &cost->tokens[i].layer, (double)cost->tokens[i].uses * layers);
     for (uint32_t i = 0; i <= cost->rows_max + 1; i++)
         cost_sum_merge(&spent, &cost->heads[i].sum, (double)cost->heads[i].uses);
-    for (uint32_t i = 0; i < cost->class_count; i++) {
-        add_reduces(&spent, cost->classes[i].all_reduces, cost->tokens_max);
-        add_reduces(&spent, cost->classes[i].samples, cost->rows_max);
-    }
+    for (uint32_t i = 0; i < cost->class_count; i++)
+        group_cost_add_spent(&cost->classes[i], &spent);
     return spent;
 }
 
 double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work *work,
                             const struct stage_part *part)
 {
-    uint32_t ranks = cost->compute.tensor_parallel;
-    double buffers = 2 * part->layers * step_cost_all_reduce_bytes(cost, work->tokens);
+    double buffers[OPERATION_COUNT] = {0};
+    double bytes = 0;
+    for (uint32_t i = 0; i < cost->exchange_count; i++) {
+        enum exchange exchange = cost->exchanges[i].exchange;
+        buffers[exchange_operation(exchange)] +=
+            part->layers * step_cost_exchange_bytes(cost, exchange, work->tokens);
+    }
+    if (part->is_last && step_cost_gathers_rows(cost))
+        buffers[OPERATION_ALL_GATHER] +=
+            step_cost_exchange_bytes(cost, EXCHANGE_ALL_GATHER, work->rows);
     if (part->is_last)
-        buffers += work->rows * STEP_COST_SAMPLE_BYTES;
-    return 2.0 * (ranks - 1) / ranks * buffers;
+        buffers[OPERATION_ALL_REDUCE] += work->rows * GROUP_COST_SAMPLE_BYTES;
+    for (int i = 0; i < OPERATION_COUNT; i++)
+        bytes += collective_bus_factor((enum collective_operation)i, cost->compute.tensor_parallel) *
+                 buffers[i];
+    return bytes;
 }
 
 struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_class, uint32_t rows)
@@ -421,10 +337,13 @@ struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_clas
     double layer_s =
         kept_tokens(cost, rows)->layer_s + step_cost_decodes(cost, rows, context_tokens).seconds;
     double last_s = kept_head(cost, rows)->seconds;
-    if (cost->compute.tensor_parallel > 1) {
-        layer_s += 2 * kept_all_reduce(cost, group_class, rows)->cost.seconds;
-        last_s += kept_sample(cost, group_class, rows)->cost.seconds;
-    }
+    for (uint32_t i = 0; i < cost->exchange_count; i++)
+        layer_s +=
+            step_cost_exchange(cost, group_class, cost->exchanges[i].exchange, rows).seconds;
+    if (step_cost_gathers_rows(cost))
+        last_s += step_cost_exchange(cost, group_class, EXCHANGE_ALL_GATHER, rows).seconds;
+    if (cost->compute.tensor_parallel > 1)
+        last_s += step_cost_sample(cost, group_class, rows).seconds;
     return (struct stage_extras){
         .first_layers = kept_tokens(cost, rows)->embedding_s / layer_s,
         .last_layers = last_s / layer_s,

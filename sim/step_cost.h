@@ -15,18 +15,13 @@
 
 #include "arena.h"
 #include "batcher.h"
-#include "collective.h"
 #include "compute.h"
+#include "group_cost.h"
 #include "layout.h"
 #include "measured.h"
 #include "seen_shapes.h"
 
 #define GROUP_CLASSES_MAX 16
-
-/* Seconds by how they are known. */
-struct cost_sum {
-    double by_provenance[COST_PROVENANCE_COUNT];
-};
 
 /* What depends on a step's number of tokens alone; layer_s NaN: not worked out yet. */
 struct token_cost {
@@ -43,33 +38,19 @@ struct head_cost {
     struct cost_sum sum;
 };
 
-/* An all-reduce of a number of bytes; seconds NaN: unset. */
-struct reduce_cost {
-    struct cost cost;
-    uint64_t uses; /* operations */
-};
-
-/* Replicas' tensor-parallel groups fall into a few classes of equal links. */
-struct group_class {
-    struct collective_group group;
-    const struct cost_grid *measured; /* all-reduces by bytes; NULL: by model */
-    const struct cost_grid *custom;   /* the same by the engine's own kernel */
-    struct reduce_cost *all_reduces;  /* (tokens_max + 2): of one layer's output */
-    struct reduce_cost *samples;      /* (rows_max + 2): of the sampled tokens */
-};
-
 struct step_cost {
     struct compute compute;
     const struct host *host;
-    const struct collective_table *table; /* NULL: nothing was measured */
-    uint32_t layer_kernels;               /* launches of one layer, attention's left out */
+    uint32_t layer_kernels; /* launches of one layer, attention's left out */
+    uint32_t exchange_count;
+    struct exchange_place exchanges[EXCHANGES_OF_LAYER_MAX]; /* of one layer */
     uint32_t tokens_max;
     uint32_t rows_max;
     struct token_cost *tokens; /* (tokens_max + 2): the last is for steps over the budget */
     struct head_cost *heads;   /* (rows_max + 2): the same */
+    struct group_cost_setup group;
     uint32_t class_count;
-    struct group_class classes[GROUP_CLASSES_MAX];
-    double scale;                /* of every kernel and collective */
+    struct group_cost classes[GROUP_CLASSES_MAX]; /* groups of equal links are of one class */
     struct cost_sum attention;   /* of all steps so far, one layer of each */
     struct cost_sum overwritten; /* of entries that made room for others, over all layers */
     sim_ps prepare;              /* the host's times, rounded */
@@ -113,11 +94,10 @@ struct stage_part {
    `scale`: what every kernel and collective takes over what the models say. */
 int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
                    const struct serving *serving, const struct measured *measured,
-                   uint32_t tensor_parallel, uint32_t context_max, double scale,
-                   struct arena *arena, struct error *error);
+                   uint32_t tensor_parallel, const struct sharding *sharding, uint32_t context_max,
+                   double scale, struct arena *arena, struct error *error);
 
-/* The class of a group, found or made; negative when there are too many. A measured table is used
-   where it can be of the group's links: inside a node, and not faster than they are. */
+/* The class of a group, found or made; negative when there are too many. */
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
                     enum collective_fabric fabric, struct arena *arena, struct error *error);
 
@@ -128,25 +108,28 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
                                      const struct stage_part *part);
 
-/* One kernel; a layer's attention of all decodes, and of a chunk; an all-reduce of one layer's
-   output, and that of the sampled tokens. */
+/* One kernel; a layer's attention of all decodes, and of a chunk; one of the layout's exchanges,
+   and the all-reduce of the sampled tokens. */
 struct cost step_cost_kernel(const struct step_cost *cost, const struct kernel *kernel);
 struct cost step_cost_decodes(const struct step_cost *cost, double rows, double context_tokens);
 struct cost step_cost_chunk(const struct step_cost *cost, const struct chunk *chunk);
-struct cost step_cost_all_reduce(struct step_cost *cost, uint32_t group_class, uint32_t tokens);
+struct cost step_cost_exchange(struct step_cost *cost, uint32_t group_class, enum exchange exchange,
+                               uint32_t tokens);
 struct cost step_cost_sample(struct step_cost *cost, uint32_t group_class, uint32_t rows);
 
-/* Bytes of the hidden states of `tokens` tokens: what an all-reduce sums, and a stage sends. */
-double step_cost_all_reduce_bytes(const struct step_cost *cost, double tokens);
+/* Bytes of an exchange's buffer, as exchange.h has it. */
+double step_cost_exchange_bytes(const struct step_cost *cost, enum exchange exchange,
+                                double tokens);
 
-/* Vocabulary-parallel argmax: each row's best logit and its index go round the group. */
-#define STEP_COST_SAMPLE_BYTES 8.0
+/* Whether the sampled rows' hidden states lie scattered, and are gathered before the LM head. */
+bool step_cost_gathers_rows(const struct step_cost *cost);
 
 /* Seconds of kernels and collectives of all steps so far, over all layers, by how they are known.
  */
 struct cost_sum step_cost_spent(const struct step_cost *cost);
 
-/* Bytes that each GPU of the stage sends in its all-reduces, were each a ring. */
+/* Bytes that each GPU of the stage sends in its collectives, were each a ring; the mean GPU, where
+   experts are not equally busy. */
 double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work *work,
                             const struct stage_part *part);
 

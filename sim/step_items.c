@@ -25,46 +25,65 @@ static uint32_t attention_items(const struct step_cost *cost, const struct step_
     return count;
 }
 
+static struct step_item exchange_item(struct step_cost *cost, uint32_t group_class,
+                                      enum exchange exchange, uint32_t tokens)
+{
+    return (struct step_item){
+        .kind = exchange_span(exchange),
+        .seconds = step_cost_exchange(cost, group_class, exchange, tokens).seconds,
+        .bytes = step_cost_exchange_bytes(cost, exchange, tokens),
+    };
+}
+
+/* The layer's collectives that stand before or after its kernel of that kind. */
+static uint32_t exchange_items(struct step_cost *cost, const struct step_work *work,
+                               uint32_t group_class, enum span_kind kernel, bool is_before,
+                               struct step_item *items)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < cost->exchange_count; i++) {
+        const struct exchange_place *place = &cost->exchanges[i];
+        if (place->kernel == kernel && place->is_before == is_before)
+            items[count++] = exchange_item(cost, group_class, place->exchange, work->tokens);
+    }
+    return count;
+}
+
 uint32_t step_items_of_layer(struct step_cost *cost, const struct step_work *work,
                              const struct batch *batch, uint32_t group_class,
                              struct step_item *items)
 {
     struct kernel kernels[LAYER_KERNELS_MAX];
     uint32_t kernel_count = compute_layer_kernels(&cost->compute, work->tokens, kernels);
-    bool parallel = cost->compute.tensor_parallel > 1;
-    struct step_item all_reduce = {.kind = SPAN_ALL_REDUCE};
-    if (parallel) {
-        all_reduce.seconds = step_cost_all_reduce(cost, group_class, work->tokens).seconds;
-        all_reduce.bytes = step_cost_all_reduce_bytes(cost, work->tokens);
-    }
     uint32_t count = 0;
     for (uint32_t i = 0; i < kernel_count; i++) {
+        enum span_kind kind = kernels[i].kind;
+        count += exchange_items(cost, work, group_class, kind, true, items + count);
         items[count] = kernel_item(cost, &kernels[i]);
         items[count++].seconds += work->layer_gaps_s / kernel_count;
-        if (kernels[i].kind == SPAN_ROPE_KV)
+        if (kind == SPAN_ROPE_KV)
             count += attention_items(cost, work, batch, items + count);
-        bool row_split = kernels[i].kind == SPAN_OUTPUT || kernels[i].kind == SPAN_DOWN;
-        if (parallel && row_split)
-            items[count++] = all_reduce;
+        count += exchange_items(cost, work, group_class, kind, false, items + count);
     }
     return count;
 }
 
 uint32_t step_items_of_head(struct step_cost *cost, const struct step_work *work,
-                            uint32_t group_class, struct step_item items[4])
+                            uint32_t group_class, struct step_item items[HEAD_ITEMS_MAX])
 {
-    struct kernel kernels[] = {
-        compute_final_norm(&cost->compute, work->rows),
-        compute_lm_head(&cost->compute, work->rows),
-        compute_sample(&cost->compute, work->rows),
-    };
+    struct kernel norm = compute_final_norm(&cost->compute, work->rows);
+    struct kernel lm_head = compute_lm_head(&cost->compute, work->rows);
+    struct kernel sample = compute_sample(&cost->compute, work->rows);
     uint32_t count = 0;
-    for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++)
-        items[count++] = kernel_item(cost, &kernels[i]);
+    items[count++] = kernel_item(cost, &norm);
+    if (step_cost_gathers_rows(cost))
+        items[count++] = exchange_item(cost, group_class, EXCHANGE_ALL_GATHER, work->rows);
+    items[count++] = kernel_item(cost, &lm_head);
+    items[count++] = kernel_item(cost, &sample);
     if (cost->compute.tensor_parallel > 1)
         items[count++] =
             (struct step_item){.kind = SPAN_ALL_REDUCE,
                                .seconds = step_cost_sample(cost, group_class, work->rows).seconds,
-                               .bytes = work->rows * STEP_COST_SAMPLE_BYTES};
+                               .bytes = work->rows * GROUP_COST_SAMPLE_BYTES};
     return count;
 }

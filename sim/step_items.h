@@ -15,7 +15,7 @@ struct step_item {
 };
 
 /* Items of one layer of a stage, at most LAYER_ITEMS_MAX + the batch's chunks. */
-#define LAYER_ITEMS_MAX (LAYER_KERNELS_MAX + 3)
+#define LAYER_ITEMS_MAX (LAYER_KERNELS_MAX + 1 + EXCHANGES_OF_LAYER_MAX)
 
 /*
  * The items of one layer of `batch`, for the timeline; `items` has room for
@@ -25,8 +25,9 @@ uint32_t step_items_of_layer(struct step_cost *cost, const struct step_work *wor
                              const struct batch *batch, uint32_t group_class,
                              struct step_item *items);
 
-/* Final norm, LM head, sampling and its collective: at most 4 items. */
+/* Final norm, LM head, sampling and their collectives. */
+#define HEAD_ITEMS_MAX 5
 uint32_t step_items_of_head(struct step_cost *cost, const struct step_work *work,
-                            uint32_t group_class, struct step_item items[4]);
+                            uint32_t group_class, struct step_item items[HEAD_ITEMS_MAX]);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "collective.h"
 #include "compute.h"
+#include "exchange.h"
 
 #include <stdio.h>
 
@@ -16,21 +17,20 @@
 
 #define US 1e6
 
-/* One layer of a tensor-parallel group on `tokens` tokens, attention left out. */
+/* One layer of a tensor-parallel group on some tokens, attention left out. */
 struct layer_time {
-    double all_reduce_s;        /* one of its two */
-    double nvlink_all_reduce_s; /* the same on the reference NVLink */
-    double all_reduce_share;    /* of the layer */
-    double speedup;             /* over one GPU */
+    double compute_s;
+    double collectives_s;
 };
 
-static double layer_compute_s(const struct scenario *scenario, uint32_t tensor_parallel,
-                              double tokens)
+static double layer_compute_s(const struct scenario *scenario, const struct sharding *sharding,
+                              uint32_t tensor_parallel, double tokens)
 {
     const struct compute compute = {
         .gpu = &scenario->cluster.gpu,
         .model = &scenario->model,
         .tensor_parallel = tensor_parallel,
+        .sharding = *sharding,
     };
     struct kernel kernels[LAYER_KERNELS_MAX];
     uint32_t count = compute_layer_kernels(&compute, tokens, kernels);
@@ -41,7 +41,26 @@ static double layer_compute_s(const struct scenario *scenario, uint32_t tensor_p
 }
 
 static struct layer_time time_layer(const struct scenario *scenario,
+                                    const struct sharding *sharding,
                                     const struct collective_group *group, double tokens)
+{
+    const struct model *model = &scenario->model;
+    struct exchange_place places[EXCHANGES_OF_LAYER_MAX];
+    uint32_t count = exchange_places(model, sharding, group->ranks, places);
+    struct layer_time time = {layer_compute_s(scenario, sharding, group->ranks, tokens), 0};
+    for (uint32_t i = 0; i < count; i++) {
+        enum exchange exchange = places[i].exchange;
+        double bytes = exchange_bytes(exchange, model, group->ranks, tokens) *
+                       exchange_imbalance(exchange, model, sharding, group->ranks);
+        time.collectives_s += collective_best_s(group, exchange_operation(exchange), bytes, NULL);
+    }
+    return time;
+}
+
+/* The same on the reference NVLink. */
+static struct layer_time time_layer_on_nvlink(const struct scenario *scenario,
+                                              const struct sharding *sharding,
+                                              const struct collective_group *group, double tokens)
 {
     const struct alpha_beta nvlink = {NVLINK_HOP_S, NVLINK_BYTES_PER_S};
     const struct collective_group reference = {
@@ -49,17 +68,15 @@ static struct layer_time time_layer(const struct scenario *scenario,
         .nodes = 1,
         .ring = nvlink,
         .direct = nvlink,
+        .spread = nvlink,
         .start_s = group->start_s,
     };
-    double bytes = tokens * scenario->model.hidden * dtype_bytes(DTYPE_BF16);
-    double all_reduce_s = collective_all_reduce_s(group, bytes, NULL);
-    double layer_s = layer_compute_s(scenario, group->ranks, tokens) + 2 * all_reduce_s;
-    return (struct layer_time){
-        .all_reduce_s = all_reduce_s,
-        .nvlink_all_reduce_s = collective_all_reduce_s(&reference, bytes, NULL),
-        .all_reduce_share = 2 * all_reduce_s / layer_s,
-        .speedup = layer_compute_s(scenario, 1, tokens) / layer_s,
-    };
+    return time_layer(scenario, sharding, &reference, tokens);
+}
+
+static double whole_s(struct layer_time time)
+{
+    return time.compute_s + time.collectives_s;
 }
 
 /* The group over the slowest medium, the first of equals. */
@@ -90,21 +107,30 @@ static bool warn_slow_group(const struct scenario *scenario, const struct layout
     if (medium != MEDIUM_PCIE && medium != MEDIUM_NETWORK)
         return false;
     struct collective_group group = collective_group_of(topology, gpus, layout->tensor_parallel);
-    uint32_t tokens = scenario->serving.max_step_tokens;
-    struct layer_time one = time_layer(scenario, &group, 1);
-    struct layer_time most = time_layer(scenario, &group, tokens);
+    const double tokens[2] = {1, scenario->serving.max_step_tokens};
+    double collectives_s[2];
+    double ratio[2];
+    double share[2];
+    double speedup[2];
+    for (size_t i = 0; i < ARRAY_LENGTH(tokens); i++) {
+        struct layer_time here = time_layer(scenario, &layout->sharding, &group, tokens[i]);
+        struct layer_time nvlink =
+            time_layer_on_nvlink(scenario, &layout->sharding, &group, tokens[i]);
+        collectives_s[i] = here.collectives_s;
+        ratio[i] = here.collectives_s / nvlink.collectives_s;
+        share[i] = here.collectives_s / whole_s(here);
+        speedup[i] = layer_compute_s(scenario, &layout->sharding, 1, tokens[i]) / whole_s(here);
+    }
     (void)snprintf(warning->code, sizeof(warning->code), "%s",
                    medium == MEDIUM_PCIE ? "tp_over_pcie" : "tp_across_nodes");
     (void)snprintf(
         warning->text, sizeof(warning->text),
-        "tensor-parallel groups of %u GPUs talk over %s: with 1 and %u tokens an all-reduce takes "
-        "%.1f and %.1f us, %.1fx and %.1fx an H100's NVLink (450 GB/s); the two of a layer are "
-        "%.0f%% and %.0f%% of its time, attention aside, which leaves %u GPUs %.2fx and %.2fx as "
-        "fast as one",
-        group.ranks, medium_name(medium), tokens, one.all_reduce_s * US, most.all_reduce_s * US,
-        one.all_reduce_s / one.nvlink_all_reduce_s, most.all_reduce_s / most.nvlink_all_reduce_s,
-        one.all_reduce_share * 100, most.all_reduce_share * 100, group.ranks, one.speedup,
-        most.speedup);
+        "tensor-parallel groups of %u GPUs talk over %s: with 1 and %.0f tokens the collectives of "
+        "a layer take %.1f and %.1f us, %.1fx and %.1fx an H100's NVLink (450 GB/s), which is "
+        "%.0f%% and %.0f%% of the layer's time, attention aside, and leaves %u GPUs %.2fx and "
+        "%.2fx as fast as one",
+        group.ranks, medium_name(medium), tokens[1], collectives_s[0] * US, collectives_s[1] * US,
+        ratio[0], ratio[1], share[0] * 100, share[1] * 100, group.ranks, speedup[0], speedup[1]);
     return true;
 }
 
@@ -177,6 +203,55 @@ static bool warn_kv_replicated(const struct scenario *scenario, const struct lay
     return true;
 }
 
+/* sequence_parallel_slower */
+static bool warn_sequence_parallel(const struct scenario *scenario, const struct layout *layout,
+                                   const struct topology *topology, struct warning *warning)
+{
+    const struct serving *serving = &scenario->serving;
+    struct sharding without = layout->sharding;
+    if (!layout->sharding.sequence_parallel || layout->tensor_parallel == 1)
+        return false;
+    uint32_t tokens = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
+    struct collective_group group =
+        collective_group_of(topology, layout_group(layout, 0, 0), layout->tensor_parallel);
+    without.sequence_parallel = false;
+    double with_s = whole_s(time_layer(scenario, &layout->sharding, &group, tokens));
+    double without_s = whole_s(time_layer(scenario, &without, &group, tokens));
+    if (with_s / without_s - 1 < GAIN_MIN)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "sequence_parallel_slower");
+    (void)snprintf(warning->text, sizeof(warning->text),
+                   "sequence_parallel starts two collectives for one: with %u tokens, the fullest "
+                   "decode step, a layer takes %.1f us, attention aside, and %.1f us without it",
+                   tokens, with_s * US, without_s * US);
+    return true;
+}
+
+/* experts_imbalanced */
+static bool warn_imbalanced(const struct scenario *scenario, const struct layout *layout,
+                            const struct topology *topology, struct warning *warning)
+{
+    struct sharding balanced = layout->sharding;
+    if (!sharding_has_whole_experts(&layout->sharding, layout->tensor_parallel))
+        return false;
+    uint32_t tokens = scenario->serving.max_step_tokens;
+    struct collective_group group =
+        collective_group_of(topology, layout_group(layout, 0, 0), layout->tensor_parallel);
+    balanced.expert_imbalance = 1;
+    double busiest_s = whole_s(time_layer(scenario, &layout->sharding, &group, tokens));
+    double mean_s = whole_s(time_layer(scenario, &balanced, &group, tokens));
+    if (busiest_s / mean_s - 1 < GAIN_MIN)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "experts_imbalanced");
+    (void)snprintf(warning->text, sizeof(warning->text),
+                   "all wait for the busiest GPU's experts, which get %.4g times the mean's "
+                   "tokens: with %u tokens a layer takes %.1f us, attention aside, and %.1f us "
+                   "were they equally busy",
+                   sharding_imbalance(&layout->sharding, &scenario->model, layout->tensor_parallel),
+                   tokens, busiest_s * US, mean_s * US);
+    return true;
+}
+
 uint32_t warnings_of_layout(const struct scenario *scenario, const struct layout *layout,
                             const struct topology *topology, struct stage_extras extras,
                             struct warning warnings[WARNINGS_OF_LAYOUT_MAX])
@@ -186,5 +261,7 @@ uint32_t warnings_of_layout(const struct scenario *scenario, const struct layout
     count += warn_underfilled(scenario, layout, &warnings[count]);
     count += warn_unbalanced(scenario, layout, extras, &warnings[count]);
     count += warn_kv_replicated(scenario, layout, &warnings[count]);
+    count += warn_sequence_parallel(scenario, layout, topology, &warnings[count]);
+    count += warn_imbalanced(scenario, layout, topology, &warnings[count]);
     return count;
 }

@@ -2,11 +2,13 @@
  * warnings: what a layout does wrong that shows before anything runs, each with
  * the number that shows it.
  *
- *     tp_over_pcie          a tensor-parallel group has no NVLink
- *     tp_across_nodes       a tensor-parallel group spans nodes
- *     pipeline_underfilled  fewer steps in flight than stages: some always wait
- *     unbalanced_stages     another split has a faster slowest stage
- *     kv_heads_replicated   tensor_parallel exceeds the KV heads
+ *     tp_over_pcie              a tensor-parallel group has no NVLink
+ *     tp_across_nodes           a tensor-parallel group spans nodes
+ *     pipeline_underfilled      fewer steps in flight than stages: some always wait
+ *     unbalanced_stages         another split has a faster slowest stage
+ *     kv_heads_replicated       tensor_parallel exceeds the KV heads
+ *     sequence_parallel_slower  decodes would be faster without it
+ *     experts_imbalanced        all GPUs wait for the one with the busiest experts
  */
 #ifndef TANDEM_WARNINGS_H
 #define TANDEM_WARNINGS_H
@@ -15,7 +17,7 @@
 #include "summary.h"
 #include "topology.h"
 
-#define WARNINGS_OF_LAYOUT_MAX 4
+#define WARNINGS_OF_LAYOUT_MAX 6
 
 /*
  * Fills in `warnings` for `scenario` as resolved to `layout` on `topology`;

@@ -1,32 +1,81 @@
 #include "preflight.h"
 
-/* The first group's all-reduces of one layer, at the sizes that steps have. */
-static int resolve_all_reduces(struct preflight *preflight, struct arena *arena,
-                               struct error *error)
+/* Whether one of the first `count` places is of that kind too. */
+static bool has_before(const struct exchange_place *places, uint32_t count, enum exchange exchange)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (places[i].exchange == exchange)
+            return true;
+    return false;
+}
+
+/* One exchange of the first group. */
+static struct preflight_exchange exchange_of(struct preflight *preflight, uint32_t group_class,
+                                             enum exchange exchange, uint32_t tokens)
 {
     struct step_cost *cost = &preflight->deployment.cost;
-    const struct scenario *scenario = preflight->deployment.scenario;
-    const struct serving *serving = &scenario->serving;
-    const struct layout *layout = &preflight->deployment.layout;
+    struct cost of = step_cost_exchange(cost, group_class, exchange, tokens);
+    double bytes = step_cost_exchange_bytes(cost, exchange, tokens);
+    enum collective_algorithm algorithm;
+    collective_best_s(&cost->classes[group_class].group, exchange_operation(exchange), bytes,
+                      &algorithm);
+    return (struct preflight_exchange){
+        .exchange = exchange,
+        .tokens = tokens,
+        .bytes = bytes,
+        .seconds = of.seconds,
+        .by = of.provenance == COST_ESTIMATED ? collective_algorithm_name(algorithm)
+                                              : cost_provenance_name(of.provenance),
+    };
+}
+
+/* What the experts of one layer take of `tokens` tokens. */
+static double experts_s(const struct step_cost *cost, const struct compute *compute,
+                        uint32_t tokens)
+{
+    struct kernel kernels[LAYER_KERNELS_MAX];
+    uint32_t count = compute_layer_kernels(compute, tokens, kernels);
+    double seconds = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (kernels[i].kind == SPAN_GATE_UP || kernels[i].kind == SPAN_ACTIVATION ||
+            kernels[i].kind == SPAN_DOWN)
+            seconds += step_cost_kernel(cost, &kernels[i]).seconds;
+    return seconds;
+}
+
+static struct preflight_experts experts_of(const struct step_cost *cost, uint32_t tokens)
+{
+    struct compute balanced = cost->compute;
+    balanced.sharding.expert_imbalance = 1;
+    return (struct preflight_experts){
+        .tokens = tokens,
+        .busiest_s = experts_s(cost, &cost->compute, tokens),
+        .mean_s = experts_s(cost, &balanced, tokens),
+    };
+}
+
+/* The first group's collectives of one layer, and its experts, at the sizes that steps have. */
+static int resolve_exchanges(struct preflight *preflight, struct arena *arena, struct error *error)
+{
+    const struct step_cost *cost = &preflight->deployment.cost;
+    const struct serving *serving = &preflight->deployment.scenario->serving;
     uint32_t decodes = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
     const uint32_t tokens[PREFLIGHT_SIZES] = {1, decodes, serving->max_step_tokens};
-    struct collective_group group = collective_group_of(
-        &preflight->deployment.topology, layout_group(layout, 0, 0), layout->tensor_parallel);
     struct stage_part part;
     int status = deployment_stage_part(&preflight->deployment, 0, 0, &part, arena, error);
     if (status < 0)
         return status;
-    for (size_t i = 0; i < PREFLIGHT_SIZES; i++) {
-        struct preflight_all_reduce *all_reduce = &preflight->all_reduces[i];
-        all_reduce->tokens = tokens[i];
-        all_reduce->bytes = (double)tokens[i] * scenario->model.hidden * dtype_bytes(DTYPE_BF16);
-        struct cost of = step_cost_all_reduce(cost, part.group_class, tokens[i]);
-        enum collective_algorithm algorithm;
-        collective_all_reduce_s(&group, all_reduce->bytes, &algorithm);
-        all_reduce->seconds = of.seconds;
-        all_reduce->by = of.provenance == COST_ESTIMATED ? collective_algorithm_name(algorithm)
-                                                         : cost_provenance_name(of.provenance);
+    for (uint32_t i = 0; i < cost->exchange_count; i++) {
+        enum exchange exchange = cost->exchanges[i].exchange;
+        for (size_t size = 0; size < PREFLIGHT_SIZES; size++)
+            if (!has_before(cost->exchanges, i, exchange))
+                preflight->exchanges[preflight->exchange_count++] =
+                    exchange_of(preflight, part.group_class, exchange, tokens[size]);
     }
+    const struct compute *compute = &cost->compute;
+    if (sharding_has_whole_experts(&compute->sharding, compute->tensor_parallel))
+        for (size_t size = 0; size < PREFLIGHT_SIZES; size++)
+            preflight->experts[size] = experts_of(cost, tokens[size]);
     return 0;
 }
 
@@ -48,7 +97,7 @@ static int resolve_pool(struct preflight *preflight, const struct scenario *scen
     int status = deployment_resolve(&preflight->deployment, scenario, beside, arena, error);
     if (status < 0)
         return status;
-    status = resolve_all_reduces(preflight, arena, error);
+    status = resolve_exchanges(preflight, arena, error);
     if (status < 0)
         return status;
     resolve_hop(preflight);

@@ -12,16 +12,25 @@
 #include "recommend_trial.h"
 #include "warnings.h"
 
-/* An all-reduce of a tensor-parallel group, after one of a layer's row-split projections. */
-struct preflight_all_reduce {
+/* One collective of a layer of a tensor-parallel group. */
+struct preflight_exchange {
+    enum exchange exchange;
     uint32_t tokens;
-    double bytes; /* held by each GPU */
+    double bytes; /* its buffer */
     double seconds;
     const char *by; /* how it is known: by the GPU's measured tables, or a model's algorithm */
 };
 
+/* One layer's kernels with the experts, of the step of so many tokens, on one GPU. */
+struct preflight_experts {
+    uint32_t tokens;
+    double busiest_s; /* for which all wait */
+    double mean_s;    /* were all experts equally busy */
+};
+
 /* A decode of one request, the fullest decode step, the largest step. */
 #define PREFLIGHT_SIZES 3
+#define PREFLIGHT_EXCHANGES_MAX (PREFLIGHT_SIZES * EXCHANGES_OF_LAYER_MAX)
 
 /* The KV of one prompt on its way from the first stage that prefills to the first that decodes. */
 struct preflight_kv_hop {
@@ -33,7 +42,9 @@ struct preflight_kv_hop {
 
 struct preflight {
     struct deployment deployment;
-    struct preflight_all_reduce all_reduces[PREFLIGHT_SIZES]; /* of replica 0, stage 0 */
+    uint32_t exchange_count;
+    struct preflight_exchange exchanges[PREFLIGHT_EXCHANGES_MAX]; /* of replica 0, stage 0 */
+    struct preflight_experts experts[PREFLIGHT_SIZES]; /* tokens 0: GPUs hold no whole experts */
     struct alpha_beta hop; /* replica 0, stage 0 to 1, all GPUs at once; zero without a pipeline */
     double hop_bytes;      /* from each GPU, of the largest step */
     uint32_t warning_count;

@@ -18,8 +18,12 @@ static json_t *cluster_json(const struct preflight *preflight)
 
 static json_t *layout_json(const struct layout *layout)
 {
-    return json_pack("{s:i, s:i, s:i, s:i}", "tensor_parallel", (int)layout->tensor_parallel,
-                     "pipeline_parallel", (int)layout->stages, "replicas", (int)layout->replicas,
+    bool whole_experts = sharding_has_whole_experts(&layout->sharding, layout->tensor_parallel);
+    return json_pack("{s:i, s:b, s:i, s:f, s:i, s:i, s:i}", "tensor_parallel",
+                     (int)layout->tensor_parallel, "sequence_parallel",
+                     (int)layout->sharding.sequence_parallel, "expert_parallel",
+                     whole_experts ? (int)layout->tensor_parallel : 1, "expert_imbalance",
+                     whole_experts ? layout->sharding.expert_imbalance : 1.0, "pipeline_parallel", (int)layout->stages, "replicas", (int)layout->replicas,
                      "gpus", (int)(layout->tensor_parallel * layout->stages * layout->replicas));
 }
 
@@ -58,15 +62,29 @@ static json_t *route_json(const struct topology *topology, uint32_t from, uint32
     return array;
 }
 
-static json_t *all_reduces_json(const struct preflight *preflight)
+/* Those of one kind. */
+static json_t *exchanges_json(const struct preflight *preflight, enum exchange exchange)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < PREFLIGHT_SIZES; i++) {
-        const struct preflight_all_reduce *all_reduce = &preflight->all_reduces[i];
-        json_t *object = json_pack("{s:i, s:f, s:f, s:s}", "tokens", (int)all_reduce->tokens,
-                                   "bytes", all_reduce->bytes, "time_s", all_reduce->seconds,
-                                   "algorithm", all_reduce->by);
-        array = json_build_append(array, object);
+    for (uint32_t i = 0; i < preflight->exchange_count; i++) {
+        const struct preflight_exchange *one = &preflight->exchanges[i];
+        if (one->exchange != exchange)
+            continue;
+        array = json_build_append(array, json_pack("{s:i, s:f, s:f, s:s}", "tokens",
+                                                   (int)one->tokens, "bytes", one->bytes, "time_s",
+                                                   one->seconds, "algorithm", one->by));
+    }
+    return array;
+}
+
+static json_t *experts_json(const struct preflight *preflight)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < PREFLIGHT_SIZES && preflight->experts[i].tokens > 0; i++) {
+        const struct preflight_experts *experts = &preflight->experts[i];
+        array = json_build_append(array, json_pack("{s:i, s:f, s:f}", "tokens",
+                                                   (int)experts->tokens, "busiest_s",
+                                                   experts->busiest_s, "mean_s", experts->mean_s));
     }
     return array;
 }
@@ -76,9 +94,14 @@ static json_t *group_json(const struct preflight *preflight)
     const uint32_t *gpus = layout_group(&preflight->deployment.layout, 0, 0);
     if (preflight->deployment.layout.tensor_parallel == 1)
         return json_null();
-    return json_pack("{s:o, s:o}", "route",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "route",
                      route_json(&preflight->deployment.topology, gpus[0], gpus[1]), "all_reduces",
-                     all_reduces_json(preflight));
+                     exchanges_json(preflight, EXCHANGE_ALL_REDUCE), "reduce_scatters",
+                     exchanges_json(preflight, EXCHANGE_REDUCE_SCATTER), "all_gathers",
+                     exchanges_json(preflight, EXCHANGE_ALL_GATHER), "dispatches",
+                     exchanges_json(preflight, EXCHANGE_DISPATCH), "combines",
+                     exchanges_json(preflight, EXCHANGE_COMBINE), "experts",
+                     experts_json(preflight));
 }
 
 static json_t *hop_json(const struct preflight *preflight)

@@ -2,10 +2,14 @@
  * preflight_json: what `tandem check` found out, as one JSON object.
  *
  *     model{name,parameters,active_parameters} cluster{name,gpu,gpus}
- *     layout{tensor_parallel,pipeline_parallel,replicas,gpus}
+ *     layout{tensor_parallel,sequence_parallel,expert_parallel,expert_imbalance,
+ *            pipeline_parallel,replicas,gpus}
  *     stages[]{replica,stage,layers,first_layer,gpus[]}
  *     memory[]{stage,weights_bytes,activation_bytes,reserve_bytes,kv_bytes} kv{capacity_tokens}
- *     tensor_parallel_group{route[],all_reduces[]{tokens,bytes,time_s,algorithm}}
+ *     tensor_parallel_group{route[],
+ *         all_reduces|reduce_scatters|all_gathers|dispatches|combines[]
+ *             {tokens,bytes,time_s,algorithm},
+ *         experts[]{tokens,busiest_s,mean_s}}
  *     stage_hop{route[],latency_s,bandwidth_bytes_per_s,bytes,time_s}
  *     warnings[]{code,text}
  *     recommendations[]{goal,tensor_parallel,pipeline_parallel,reason,

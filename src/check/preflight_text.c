@@ -21,6 +21,10 @@ static void print_heading(const struct preflight *preflight, FILE *stream)
                   layout->tensor_parallel, layout->stages);
     if (layout->replicas > 1)
         (void)fprintf(stream, " x %u replicas", layout->replicas);
+    if (sharding_has_whole_experts(&layout->sharding, layout->tensor_parallel))
+        (void)fprintf(stream, ", EP=%u", layout->tensor_parallel);
+    if (layout->sharding.sequence_parallel)
+        (void)fputs(", sequence parallel", stream);
     (void)fprintf(stream, ", %u of %u GPUs (%s)\n\n", gpus,
                   preflight->deployment.topology.gpu_count, scenario->cluster.gpu.name);
     (void)fprintf(stream, "model   %.1f billion parameters, weights %s, KV %s\n",
@@ -84,12 +88,26 @@ static void print_group(const struct preflight *preflight, FILE *stream)
         return;
     (void)fputs("\nTP group, stage 0\n  route       ", stream);
     print_route(&preflight->deployment.topology, gpus[0], gpus[1], stream);
-    (void)fputs("  all-reduce   tokens      bytes       time  by\n", stream);
+    (void)fputs("  of a layer        tokens      bytes       time  by\n", stream);
+    for (uint32_t i = 0; i < preflight->exchange_count; i++) {
+        const struct preflight_exchange *exchange = &preflight->exchanges[i];
+        (void)fprintf(stream, "    %-14s%8s %10s %10s  %s\n",
+                      i % PREFLIGHT_SIZES == 0 ? exchange_name(exchange->exchange) : "",
+                      human_count(exchange->tokens).text, human_bytes(exchange->bytes).text,
+                      human_seconds(exchange->seconds).text, exchange->by);
+    }
+}
+
+/* What the GPUs wait for where they hold whole experts. */
+static void print_experts(const struct preflight *preflight, FILE *stream)
+{
+    if (preflight->experts[0].tokens == 0)
+        return;
+    (void)fputs("  experts           tokens    busiest   mean GPU\n", stream);
     for (size_t i = 0; i < PREFLIGHT_SIZES; i++) {
-        const struct preflight_all_reduce *all_reduce = &preflight->all_reduces[i];
-        (void)fprintf(stream, "             %8s %10s %10s  %s\n",
-                      human_count(all_reduce->tokens).text, human_bytes(all_reduce->bytes).text,
-                      human_seconds(all_reduce->seconds).text, all_reduce->by);
+        const struct preflight_experts *experts = &preflight->experts[i];
+        (void)fprintf(stream, "    %22s %10s %10s\n", human_count(experts->tokens).text,
+                      human_seconds(experts->busiest_s).text, human_seconds(experts->mean_s).text);
     }
 }
 
@@ -131,6 +149,7 @@ void preflight_text_print(const struct preflight *preflight, FILE *stream)
     print_heading(preflight, stream);
     print_stages(preflight, stream);
     print_group(preflight, stream);
+    print_experts(preflight, stream);
     print_hop(preflight, stream);
     summary_text_print_memory(memory->stage, memory->stages, memory->kv_tokens, NAN, stream);
     summary_text_print_warnings(preflight->warnings, preflight->warning_count, stream);

@@ -2,6 +2,8 @@
 
 #include "config_cluster.h"
 
+#define IMBALANCE_MAX 1000
+
 static const char *const router_names[] = {
 #define X(name, text) text,
     ROUTER_POLICIES(X)
@@ -58,7 +60,33 @@ static void read_split(struct config_reader *reader, struct layout_spec *layout)
                              "mapping");
 }
 
-void config_layout_read_keys(struct config_reader *reader, struct layout_spec *layout)
+/* How the group's GPUs share `model`; one that could not be read is not held against the layout. */
+static void read_sharding(struct config_reader *reader, const struct model *model,
+                          struct layout_spec *layout)
+{
+    struct sharding *sharding = &layout->sharding;
+    struct error error;
+    uint32_t experts_over = 1;
+    sharding->expert_imbalance = 1;
+    config_read_flag(reader, "sequence_parallel", CONFIG_OPTIONAL, &sharding->sequence_parallel);
+    config_read_count(reader, "expert_parallel", CONFIG_OPTIONAL, 1, CONFIG_GPUS_MAX,
+                      &experts_over);
+    config_read_number(reader, "expert_imbalance", CONFIG_OPTIONAL, 1, IMBALANCE_MAX,
+                       &sharding->expert_imbalance);
+    sharding->expert_parallel = experts_over > 1;
+    if (!sharding->expert_parallel || model->layers == 0)
+        return;
+    if (experts_over != layout->tensor_parallel)
+        config_reader_report(reader, "expert_parallel",
+                             "'expert_parallel' must be 1 or 'tensor_parallel', which is %u: the "
+                             "same GPUs share attention and experts",
+                             layout->tensor_parallel);
+    else if (layout_check_experts(layout, model, &error) < 0)
+        config_reader_report(reader, "expert_parallel", "%s", error.text);
+}
+
+void config_layout_read_keys(struct config_reader *reader, const struct model *model,
+                             struct layout_spec *layout)
 {
     *layout = (struct layout_spec){.tensor_parallel = 1, .pipeline_parallel = 1, .replicas = 1};
     config_read_count(reader, "tensor_parallel", CONFIG_OPTIONAL, 1, CONFIG_GPUS_MAX,
@@ -74,6 +102,7 @@ void config_layout_read_keys(struct config_reader *reader, struct layout_spec *l
                              "%u x %u x %u GPUs are more than the %d that a cluster may have",
                              layout->tensor_parallel, layout->pipeline_parallel, layout->replicas,
                              CONFIG_GPUS_MAX);
+    read_sharding(reader, model, layout);
     read_split(reader, layout);
     layout->router =
         (enum router_policy)config_read_choice(reader, "router", CONFIG_OPTIONAL, router_names,
@@ -84,10 +113,10 @@ void config_layout_read_keys(struct config_reader *reader, struct layout_spec *l
 }
 
 void config_layout_read(struct diagnostics *diagnostics, const struct yaml_node *node,
-                        struct layout_spec *layout)
+                        const struct model *model, struct layout_spec *layout)
 {
     struct config_reader reader;
     config_reader_open(&reader, diagnostics, node, "layout");
-    config_layout_read_keys(&reader, layout);
+    config_layout_read_keys(&reader, model, layout);
     config_reader_close(&reader);
 }

@@ -9,12 +9,14 @@
 
 /*
  * Fills in `layout` from a mapping, or its defaults from NULL; mistakes go to
- * the diagnostics. Whether it fits a cluster and a model is layout.h's to say.
+ * the diagnostics, experts that cannot be shared as asked for among them. Whether
+ * all else fits a cluster and `model` is layout.h's to say.
  */
 void config_layout_read(struct diagnostics *diagnostics, const struct yaml_node *node,
-                        struct layout_spec *layout);
+                        const struct model *model, struct layout_spec *layout);
 
 /* The same from a reader that others read from too: all keys but those that they ask for. */
-void config_layout_read_keys(struct config_reader *reader, struct layout_spec *layout);
+void config_layout_read_keys(struct config_reader *reader, const struct model *model,
+                             struct layout_spec *layout);
 
 #endif

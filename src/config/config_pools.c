@@ -93,11 +93,11 @@ void config_pools_resolve(struct config_loader *loader, struct yaml_node *root)
 }
 
 static void read_pool(struct config_loader *loader, struct config_reader *parent, const char *name,
-                      struct config_pool *pool)
+                      const struct model *model, struct config_pool *pool)
 {
     struct config_reader reader;
     config_reader_enter(&reader, parent, name, CONFIG_REQUIRED);
-    config_layout_read_keys(&reader, &pool->layout);
+    config_layout_read_keys(&reader, model, &pool->layout);
     config_engine_read(loader->diagnostics, config_read_node(&reader, "engine", CONFIG_OPTIONAL),
                        pool->layout.pipeline_parallel, &pool->serving);
     if (pool->serving.policy == BATCHER_STATIC)
@@ -114,19 +114,19 @@ static void read_pool(struct config_loader *loader, struct config_reader *parent
 }
 
 void config_pools_read(struct config_loader *loader, const struct yaml_node *layout,
-                       struct config_pools *pools)
+                       const struct model *model, struct config_pools *pools)
 {
     struct config_reader reader;
     struct config_reader of_pools;
     struct layout_spec defaults; /* they are in the pools */
     config_reader_open(&reader, loader->diagnostics, layout, "layout");
-    config_layout_read_keys(&reader, &defaults);
+    config_layout_read_keys(&reader, model, &defaults);
     pools->kv_transfer = (enum kv_transfer)config_read_choice(
         &reader, "kv_transfer", CONFIG_OPTIONAL, transfer_names, ARRAY_LENGTH(transfer_names),
         KV_TRANSFER_WHOLE);
     config_reader_enter(&of_pools, &reader, "pools", CONFIG_REQUIRED);
     for (size_t i = 0; i < CONFIG_POOLS; i++)
-        read_pool(loader, &of_pools, pool_names[i], &pools->of[i]);
+        read_pool(loader, &of_pools, pool_names[i], model, &pools->of[i]);
     config_reader_close(&of_pools);
     config_reader_close(&reader);
 }

@@ -43,8 +43,8 @@ bool config_pools_are_in(const struct yaml_node *layout);
    refer to in the place of their names. */
 void config_pools_resolve(struct config_loader *loader, struct yaml_node *root);
 
-/* Fills in `pools` from a layout that has them; mistakes go to the diagnostics. */
+/* Fills in `pools` for `model` from a layout that has them; mistakes go to the diagnostics. */
 void config_pools_read(struct config_loader *loader, const struct yaml_node *layout,
-                       struct config_pools *pools);
+                       const struct model *model, struct config_pools *pools);
 
 #endif

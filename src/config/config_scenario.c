@@ -91,12 +91,12 @@ static void read_serving(struct config *config, struct config_loader *loader,
     if (config_pools_are_in(layout)) {
         config->pools = arena_calloc(loader->arena, 1, sizeof(*config->pools));
         if (config->pools)
-            config_pools_read(loader, layout, config->pools);
+            config_pools_read(loader, layout, &scenario->model, config->pools);
         else
             out_of_memory(loader);
         return;
     }
-    config_layout_read(diagnostics, layout, &scenario->layout);
+    config_layout_read(diagnostics, layout, &scenario->model, &scenario->layout);
     config_engine_read(diagnostics, engine, scenario->layout.pipeline_parallel, &scenario->serving);
 }
 

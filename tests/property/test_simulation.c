@@ -138,6 +138,17 @@ static void roll_layout(struct dice *dice, struct trial *trial)
     layout->router = dice_between(dice, 0, 1) ? ROUTER_ROUND_ROBIN : ROUTER_LEAST_OUTSTANDING;
 }
 
+/* The options of a tensor-parallel group, alone and together. */
+static void roll_sharding(struct dice *dice, struct trial *trial)
+{
+    bool has_experts = trial->scenario.model.experts > 0;
+    trial->scenario.layout.sharding = (struct sharding){
+        .sequence_parallel = dice_between(dice, 0, 2) == 0,
+        .expert_parallel = has_experts && dice_between(dice, 0, 1),
+        .expert_imbalance = dice_real(dice, 1, 3),
+    };
+}
+
 static uint32_t gpus_of(const struct layout_spec *layout)
 {
     return layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
@@ -265,6 +276,7 @@ static void roll(struct dice *dice, struct trial *trial)
     roll_model(dice, trial);
     roll_layout(dice, trial);
     roll_links(dice, trial);
+    roll_sharding(dice, trial);
     roll_serving(dice, trial);
     roll_pools(dice, trial);
     roll_faults(dice, trial);

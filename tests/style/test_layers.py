@@ -8,15 +8,16 @@ import sys
 from pathlib import Path
 
 LAYERS = [
-    "base error arena heap rng dtype cost_grid surface",
+    "base error arena heap rng dtype cost_grid cost_sum surface",
     "engine recorder session",
     "gpu link cluster topology topology_place topology_route flow flow_network flow_share transfer",
-    "model layout compute kernel_table collective collective_flow collective_group collective_plan"
-    " collective_table measured host serving memory summary"
+    "model sharding exchange layout compute kernel_table collective collective_flow"
+    " collective_group collective_plan collective_table measured host serving memory summary"
     " quantiles",
     "request workload lane kv_cache seen_shapes batcher link_meter link_sharing",
-    "step_cost step_items accounting pipeline pipeline_events replica router",
-    "scenario deployment handover fleet faults tally simulation summarize summarize_links recommend warnings run_warnings",
+    "group_cost step_cost step_items accounting pipeline pipeline_events replica router",
+    "scenario deployment handover fleet faults tally simulation summarize summarize_links"
+    " recommend warnings run_warnings",
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names.split()}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -254,6 +254,25 @@ START_TEST(wrong_lists_are_refused)
 }
 END_TEST
 
+START_TEST(experts_are_dealt_out_equally)
+{
+    struct cluster cluster = fixture_nvlink_cluster(2, 8);
+    struct model model = fixture_llama_70b();
+    struct layout_spec spec = spec_of(8, 1, 1);
+    spec.sharding = (struct sharding){.expert_parallel = true, .expert_imbalance = 1};
+    check_refused(spec, model, cluster, "'llama-3.1-70b' has no experts to be parallel in");
+    model.experts = 12;
+    model.experts_per_token = 2;
+    check_refused(spec, model, cluster, "8 GPUs cannot hold equal numbers of 12 experts");
+    /* What is asked for is what the layout has. */
+    model.experts = 16;
+    struct layout layout;
+    ck_assert_int_eq(layout_resolve(&layout, &spec, &model, &cluster, no_extras, &arena, &error),
+                     0);
+    ck_assert(layout.sharding.expert_parallel && !layout.sharding.sequence_parallel);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("layout");
@@ -272,6 +291,7 @@ int main(void)
     tcase_add_test(tests, indivisible_models_are_refused);
     tcase_add_test(tests, impossible_stages_are_refused);
     tcase_add_test(tests, wrong_lists_are_refused);
+    tcase_add_test(tests, experts_are_dealt_out_equally);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

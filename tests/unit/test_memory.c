@@ -18,6 +18,8 @@ static struct serving serving;
 static struct error error;
 static const struct stage_extras no_extras = {0, 0};
 
+static const struct sharding plain;
+
 static void setup(void)
 {
     model = fixture_llama_70b();
@@ -95,15 +97,16 @@ START_TEST(activations_are_states_intermediate_and_logits)
     double states = 2 * 2048.0 * 8192 * 2;
     double gate_up = 2048.0 * 2 * 28672 / 4 * 2;
     double logits = 128.0 * 128256 / 4 * 6;
-    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 4, 0, 1),
+    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 4, &plain, 0, 1),
                         states + gate_up + logits);
     /* In a pipeline with 3 steps in flight, stages behind the first receive into 3 buffers; only
        the last has logits. */
     serving.steps_in_flight = 3;
-    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 4, 0, 3), states + gate_up);
-    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 4, 1, 3),
+    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 4, &plain, 0, 3),
+                        states + gate_up);
+    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 4, &plain, 1, 3),
                         states + gate_up + 3 * states);
-    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 4, 2, 3),
+    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 4, &plain, 2, 3),
                         states + gate_up + 3 * states + logits);
 }
 END_TEST
@@ -114,12 +117,39 @@ START_TEST(activations_take_the_widest_intermediate)
     model.ffn = 1024;
     double states = 2 * 2048.0 * 8192 * 2;
     double qkv = 2048.0 * (64 + 2 * 8) * 128 * 2;
-    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 1, 0, 2), states + qkv);
+    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 1, &plain, 0, 2), states + qkv);
     /* In an MoE each token's gate and up exist for each expert it is sent to. */
     model.experts = 64;
     model.experts_per_token = 8;
     double gate_up = 2048.0 * 8 * 2 * 1024 * 2;
-    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 1, 0, 2), states + gate_up);
+    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 1, &plain, 0, 2),
+                        states + gate_up);
+}
+END_TEST
+
+START_TEST(sequence_parallel_holds_a_share_of_the_residual)
+{
+    /* 2,048 tokens on 4 GPUs: 512 of the residual, all of the input; two buffers of 512 for each of
+       3 steps in flight. */
+    const struct sharding scattered = {.sequence_parallel = true};
+    serving.steps_in_flight = 3;
+    double state = 8192.0 * 2;
+    double gate_up = 2048.0 * 2 * 28672 / 4 * 2;
+    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 4, &scattered, 1, 3),
+                        (512 + 2048) * state + gate_up + 3 * 2 * 512 * state);
+}
+END_TEST
+
+START_TEST(whole_experts_get_rows_from_all)
+{
+    /* 2,048 tokens x 2 over 4 GPUs, half as many again on the busiest: 1,536 rows, each of hidden
+       and of gate and up. */
+    const struct sharding whole = {.expert_parallel = true, .expert_imbalance = 1.5};
+    model.experts = 8;
+    model.experts_per_token = 2;
+    double states = 2 * 2048.0 * 8192 * 2;
+    double rows = 1536.0 * (8192 + 2 * 28672) * 2;
+    ck_assert_double_eq(memory_activation_bytes(&model, &serving, 4, &whole, 0, 2), states + rows);
 }
 END_TEST
 
@@ -260,6 +290,8 @@ int main(void)
     tcase_add_test(tests, worst_stage_is_named);
     tcase_add_test(tests, hopeless_cluster_is_said_so);
     tcase_add_test(tests, listed_layouts_fit_when_taken);
+    tcase_add_test(tests, sequence_parallel_holds_a_share_of_the_residual);
+    tcase_add_test(tests, whole_experts_get_rows_from_all);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -201,7 +201,8 @@ static void check_expected_experts(struct dice *dice, const struct model *model,
     for (uint32_t i = 0; i < MONTE_CARLO_TRIALS; i++)
         sum += draw_experts(dice, model->experts, model->experts_per_token, tokens);
     double bound = 5 * sqrt(model->experts) / 2 / sqrt(MONTE_CARLO_TRIALS);
-    ck_assert_double_eq_tol(model_expected_experts(model, tokens), sum / MONTE_CARLO_TRIALS, bound);
+    ck_assert_double_eq_tol(model_expected_experts(model, tokens, 1), sum / MONTE_CARLO_TRIALS,
+                            bound);
 }
 
 START_TEST(expected_experts_agree_with_draws)
@@ -221,13 +222,13 @@ START_TEST(expected_experts_at_the_ends)
 {
     struct model dense = fixture_llama_8b();
     struct model mixtral = mixtral_8x7b();
-    ck_assert_double_eq(model_expected_experts(&dense, 10), 0);
-    ck_assert_double_eq(model_expected_experts(&mixtral, 0), 0);
-    ck_assert_double_eq_tol(model_expected_experts(&mixtral, 1), 2, 1e-12);
-    ck_assert_double_eq_tol(model_expected_experts(&mixtral, 10000), 8, 1e-12);
+    ck_assert_double_eq(model_expected_experts(&dense, 10, 1), 0);
+    ck_assert_double_eq(model_expected_experts(&mixtral, 0, 1), 0);
+    ck_assert_double_eq_tol(model_expected_experts(&mixtral, 1, 1), 2, 1e-12);
+    ck_assert_double_eq_tol(model_expected_experts(&mixtral, 10000, 1), 8, 1e-12);
     /* Expectation: where every token takes every expert, all are reached. */
     mixtral.experts_per_token = 8;
-    ck_assert_double_eq(model_expected_experts(&mixtral, 1), 8);
+    ck_assert_double_eq(model_expected_experts(&mixtral, 1, 1), 8);
 }
 END_TEST
 

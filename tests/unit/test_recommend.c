@@ -160,9 +160,9 @@ START_TEST(tensor_parallel_over_pcie_shows_its_price)
     check_warns("tp_over_pcie", "groups of 4 GPUs talk over PCIe");
     /* 2,048 tokens x 8192 x 2 bytes = 33.6 MB: 3 us to start, a ring of 6 steps of 2 us and
        2 x 3/4 of them at 25 GB/s is 2,028.3 us; direct over NVLink, 3 us and two steps of 0.6 us
-       and 2 x 3/4 at 450 GB/s is 116.0 us. */
+       and 2 x 3/4 at 450 GB/s is 116.0 us. A layer has two of them. */
     ck_assert_ptr_nonnull(strstr(warnings[0].text, "with 1 and 2048 tokens"));
-    ck_assert_ptr_nonnull(strstr(warnings[0].text, "2028.3 us"));
+    ck_assert_ptr_nonnull(strstr(warnings[0].text, "4056.5 us"));
     ck_assert_ptr_nonnull(strstr(warnings[0].text, "17.5x an H100's NVLink (450 GB/s)"));
 }
 END_TEST
@@ -172,6 +172,33 @@ START_TEST(tensor_parallel_across_nodes_shows_its_price)
     scenario.cluster = fixture_nvlink_cluster(2, 4);
     scenario.layout.tensor_parallel = 8;
     check_warns("tp_across_nodes", "groups of 8 GPUs talk over the network");
+}
+END_TEST
+
+START_TEST(sequence_parallel_of_few_tokens_shows_its_price)
+{
+    /* Four collectives of a start each for two, where a decode step's norms are short. */
+    scenario.layout.tensor_parallel = 8;
+    scenario.layout.sharding.sequence_parallel = true;
+    scenario.serving.max_sequences = 8;
+    check_warns("sequence_parallel_slower", "with 8 tokens, the fullest decode step");
+    /* One GPU has nothing to scatter. */
+    scenario.model = fixture_llama_8b();
+    scenario.layout.tensor_parallel = 1;
+    ck_assert_uint_eq(warn(), 0);
+}
+END_TEST
+
+START_TEST(busy_experts_show_their_price)
+{
+    scenario.model = fixture_llama_8b();
+    scenario.model.experts = 8;
+    scenario.model.experts_per_token = 2;
+    scenario.layout.tensor_parallel = 8;
+    scenario.layout.sharding = (struct sharding){.expert_parallel = true, .expert_imbalance = 1.5};
+    check_warns("experts_imbalanced", "which get 1.5 times the mean's tokens: with 2048 tokens");
+    scenario.layout.sharding.expert_imbalance = 1;
+    ck_assert_uint_eq(warn(), 0);
 }
 END_TEST
 
@@ -242,6 +269,8 @@ int main(void)
     tcase_add_test(mistakes, tensor_parallel_over_pcie_shows_its_price);
     tcase_add_test(mistakes, tensor_parallel_across_nodes_shows_its_price);
     tcase_add_test(mistakes, underfilled_pipelines_are_bounded);
+    tcase_add_test(mistakes, sequence_parallel_of_few_tokens_shows_its_price);
+    tcase_add_test(mistakes, busy_experts_show_their_price);
     tcase_add_test(mistakes, unbalanced_stages_name_the_better_split);
     tcase_add_test(mistakes, long_splits_are_cut);
     tcase_add_test(mistakes, replicated_kv_heads_are_told);

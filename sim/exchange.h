@@ -1,0 +1,72 @@
+/*
+ * exchange: the collectives of one decoder layer: which, where, of how many bytes.
+ *
+ *     plain                ... output [all-reduce] norm, FFN [all-reduce]
+ *     sequence parallel    norm [all-gather] QKV ... output [reduce-scatter]
+ *                          norm [all-gather] FFN [reduce-scatter]
+ *     expert parallel      ... output [reduce-scatter] norm, router [dispatch]
+ *                          experts [combine] [all-gather]
+ *     both                 norm [all-gather] QKV ... output [reduce-scatter]
+ *                          norm, router [dispatch] experts [combine]
+ *
+ * sharding.h has the sources. A router that is not expert parallel works on all
+ * tokens, for every GPU must know where each goes. Hidden states are 16-bit.
+ */
+#ifndef TANDEM_EXCHANGE_H
+#define TANDEM_EXCHANGE_H
+
+#include "collective_plan.h"
+#include "collective_table.h"
+#include "recorder.h"
+#include "sharding.h"
+
+/* X(NAME, as people write it): each is a SPAN_ of that name */
+#define EXCHANGES(X)                    \
+    X(ALL_REDUCE, "all-reduce")         \
+    X(REDUCE_SCATTER, "reduce-scatter") \
+    X(ALL_GATHER, "all-gather")         \
+    X(DISPATCH, "dispatch")             \
+    X(COMBINE, "combine")
+
+enum exchange {
+#define X(name, text) EXCHANGE_##name,
+    EXCHANGES(X)
+#undef X
+        EXCHANGE_COUNT
+};
+
+/* One of a layer's: before or after its kernel of that kind. */
+struct exchange_place {
+    enum exchange exchange;
+    enum span_kind kernel;
+    bool is_before;
+};
+
+#define EXCHANGES_OF_LAYER_MAX 4
+
+/* A layer's exchanges over `ranks` GPUs in order, none for one; their count. */
+uint32_t exchange_places(const struct model *model, const struct sharding *sharding, uint32_t ranks,
+                         struct exchange_place places[EXCHANGES_OF_LAYER_MAX]);
+
+/*
+ * The collective's buffer for `tokens` tokens, as collective_plan.h counts it. What
+ * is scattered lies in equal shares, so their sum is padded to them. An all-to-all's
+ * is what a GPU with its share of the tokens sends, its own part included.
+ */
+double exchange_bytes(enum exchange exchange, const struct model *model, uint32_t ranks,
+                      double tokens);
+
+/* How many times the mean GPU's part of it the busiest one's is, which all wait for. */
+double exchange_imbalance(enum exchange exchange, const struct model *model,
+                          const struct sharding *sharding, uint32_t ranks);
+
+enum span_kind exchange_span(enum exchange exchange);
+enum collective_operation exchange_operation(enum exchange exchange);
+
+/* The name, as people write it. */
+const char *exchange_name(enum exchange exchange);
+
+/* Under which operation measured tables have it. */
+enum collective_op exchange_measured_op(enum exchange exchange);
+
+#endif

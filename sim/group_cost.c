@@ -1,0 +1,136 @@
+#include "group_cost.h"
+
+/* A table whose best rate is further than this above the group's own is of other links. */
+#define FASTER_THAN_LINKS_MAX 1.5
+
+/* Of the busiest GPU's part, where that is not everyone's. */
+static double bytes_of(const struct group_cost *cost, enum exchange exchange, double tokens)
+{
+    const struct group_cost_setup *setup = &cost->setup;
+    uint32_t ranks = cost->group.ranks;
+    return exchange_bytes(exchange, setup->model, ranks, tokens) *
+           exchange_imbalance(exchange, setup->model, &setup->sharding, ranks);
+}
+
+/* The measured costs of one operation over the group; NULL where none can be of its links. */
+static int prepare_measured(const struct group_cost *cost, struct collective_kind kind,
+                            double bytes_max, const struct cost_grid **grid, struct arena *arena,
+                            struct error *error)
+{
+    const struct collective_table *table = cost->setup.table;
+    const struct collective_group *group = &cost->group;
+    if (!table || group->nodes > 1 || group->ranks < 2 || !collective_table_covers(table, &kind) ||
+        collective_table_rate(table, &kind) > FASTER_THAN_LINKS_MAX * group->ring.bytes_per_s)
+        return 0;
+    struct cost_grid *prepared = arena_calloc(arena, 1, sizeof(*prepared));
+    if (!prepared)
+        return error_out_of_memory(error, "collective times");
+    *grid = prepared;
+    return collective_table_prepare(table, &kind, group->ranks, bytes_max, arena, prepared, error);
+}
+
+/* Entries for 0 to `max`, and one for what is larger. */
+static struct exchange_cost *unset_costs(uint32_t max, struct arena *arena)
+{
+    struct exchange_cost *costs = arena_calloc(arena, (size_t)max + 2, sizeof(*costs));
+    for (uint32_t i = 0; costs && i <= max + 1; i++)
+        costs[i].cost.seconds = NAN;
+    return costs;
+}
+
+/* Makes room for the costs of one exchange, and prepares what was measured of it. */
+static int prepare_exchange(struct group_cost *cost, enum exchange exchange,
+                            enum collective_fabric fabric, struct arena *arena, struct error *error)
+{
+    struct collective_kind kind = {exchange_measured_op(exchange), fabric, true};
+    double bytes_max = bytes_of(cost, exchange, cost->setup.tokens_max);
+    if (cost->exchanges[exchange])
+        return 0;
+    cost->exchanges[exchange] = unset_costs(cost->setup.tokens_max, arena);
+    if (!cost->exchanges[exchange])
+        return error_out_of_memory(error, "step costs");
+    return prepare_measured(cost, kind, bytes_max, &cost->measured[exchange], arena, error);
+}
+
+int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setup,
+                    const struct collective_group *group, enum collective_fabric fabric,
+                    struct arena *arena, struct error *error)
+{
+    struct exchange_place places[EXCHANGES_OF_LAYER_MAX];
+    uint32_t count = exchange_places(setup->model, &setup->sharding, group->ranks, places);
+    *cost = (struct group_cost){.setup = *setup, .group = *group};
+    /* The sampled tokens' all-reduce is there whatever the layers have. */
+    int rc = prepare_exchange(cost, EXCHANGE_ALL_REDUCE, fabric, arena, error);
+    for (uint32_t i = 0; rc == 0 && i < count; i++)
+        rc = prepare_exchange(cost, places[i].exchange, fabric, arena, error);
+    if (rc < 0)
+        return rc;
+    cost->samples = unset_costs(setup->rows_max, arena);
+    if (!cost->samples)
+        return error_out_of_memory(error, "step costs");
+    struct collective_kind kind = {COLLECTIVE_OP_CUSTOM_ALL_REDUCE, fabric, true};
+    if (!setup->custom_all_reduce)
+        return 0;
+    double bytes_max = bytes_of(cost, EXCHANGE_ALL_REDUCE, setup->tokens_max);
+    return prepare_measured(cost, kind, bytes_max, &cost->custom, arena, error);
+}
+
+/* Measured where it was; of all-reduces the faster where the engine has two ways. */
+static struct cost cost_of(const struct group_cost *cost, enum exchange exchange, double bytes)
+{
+    const struct cost_grid *measured = cost->measured[exchange];
+    struct cost of = {.provenance = COST_ESTIMATED};
+    if (measured)
+        of = cost_grid_at(measured, bytes, 1);
+    else
+        of.seconds = collective_best_s(&cost->group, exchange_operation(exchange), bytes, NULL);
+    if (measured && exchange == EXCHANGE_ALL_REDUCE && cost->custom) {
+        struct cost custom = cost_grid_at(cost->custom, bytes, 1);
+        of = custom.seconds < of.seconds ? custom : of;
+    }
+    of.seconds *= cost->setup.scale;
+    return of;
+}
+
+/* The entry for `index`, which stands for `bytes`; beyond `max` there is one, made anew each time. */
+static struct cost use(struct group_cost *cost, struct exchange_cost *costs, uint32_t index,
+                       uint32_t max, enum exchange exchange, double bytes, uint64_t uses)
+{
+    struct exchange_cost *kept = &costs[u32_min(index, max + 1)];
+    if (isnan(kept->cost.seconds) || index > max) {
+        if (kept->uses > 0)
+            cost_sum_add(&cost->overwritten, kept->cost, (double)kept->uses);
+        *kept = (struct exchange_cost){.cost = cost_of(cost, exchange, bytes)};
+    }
+    kept->uses += uses;
+    return kept->cost;
+}
+
+struct cost group_cost_exchange(struct group_cost *cost, enum exchange exchange, uint32_t tokens,
+                                uint64_t uses)
+{
+    return use(cost, cost->exchanges[exchange], tokens, cost->setup.tokens_max, exchange,
+               bytes_of(cost, exchange, tokens), uses);
+}
+
+struct cost group_cost_sample(struct group_cost *cost, uint32_t rows, uint64_t uses)
+{
+    return use(cost, cost->samples, rows, cost->setup.rows_max, EXCHANGE_ALL_REDUCE,
+               rows * GROUP_COST_SAMPLE_BYTES, uses);
+}
+
+static void add_costs(struct cost_sum *sum, const struct exchange_cost *costs, uint32_t max)
+{
+    for (uint32_t i = 0; i <= max + 1; i++)
+        if (costs[i].uses > 0)
+            cost_sum_add(sum, costs[i].cost, (double)costs[i].uses);
+}
+
+void group_cost_add_spent(const struct group_cost *cost, struct cost_sum *spent)
+{
+    cost_sum_merge(spent, &cost->overwritten, 1);
+    for (int exchange = 0; exchange < EXCHANGE_COUNT; exchange++)
+        if (cost->exchanges[exchange])
+            add_costs(spent, cost->exchanges[exchange], cost->setup.tokens_max);
+    add_costs(spent, cost->samples, cost->setup.rows_max);
+}

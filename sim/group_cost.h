@@ -1,0 +1,62 @@
+/*
+ * group_cost: what the collectives of a tensor-parallel group cost.
+ *
+ * Worked out once for each number of tokens and kept, with how often each was
+ * used. A measured table is used where it can be of the group's links: inside a
+ * node, and not faster than they are; else collective.h's models. An all-to-all
+ * of experts that are not equally busy takes as long as the busiest GPU's part.
+ */
+#ifndef TANDEM_GROUP_COST_H
+#define TANDEM_GROUP_COST_H
+
+#include "collective.h"
+#include "cost_sum.h"
+#include "exchange.h"
+
+/* Vocabulary-parallel argmax: each row's best logit and its index go round the group. */
+#define GROUP_COST_SAMPLE_BYTES 8.0
+
+/* One operation of a number of bytes; seconds NaN: not worked out yet. */
+struct exchange_cost {
+    struct cost cost;
+    uint64_t uses;
+};
+
+/* What all groups of a layout have in common. */
+struct group_cost_setup {
+    const struct model *model;
+    struct sharding sharding;
+    const struct collective_table *table; /* NULL: nothing was measured */
+    bool custom_all_reduce;               /* the engine has a kernel of its own */
+    double scale;                         /* of every collective */
+    uint32_t tokens_max;                  /* of a step */
+    uint32_t rows_max;
+};
+
+struct group_cost {
+    struct group_cost_setup setup;
+    struct collective_group group;
+    const struct cost_grid *measured[EXCHANGE_COUNT]; /* by bytes; NULL: by model */
+    const struct cost_grid *custom;                   /* all-reduces by the engine's own kernel */
+    struct exchange_cost *exchanges[EXCHANGE_COUNT];  /* (tokens_max + 2): the last is for more;
+                                                         NULL: the layout has none */
+    struct exchange_cost *samples; /* (rows_max + 2): all-reduces of the sampled tokens */
+    struct cost_sum overwritten;   /* entries that made room for others */
+};
+
+/* `setup`'s model and table must outlive it. 0 or -ERROR_MEMORY. */
+int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setup,
+                    const struct collective_group *group, enum collective_fabric fabric,
+                    struct arena *arena, struct error *error);
+
+/* One exchange of the layout, of `tokens` tokens, which is counted `uses` times. */
+struct cost group_cost_exchange(struct group_cost *cost, enum exchange exchange, uint32_t tokens,
+                                uint64_t uses);
+
+/* The same of the all-reduce of `rows` sampled tokens. */
+struct cost group_cost_sample(struct group_cost *cost, uint32_t rows, uint64_t uses);
+
+/* Adds all that was counted. */
+void group_cost_add_spent(const struct group_cost *cost, struct cost_sum *spent);
+
+#endif
