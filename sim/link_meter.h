@@ -2,7 +2,7 @@
  * link_meter: what one stage puts on the cluster's links.
  *
  * Its tensor-parallel group's collectives, as a ring in rank order carries them
- * (2(p-1)/p of the buffer on each hop), and its sends to the next stage. Sums
+ * (2(p-1)/p of an all-reduce's buffer on each hop), and its sends to the next stage. Sums
  * are kept for the run, and for the present bucket of time, which becomes
  * records when the next one begins; so a step costs O(1), whatever the routes.
  * Several records of one link and bucket add up. Bytes count where their

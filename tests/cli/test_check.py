@@ -6,6 +6,10 @@ import json
 from tandem_cli import SCENARIO, TandemTest, main
 
 
+# A layer's, as the group's keys have them.
+COLLECTIVES = ["all_reduces", "reduce_scatters", "all_gathers", "dispatches", "combines"]
+
+
 class Check(TandemTest):
     def check_json(self, *options):
         return json.loads(self.tandem_ok("check", SCENARIO, "--json", *options))
@@ -48,6 +52,40 @@ class Check(TandemTest):
         self.assertGreater(hop["bytes"], 0)
         expected = hop["latency_s"] + hop["bytes"] / hop["bandwidth_bytes_per_s"]
         self.assertAlmostEqual(hop["time_s"] / expected, 1, places=9)
+
+    def test_sequence_parallel(self):
+        # Expect two collectives in an all-reduce's place, an eighth of the residual's memory in its
+        # place, and the heading to say so.
+        plain = self.check_json()
+        result = self.check_json("--set", "layout.sequence_parallel=true")
+        group = result["tensor_parallel_group"]
+        self.assertTrue(result["layout"]["sequence_parallel"])
+        self.assertEqual([len(group[kind]) for kind in COLLECTIVES], [0, 3, 3, 0, 0])
+        self.assertLess(result["memory"][0]["activation_bytes"],
+                        plain["memory"][0]["activation_bytes"])
+        # Expect each of the four GPUs to send a quarter to the next stage.
+        self.assertEqual(result["stage_hop"]["bytes"], plain["stage_hop"]["bytes"] / 4)
+        text = self.tandem_ok("check", SCENARIO, "--set", "layout.sequence_parallel=true")
+        for word in ("sequence parallel", "reduce-scatter", "all-gather"):
+            self.assertIn(word, text)
+
+    def test_expert_parallel(self):
+        # Expect the experts' own collectives, as many bytes of weights as split experts have, and
+        # what the busiest GPU takes over the mean.
+        moe = ["--set", "model=models/mixtral-8x7b"]
+        plain = self.check_json(*moe)
+        whole = [*moe, "--set", "layout.expert_parallel=4", "--set", "layout.expert_imbalance=1.5"]
+        result = self.check_json(*whole)
+        group = result["tensor_parallel_group"]
+        self.assertEqual(result["layout"]["expert_parallel"], 4)
+        self.assertEqual([len(group[kind]) for kind in COLLECTIVES], [0, 3, 3, 3, 3])
+        self.assertEqual(result["memory"][0]["weights_bytes"], plain["memory"][0]["weights_bytes"])
+        largest = group["experts"][-1]
+        self.assertGreater(largest["busiest_s"], 1.2 * largest["mean_s"])
+        self.assertIn("experts_imbalanced", [warning["code"] for warning in result["warnings"]])
+        text = self.tandem_ok("check", SCENARIO, *whole)
+        for word in ("EP=4", "dispatch", "combine", "busiest"):
+            self.assertIn(word, text)
 
     def test_one_gpu_a_stage_has_no_group(self):
         # Expect null where there is no collective or no hop.

@@ -73,6 +73,14 @@ class Chrome(Export):
                 around.append(end_ns)
         self.assertGreater(nested, 1000)
 
+    def test_collectives_of_every_layout_are_shown_as_such(self):
+        # Expect those of sequence and expert parallelism beside the sampled tokens' all-reduce.
+        layout = ["--set", "model=models/mixtral-8x7b", "--set", "layout.sequence_parallel=true",
+                  "--set", "layout.expert_parallel=4"]
+        events = self.chrome(self.record(*LAYERS, *layout), *WINDOW)
+        self.assertEqual({event["name"] for event in events if event.get("cat") == "collective"},
+                         {"all_reduce", "reduce_scatter", "all_gather", "dispatch", "combine"})
+
     def test_steps_hold_their_kernels(self):
         # Expect the kernels and collectives of a step to be of that step.
         events = self.chrome(self.record(*LAYERS), *WINDOW)

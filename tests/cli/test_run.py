@@ -51,6 +51,20 @@ class Run(TandemTest):
             results.append(result)
         self.assertEqual(results[0], results[1])
 
+    def test_expert_parallel_over_one_is_tensor_parallel(self):
+        # Expect experts that no GPU holds whole to be split as they are without the option, to the
+        # bit, whatever the imbalance; and whole ones to change the result.
+        moe = [*SMALL, "--set", "model=models/mixtral-8x7b", "--json"]
+        options = [[], ["--set", "layout.expert_parallel=1", "--set", "layout.expert_imbalance=2"],
+                   ["--set", "layout.expert_parallel=4"]]
+        results = []
+        for option in options:
+            result = json.loads(self.tandem_ok("run", SCENARIO, *moe, *option))
+            del result["simulation"]
+            results.append(result)
+        self.assertEqual(results[0], results[1])
+        self.assertNotEqual(results[0]["tpot_s"], results[2]["tpot_s"])
+
     def test_set_overrides(self):
         # Expect --set to reach the layout: four stages instead of two.
         out = self.tandem_ok(
