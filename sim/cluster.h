@@ -28,6 +28,8 @@ struct cluster {
     double oversubscription;    /* a leaf's NICs over its uplinks, >= 1; where there are leaves */
     double spine_latency_s;     /* from leaf to spine, and from spine to leaf */
     double collective_start_s;  /* what any collective costs before its first byte moves */
+    double simple_start_s;      /* what NCCL's Simple protocol costs besides; 0: it has no price,
+                                   and LL no use */
     double host_staging_factor; /* >= 1: PCIe peers without peer access cross host memory, so
                                    each byte moves this many times; 1: peer access works */
 };

@@ -6,7 +6,7 @@ double collective_s(const struct collective_group *group, enum collective_operat
     struct collective_plan plan;
     if (!collective_plan_of(&plan, group, operation, algorithm, bytes))
         return INFINITY;
-    return plan.phase_count == 0 ? 0 : group->start_s + collective_plan_s(group, &plan);
+    return collective_plan_s(group, &plan);
 }
 
 double collective_best_s(const struct collective_group *group, enum collective_operation operation,
@@ -62,6 +62,16 @@ const char *collective_algorithm_name(enum collective_algorithm algorithm)
 #undef X
     };
     return names[algorithm];
+}
+
+const char *collective_protocol_name(enum collective_protocol protocol)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        COLLECTIVE_PROTOCOLS(X)
+#undef X
+    };
+    return names[protocol];
 }
 
 const char *collective_operation_name(enum collective_operation operation)

@@ -2,8 +2,8 @@
  * collective: the time of one collective operation over a group of GPUs.
  *
  * Alpha-beta models of the plans in collective_plan.h, which says what each
- * algorithm sends and where it is from: rounds x (alpha + bytes / bandwidth), and
- * what any collective costs before its first byte. Nothing queues here: where
+ * algorithm sends by which protocol, and where it is from: rounds x (alpha + bytes /
+ * bandwidth), and what it costs before its first byte. Nothing queues here: where
  * others use the links too, collective_flow.h plays the same plans out. Pure
  * functions that never fail. One rank costs 0; an algorithm that does not apply to
  * the operation or group costs INFINITY. Measured tables, where a GPU has them, go
@@ -31,8 +31,9 @@ double collective_hierarchical_all_reduce_s(const struct collective_group *group
 double collective_all_reduce_s(const struct collective_group *group, double bytes,
                                enum collective_algorithm *chosen);
 
-/* The algorithm's name, as in YAML; the operation's. */
+/* The algorithm's name, as in YAML; the protocol's; the operation's. */
 const char *collective_algorithm_name(enum collective_algorithm algorithm);
+const char *collective_protocol_name(enum collective_protocol protocol);
 const char *collective_operation_name(enum collective_operation operation);
 
 /* nccl-tests' bus bandwidth over its algorithm bandwidth, for `ranks` > 1 of them. */

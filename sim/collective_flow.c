@@ -21,7 +21,7 @@ struct communicator {
     uint32_t phase;
     uint32_t round;         /* of a phase in which all wait for all */
     uint64_t under_way;     /* messages */
-    double first_latency_s; /* the group's start-up, before the first messages */
+    double first_latency_s; /* the plan's start-up, before the first messages */
     double latest_carry_ps; /* of the messages that ended last */
     sim_ps latest;
     bool failed;
@@ -247,7 +247,7 @@ int communicator_start(struct communicator *communicator, const struct collectiv
     communicator->context = context;
     communicator->argument = argument;
     memset(communicator->ranks, 0, communicator->group.ranks * sizeof(*communicator->ranks));
-    communicator->first_latency_s = communicator->group.start_s;
+    communicator->first_latency_s = plan->start_s;
     begin_round(communicator, 0);
     communicator->first_latency_s = 0;
     return communicator->under_way > 0 ? 0 : error_out_of_memory(error, "a collective's messages");

@@ -52,6 +52,7 @@ struct collective_group collective_group_of(const struct topology *topology, con
         .ranks = ranks,
         .nodes = count_nodes(topology, gpus, ranks),
         .start_s = topology->cluster->collective_start_s,
+        .simple_start_s = topology->cluster->simple_start_s,
     };
     if (ranks < 2)
         return group;

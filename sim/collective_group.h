@@ -26,6 +26,7 @@ struct collective_group {
     struct alpha_beta exchange[COLLECTIVE_EXCHANGES_MAX]; /* rank i with rank i ^ 2^level, for
                                                              2, 4, ... 4,096 ranks */
     double start_s;                                       /* before the first byte moves */
+    double simple_start_s;                                /* the same, more, for Simple */
 };
 
 /*

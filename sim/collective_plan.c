@@ -73,7 +73,7 @@ double collective_phase_s(const struct collective_group *group,
 
 double collective_plan_s(const struct collective_group *group, const struct collective_plan *plan)
 {
-    double seconds = 0;
+    double seconds = plan->start_s;
     for (uint32_t i = 0; i < plan->phase_count; i++)
         seconds += collective_phase_s(group, &plan->phases[i]);
     return seconds;
@@ -105,16 +105,22 @@ static uint32_t depth_of(uint32_t ranks)
     return depth;
 }
 
+/* Levels of NCCL's tree: over the nodes, and the chain of one node's ranks. */
+static uint32_t tree_depth(const struct collective_group *group)
+{
+    return u32_ceil_div(group->ranks, group->nodes) - 1 + depth_of(group->nodes);
+}
+
 /*
  * The first of k chunks takes 2 x depth hops, up and down; each later one keeps a
  * rank's link busy for its way up and its way down.
  */
 static void add_tree(struct collective_plan *plan, const struct collective_group *group,
-                     enum collective_pattern pattern, uint32_t ranks, double bytes)
+                     enum collective_pattern pattern, uint32_t depth, double bytes)
 {
     struct collective_phase whole = {.pattern = pattern};
     struct alpha_beta path = path_of(group, &whole);
-    uint32_t hops = 2 * depth_of(ranks);
+    uint32_t hops = 2 * depth;
     uint32_t chunks = chunks_for((hops - 2) * bytes / path.bytes_per_s, path.alpha_s);
     add(plan, pattern, hops, bytes / chunks);
     add(plan, pattern, chunks - 1, 2 * bytes / chunks);
@@ -164,11 +170,11 @@ static bool plan_tree(struct collective_plan *plan, const struct collective_grou
                       enum collective_operation operation, double bytes)
 {
     if (operation == OPERATION_ALL_REDUCE) {
-        add_tree(plan, group, PATTERN_RING, group->ranks, bytes);
+        add_tree(plan, group, PATTERN_RING, tree_depth(group), bytes);
         return true;
     }
     if (operation == OPERATION_BROADCAST) {
-        uint32_t depth = depth_of(group->ranks);
+        uint32_t depth = tree_depth(group);
         double fill_s = (depth - 1) * bytes / group->ring.bytes_per_s;
         uint32_t chunks = chunks_for(fill_s, group->ring.alpha_s);
         add(plan, PATTERN_RING, depth - 1 + chunks, bytes / chunks);
@@ -217,7 +223,7 @@ static bool plan_hierarchical(struct collective_plan *plan, const struct collect
         struct collective_plan ring = {.phase_count = 0};
         struct collective_plan tree = {.phase_count = 0};
         add(&ring, PATTERN_ACROSS, 2 * (nodes - 1), bytes / group->ranks);
-        add_tree(&tree, group, PATTERN_ACROSS, nodes, bytes / share);
+        add_tree(&tree, group, PATTERN_ACROSS, depth_of(nodes), bytes / share);
         bool ring_is_faster = collective_plan_s(group, &ring) <= collective_plan_s(group, &tree);
         const struct collective_plan *across = ring_is_faster ? &ring : &tree;
         add(plan, PATTERN_INSIDE, share - 1, bytes / share);
@@ -276,9 +282,10 @@ static bool plan_switch(struct collective_plan *plan, const struct collective_gr
     return false;
 }
 
-bool collective_plan_of(struct collective_plan *plan, const struct collective_group *group,
-                        enum collective_operation operation, enum collective_algorithm algorithm,
-                        double bytes)
+/* The algorithm's phases, by whatever protocol. */
+static bool lay_out(struct collective_plan *plan, const struct collective_group *group,
+                    enum collective_operation operation, enum collective_algorithm algorithm,
+                    double bytes)
 {
     typedef bool plan_function(struct collective_plan *, const struct collective_group *,
                                enum collective_operation, double);
@@ -290,6 +297,29 @@ bool collective_plan_of(struct collective_plan *plan, const struct collective_gr
         [COLLECTIVE_HALVING_DOUBLING] = plan_halving_doubling,
         [COLLECTIVE_SWITCH] = plan_switch,
     };
-    plan->phase_count = 0;
-    return group->ranks < 2 || functions[algorithm](plan, group, operation, bytes);
+    return functions[algorithm](plan, group, operation, bytes);
+}
+
+/* A flag of four bytes goes with every four. */
+#define LL_BYTES_PER_BYTE 2
+
+bool collective_plan_of(struct collective_plan *plan, const struct collective_group *group,
+                        enum collective_operation operation, enum collective_algorithm algorithm,
+                        double bytes)
+{
+    bool own_kernel = algorithm == COLLECTIVE_DIRECT && operation == OPERATION_ALL_REDUCE;
+    *plan = (struct collective_plan){.phase_count = 0};
+    if (group->ranks < 2)
+        return true;
+    plan->protocol = own_kernel ? PROTOCOL_NONE : PROTOCOL_SIMPLE;
+    plan->start_s = group->start_s + (own_kernel ? 0 : group->simple_start_s);
+    if (!lay_out(plan, group, operation, algorithm, bytes))
+        return false;
+    if (own_kernel || algorithm == COLLECTIVE_SWITCH || group->simple_start_s == 0)
+        return true;
+    struct collective_plan low_latency = {.protocol = PROTOCOL_LL, .start_s = group->start_s};
+    lay_out(&low_latency, group, operation, algorithm, LL_BYTES_PER_BYTE * bytes);
+    if (collective_plan_s(group, &low_latency) < collective_plan_s(group, plan))
+        *plan = low_latency;
+    return true;
 }

@@ -12,7 +12,9 @@
  *                 Comput. 69(2), 2009); a broadcast is a chain of chunks
  *   tree          double binary tree: half the bytes up and down each of two
  *                 trees, in chunks (Sanders, Speck and Traeff, Parallel Computing
- *                 35(12), 2009; NCCL's since 2.4). Its rounds are laid on the
+ *                 35(12), 2009; NCCL's since 2.4). It joins nodes; the ranks of one
+ *                 node hang on it as a chain, so inside a node it goes as far as a
+ *                 ring (NCCL, src/graph/tuning.cc). Its rounds are laid on the
  *                 ring's links: what each rank sends and how far it must go is
  *                 the tree's, and in-order trees mostly join neighbours
  *   direct        every rank to every other. An all-reduce takes the better of one
@@ -28,6 +30,12 @@
  *   hierarchical  reduce-scatter inside each node, all-reduce of each shard with
  *                 the peers in the other nodes (the better of ring and tree, each
  *                 over its own NIC), all-gather inside; several equal nodes
+ *
+ * NCCL sends by two protocols, of which the faster is taken (Hu et al., Demystifying
+ * NCCL, arXiv:2507.04786, 2025). Simple fences each piece and costs a start more;
+ * LL sends a flag with every four bytes, which makes messages twice as long. (LL128
+ * lies between; two explain what was measured: analysis/measure/fit_links.py.) The
+ * switch reduces by Simple alone; the direct all-reduce is the engine's own kernel.
  */
 #ifndef TANDEM_COLLECTIVE_PLAN_H
 #define TANDEM_COLLECTIVE_PLAN_H
@@ -84,16 +92,30 @@ enum collective_pattern {
     PATTERN_SWITCH,   /* to the switch and back */
 };
 
+/* X(NAME, NCCL's name) */
+#define COLLECTIVE_PROTOCOLS(X) \
+    X(NONE, "none")             \
+    X(SIMPLE, "simple")         \
+    X(LL, "ll")
+
+enum collective_protocol {
+#define X(name, text) PROTOCOL_##name,
+    COLLECTIVE_PROTOCOLS(X)
+#undef X
+};
+
 struct collective_phase {
     enum collective_pattern pattern;
     uint32_t level; /* of an exchange */
     uint32_t rounds;
-    double bytes; /* a message */
+    double bytes; /* a message, as the links see it */
 };
 
 #define COLLECTIVE_PHASES_MAX (2 * COLLECTIVE_EXCHANGES_MAX)
 
 struct collective_plan {
+    enum collective_protocol protocol;
+    double start_s;       /* before its first byte moves */
     uint32_t phase_count; /* 0: there is nothing to send */
     struct collective_phase phases[COLLECTIVE_PHASES_MAX];
 };
@@ -103,7 +125,7 @@ bool collective_plan_of(struct collective_plan *plan, const struct collective_gr
                         enum collective_operation operation, enum collective_algorithm algorithm,
                         double bytes);
 
-/* Seconds of a phase, or a plan without the start, whose links are the group's own. */
+/* Seconds of a phase, or a plan with its start, whose links are the group's own. */
 double collective_phase_s(const struct collective_group *group,
                           const struct collective_phase *phase);
 double collective_plan_s(const struct collective_group *group, const struct collective_plan *plan);

@@ -76,8 +76,9 @@ static bool same_path(struct alpha_beta a, struct alpha_beta b)
 static bool same_group(const struct collective_group *a, const struct collective_group *b)
 {
     return a->ranks == b->ranks && a->nodes == b->nodes && a->start_s == b->start_s &&
-           same_path(a->ring, b->ring) && same_path(a->direct, b->direct) &&
-           same_path(a->inside, b->inside) && same_path(a->across, b->across);
+           a->simple_start_s == b->simple_start_s && same_path(a->ring, b->ring) &&
+           same_path(a->direct, b->direct) && same_path(a->inside, b->inside) &&
+           same_path(a->across, b->across);
 }
 
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
@@ -326,8 +327,9 @@ double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work
     if (part->is_last)
         buffers[OPERATION_ALL_REDUCE] += work->rows * GROUP_COST_SAMPLE_BYTES;
     for (int i = 0; i < OPERATION_COUNT; i++)
-        bytes += collective_bus_factor((enum collective_operation)i, cost->compute.tensor_parallel) *
-                 buffers[i];
+        bytes +=
+            collective_bus_factor((enum collective_operation)i, cost->compute.tensor_parallel) *
+            buffers[i];
     return bytes;
 }
 
@@ -338,8 +340,7 @@ struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_clas
         kept_tokens(cost, rows)->layer_s + step_cost_decodes(cost, rows, context_tokens).seconds;
     double last_s = kept_head(cost, rows)->seconds;
     for (uint32_t i = 0; i < cost->exchange_count; i++)
-        layer_s +=
-            step_cost_exchange(cost, group_class, cost->exchanges[i].exchange, rows).seconds;
+        layer_s += step_cost_exchange(cost, group_class, cost->exchanges[i].exchange, rows).seconds;
     if (step_cost_gathers_rows(cost))
         last_s += step_cost_exchange(cost, group_class, EXCHANGE_ALL_GATHER, rows).seconds;
     if (cost->compute.tensor_parallel > 1)

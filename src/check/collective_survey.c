@@ -11,10 +11,13 @@ collective_survey_scores(const struct collective_survey *survey, double bytes,
     enum collective_algorithm chosen;
     double bus_factor = collective_bus_factor(survey->operation, group->ranks);
     for (uint32_t i = 0; i < COLLECTIVE_ALGORITHM_COUNT; i++) {
-        double seconds =
-            collective_s(group, survey->operation, (enum collective_algorithm)i, bytes);
+        enum collective_algorithm algorithm = (enum collective_algorithm)i;
+        struct collective_plan plan;
+        (void)collective_plan_of(&plan, group, survey->operation, algorithm, bytes);
+        double seconds = collective_s(group, survey->operation, algorithm, bytes);
         scores[i] = (struct collective_score){
             .seconds = seconds,
+            .protocol = plan.protocol,
             .algorithm_bytes_per_s = bytes / seconds,
             .bus_bytes_per_s = bytes / seconds * bus_factor,
         };
@@ -45,11 +48,12 @@ static void print_size(const struct collective_survey *survey, double bytes, FIL
     for (uint32_t i = 0; i < COLLECTIVE_ALGORITHM_COUNT; i++) {
         if (!isfinite(scores[i].seconds))
             continue;
-        (void)fprintf(stream, "%14.0f %10s   %c %-18s%10s %10.2f %10.2f\n", bytes,
+        (void)fprintf(stream, "%14.0f %10s   %c %-18s%10s %10.2f %10.2f  %s\n", bytes,
                       human_bytes(bytes).text, i == chosen ? '*' : ' ',
                       collective_algorithm_name((enum collective_algorithm)i),
                       human_seconds(scores[i].seconds).text, scores[i].algorithm_bytes_per_s / 1e9,
-                      scores[i].bus_bytes_per_s / 1e9);
+                      scores[i].bus_bytes_per_s / 1e9,
+                      collective_protocol_name(scores[i].protocol));
     }
 }
 
@@ -60,8 +64,8 @@ void collective_survey_print_text(const struct collective_survey *survey, FILE *
     print_gpus(survey, stream);
     (void)fprintf(stream, ") over %s; * is the fastest, for want of measured times\n\n",
                   medium_name(survey->medium));
-    (void)fprintf(stream, "%14s %10s     %-18s%10s %10s %10s\n", "bytes", "size", "algorithm",
-                  "time", "algbw GB/s", "busbw GB/s");
+    (void)fprintf(stream, "%14s %10s     %-18s%10s %10s %10s  protocol\n", "bytes", "size",
+                  "algorithm", "time", "algbw GB/s", "busbw GB/s");
     for (double bytes = survey->bytes_first; bytes <= survey->bytes_last; bytes *= 2)
         print_size(survey, bytes, stream);
 }
@@ -76,10 +80,11 @@ static json_t *size_json(const struct collective_survey *survey, double bytes)
             continue;
         algorithms = json_build_append(
             algorithms,
-            json_pack("{s:s, s:f, s:f, s:f}", "algorithm",
-                      collective_algorithm_name((enum collective_algorithm)i), "time_s",
-                      scores[i].seconds, "algorithm_bytes_per_s", scores[i].algorithm_bytes_per_s,
-                      "bus_bytes_per_s", scores[i].bus_bytes_per_s));
+            json_pack("{s:s, s:s, s:f, s:f, s:f}", "algorithm",
+                      collective_algorithm_name((enum collective_algorithm)i), "protocol",
+                      collective_protocol_name(scores[i].protocol), "time_s", scores[i].seconds,
+                      "algorithm_bytes_per_s", scores[i].algorithm_bytes_per_s, "bus_bytes_per_s",
+                      scores[i].bus_bytes_per_s));
     }
     return json_pack("{s:f, s:s, s:o}", "bytes", bytes, "chosen", collective_algorithm_name(chosen),
                      "algorithms", algorithms);

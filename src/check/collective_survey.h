@@ -23,6 +23,7 @@ struct collective_survey {
    bandwidth what the links carry for it. */
 struct collective_score {
     double seconds; /* INFINITY: it does not apply */
+    enum collective_protocol protocol;
     double algorithm_bytes_per_s;
     double bus_bytes_per_s;
 };

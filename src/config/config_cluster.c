@@ -161,6 +161,8 @@ void config_cluster_read(struct config_loader *loader, const struct yaml_node *n
     read_links_between_nodes(&reader, form, cluster);
     config_read_quantity(&reader, "collective_start", CONFIG_REQUIRED, QUANTITY_SECONDS, 0,
                          CONFIG_COST_S_MAX, &cluster->collective_start_s);
+    config_read_quantity(&reader, "collective_simple_start", CONFIG_OPTIONAL, QUANTITY_SECONDS, 0,
+                         CONFIG_COST_S_MAX, &cluster->simple_start_s);
     cluster->host_staging_factor = 1;
     config_read_number(&reader, "host_staging_factor", CONFIG_OPTIONAL, 1, HOST_STAGING_MAX,
                        &cluster->host_staging_factor);

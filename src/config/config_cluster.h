@@ -12,7 +12,7 @@
  *     fabric          form fat_tree (a leaf has all NICs of nodes_per_leaf nodes) or
  *                     rail_optimized (a leaf for NIC i of each); oversubscription;
  *                     latency from leaf to spine. Without it one switch never blocks
- *     collective_start, host_staging_factor
+ *     collective_start, collective_simple_start, host_staging_factor
  */
 #ifndef TANDEM_CONFIG_CLUSTER_H
 #define TANDEM_CONFIG_CLUSTER_H

@@ -73,14 +73,26 @@ START_TEST(ring_without_bytes_is_latency_alone)
 }
 END_TEST
 
-START_TEST(tree_without_bytes_is_its_depth_twice)
+START_TEST(tree_of_one_node_is_a_chain)
 {
     struct cluster cluster = fixture_nvlink_cluster(1, 8);
-    /* Up and down ceil(log2 p) hops of 1 us, and 3 us to start. */
+    /* Up and down p - 1 hops of 1 us, and 3 us to start: no nearer than round the ring. */
+    for (uint32_t p = 2; p <= 8; p++) {
+        struct collective_group group = first_gpus(&cluster, p);
+        check_close(collective_tree_all_reduce_s(&group, 0), 3e-6 + 2 * (p - 1) * 1e-6);
+    }
+}
+END_TEST
+
+START_TEST(tree_of_nodes_is_its_depth_twice)
+{
+    struct cluster cluster = fixture_nvlink_cluster(8, 1);
+    /* Up and down ceil(log2 p) hops between nodes, and 3 us to start. */
     const double depth[] = {[2] = 1, [3] = 2, [4] = 2, [5] = 3, [6] = 3, [7] = 3, [8] = 3};
     for (uint32_t p = 2; p <= 8; p++) {
         struct collective_group group = first_gpus(&cluster, p);
-        check_close(collective_tree_all_reduce_s(&group, 0), 3e-6 + 2 * depth[p] * 1e-6);
+        check_close(collective_tree_all_reduce_s(&group, 0),
+                    3e-6 + 2 * depth[p] * group.ring.alpha_s);
     }
 }
 END_TEST
@@ -112,7 +124,7 @@ START_TEST(tree_takes_the_best_number_of_chunks)
         /* The best whole number of chunks. */
         double best_s = INFINITY;
         for (double chunks = 1; chunks < 2000; chunks++)
-            best_s = fmin(best_s, 3e-6 + tree_in_chunks_s(chunks, 6, 1e-6, bytes / 400e9));
+            best_s = fmin(best_s, 3e-6 + tree_in_chunks_s(chunks, 14, 1e-6, bytes / 400e9));
         double tree_s = collective_tree_all_reduce_s(&group, bytes);
         check_close(tree_s, best_s);
     }
@@ -224,6 +236,7 @@ END_TEST
 START_TEST(twice_the_bandwidth_and_half_the_latency_halve_the_time)
 {
     struct cluster cluster = fixture_nvlink_cluster(2, 8);
+    cluster.simple_start_s = 10e-6;
     struct cluster faster = cluster;
     struct link_kind *kinds[] = {&faster.nvlink, &faster.pcie, &faster.inter_socket, &faster.nic};
     for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
@@ -231,6 +244,7 @@ START_TEST(twice_the_bandwidth_and_half_the_latency_halve_the_time)
         kinds[i]->latency_s /= 2;
     }
     faster.collective_start_s /= 2;
+    faster.simple_start_s /= 2;
     for (uint32_t ranks = 2; ranks <= 16; ranks += 2) {
         struct collective_group slow = first_gpus(&cluster, ranks);
         struct collective_group fast = first_gpus(&faster, ranks);
@@ -255,6 +269,42 @@ START_TEST(eight_h100s_are_near_the_measured)
     ck_assert_double_lt(small_s, 121.9e-6 * 1.5);
     ck_assert_double_gt(large_s, 1092e-6 / 1.5);
     ck_assert_double_lt(large_s, 1092e-6 * 1.5);
+}
+END_TEST
+
+START_TEST(small_messages_go_by_ll_and_large_ones_by_simple)
+{
+    struct cluster cluster = fixture_nvlink_cluster(1, 8);
+    cluster.simple_start_s = 10e-6;
+    struct collective_group group = first_gpus(&cluster, 8);
+    struct collective_plan plan;
+    /* A ring of p = 8: LL moves 2 x 14/8 of the bytes at 400 GB/s, Simple half of that after 10 us
+       more; they take the same where 14/8 x bytes / 400 GB/s is 10 us. */
+    double even_bytes = 10e-6 * 400e9 * 8 / 14;
+    for (double bytes = even_bytes / 8; bytes < 9 * even_bytes; bytes *= 4) {
+        bool is_small = bytes < even_bytes;
+        double once_s = 14.0 / 8 * bytes / 400e9;
+        ck_assert(collective_plan_of(&plan, &group, OPERATION_ALL_REDUCE, COLLECTIVE_RING, bytes));
+        ck_assert_int_eq(plan.protocol, is_small ? PROTOCOL_LL : PROTOCOL_SIMPLE);
+        check_close(collective_ring_all_reduce_s(&group, bytes),
+                    3e-6 + 14e-6 + (is_small ? 2 * once_s : 10e-6 + once_s));
+    }
+    /* The engine's own kernel uses neither. */
+    ck_assert(collective_plan_of(&plan, &group, OPERATION_ALL_REDUCE, COLLECTIVE_DIRECT, 1024));
+    ck_assert_int_eq(plan.protocol, PROTOCOL_NONE);
+    check_close(collective_direct_all_reduce_s(&group, 1024), 3e-6 + 1e-6 + 7 * 1024 / 400e9);
+}
+END_TEST
+
+START_TEST(the_switch_reduces_by_simple_alone)
+{
+    struct cluster cluster = fixture_nvlink_cluster(1, 8);
+    cluster.simple_start_s = 10e-6;
+    cluster.nvlink_reduces = true;
+    struct collective_group group = first_gpus(&cluster, 8);
+    /* 1 kB, up and back in two turns, after both starts. */
+    check_close(collective_s(&group, OPERATION_ALL_REDUCE, COLLECTIVE_SWITCH, 1000),
+                3e-6 + 10e-6 + 2e-6 + 1000 * 9 / 8 / 400e9);
 }
 END_TEST
 
@@ -357,7 +407,8 @@ int main(void)
     tcase_add_test(tests, one_rank_costs_nothing);
     tcase_add_test(tests, ring_is_start_plus_latencies_plus_share_of_bytes);
     tcase_add_test(tests, ring_without_bytes_is_latency_alone);
-    tcase_add_test(tests, tree_without_bytes_is_its_depth_twice);
+    tcase_add_test(tests, tree_of_one_node_is_a_chain);
+    tcase_add_test(tests, tree_of_nodes_is_its_depth_twice);
     tcase_add_test(tests, tree_of_many_bytes_sends_them_twice);
     tcase_add_test(tests, tree_takes_the_best_number_of_chunks);
     tcase_add_test(tests, direct_takes_one_step_or_two);
@@ -368,6 +419,8 @@ int main(void)
     tcase_add_test(tests, auto_is_the_fastest);
     tcase_add_test(tests, twice_the_bandwidth_and_half_the_latency_halve_the_time);
     tcase_add_test(tests, eight_h100s_are_near_the_measured);
+    tcase_add_test(tests, small_messages_go_by_ll_and_large_ones_by_simple);
+    tcase_add_test(tests, the_switch_reduces_by_simple_alone);
     tcase_add_test(tests, send_is_alpha_plus_beta);
     tcase_add_test(tests, other_operations_on_eight_ranks);
     tcase_add_test(tests, a_broadcast_chain_takes_the_best_number_of_chunks);

@@ -104,6 +104,17 @@ START_TEST(flows_take_the_closed_forms_time_across_nodes)
 }
 END_TEST
 
+START_TEST(flows_take_the_closed_forms_time_by_either_protocol)
+{
+    struct cluster cluster = fixture_nvlink_cluster(2, 4);
+    cluster.gpus_per_host_bridge = 4;
+    cluster.simple_start_s = 10e-6;
+    for (double bytes = 1000; bytes < 1e9; bytes *= 37)
+        for (uint32_t ranks = 4; ranks <= 8; ranks += 4)
+            check_cluster(&cluster, ranks, bytes);
+}
+END_TEST
+
 START_TEST(a_ring_moves_what_it_must)
 {
     /* 14 rounds of 1/8 from each of 8 ranks, each over two links: 28 times the bytes. */
@@ -164,6 +175,7 @@ int main(void)
     const TTest *const tests[] = {
         flows_take_the_closed_forms_time_on_nvlink,
         flows_take_the_closed_forms_time_across_nodes,
+        flows_take_the_closed_forms_time_by_either_protocol,
         a_ring_moves_what_it_must,
         two_rings_on_one_nic_take_twice_as_long,
     };

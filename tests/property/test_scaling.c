@@ -116,6 +116,7 @@ static void hasten(struct scenario *scenario, struct arrival arrivals[REQUESTS])
     hasten_gpu(&cluster->gpu);
     hasten_host(&scenario->serving.host);
     cluster->collective_start_s /= 2;
+    cluster->simple_start_s /= 2;
     for (size_t i = 0; i < REQUESTS; i++)
         arrivals[i].at /= 2;
 }
