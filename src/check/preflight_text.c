@@ -17,14 +17,7 @@ static void print_heading(const struct preflight *preflight, FILE *stream)
     const struct layout *layout = &preflight->deployment.layout;
     const struct model *model = &scenario->model;
     uint32_t gpus = layout->tensor_parallel * layout->stages * layout->replicas;
-    (void)fprintf(stream, "%s on %s: TP=%u x PP=%u", model->name, scenario->cluster.name,
-                  layout->tensor_parallel, layout->stages);
-    if (layout->replicas > 1)
-        (void)fprintf(stream, " x %u replicas", layout->replicas);
-    if (sharding_has_whole_experts(&layout->sharding, layout->tensor_parallel))
-        (void)fprintf(stream, ", EP=%u", layout->tensor_parallel);
-    if (layout->sharding.sequence_parallel)
-        (void)fputs(", sequence parallel", stream);
+    summary_text_print_layout(scenario, stream);
     (void)fprintf(stream, ", %u of %u GPUs (%s)\n\n", gpus,
                   preflight->deployment.topology.gpu_count, scenario->cluster.gpu.name);
     (void)fprintf(stream, "model   %.1f billion parameters, weights %s, KV %s\n",

@@ -168,6 +168,8 @@ static void set_purchase(struct option_settings *set, const struct plan *plan,
     if (!option->is_own) {
         set_node(set, "cluster", plan->clusters[option->cluster]);
         set_count(set, "layout.tensor_parallel", option->tensor_parallel);
+        /* Whole experts would be over as many GPUs, which need not divide them. */
+        set_count(set, "layout.expert_parallel", 1);
         set_count(set, "layout.pipeline_parallel", option->pipeline_parallel);
         set_text(set, "layout.stage_layers", "balanced");
         set_count(set, "engine.steps_in_flight", option->pipeline_parallel);

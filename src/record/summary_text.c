@@ -13,19 +13,41 @@ static const char *plural(uint64_t count)
     return count == 1 ? "" : "s";
 }
 
-static void print_heading(const struct summary *summary, const struct scenario *scenario,
-                          FILE *stream)
+/* " TP=4 x PP=2 x 2 replicas, EP=4, sequence parallel". */
+static void print_layout(const struct layout_spec *layout, FILE *stream)
 {
-    uint32_t gpus = 0;
+    const struct sharding *sharding = &layout->sharding;
+    (void)fprintf(stream, " TP=%u x PP=%u", layout->tensor_parallel, layout->pipeline_parallel);
+    if (layout->replicas > 1)
+        (void)fprintf(stream, " x %u replicas", layout->replicas);
+    if (sharding_has_whole_experts(sharding, layout->tensor_parallel))
+        (void)fprintf(stream, ", EP=%u", layout->tensor_parallel);
+    if (sharding->sequence_parallel)
+        (void)fputs(", sequence parallel", stream);
+}
+
+void summary_text_print_layout(const struct scenario *scenario, FILE *stream)
+{
     (void)fprintf(stream, "%s on %s:", scenario->model.name, scenario->cluster.name);
-    for (uint32_t i = 0; i < summary->pool_count; i++) {
-        const struct pool_summary *pool = &summary->pools[i];
-        gpus += pool->tensor_parallel * pool->pipeline_parallel * pool->replicas;
-        if (summary->pool_count > 1)
-            (void)fprintf(stream, "%s %s", i > 0 ? "," : "", pool->role);
-        (void)fprintf(stream, " TP=%u x PP=%u", pool->tensor_parallel, pool->pipeline_parallel);
-        if (pool->replicas > 1)
-            (void)fprintf(stream, " x %u replicas", pool->replicas);
+    print_layout(&scenario->layout, stream);
+}
+
+static uint32_t gpus_of(const struct layout_spec *layout)
+{
+    return layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
+}
+
+static void print_heading(const struct scenario *scenario, FILE *stream)
+{
+    uint32_t gpus = gpus_of(&scenario->layout);
+    if (scenario->decode) {
+        gpus += gpus_of(&scenario->decode->layout);
+        (void)fprintf(stream, "%s on %s: prefill", scenario->model.name, scenario->cluster.name);
+        print_layout(&scenario->layout, stream);
+        (void)fputs(", decode", stream);
+        print_layout(&scenario->decode->layout, stream);
+    } else {
+        summary_text_print_layout(scenario, stream);
     }
     (void)fprintf(stream, ", %u GPU%s\n\n", gpus, plural(gpus));
 }
@@ -268,7 +290,7 @@ void summary_text_print_warnings(const struct warning *warnings, uint32_t count,
 void summary_text_print(const struct summary *summary, const struct scenario *scenario,
                         bool has_utf8, FILE *stream)
 {
-    print_heading(summary, scenario, stream);
+    print_heading(scenario, stream);
     print_requests(summary, stream);
     print_slo(summary, &scenario->slo, stream);
     print_latencies(summary, stream);

@@ -17,6 +17,9 @@
 void summary_text_print(const struct summary *summary, const struct scenario *scenario,
                         bool has_utf8, FILE *stream);
 
+/* "Mixtral-8x7B on hgx-h100: TP=4 x PP=2, EP=4": what runs where, and how a group shares it. */
+void summary_text_print_layout(const struct scenario *scenario, FILE *stream);
+
 /* The memory of a GPU of each stage, and a replica's KV capacity; without a peak where it is NaN.
  */
 void summary_text_print_memory(const struct memory_summary *memory, uint32_t count,
