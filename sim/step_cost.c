@@ -16,6 +16,20 @@ static enum kernel_op prefill_op(const struct host *host)
                                                                : KERNEL_ATTENTION_PREFILL;
 }
 
+/* For the costs by tokens and by rows; none is worked out yet. */
+static int make_room(struct step_cost *cost, struct arena *arena, struct error *error)
+{
+    cost->tokens = arena_calloc(arena, (size_t)cost->tokens_max + 2, sizeof(*cost->tokens));
+    cost->heads = arena_calloc(arena, (size_t)cost->rows_max + 2, sizeof(*cost->heads));
+    if (!cost->tokens || !cost->heads)
+        return error_out_of_memory(error, "step costs");
+    for (uint32_t i = 0; i <= cost->tokens_max + 1; i++)
+        cost->tokens[i].layer_s = NAN;
+    for (uint32_t i = 0; i <= cost->rows_max + 1; i++)
+        cost->heads[i].seconds = NAN;
+    return 0;
+}
+
 int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
                    const struct serving *serving, const struct measured *measured,
                    uint32_t tensor_parallel, const struct sharding *sharding, uint32_t context_max,
@@ -57,15 +71,7 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
         return rc;
     cost->layer_kernels = compute_layer_kernels(&cost->compute, 1, kernels);
     cost->exchange_count = exchange_places(model, sharding, tensor_parallel, cost->exchanges);
-    cost->tokens = arena_calloc(arena, (size_t)cost->tokens_max + 2, sizeof(*cost->tokens));
-    cost->heads = arena_calloc(arena, (size_t)cost->rows_max + 2, sizeof(*cost->heads));
-    if (!cost->tokens || !cost->heads)
-        return error_out_of_memory(error, "step costs");
-    for (uint32_t i = 0; i <= cost->tokens_max + 1; i++)
-        cost->tokens[i].layer_s = NAN;
-    for (uint32_t i = 0; i <= cost->rows_max + 1; i++)
-        cost->heads[i].seconds = NAN;
-    return 0;
+    return make_room(cost, arena, error);
 }
 
 static bool same_path(struct alpha_beta a, struct alpha_beta b)
@@ -78,7 +84,8 @@ static bool same_group(const struct collective_group *a, const struct collective
     return a->ranks == b->ranks && a->nodes == b->nodes && a->start_s == b->start_s &&
            a->simple_start_s == b->simple_start_s && same_path(a->ring, b->ring) &&
            same_path(a->direct, b->direct) && same_path(a->inside, b->inside) &&
-           same_path(a->across, b->across);
+           same_path(a->across, b->across) && same_path(a->spread, b->spread) &&
+           same_path(a->reduce, b->reduce);
 }
 
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
