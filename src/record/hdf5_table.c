@@ -65,6 +65,8 @@ static hid_t row_type_create(const struct hdf5_column *columns, size_t count, si
     hid_t row_type = H5Tcreate(H5T_COMPOUND, row_bytes);
     for (size_t i = 0; i < count && row_type >= 0; i++) {
         hid_t type = column_type(&columns[i]);
+        /* The file lists members by offset; `units` goes by columns. */
+        assert(i == 0 || columns[i - 1].offset < columns[i].offset);
         herr_t status =
             type < 0 ? -1 : H5Tinsert(row_type, columns[i].name, columns[i].offset, type);
         if (type >= 0)

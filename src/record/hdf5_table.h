@@ -50,8 +50,9 @@ struct hdf5_table {
 
 /*
  * Makes `table` as dataset `name` under `parent`, with a buffer of `chunk_rows`
- * rows. A row of `row_bytes` that has no padding is written without conversion.
- * `path` must outlive the table. On failure there is nothing to release.
+ * rows. Columns come in the order of their offsets. A row of `row_bytes` that has no padding is
+ * written without conversion. `path` must outlive the table. On failure there is nothing to
+ * release.
  */
 int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, const char *name,
                       const struct hdf5_column *columns, size_t column_count, size_t row_bytes,

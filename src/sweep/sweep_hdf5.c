@@ -2,27 +2,20 @@
 
 #include "hdf5_attribute.h"
 #include "hdf5_error.h"
+#include "hdf5_file.h"
 #include "sweep_nexus.h"
 #include "sweep_table.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define CHUNK_ROWS 1024
 #define CHUNK_BYTES ((hsize_t)256 * 1024)
 #define DEFLATE_LEVEL 3
 #define REAL_DIGITS 17 /* read back to the same double */
 #define SHARD_BYTES 32
-
-static int io_error(struct error *error, const char *action, const char *path)
-{
-    return error_set(error, ERROR_IO, "cannot %s %s: %s", action, path, strerror(errno));
-}
 
 static int write_header(hid_t file, const char *path, const struct sweep_results *results,
                         struct error *error)
@@ -125,53 +118,20 @@ static int write_records(hid_t file, const char *path, const json_t *records, st
     return status;
 }
 
-/* Writes and closes `partial_path`. */
-static int write_file(const char *partial_path, const struct sweep_results *results,
-                      struct error *error)
+static int fill(hid_t file, const char *path, const void *context, struct error *error)
 {
-    hid_t file = H5Fcreate(partial_path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (file < 0)
-        return hdf5_error_set(error, "create", partial_path);
-    int status = write_header(file, partial_path, results, error);
+    const struct sweep_results *results = context;
+    int status = write_header(file, path, results, error);
     if (status == 0)
-        status = write_points(file, partial_path, results, error);
+        status = write_points(file, path, results, error);
     if (status == 0)
-        status = sweep_nexus_write(file, partial_path, results, error);
-    if (status == 0)
-        status = write_records(file, partial_path, results->records, error);
-    if (H5Fclose(file) < 0 && status == 0)
-        status = hdf5_error_set(error, "write", partial_path);
-    return status;
-}
-
-/* Synced before it is renamed: a power cut leaves the whole file under the name, or none. */
-static int give_name(const char *partial_path, const char *path, struct error *error)
-{
-    int descriptor = open(partial_path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return io_error(error, "open", partial_path);
-    int status = fsync(descriptor) < 0 ? io_error(error, "write", partial_path) : 0;
-    (void)close(descriptor);
-    if (status == 0 && rename(partial_path, path) < 0)
-        status = io_error(error, "rename the output to", path);
-    return status;
+        status = sweep_nexus_write(file, path, results, error);
+    return status == 0 ? write_records(file, path, results->records, error) : status;
 }
 
 int sweep_hdf5_write(const char *path, const struct sweep_results *results, struct error *error)
 {
-    static const char suffix[] = ".partial";
-    char *partial_path = calloc(strlen(path) + sizeof(suffix), 1);
-    if (!partial_path)
-        return error_out_of_memory(error, "the output's path");
-    (void)stpcpy(stpcpy(partial_path, path), suffix);
-    hdf5_error_init();
-    int status = write_file(partial_path, results, error);
-    if (status == 0)
-        status = give_name(partial_path, path, error);
-    if (status < 0)
-        (void)unlink(partial_path);
-    free(partial_path);
-    return status;
+    return hdf5_file_write(path, fill, results, error);
 }
 
 /* The text of an attribute, in `arena`; NULL where it has none, or memory is out. */
