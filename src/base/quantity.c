@@ -56,6 +56,8 @@ static const struct unit units[] = {
     {"FLOP/s", QUANTITY_FLOPS_PER_S, PREFIX_NONE | PREFIX_LARGE, 1, 1},
     {"W", QUANTITY_WATTS, PREFIX_NONE | PREFIX_LARGE | PREFIX_SMALL, 1, 1},
     {"USD/h", QUANTITY_USD_PER_HOUR, PREFIX_NONE, 1, 1},
+    {"USD", QUANTITY_USD, PREFIX_NONE, 1, 1},
+    {"USD/kWh", QUANTITY_USD_PER_KWH, PREFIX_NONE, 1, 1},
 };
 
 struct kind_words {

@@ -3,7 +3,7 @@
  *
  * `80 GB`, `450 GB/s`, `400 Gb/s` (bits), `3 us`, `8 /s`, `989 TFLOP/s`. Prefixes
  * k to E are powers of 1000, Ki to Pi of 1024. What comes out is SI: bytes,
- * seconds, per second; but US dollars per hour.
+ * seconds, per second; but US dollars, by the hour or by the kWh.
  */
 #ifndef TANDEM_QUANTITY_H
 #define TANDEM_QUANTITY_H
@@ -13,14 +13,16 @@
 #include <stdbool.h>
 
 /* X(NAME, what it is, a right one) */
-#define QUANTITIES(X)                               \
-    X(BYTES, "a memory size", "80 GB")              \
-    X(BYTES_PER_S, "a bandwidth", "450 GB/s")       \
-    X(SECONDS, "a time", "500 ms")                  \
-    X(PER_S, "a rate", "8 /s")                      \
-    X(FLOPS_PER_S, "a compute rate", "989 TFLOP/s") \
-    X(WATTS, "a power", "700 W")                    \
-    X(USD_PER_HOUR, "a price", "3.5 USD/h")
+#define QUANTITIES(X)                                   \
+    X(BYTES, "a memory size", "80 GB")                  \
+    X(BYTES_PER_S, "a bandwidth", "450 GB/s")           \
+    X(SECONDS, "a time", "500 ms")                      \
+    X(PER_S, "a rate", "8 /s")                          \
+    X(FLOPS_PER_S, "a compute rate", "989 TFLOP/s")     \
+    X(WATTS, "a power", "700 W")                        \
+    X(USD_PER_HOUR, "a price by the hour", "3.5 USD/h") \
+    X(USD, "an amount of money", "30000 USD")           \
+    X(USD_PER_KWH, "a price of energy", "0.08 USD/kWh")
 
 enum quantity_kind {
 #define X(name, what, example) QUANTITY_##name,

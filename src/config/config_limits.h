@@ -15,6 +15,7 @@
 #define CONFIG_CLOCK_S_MAX 8640000.0 /* 100 of the clock's 106 days */
 #define CONFIG_POWER_W_MAX 1e6
 #define CONFIG_USD_PER_HOUR_MAX 1e6
+#define CONFIG_USD_MAX 1e9
 #define CONFIG_RATE_PER_S_MIN 1e-6
 #define CONFIG_RATE_PER_S_MAX 1e9
 #define CONFIG_TOKENS_MAX 16777216 /* in one request, or one step */

@@ -64,10 +64,11 @@ static struct reading reading_of(json_t *const *rows, size_t count, const char *
 static const char *units_of(const struct reading *reading)
 {
     static const char *const units[QUANTITY_KIND_COUNT] = {
-        [QUANTITY_BYTES] = "bytes",        [QUANTITY_BYTES_PER_S] = "bytes/s",
-        [QUANTITY_SECONDS] = "s",          [QUANTITY_PER_S] = "1/s",
-        [QUANTITY_FLOPS_PER_S] = "FLOP/s", [QUANTITY_WATTS] = "W",
-        [QUANTITY_USD_PER_HOUR] = "USD/h",
+        [QUANTITY_BYTES] = "bytes",         [QUANTITY_BYTES_PER_S] = "bytes/s",
+        [QUANTITY_SECONDS] = "s",           [QUANTITY_PER_S] = "1/s",
+        [QUANTITY_FLOPS_PER_S] = "FLOP/s",  [QUANTITY_WATTS] = "W",
+        [QUANTITY_USD_PER_HOUR] = "USD/h",  [QUANTITY_USD] = "USD",
+        [QUANTITY_USD_PER_KWH] = "USD/kWh",
     };
     return reading->is_number && reading->has_units ? units[reading->kind] : "1";
 }

@@ -46,6 +46,8 @@ START_TEST(test_values)
         {"700 W", QUANTITY_WATTS, 700},
         {"1.2 kW", QUANTITY_WATTS, 1200},
         {"3.5 USD/h", QUANTITY_USD_PER_HOUR, 3.5},
+        {"30000 USD", QUANTITY_USD, 30000},
+        {"0.08 USD/kWh", QUANTITY_USD_PER_KWH, 0.08},
         {"+.5 s", QUANTITY_SECONDS, 0.5},
         {"5. s", QUANTITY_SECONDS, 5},
     };
