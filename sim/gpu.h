@@ -27,6 +27,7 @@ struct gpu {
     struct gpu_efficiency efficiency;
     double kernel_gap_s; /* between two kernels of a replayed graph; source: the GPU's file */
     double power_w;      /* board power; 0: unknown */
+    double idle_power_w; /* drawn while it waits for work; board power where that is unknown */
     double usd_per_hour; /* list price to rent; 0: unknown */
 };
 

@@ -72,6 +72,9 @@ void config_gpu_read(struct config_loader *loader, const struct yaml_node *node,
                          CONFIG_COST_S_MAX, &gpu->kernel_gap_s);
     config_read_quantity(&reader, "power", CONFIG_OPTIONAL, QUANTITY_WATTS, 0, CONFIG_POWER_W_MAX,
                          &gpu->power_w);
+    gpu->idle_power_w = gpu->power_w;
+    config_read_quantity(&reader, "idle_power", CONFIG_OPTIONAL, QUANTITY_WATTS, 0, gpu->power_w,
+                         &gpu->idle_power_w);
     config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR, 0,
                          CONFIG_USD_PER_HOUR_MAX, &gpu->usd_per_hour);
     if (measured)
