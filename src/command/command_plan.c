@@ -1,17 +1,26 @@
 #include "command.h"
 
 #include "data_dir.h"
+#include "plan_hdf5.h"
+#include "plan_json.h"
+#include "plan_reader.h"
 #include "plan_text.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct plan_command {
     struct command_scenario file; /* the plan's */
     size_t workers;               /* 0: one a core */
+    const char *output_path;      /* NULL: no file */
+    const char *scenario_path;    /* the best plan's scenario; NULL: no file */
     bool is_check;
+    bool is_exhaustive;
+    bool as_json;
     bool is_quiet;
     bool wants_help;
 };
@@ -22,11 +31,16 @@ static void print_help(void)
         "usage: tandem plan PLAN [OPTION]...\n\n"
         "Finds the cheapest GPUs that serve a scenario within its SLO, from a YAML file that says\n"
         "what there is to choose from.\n\n"
-        "      --check            judge the scenario's own cluster and layout instead\n"
-        "      --set KEY=VALUE    override a key of the scenario; repeatable\n"
-        "  -j, --jobs N           worker processes; default: one for each core\n"
-        "  -q, --quiet            no progress bar\n"
-        "  -h, --help             this text\n\n"
+        "      --check              judge the scenario's own cluster and layout instead\n"
+        "  -o, --output OUT.h5      write every candidate, run and load as HDF5\n"
+        "      --emit SCENARIO.yaml write the best plan as a scenario for 'tandem run'\n"
+        "      --json               print the answer as one JSON object\n"
+        "      --exhaustive         rule out nothing by bounds: every candidate, one replica\n"
+        "                           more at a time; slow\n"
+        "      --set KEY=VALUE      override a key of the scenario; repeatable\n"
+        "  -j, --jobs N             worker processes; default: one for each core\n"
+        "  -q, --quiet              no progress bar\n"
+        "  -h, --help               this text\n\n"
         "Exit codes: 0 there is a plan that meets the SLO, 1 there is none, 2 wrong use,\n"
         "3 bad configuration, 4 I/O.\n",
         stdout);
@@ -45,18 +59,37 @@ static int parse_jobs(struct plan_command *command, const char *text, struct err
 
 static int parse_options(struct plan_command *command, int argc, char **argv, struct error *error)
 {
-    enum { OPTION_SET = 256, OPTION_CHECK };
+    enum { OPTION_SET = 256, OPTION_CHECK, OPTION_EMIT, OPTION_JSON, OPTION_EXHAUSTIVE };
     static const struct option known[] = {
-        {"check", no_argument, NULL, OPTION_CHECK}, {"set", required_argument, NULL, OPTION_SET},
-        {"jobs", required_argument, NULL, 'j'},     {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},           {0},
+        {"check", no_argument, NULL, OPTION_CHECK},
+        {"output", required_argument, NULL, 'o'},
+        {"emit", required_argument, NULL, OPTION_EMIT},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"exhaustive", no_argument, NULL, OPTION_EXHAUSTIVE},
+        {"set", required_argument, NULL, OPTION_SET},
+        {"jobs", required_argument, NULL, 'j'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     int option;
     int status = 0;
-    while (status == 0 && (option = getopt_long(argc, argv, ":j:qh", known, NULL)) != -1) {
+    while (status == 0 && (option = getopt_long(argc, argv, ":o:j:qh", known, NULL)) != -1) {
         switch (option) {
         case OPTION_CHECK:
             command->is_check = true;
+            break;
+        case 'o':
+            command->output_path = optarg;
+            break;
+        case OPTION_EMIT:
+            command->scenario_path = optarg;
+            break;
+        case OPTION_JSON:
+            command->as_json = true;
+            break;
+        case OPTION_EXHAUSTIVE:
+            command->is_exhaustive = true;
             break;
         case OPTION_SET:
             command->file.sets[command->file.set_count++] = optarg;
@@ -87,21 +120,49 @@ static size_t worker_count(const struct plan_command *command)
     return cores < 1 ? 1 : cores > WORKER_POOL_MAX ? WORKER_POOL_MAX : (size_t)cores;
 }
 
-static int search_and_print(struct plan_search *search, bool is_check, bool *is_met,
-                            struct error *error)
+/* Writes the best plan's scenario, where there is one. */
+static int emit_scenario(const struct plan_answer *answer, const char *path, struct error *error)
 {
-    struct plan_stress stress = {0};
-    int status = is_check ? plan_search_check(search, error) : plan_search_run(search, error);
-    if (status == 0 && search->found_count > 0)
-        status = plan_stress_run(&stress, search, &search->candidates[search->found[0]], error);
-    if (status < 0)
-        return status;
-    *is_met = search->found_count > 0;
-    if (is_check)
-        plan_text_print_check(search, &stress, stdout);
+    if (!answer->scenario)
+        return 0;
+    FILE *file = fopen(path, "w");
+    if (!file)
+        return error_set(error, ERROR_IO, "cannot write %s: %s", path, strerror(errno));
+    bool is_written = fputs(answer->scenario, file) != EOF;
+    is_written = fclose(file) == 0 && is_written;
+    return is_written ? 0
+                      : error_set(error, ERROR_IO, "cannot write %s: %s", path, strerror(errno));
+}
+
+static int print(const struct plan_answer *answer, const struct plan_command *command,
+                 struct error *error)
+{
+    if (command->as_json)
+        return plan_json_print(answer, stdout, error);
+    if (command->is_check)
+        plan_text_print_check(answer, stdout);
     else
-        plan_text_print(search, &stress, stdout);
+        plan_text_print(answer, stdout);
     return command_flush(error);
+}
+
+static int search_and_print(struct plan_search *search, const struct plan_command *command,
+                            bool *is_met, struct error *error)
+{
+    struct plan_answer answer;
+    struct arena arena;
+    arena_init(&arena);
+    int status = plan_answer_find(&answer, search, command->is_check, &arena, error);
+    if (status == 0)
+        *is_met = search->ranked_count > 0;
+    if (status == 0 && command->output_path)
+        status = plan_hdf5_write(command->output_path, &answer, error);
+    if (status == 0 && command->scenario_path)
+        status = emit_scenario(&answer, command->scenario_path, error);
+    if (status == 0)
+        status = print(&answer, command, error);
+    arena_release(&arena);
+    return status;
 }
 
 static int load_and_search(const struct plan_command *command, const struct interrupt *interrupt,
@@ -114,13 +175,14 @@ static int load_and_search(const struct plan_command *command, const struct inte
     if (status < 0)
         return status;
     const char *const search_path[] = {configs, NULL};
-    status = plan_load_file(&plan, command->file.path, search_path, command->file.sets,
-                            command->file.set_count, error);
+    status = plan_reader_load(&plan, command->file.path, search_path, command->file.sets,
+                              command->file.set_count, error);
     if (status == 0) {
         status = plan_search_init(&search, &plan, worker_count(command), interrupt,
                                   command->is_quiet, error);
+        search.is_exhaustive = command->is_exhaustive;
         if (status == 0)
-            status = search_and_print(&search, command->is_check, is_met, error);
+            status = search_and_print(&search, command, is_met, error);
         plan_search_release(&search);
     }
     plan_release(&plan);

@@ -18,3 +18,9 @@ double plan_bound_tpot_s(const struct model *model, const struct gpu *gpu, uint3
     double bytes = layer_parameters(model) * dtype_bytes(model->weights);
     return bytes / (tensor_parallel * gpu->memory_bytes_per_s);
 }
+
+double plan_bound_ttft_s(const struct model *model, const struct gpu *gpu, double gpus,
+                         double tokens)
+{
+    return 1 / plan_bound_requests_per_s(model, gpu, gpus, tokens);
+}

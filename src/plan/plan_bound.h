@@ -20,4 +20,9 @@ double plan_bound_requests_per_s(const struct model *model, const struct gpu *gp
 double plan_bound_tpot_s(const struct model *model, const struct gpu *gpu,
                          uint32_t tensor_parallel);
 
+/* The shortest time to the first token after `tokens` of input: the FLOPs of its prefill, on all
+   `gpus` of a replica at once, as if its chunks filled the stages. */
+double plan_bound_ttft_s(const struct model *model, const struct gpu *gpu, double gpus,
+                         double tokens);
+
 #endif

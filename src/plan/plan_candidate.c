@@ -3,184 +3,214 @@
 #include "deployment.h"
 #include "human.h"
 #include "plan_bound.h"
-#include "workload_source.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Enough requests for their means. */
-#define TRAFFIC_REQUESTS 20000
-
-int plan_traffic_read(struct plan_traffic *traffic, const struct config *config,
-                      struct error *error)
+const char *plan_state_name(enum plan_state state)
 {
-    struct workload_source source;
-    struct arrival arrival;
-    double input = 0;
-    double output = 0;
-    sim_ps first = 0;
-    sim_ps last = 0;
-    uint64_t count = 0;
-    int status = workload_source_open(&source, &config->workload, config->scenario.run.seed, error);
-    if (status < 0)
-        return status;
-    struct arrival_source arrivals = workload_source_arrivals(&source);
-    while (count < TRAFFIC_REQUESTS &&
-           (status = arrivals.next(arrivals.context, &arrival, error)) > 0) {
-        first = count == 0 ? arrival.at : first;
-        last = arrival.at;
-        input += arrival.input_tokens;
-        output += arrival.output_tokens;
-        count++;
-    }
-    workload_source_close(&source);
-    if (status < 0)
-        return status;
-    bool has_rate = arrivals.concurrency == 0 && last > first;
-    *traffic = (struct plan_traffic){
-        .requests_per_s =
-            has_rate ? (double)(count - 1) / sim_s_from_ps(last - first) : (double)NAN,
-        .input_tokens = input / (double)count,
-        .output_tokens = output / (double)count,
+    static const char *const names[] = {
+#define X(name, key) key,
+        PLAN_STATES(X)
+#undef X
     };
-    return 0;
+    return names[state];
 }
 
-static void rule_out(struct plan_candidate *candidate, const char *why)
+const char *plan_constraint_name(enum plan_constraint constraint)
 {
+    static const char *const names[] = {
+#define X(name, key, words) key,
+        PLAN_CONSTRAINTS(X)
+#undef X
+    };
+    return names[constraint];
+}
+
+const char *plan_constraint_words(enum plan_constraint constraint)
+{
+    static const char *const texts[] = {
+#define X(name, key, words) words,
+        PLAN_CONSTRAINTS(X)
+#undef X
+    };
+    return texts[constraint];
+}
+
+enum plan_constraint plan_constraint_of(const struct plan_verdict *verdict)
+{
+    switch (verdict->figure) {
+    case PLAN_FIGURE_TTFT:
+        return PLAN_CONSTRAINT_TTFT;
+    case PLAN_FIGURE_TPOT:
+        return PLAN_CONSTRAINT_TPOT;
+    case PLAN_FIGURE_THROUGHPUT:
+        return PLAN_CONSTRAINT_THROUGHPUT;
+    case PLAN_FIGURE_NONE:
+        break;
+    }
+    return PLAN_CONSTRAINT_RUN;
+}
+
+void plan_candidate_rule_out(struct plan_candidate *candidate, enum plan_constraint constraint,
+                             const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(candidate->why, sizeof(candidate->why), format, arguments);
+    va_end(arguments);
+    candidate->why[strcspn(candidate->why, "\n")] = '\0';
     candidate->state = PLAN_RULED_OUT;
-    (void)snprintf(candidate->why, sizeof(candidate->why), "%.*s", (int)strcspn(why, "\n"), why);
+    candidate->constraint = constraint;
 }
 
 uint32_t plan_candidate_capacity(const struct plan_candidate *candidate, uint32_t nodes)
 {
     const struct plan_option *option = &candidate->option;
-    uint64_t groups = (uint64_t)nodes * (candidate->gpus_per_node / option->tensor_parallel);
-    return (uint32_t)(groups / option->pipeline_parallel);
+    uint32_t per_node = candidate->hardware.gpus_per_node / option->tensor_parallel;
+    return (uint32_t)((uint64_t)nodes * per_node / option->pipeline_parallel);
 }
 
-void plan_candidate_resize(struct plan_candidate *candidate, uint32_t replicas)
+void plan_candidate_resize(struct plan_candidate *candidate, const struct plan *plan,
+                           uint32_t replicas)
 {
     struct plan_option *option = &candidate->option;
-    uint32_t groups_per_node = candidate->gpus_per_node / option->tensor_parallel;
+    uint32_t groups_per_node = candidate->hardware.gpus_per_node / option->tensor_parallel;
     option->replicas = replicas;
     option->nodes = u32_ceil_div(replicas * option->pipeline_parallel, groups_per_node);
+    candidate->bill = plan_cost_bill(plan, &candidate->hardware, option, 0);
 }
 
-uint32_t plan_candidate_gpus(const struct plan_candidate *candidate)
+void plan_candidate_find(struct plan_candidate *candidate, const struct plan *plan)
+{
+    candidate->state = PLAN_FOUND;
+    candidate->bill = plan_cost_bill(plan, &candidate->hardware, &candidate->option,
+                                     candidate->verdict.pressure.busy);
+}
+
+/* Rules out what the model's shape, the limits or a lack of prices forbid. */
+static void check_cut(struct plan_candidate *candidate, const struct plan *plan,
+                      const struct scenario *scenario)
 {
     const struct plan_option *option = &candidate->option;
-    return option->replicas * option->tensor_parallel * option->pipeline_parallel;
+    const struct plan_hardware *hardware = &candidate->hardware;
+    bool has_network = scenario->cluster.nic.bytes_per_s > 0;
+    const char *lack = plan_hardware_lack(hardware);
+    if (lack)
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_PRICE, "%s", lack);
+    else if (option->tensor_parallel > hardware->gpus_per_node)
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_SHAPE,
+                                "tensor_parallel exceeds a node's GPUs");
+    else if (!layout_divides(&scenario->model, option->tensor_parallel))
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_SHAPE,
+                                "tensor_parallel does not divide the model's heads");
+    else if (option->pipeline_parallel > scenario->model.layers)
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_SHAPE,
+                                "there are more stages than layers");
+    if (candidate->state == PLAN_RULED_OUT)
+        return;
+    uint32_t nodes = plan_hardware_nodes_max(hardware, plan);
+    uint32_t gpus = option->tensor_parallel * option->pipeline_parallel;
+    candidate->replicas_max =
+        u32_min(plan_candidate_capacity(candidate, has_network ? nodes : u32_min(nodes, 1)),
+                plan->limits.gpus / gpus);
+    if (candidate->replicas_max == 0)
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_LIMITS,
+                                "the limits do not hold one replica%s",
+                                has_network ? "" : ": of several nodes, for they have no network");
 }
 
-uint32_t plan_candidate_billed_gpus(const struct plan_candidate *candidate,
-                                    enum plan_billing billing)
+/* Rules out latencies that the peak rates forbid. */
+static void check_latency(struct plan_candidate *candidate, const struct plan_terms *terms,
+                          const struct scenario *scenario)
 {
-    return billing == PLAN_BILLING_NODE ? candidate->option.nodes * candidate->gpus_per_node
-                                        : plan_candidate_gpus(candidate);
+    const struct plan_option *option = &candidate->option;
+    const struct gpu *gpu = &scenario->cluster.gpu;
+    double share = 1 - terms->plan->headroom;
+    double gpus = option->tensor_parallel * option->pipeline_parallel;
+    double tpot_s = plan_bound_tpot_s(&scenario->model, gpu, option->tensor_parallel);
+    double ttft_s =
+        plan_bound_ttft_s(&scenario->model, gpu, gpus, terms->traffic.input_tokens_high);
+    if (scenario->slo.tpot_s > 0 && tpot_s > scenario->slo.tpot_s * share)
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_TPOT,
+                                "reading the weights takes %s a token", human_seconds(tpot_s).text);
+    else if (scenario->slo.ttft_s > 0 && ttft_s > scenario->slo.ttft_s * share)
+        plan_candidate_rule_out(
+            candidate, PLAN_CONSTRAINT_TTFT, "computing a prompt of %s tokens takes %s",
+            human_number(terms->traffic.input_tokens_high).text, human_seconds(ttft_s).text);
 }
 
-double plan_candidate_usd_per_hour(const struct plan_candidate *candidate,
-                                   enum plan_billing billing)
+/* Starts at the fewest replicas whose peak rate is the load. */
+static void check_rate(struct plan_candidate *candidate, const struct plan_terms *terms,
+                       const struct scenario *scenario)
 {
-    return plan_candidate_billed_gpus(candidate, billing) * candidate->usd_per_gpu_hour;
+    const struct plan_option *option = &candidate->option;
+    const struct plan_traffic *traffic = &terms->traffic;
+    double gpus = option->tensor_parallel * option->pipeline_parallel;
+    double served = plan_bound_requests_per_s(&scenario->model, &scenario->cluster.gpu, gpus,
+                                              traffic->input_tokens + traffic->output_tokens);
+    double fewest = isnan(traffic->requests_per_s) ? 1 : ceil(traffic->requests_per_s / served);
+    if (fewest > candidate->replicas_max)
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_THROUGHPUT,
+                                "no fewer than %.0f replicas could, and the limits hold %u", fewest,
+                                candidate->replicas_max);
+    else
+        plan_candidate_resize(candidate, terms->plan, (uint32_t)fmax(fewest, 1));
 }
 
-/* Rules out what the model's shape, the limits, memory or the peak rates forbid. */
-static int check_bounds(struct plan_candidate *candidate, const struct plan *plan,
-                        const struct config *config, const struct plan_traffic *traffic,
+/* Rules out what does not fit in memory. ERROR_MEMORY. */
+static int check_memory(struct plan_candidate *candidate, const struct scenario *scenario,
                         struct error *error)
 {
-    const struct scenario *scenario = &config->scenario;
-    const struct model *model = &scenario->model;
-    const struct gpu *gpu = &scenario->cluster.gpu;
-    const struct plan_option *option = &candidate->option;
-    char why[PLAN_REASON_BYTES];
-    double tpot_s = plan_bound_tpot_s(model, gpu, option->tensor_parallel);
-    if (scenario->slo.tpot_s > 0 && tpot_s > scenario->slo.tpot_s * (1 - plan->headroom)) {
-        (void)snprintf(why, sizeof(why), "reading the weights takes %s a token",
-                       human_seconds(tpot_s).text);
-        rule_out(candidate, why);
-        return 0;
-    }
     struct deployment deployment;
     struct arena arena;
     arena_init(&arena);
     int status = deployment_resolve(&deployment, scenario, NULL, &arena, error);
     arena_release(&arena);
-    if (status < 0 && error->code == ERROR_CONFIG) {
-        rule_out(candidate, error->text);
+    if (status == 0 || error->code != ERROR_CONFIG)
+        return status;
+    plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_MEMORY, "%s", error->text);
+    return 0;
+}
+
+static int check(struct plan_candidate *candidate, const struct plan_terms *terms,
+                 struct scenario *scenario, struct error *error)
+{
+    int status = 0;
+    check_cut(candidate, terms->plan, scenario);
+    if (candidate->state == PLAN_OPEN)
+        plan_candidate_resize(candidate, terms->plan, 1);
+    if (!terms->is_bounded)
         return 0;
+    if (candidate->state == PLAN_OPEN)
+        check_latency(candidate, terms, scenario);
+    if (candidate->state == PLAN_OPEN) {
+        scenario->cluster.nodes = candidate->option.nodes;
+        status = check_memory(candidate, scenario, error);
     }
-    double gpus = option->tensor_parallel * option->pipeline_parallel;
-    double served =
-        plan_bound_requests_per_s(model, gpu, gpus, traffic->input_tokens + traffic->output_tokens);
-    double fewest = isnan(traffic->requests_per_s) ? 1 : ceil(traffic->requests_per_s / served);
-    if (fewest > candidate->replicas_max) {
-        (void)snprintf(why, sizeof(why),
-                       "no fewer than %.0f replicas could, and the limits hold %u", fewest,
-                       candidate->replicas_max);
-        rule_out(candidate, why);
-    } else {
-        plan_candidate_resize(candidate, (uint32_t)fmax(fewest, 1));
-    }
+    if (status == 0 && candidate->state == PLAN_OPEN)
+        check_rate(candidate, terms, scenario);
     return status;
 }
 
-/* Takes over what the cluster's file says. */
-static void measure(struct plan_candidate *candidate, const struct cluster *cluster)
+int plan_candidate_init(struct plan_candidate *candidate, const struct plan_terms *terms,
+                        const struct plan_option *option, struct error *error)
 {
-    (void)snprintf(candidate->cluster_name, sizeof(candidate->cluster_name), "%s", cluster->name);
-    candidate->gpus_per_node = cluster->gpus_per_node;
-    candidate->usd_per_gpu_hour = cluster->gpu.usd_per_hour;
-    candidate->power_w = cluster->gpu.power_w;
-}
-
-/* Rules out what cannot even be laid out; false where that is so. */
-static bool check_cluster(struct plan_candidate *candidate, const struct plan *plan,
-                          const struct scenario *scenario)
-{
-    const struct cluster *cluster = &scenario->cluster;
-    const struct plan_option *option = &candidate->option;
-    bool has_network = cluster->nic.bytes_per_s > 0;
-    measure(candidate, cluster);
-    if (cluster->gpu.usd_per_hour == 0)
-        rule_out(candidate, "its GPU's file gives no price");
-    else if (option->tensor_parallel > cluster->gpus_per_node)
-        rule_out(candidate, "tensor_parallel exceeds a node's GPUs");
-    else if (!layout_divides(&scenario->model, option->tensor_parallel))
-        rule_out(candidate, "tensor_parallel does not divide the model's heads");
-    else if (option->pipeline_parallel > scenario->model.layers)
-        rule_out(candidate, "there are more stages than layers");
-    if (candidate->state == PLAN_RULED_OUT)
-        return false;
-    candidate->replicas_max = plan_candidate_capacity(candidate, has_network ? plan->nodes_max : 1);
-    if (candidate->replicas_max == 0)
-        rule_out(candidate, has_network ? "the limits do not hold one replica"
-                                        : "it needs several nodes, and they have no network");
-    return candidate->state == PLAN_OPEN;
-}
-
-int plan_candidate_init(struct plan_candidate *candidate, const struct plan *plan, size_t cluster,
-                        uint32_t tensor_parallel, uint32_t pipeline_parallel,
-                        const struct plan_traffic *traffic, struct error *error)
-{
-    *candidate = (struct plan_candidate){
-        .option = {.cluster = cluster,
-                   .tensor_parallel = tensor_parallel,
-                   .pipeline_parallel = pipeline_parallel,
-                   .replicas = 1,
-                   .nodes = 1,
-                   .load = plan->growth},
-    };
+    const struct plan_kind *kind = &terms->plan->kinds[option->kind];
     struct config config;
-    int status = plan_load_option(plan, &candidate->option, 1, &config, error);
-    bool is_open = status == 0 && check_cluster(candidate, plan, &config.scenario);
-    if (is_open) {
-        plan_candidate_resize(candidate, 1);
-        config.scenario.cluster.nodes = candidate->option.nodes;
-        status = check_bounds(candidate, plan, &config, traffic, error);
-        status = candidate->state == PLAN_RULED_OUT ? 0 : status;
+    *candidate = (struct plan_candidate){.option = *option};
+    candidate->option.replicas = 1;
+    candidate->option.nodes = 1;
+    int status = plan_option_load(terms->plan, &candidate->option, 1, &config, error);
+    if (status == 0) {
+        struct error unheld;
+        struct scenario *scenario = &config.scenario;
+        if (plan_hardware_init(&candidate->hardware, terms->plan, kind, &scenario->cluster,
+                               &unheld) < 0)
+            plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_LIMITS, "%s", unheld.text);
+        else
+            status = check(candidate, terms, scenario, error);
     }
     config_release(&config);
     return status;
@@ -189,8 +219,8 @@ int plan_candidate_init(struct plan_candidate *candidate, const struct plan *pla
 int plan_candidate_init_own(struct plan_candidate *candidate, const struct plan *plan,
                             struct error *error)
 {
-    *candidate = (struct plan_candidate){.state = PLAN_OPEN};
     struct config config;
+    *candidate = (struct plan_candidate){.state = PLAN_OPEN};
     int status = config_load_scenario_tree(&config, plan->scenario, NULL, 0, plan->sets,
                                            plan->set_count, plan->search, error);
     const struct layout_spec *layout = &config.scenario.layout;
@@ -202,8 +232,33 @@ int plan_candidate_init_own(struct plan_candidate *candidate, const struct plan 
                                                  .replicas = layout->replicas,
                                                  .nodes = cluster->nodes,
                                                  .load = plan->growth};
-        measure(candidate, cluster);
+        status = plan_hardware_init(&candidate->hardware, plan, NULL, cluster, error);
     }
     config_release(&config);
     return status;
+}
+
+static void write_cut(const struct plan_option *option, char cut[PLAN_NAME_BYTES])
+{
+    if (option->pipeline_parallel > 1)
+        (void)snprintf(cut, PLAN_NAME_BYTES, "TP=%u x PP=%u", option->tensor_parallel,
+                       option->pipeline_parallel);
+    else
+        (void)snprintf(cut, PLAN_NAME_BYTES, "TP=%u", option->tensor_parallel);
+}
+
+void plan_candidate_name(const struct plan_candidate *candidate, char name[PLAN_NAME_BYTES])
+{
+    const struct plan_option *option = &candidate->option;
+    char cut[PLAN_NAME_BYTES];
+    write_cut(option, cut);
+    (void)snprintf(name, PLAN_NAME_BYTES, "%u x %.64s on %u node%s of %s", option->replicas, cut,
+                   option->nodes, option->nodes == 1 ? "" : "s", candidate->hardware.name);
+}
+
+void plan_candidate_cut_name(const struct plan_candidate *candidate, char name[PLAN_NAME_BYTES])
+{
+    char cut[PLAN_NAME_BYTES];
+    write_cut(&candidate->option, cut);
+    (void)snprintf(name, PLAN_NAME_BYTES, "%.64s on %s", cut, candidate->hardware.name);
 }

@@ -79,11 +79,22 @@ static void explain_latency(struct plan_verdict *verdict, const char *name,
                    human_seconds(estimate->half).text, human_seconds(limit_s).text, headroom * 100);
 }
 
+/* The share of the bound that is free at the interval's upper end; 1 where there is no bound. */
+static double margin_of(const struct plan_estimate *estimate, double limit_s)
+{
+    return limit_s > 0 ? 1 - (estimate->mean + estimate->half) / limit_s : 1;
+}
+
 static void judge_latencies(struct plan_verdict *verdict, const struct slo *slo, double headroom)
 {
     enum plan_outcome ttft = judge_latency(&verdict->ttft_s, slo->ttft_s, headroom);
     enum plan_outcome tpot = judge_latency(&verdict->tpot_s, slo->tpot_s, headroom);
+    double ttft_margin = margin_of(&verdict->ttft_s, slo->ttft_s);
+    double tpot_margin = margin_of(&verdict->tpot_s, slo->tpot_s);
     verdict->outcome = ttft > tpot ? ttft : tpot;
+    verdict->margin = fmin(ttft_margin, tpot_margin);
+    if (verdict->outcome != PLAN_MEETS)
+        verdict->figure = tpot_margin < ttft_margin ? PLAN_FIGURE_TPOT : PLAN_FIGURE_TTFT;
     if (ttft != PLAN_MEETS)
         explain_latency(verdict, "TTFT", &verdict->ttft_s, slo->ttft_s, slo, headroom);
     if (tpot != PLAN_MEETS)
@@ -111,6 +122,36 @@ static bool is_any_saturated(const json_t *trials)
     return false;
 }
 
+const char *plan_outcome_name(enum plan_outcome outcome)
+{
+    static const char *const names[] = {
+#define X(name, key, text) key,
+        PLAN_OUTCOMES(X)
+#undef X
+    };
+    return names[outcome];
+}
+
+const char *plan_outcome_words(enum plan_outcome outcome)
+{
+    static const char *const words[] = {
+#define X(name, key, text) text,
+        PLAN_OUTCOMES(X)
+#undef X
+    };
+    return words[outcome];
+}
+
+const char *plan_figure_name(enum plan_figure figure)
+{
+    static const char *const names[] = {
+#define X(name, key) key,
+        PLAN_FIGURES(X)
+#undef X
+    };
+    return names[figure];
+}
+
 void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
                 struct plan_verdict *verdict)
 {
@@ -121,6 +162,8 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         .good = mean_of(trials, "good"),
         .requests_per_s = mean_of(trials, "requests_per_s"),
         .output_tokens_per_s = mean_of(trials, "output_tokens_per_s"),
+        .margin = NAN,
+        .pressure = plan_pressure_mean(trials),
     };
     const json_t *failure = find_failure(trials);
     if (failure) {
@@ -129,6 +172,7 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         (void)snprintf(verdict->reason, sizeof(verdict->reason), "%s", why ? why : "");
     } else if (is_any_saturated(trials)) {
         verdict->outcome = PLAN_SATURATED;
+        verdict->figure = PLAN_FIGURE_THROUGHPUT;
         (void)snprintf(verdict->reason, sizeof(verdict->reason), "serves %.0f%% of the load",
                        verdict->served * 100);
     } else {

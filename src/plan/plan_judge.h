@@ -9,19 +9,33 @@
 #ifndef TANDEM_PLAN_JUDGE_H
 #define TANDEM_PLAN_JUDGE_H
 
-#include "plan_trial.h"
+#include "plan_pressure.h"
+#include "scenario.h"
 
-/* X(NAME, in words) */
-#define PLAN_OUTCOMES(X)                                         \
-    X(MEETS, "meets the SLO")                                    \
-    X(UNPROVEN, "may meet the SLO, which more seeds would show") \
-    X(MISSES, "misses the SLO")                                  \
-    X(SATURATED, "cannot serve the load")                        \
-    X(FAILED, "cannot run")
+/* X(NAME, for programs, in words) */
+#define PLAN_OUTCOMES(X)                                                     \
+    X(MEETS, "meets", "meets the SLO")                                       \
+    X(UNPROVEN, "unproven", "may meet the SLO, which more seeds would show") \
+    X(MISSES, "misses", "misses the SLO")                                    \
+    X(SATURATED, "saturated", "cannot serve the load")                       \
+    X(FAILED, "failed", "cannot run")
 
 enum plan_outcome {
-#define X(name, text) PLAN_##name,
+#define X(name, key, text) PLAN_##name,
     PLAN_OUTCOMES(X)
+#undef X
+};
+
+/* X(NAME, for programs): what of the SLO fails, or fails by most */
+#define PLAN_FIGURES(X) \
+    X(NONE, "none")     \
+    X(TTFT, "ttft")     \
+    X(TPOT, "tpot")     \
+    X(THROUGHPUT, "throughput")
+
+enum plan_figure {
+#define X(name, key) PLAN_FIGURE_##name,
+    PLAN_FIGURES(X)
 #undef X
 };
 
@@ -34,14 +48,22 @@ struct plan_estimate {
 
 struct plan_verdict {
     enum plan_outcome outcome;
+    enum plan_figure figure;
     struct plan_estimate ttft_s;
     struct plan_estimate tpot_s;
     double served; /* share of the load; NaN in a closed loop */
     double good;   /* share of the requests within the SLO */
     double requests_per_s;
     double output_tokens_per_s;
+    double margin; /* the smaller share of a latency's bound that is free at the interval's upper
+                      end, below 0 where it is beyond; NaN: saturated, or nothing was seen */
+    struct plan_pressure pressure;
     char reason[PLAN_REASON_BYTES]; /* why it does not meet the SLO; empty: it does */
 };
+
+const char *plan_outcome_name(enum plan_outcome outcome);  /* "meets" */
+const char *plan_outcome_words(enum plan_outcome outcome); /* "meets the SLO" */
+const char *plan_figure_name(enum plan_figure figure);
 
 /* Judges an array of trials (plan_trial.h), at least one, of which none is NULL. */
 void plan_judge(const json_t *trials, const struct slo *slo, double headroom,

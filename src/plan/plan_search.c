@@ -1,12 +1,7 @@
 #include "plan_search.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LOOK_UP_S 0.1
-#define REAL_DIGITS 17
-#define RUNNERS_UP 4
 
 /* Options that cost this much more than the best are not worth their runs. */
 #define WORTH_FACTOR 2.0
@@ -14,121 +9,35 @@
 /* Replicas that a saturated option needs are not guessed quite as high as they look. */
 #define GUESS_SHARE 0.98
 
-int plan_search_init(struct plan_search *search, const struct plan *plan, size_t workers,
+/* Candidates that are tried side by side: a few more runs than need be, for busy cores. The same
+   whatever the number of workers, for results must not depend on it. */
+#define ROUND 8
+
+int plan_search_init(struct plan_search *search, struct plan *plan, size_t workers,
                      const struct interrupt *interrupt, bool is_quiet, struct error *error)
 {
-    *search = (struct plan_search){.plan = plan, .interrupt = interrupt};
-    size_t room =
-        plan->cluster_count * plan->tensor_parallel_count * plan->pipeline_parallel_count + 1;
-    int status = worker_pool_init(&search->pool, workers, error);
-    search->candidates = calloc(room, sizeof(*search->candidates));
-    search->found = calloc(room, sizeof(*search->found));
-    progress_start(&search->progress, stderr, "runs", is_quiet);
-    if (status == 0 && (!search->candidates || !search->found))
-        status = error_out_of_memory(error, "the candidates");
-    return status;
+    *search = (struct plan_search){.plan = plan};
+    return plan_runner_init(&search->runner, plan, workers, interrupt, is_quiet, error);
 }
 
 void plan_search_release(struct plan_search *search)
 {
-    progress_end(&search->progress);
-    worker_pool_release(&search->pool);
+    plan_runner_release(&search->runner);
     free(search->candidates);
-    free(search->found);
     *search = (struct plan_search){.plan = NULL};
 }
 
-/* What a worker is to do. */
-struct trial_job {
-    const struct plan *plan;
-    const struct plan_option *option;
-    uint64_t seed;
-};
-
-/* In the child. */
-static bool run_trial(void *context, int descriptor)
-{
-    const struct trial_job *job = context;
-    json_t *trial = plan_trial_run(job->plan, job->option, job->seed);
-    int status =
-        trial ? json_dumpfd(trial, descriptor, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS))
-              : -1;
-    json_decref(trial);
-    return status == 0;
-}
-
-/* A trial from what its worker gave back; NULL when memory is out. */
-static json_t *trial_of(const struct worker_result *ended)
-{
-    json_t *trial = ended->text && *ended->reason == '\0' ? json_loads(ended->text, 0, NULL) : NULL;
-    return trial ? trial
-                 : json_pack("{s:s, s:s}", "status", "failed", "error",
-                             *ended->reason ? ended->reason : "its process said nothing");
-}
-
-/* Waits for a worker and puts its trial in its place. */
-static int take_trial(struct plan_search *search, json_t *trials, struct error *error)
-{
-    struct worker_result ended;
-    int status = 0;
-    while (status == 0) {
-        progress_update(&search->progress, search->trials, NAN);
-        if (interrupt_is_pending(search->interrupt))
-            return error_set(error, ERROR_RUN, "interrupted after %zu runs", search->trials);
-        status = worker_pool_wait(&search->pool, LOOK_UP_S, &ended, error);
-    }
-    if (status < 0)
-        return status;
-    search->trials++;
-    status = json_array_set_new(trials, ended.job, trial_of(&ended));
-    free(ended.text);
-    return status < 0 ? error_out_of_memory(error, "a run's result") : 0;
-}
-
-/* Runs `option` under the seeds `first` to `last`, side by side; puts the results into `trials`. */
-static int run_seeds(struct plan_search *search, const struct plan_option *option, uint32_t first,
-                     uint32_t last, json_t *trials, struct error *error)
-{
-    int status = 0;
-    for (uint32_t i = first; i <= last && status == 0; i++) {
-        if (json_array_append_new(trials, json_null()) < 0)
-            return error_out_of_memory(error, "a run's result");
-        if (!worker_pool_has_room(&search->pool))
-            status = take_trial(search, trials, error);
-        struct trial_job job = {search->plan, option, i};
-        if (status == 0)
-            status = worker_pool_start(&search->pool, i - 1, run_trial, &job, error);
-    }
-    while (status == 0 && search->pool.busy > 0)
-        status = take_trial(search, trials, error);
-    return status;
-}
-
-int plan_search_try(struct plan_search *search, const struct plan_option *option,
-                    struct plan_verdict *verdict, struct error *error)
-{
-    json_t *trials = json_array();
-    int status = trials ? run_seeds(search, option, 1, 1, trials, error)
-                        : error_out_of_memory(error, "a run's result");
-    if (status == 0)
-        plan_judge(trials, &search->slo, search->plan->headroom, verdict);
-    if (status == 0 && verdict->outcome <= PLAN_UNPROVEN && search->plan->seeds > 1) {
-        status = run_seeds(search, option, 2, search->plan->seeds, trials, error);
-        if (status == 0)
-            plan_judge(trials, &search->slo, search->plan->headroom, verdict);
-    }
-    json_decref(trials);
-    return status;
-}
-
-/* Reads the SLO and the traffic, which all options share, as one of them has them. */
+/* Reads what all options share, as `option` has it. */
 static int read_task(struct plan_search *search, const struct plan_option *option,
                      struct error *error)
 {
     struct config config;
-    int status = plan_load_option(search->plan, option, 1, &config, error);
-    search->slo = config.scenario.slo;
-    if (status == 0 && search->slo.ttft_s == 0 && search->slo.tpot_s == 0)
+    int status = plan_option_learn(search->plan, option, error);
+    if (status < 0)
+        return status;
+    status = plan_option_load(search->plan, option, 1, &config, error);
+    search->runner.slo = config.scenario.slo;
+    if (status == 0 && search->runner.slo.ttft_s == 0 && search->runner.slo.tpot_s == 0)
         status = error_set(error, ERROR_CONFIG,
                            "the plan's scenario has no 'slo': say what must be met");
     if (status == 0)
@@ -140,100 +49,190 @@ static int read_task(struct plan_search *search, const struct plan_option *optio
 static int list_candidates(struct plan_search *search, struct error *error)
 {
     const struct plan *plan = search->plan;
+    const struct plan_terms terms = {plan, search->traffic, !search->is_exhaustive};
+    size_t widths = plan->pipeline_parallel_count;
+    size_t cuts = plan->kind_count * plan->tensor_parallel_count * widths;
+    size_t engines = plan_engine_count(plan);
+    search->candidates = calloc(cuts * engines, sizeof(*search->candidates));
+    if (!search->candidates)
+        return error_out_of_memory(error, "the candidates");
     int status = 0;
-    for (size_t k = 0; k < plan->cluster_count; k++) {
-        for (size_t t = 0; t < plan->tensor_parallel_count; t++) {
-            for (size_t p = 0; p < plan->pipeline_parallel_count && status == 0; p++)
-                status = plan_candidate_init(&search->candidates[search->candidate_count++], plan,
-                                             k, plan->tensor_parallel[t],
-                                             plan->pipeline_parallel[p], &search->traffic, error);
-        }
+    for (size_t i = 0; i < cuts * engines && status == 0; i++) {
+        size_t cut = i / engines;
+        const struct plan_option option = {
+            .kind = cut / widths / plan->tensor_parallel_count,
+            .engine = i % engines,
+            .tensor_parallel = plan->tensor_parallel[cut / widths % plan->tensor_parallel_count],
+            .pipeline_parallel = plan->pipeline_parallel[cut % widths],
+            .load = plan->growth,
+        };
+        status = plan_candidate_init(&search->candidates[i], &terms, &option, error);
+        search->candidates[i].cut = cut;
+        search->candidate_count = i + 1;
     }
     return status;
 }
 
-/* The cheapest open candidate; of equals the one with fewer GPUs, then the one listed first. */
-static struct plan_candidate *find_cheapest(const struct plan_search *search)
+/* Whether `a` comes before `b`: cheaper, then of fewer GPUs, then with more headroom once they are
+   found, then listed first. */
+static bool is_before(const struct plan_candidate *a, const struct plan_candidate *b)
 {
-    enum plan_billing billing = search->plan->billing;
-    struct plan_candidate *best = NULL;
+    if (a->bill.usd_per_hour != b->bill.usd_per_hour)
+        return a->bill.usd_per_hour < b->bill.usd_per_hour;
+    if (a->bill.gpus != b->bill.gpus)
+        return a->bill.gpus < b->bill.gpus;
+    if (a->state == PLAN_FOUND && b->state == PLAN_FOUND && a->verdict.margin != b->verdict.margin)
+        return a->verdict.margin > b->verdict.margin;
+    return a < b;
+}
+
+/* The best candidate found of `cut`; NULL: none is. */
+static const struct plan_candidate *find_best_of_cut(const struct plan_search *search, size_t cut)
+{
+    const struct plan_candidate *best = NULL;
     for (size_t i = 0; i < search->candidate_count; i++) {
-        struct plan_candidate *candidate = &search->candidates[i];
-        if (candidate->state != PLAN_OPEN)
-            continue;
-        double usd = plan_candidate_usd_per_hour(candidate, billing);
-        double best_usd = best ? plan_candidate_usd_per_hour(best, billing) : INFINITY;
-        if (usd < best_usd ||
-            (usd == best_usd && plan_candidate_gpus(candidate) < plan_candidate_gpus(best)))
+        const struct plan_candidate *candidate = &search->candidates[i];
+        if (candidate->state == PLAN_FOUND && candidate->cut == cut &&
+            (!best || is_before(candidate, best)))
             best = candidate;
     }
     return best;
 }
 
-static void rule_out(struct plan_candidate *candidate, uint32_t replicas)
+/* Puts the best of each cut in its place. */
+static void rank(struct plan_search *search)
 {
-    candidate->state = PLAN_RULED_OUT;
-    (void)snprintf(candidate->why, sizeof(candidate->why), "even %u replica%s: %.*s", replicas,
-                   replicas == 1 ? "" : "s", (int)strcspn(candidate->verdict.reason, "\n"),
-                   candidate->verdict.reason);
-}
-
-/* What as many replicas as there may be cannot do is not worth trying with fewer. */
-static int try_most(struct plan_search *search, struct plan_candidate *candidate,
-                    struct error *error)
-{
-    uint32_t replicas = candidate->option.replicas;
-    candidate->is_most_tried = true;
-    if (replicas == candidate->replicas_max)
-        return 0;
-    plan_candidate_resize(candidate, candidate->replicas_max);
-    int status = plan_search_try(search, &candidate->option, &candidate->verdict, error);
-    plan_candidate_resize(candidate, replicas);
-    if (status == 0 && candidate->verdict.outcome != PLAN_MEETS)
-        rule_out(candidate, candidate->replicas_max);
-    return status;
-}
-
-/* Tries the candidate as it is; if that is not enough it comes back with more replicas. */
-static int try_candidate(struct plan_search *search, struct plan_candidate *candidate,
-                         struct error *error)
-{
-    int status = plan_search_try(search, &candidate->option, &candidate->verdict, error);
-    if (status < 0)
-        return status;
-    const struct plan_verdict *verdict = &candidate->verdict;
-    uint32_t replicas = candidate->option.replicas;
-    if (verdict->outcome == PLAN_MEETS) {
-        candidate->state = PLAN_FOUND;
-        search->found[search->found_count++] = (size_t)(candidate - search->candidates);
-        return 0;
+    search->ranked_count = 0;
+    for (size_t i = 0; i < search->candidate_count; i++) {
+        const struct plan_candidate *candidate = &search->candidates[i];
+        if (candidate->state != PLAN_FOUND || find_best_of_cut(search, candidate->cut) != candidate)
+            continue;
+        size_t place = search->ranked_count;
+        while (place > 0 && is_before(candidate, &search->candidates[search->ranked[place - 1]]))
+            place--;
+        if (place == PLAN_RANKED_MAX)
+            continue;
+        search->ranked_count += search->ranked_count < PLAN_RANKED_MAX;
+        memmove(&search->ranked[place + 1], &search->ranked[place],
+                (search->ranked_count - 1 - place) * sizeof(search->ranked[0]));
+        search->ranked[place] = i;
     }
-    double more = replicas + 1.0;
-    if (verdict->outcome == PLAN_SATURATED && verdict->served > 0)
-        more = fmax(more, floor(replicas / verdict->served * GUESS_SHARE));
-    if (verdict->outcome == PLAN_FAILED || replicas == candidate->replicas_max)
-        rule_out(candidate, replicas);
-    else
-        plan_candidate_resize(candidate, (uint32_t)fmin(more, candidate->replicas_max));
-    return 0;
 }
 
-/* Whether `candidate`, the cheapest that is left, may still be of interest. */
+/* Whether an open candidate may still come to be ranked, or the best of its cut. */
 static bool is_worth_trying(const struct plan_search *search,
                             const struct plan_candidate *candidate)
 {
-    if (search->found_count == 0)
+    double usd = candidate->bill.usd_per_hour;
+    if (search->is_exhaustive || search->ranked_count == 0)
         return true;
-    enum plan_billing billing = search->plan->billing;
-    const struct plan_candidate *best = &search->candidates[search->found[0]];
-    return search->found_count <= RUNNERS_UP &&
-           plan_candidate_usd_per_hour(candidate, billing) <
-               WORTH_FACTOR * plan_candidate_usd_per_hour(best, billing);
+    const struct plan_candidate *best = &search->candidates[search->ranked[0]];
+    const struct plan_candidate *sibling = find_best_of_cut(search, candidate->cut);
+    if (sibling && usd > sibling->bill.usd_per_hour)
+        return false;
+    if (search->ranked_count == PLAN_RANKED_MAX) {
+        const struct plan_candidate *last =
+            &search->candidates[search->ranked[PLAN_RANKED_MAX - 1]];
+        return usd <= last->bill.usd_per_hour;
+    }
+    return usd < WORTH_FACTOR * best->bill.usd_per_hour;
+}
+
+/* The first open candidate that is worth trying and not in `round` yet. */
+static struct plan_candidate *find_next(const struct plan_search *search,
+                                        struct plan_candidate *const *round, size_t count)
+{
+    struct plan_candidate *next = NULL;
+    for (size_t i = 0; i < search->candidate_count; i++) {
+        struct plan_candidate *candidate = &search->candidates[i];
+        bool is_taken = candidate->state != PLAN_OPEN || !is_worth_trying(search, candidate);
+        for (size_t k = 0; k < count; k++)
+            is_taken |= round[k] == candidate;
+        if (!is_taken && (!next || is_before(candidate, next)))
+            next = candidate;
+    }
+    return next;
+}
+
+/* Whether it is tried with all replicas that there may be before it is tried with few. */
+static bool tries_most(const struct plan_search *search, const struct plan_candidate *candidate)
+{
+    return !search->is_exhaustive && !candidate->is_most_tried &&
+           candidate->option.replicas < candidate->replicas_max;
+}
+
+/* What `candidate` is to be tried with next. */
+static struct plan_option next_option(const struct plan_search *search,
+                                      const struct plan_candidate *candidate)
+{
+    struct plan_candidate largest = *candidate;
+    if (!tries_most(search, candidate))
+        return candidate->option;
+    plan_candidate_resize(&largest, search->plan, candidate->replicas_max);
+    return largest.option;
+}
+
+static void rule_out_with(struct plan_candidate *candidate, uint32_t replicas)
+{
+    plan_candidate_rule_out(candidate, plan_constraint_of(&candidate->verdict),
+                            "even %u replica%s: %s", replicas, replicas == 1 ? "" : "s",
+                            candidate->verdict.reason);
+}
+
+/* It did not meet the SLO: more replicas next time, where there may be more. */
+static void grow(const struct plan_search *search, struct plan_candidate *candidate)
+{
+    const struct plan_verdict *verdict = &candidate->verdict;
+    uint32_t replicas = candidate->option.replicas;
+    double more = replicas + 1.0;
+    if (!search->is_exhaustive && verdict->outcome == PLAN_SATURATED && verdict->served > 0)
+        more = fmax(more, floor(replicas / verdict->served * GUESS_SHARE));
+    if (verdict->outcome == PLAN_FAILED || replicas == candidate->replicas_max)
+        rule_out_with(candidate, replicas);
+    else
+        plan_candidate_resize(candidate, search->plan,
+                              (uint32_t)fmin(more, candidate->replicas_max));
+}
+
+static void take_verdict(const struct plan_search *search, struct plan_candidate *candidate,
+                         const struct plan_verdict *verdict)
+{
+    bool was_most = tries_most(search, candidate);
+    candidate->is_most_tried = true;
+    candidate->is_judged = true;
+    candidate->verdict = *verdict;
+    if (was_most && verdict->outcome != PLAN_MEETS)
+        rule_out_with(candidate, candidate->replicas_max);
+    else if (!was_most && verdict->outcome == PLAN_MEETS)
+        plan_candidate_find(candidate, search->plan);
+    else if (!was_most)
+        grow(search, candidate);
+}
+
+/* Tries the next few candidates; `count` 0: there are none left. */
+static int try_round(struct plan_search *search, size_t *count, struct error *error)
+{
+    struct plan_candidate *round[ROUND];
+    struct plan_option options[ROUND];
+    struct plan_verdict verdicts[ROUND];
+    struct plan_candidate *next;
+    *count = 0;
+    while (*count < ROUND && (next = find_next(search, round, *count))) {
+        options[*count] = next_option(search, next);
+        round[(*count)++] = next;
+    }
+    if (*count == 0)
+        return 0;
+    int status = plan_runner_judge(&search->runner, options, *count, verdicts, error);
+    for (size_t i = 0; i < *count && status == 0; i++)
+        take_verdict(search, round[i], &verdicts[i]);
+    rank(search);
+    return status;
 }
 
 int plan_search_run(struct plan_search *search, struct error *error)
 {
-    if (search->plan->cluster_count == 0)
+    if (search->plan->kind_count == 0)
         return error_set(error, ERROR_CONFIG, "the plan has no 'clusters' to choose from");
     const struct plan_option any = {.tensor_parallel = 1,
                                     .pipeline_parallel = 1,
@@ -243,30 +242,32 @@ int plan_search_run(struct plan_search *search, struct error *error)
     int status = read_task(search, &any, error);
     if (status == 0)
         status = list_candidates(search, error);
-    while (status == 0) {
-        struct plan_candidate *candidate = find_cheapest(search);
-        if (!candidate || !is_worth_trying(search, candidate))
-            break;
-        status = candidate->is_most_tried ? try_candidate(search, candidate, error)
-                                          : try_most(search, candidate, error);
-    }
-    progress_end(&search->progress);
+    size_t count = 1;
+    while (status == 0 && count > 0)
+        status = try_round(search, &count, error);
     return status;
 }
 
 int plan_search_check(struct plan_search *search, struct error *error)
 {
+    search->candidates = calloc(1, sizeof(*search->candidates));
+    if (!search->candidates)
+        return error_out_of_memory(error, "the candidates");
     struct plan_candidate *own = &search->candidates[0];
+    search->candidate_count = 1;
     int status = plan_candidate_init_own(own, search->plan, error);
     if (status == 0)
         status = read_task(search, &own->option, error);
     if (status == 0)
-        status = plan_search_try(search, &own->option, &own->verdict, error);
+        status = plan_runner_judge(&search->runner, &own->option, 1, &own->verdict, error);
     if (status == 0) {
-        search->candidate_count = 1;
-        own->state = own->verdict.outcome == PLAN_MEETS ? PLAN_FOUND : PLAN_RULED_OUT;
-        search->found_count = own->state == PLAN_FOUND;
+        own->is_judged = true;
+        plan_candidate_find(own, search->plan);
+        if (own->verdict.outcome == PLAN_MEETS)
+            search->ranked[search->ranked_count++] = 0;
+        else
+            plan_candidate_rule_out(own, plan_constraint_of(&own->verdict), "%s",
+                                    own->verdict.reason);
     }
-    progress_end(&search->progress);
     return status;
 }

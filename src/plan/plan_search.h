@@ -1,34 +1,41 @@
 /*
  * plan_search: the cheapest option that meets the SLO, and those that come next.
  *
- * Candidates are tried in order of what they cost an hour, each with the fewest
- * replicas that may do; one that fails comes back with more. So the first that
- * meets the SLO is the cheapest there is, as sure as more replicas are never
- * worse. The order depends on results alone, not on the number of workers.
+ * Candidates are tried in order of the least that they can cost an hour, each
+ * with the fewest replicas that may do; one that fails comes back with more. So
+ * the first that meets the SLO is the cheapest there is, as sure as more replicas
+ * are never worse: a candidate is tried once with all that the limits hold, and
+ * again only if those meet the SLO. Of a cut's engines the cheapest counts, then
+ * the one with most headroom.
+ *
+ * An exhaustive search takes nothing for granted: every candidate that can be
+ * laid out is tried with one replica, two, and so on until it meets the SLO or
+ * the limits end it, whatever it costs.
+ *
+ * The order depends on results alone, not on the number of workers.
  */
 #ifndef TANDEM_PLAN_SEARCH_H
 #define TANDEM_PLAN_SEARCH_H
 
-#include "interrupt.h"
 #include "plan_candidate.h"
-#include "progress.h"
-#include "worker_pool.h"
+#include "plan_runner.h"
+
+/* Plans that are ranked: the best and its runners-up. */
+#define PLAN_RANKED_MAX 5
 
 struct plan_search {
-    const struct plan *plan;
-    const struct interrupt *interrupt;
-    struct worker_pool pool;
-    struct progress progress;
-    struct slo slo;
+    struct plan *plan;
+    struct plan_runner runner;
+    bool is_exhaustive;
     struct plan_traffic traffic;
     struct plan_candidate *candidates;
     size_t candidate_count;
-    size_t *found; /* candidates that meet the SLO, cheapest first */
-    size_t found_count;
-    size_t trials;
+    size_t ranked[PLAN_RANKED_MAX]; /* candidates that meet the SLO, one of each cut, best first */
+    size_t ranked_count;
 };
 
-int plan_search_init(struct plan_search *search, const struct plan *plan, size_t workers,
+/* Release it in any case. ERROR_MEMORY. */
+int plan_search_init(struct plan_search *search, struct plan *plan, size_t workers,
                      const struct interrupt *interrupt, bool is_quiet, struct error *error);
 void plan_search_release(struct plan_search *search);
 
@@ -39,9 +46,5 @@ int plan_search_run(struct plan_search *search, struct error *error);
 /* Judges the scenario's own cluster and layout, which become the only candidate. Errors as above.
  */
 int plan_search_check(struct plan_search *search, struct error *error);
-
-/* Runs `option` under the plan's seeds and judges it; one seed is enough to see a clear failure. */
-int plan_search_try(struct plan_search *search, const struct plan_option *option,
-                    struct plan_verdict *verdict, struct error *error);
 
 #endif

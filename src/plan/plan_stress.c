@@ -1,40 +1,81 @@
 #include "plan_stress.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define STEP 1.25
-#define BISECTIONS 3 /* down to 3% */
 
-static int try_load(struct plan_stress *stress, struct plan_search *search,
-                    const struct plan_candidate *candidate, double multiple, struct error *error)
+/* Loads that are tried side by side, and how often the gap between the last that held and the
+   first that did not is cut into one more: 1.25 comes down to 1.5%. */
+#define ABREAST 3
+#define REFINEMENTS 2
+
+/* Puts a point in its place by load. */
+static void insert(struct plan_stress *stress, double load, const struct plan_verdict *verdict)
 {
-    struct plan_option option = candidate->option;
-    struct plan_verdict verdict;
-    option.load *= multiple;
-    int status = plan_search_try(search, &option, &verdict, error);
-    if (status < 0)
-        return status;
-    if (verdict.outcome == PLAN_MEETS) {
-        stress->holds = multiple;
-        return 0;
+    size_t place = stress->count++;
+    while (place > 0 && stress->points[place - 1].load > load) {
+        stress->points[place] = stress->points[place - 1];
+        place--;
     }
-    stress->fails = multiple;
-    (void)snprintf(stress->breaks, sizeof(stress->breaks), "%.*s",
-                   (int)strcspn(verdict.reason, "\n"), verdict.reason);
-    return 0;
+    stress->points[place] = (struct plan_stress_point){load, *verdict};
 }
 
+/* Finds the first load that breaks it, and the last before that. */
+static void locate_break(struct plan_stress *stress)
+{
+    stress->fails = INFINITY;
+    for (size_t i = 0; i < stress->count && isinf(stress->fails); i++) {
+        const struct plan_stress_point *point = &stress->points[i];
+        if (point->verdict.outcome == PLAN_MEETS) {
+            stress->holds = point->load;
+        } else {
+            stress->fails = point->load;
+            stress->breaks = point->verdict;
+        }
+    }
+}
+
+static int try_loads(struct plan_stress *stress, struct plan_search *search,
+                     const struct plan_option *option, const double *loads, size_t count,
+                     struct error *error)
+{
+    struct plan_option options[ABREAST] = {*option};
+    struct plan_verdict verdicts[ABREAST];
+    for (size_t i = 0; i < count; i++) {
+        options[i] = *option;
+        options[i].load *= loads[i];
+    }
+    int status = plan_runner_judge(&search->runner, options, count, verdicts, error);
+    for (size_t i = 0; i < count && status == 0; i++)
+        insert(stress, loads[i], &verdicts[i]);
+    locate_break(stress);
+    return status;
+}
+
+/* Raises the load until it breaks. */
 static int raise_load(struct plan_stress *stress, struct plan_search *search,
-                      const struct plan_candidate *candidate, struct error *error)
+                      const struct plan_option *option, struct error *error)
 {
     int status = 0;
-    for (double multiple = STEP; multiple <= PLAN_STRESS_MAX && isinf(stress->fails) && status == 0;
-         multiple *= STEP)
-        status = try_load(stress, search, candidate, multiple, error);
-    for (int i = 0; i < BISECTIONS && isfinite(stress->fails) && status == 0; i++)
-        status = try_load(stress, search, candidate, (stress->holds + stress->fails) / 2, error);
+    double load = STEP;
+    while (load <= PLAN_STRESS_MAX && isinf(stress->fails) && status == 0) {
+        double loads[ABREAST];
+        size_t count = 0;
+        for (; count < ABREAST && load <= PLAN_STRESS_MAX; load *= STEP)
+            loads[count++] = load;
+        status = try_loads(stress, search, option, loads, count, error);
+    }
     return status;
+}
+
+static int refine(struct plan_stress *stress, struct plan_search *search,
+                  const struct plan_option *option, struct error *error)
+{
+    double loads[ABREAST];
+    double gap = (stress->fails - stress->holds) / (ABREAST + 1);
+    for (int i = 0; i < ABREAST; i++)
+        loads[i] = stress->holds + (i + 1) * gap;
+    return try_loads(stress, search, option, loads, ABREAST, error);
 }
 
 static int lose_node(struct plan_stress *stress, struct plan_search *search,
@@ -45,14 +86,19 @@ static int lose_node(struct plan_stress *stress, struct plan_search *search,
     uint32_t room = plan_candidate_capacity(candidate, option.nodes);
     option.replicas = u32_min(room, option.replicas);
     stress->replicas_left = option.replicas;
-    return option.replicas == 0 ? 0
-                                : plan_search_try(search, &option, &stress->without_node, error);
+    return option.replicas == 0
+               ? 0
+               : plan_runner_judge(&search->runner, &option, 1, &stress->without_node, error);
 }
 
 int plan_stress_run(struct plan_stress *stress, struct plan_search *search,
                     const struct plan_candidate *candidate, struct error *error)
 {
-    *stress = (struct plan_stress){.holds = 1, .fails = INFINITY};
-    int status = raise_load(stress, search, candidate, error);
+    *stress = (struct plan_stress){.fails = INFINITY};
+    insert(stress, 1, &candidate->verdict);
+    locate_break(stress);
+    int status = raise_load(stress, search, &candidate->option, error);
+    for (int i = 0; i < REFINEMENTS && isfinite(stress->fails) && status == 0; i++)
+        status = refine(stress, search, &candidate->option, error);
     return status < 0 ? status : lose_node(stress, search, candidate, error);
 }

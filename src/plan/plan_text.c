@@ -2,40 +2,9 @@
 
 #include "human.h"
 
-#define NAME_BYTES_MAX 160
+#include <string.h>
+
 #define RULED_OUT_REASON_MAX 150
-#define SECONDS_PER_HOUR 3600.0
-
-/* "3 x TP=4 x PP=2 on hgx-h100 (24 of 24 GPUs in 3 nodes)"; without replicas, just the cut. */
-static void name_option(const struct plan_candidate *candidate, bool with_replicas,
-                        char name[NAME_BYTES_MAX])
-{
-    const struct plan_option *option = &candidate->option;
-    char cut[64];
-    (void)snprintf(cut, sizeof(cut), "TP=%u", option->tensor_parallel);
-    if (option->pipeline_parallel > 1)
-        (void)snprintf(cut, sizeof(cut), "TP=%u x PP=%u", option->tensor_parallel,
-                       option->pipeline_parallel);
-    if (!with_replicas)
-        (void)snprintf(name, NAME_BYTES_MAX, "%s on %s", cut, candidate->cluster_name);
-    else
-        (void)snprintf(name, NAME_BYTES_MAX, "%u x %s on %u node%s of %s", option->replicas, cut,
-                       option->nodes, option->nodes == 1 ? "" : "s", candidate->cluster_name);
-}
-
-static double usd_per_million(const struct plan_candidate *candidate, enum plan_billing billing)
-{
-    return plan_candidate_usd_per_hour(candidate, billing) /
-           (candidate->verdict.output_tokens_per_s * SECONDS_PER_HOUR) * 1e6;
-}
-
-/* At board power, the whole time: an upper bound. */
-static double kwh_per_million(const struct plan_candidate *candidate, enum plan_billing billing)
-{
-    double power_w = plan_candidate_billed_gpus(candidate, billing) * candidate->power_w;
-    double joules_per_token = power_w / candidate->verdict.output_tokens_per_s;
-    return joules_per_token * 1e6 / (1000 * SECONDS_PER_HOUR);
-}
 
 static void print_latency(const char *name, const struct plan_estimate *estimate, double limit_s,
                           FILE *stream)
@@ -48,28 +17,45 @@ static void print_latency(const char *name, const struct plan_estimate *estimate
     (void)fputc('\n', stream);
 }
 
-static void print_costs(const struct plan_candidate *candidate, enum plan_billing billing,
+static void print_costs(const struct plan *plan, const struct plan_candidate *candidate,
                         FILE *stream)
 {
-    (void)fprintf(
-        stream,
-        "  cost   %s USD/h for %u GPUs, %u of them in use; %s USD a million output tokens\n",
-        human_number(plan_candidate_usd_per_hour(candidate, billing)).text,
-        plan_candidate_billed_gpus(candidate, billing), plan_candidate_gpus(candidate),
-        human_number(usd_per_million(candidate, billing)).text);
-    if (candidate->power_w > 0)
-        (void)fprintf(stream, "  energy at most %s kWh a million output tokens (board power)\n",
-                      human_number(kwh_per_million(candidate, billing)).text);
+    const struct plan_bill *bill = &candidate->bill;
+    double tokens_per_s = candidate->verdict.output_tokens_per_s;
+    (void)fprintf(stream, "  cost   %s USD/h for %u GPUs, %u of them in use",
+                  human_number(bill->usd_per_hour).text, bill->billed_gpus, bill->gpus);
+    if (bill->racks > 0)
+        (void)fprintf(stream, ", in %u rack%s", bill->racks, bill->racks == 1 ? "" : "s");
+    (void)fprintf(stream, "; %s USD a million output tokens\n",
+                  human_number(plan_cost_usd_per_million(bill, tokens_per_s)).text);
+    if (bill->purchase_usd > 0)
+        (void)fprintf(stream,
+                      "         %s USD to buy, over %g years; electricity at %g USD/kWh is in it\n",
+                      human_number(bill->purchase_usd).text, plan->ownership.years,
+                      plan->ownership.usd_per_kwh);
+    if (!isnan(bill->power_w))
+        (void)fprintf(stream, "  energy %s kW on average, %s Wh a million output tokens%s\n",
+                      human_number(bill->power_w / 1000).text,
+                      human_number(plan_cost_wh_per_million(plan, bill, tokens_per_s)).text,
+                      plan->ownership.pue > 1 ? " with the building's share" : "");
 }
 
-static void print_stress(const struct plan_stress *stress, const struct plan_candidate *candidate,
-                         FILE *stream)
+static void print_growth(const struct plan_stress *stress, FILE *stream)
 {
-    if (isinf(stress->fails))
-        (void)fprintf(stream, "  growth holds at %.2f times this traffic\n", stress->holds);
-    else
-        (void)fprintf(stream, "  growth holds at %.2f times this traffic; at %.2f: %s\n",
-                      stress->holds, stress->fails, stress->breaks);
+    char pressure[PLAN_PRESSURE_TEXT_BYTES];
+    (void)fprintf(stream, "  growth holds at %.2f times this traffic", stress->holds);
+    if (isinf(stress->fails)) {
+        (void)fputs(", the most that was tried\n", stream);
+        return;
+    }
+    plan_pressure_text(&stress->breaks.pressure, pressure);
+    (void)fprintf(stream, "; at %.2f: %.*s\n         then %s\n", stress->fails,
+                  (int)strcspn(stress->breaks.reason, "\n"), stress->breaks.reason, pressure);
+}
+
+static void print_lost_node(const struct plan_stress *stress,
+                            const struct plan_candidate *candidate, FILE *stream)
+{
     if (stress->replicas_left == 0)
         (void)fputs("  a node lost: nothing is left to serve\n", stream);
     else if (stress->replicas_left == candidate->option.replicas)
@@ -85,7 +71,7 @@ static void print_stress(const struct plan_stress *stress, const struct plan_can
 static void print_traffic(const struct plan_search *search, FILE *stream)
 {
     const struct plan_traffic *traffic = &search->traffic;
-    const struct slo *slo = &search->slo;
+    const struct slo *slo = &search->runner.slo;
     (void)fprintf(stream, "%s: ", search->plan->name);
     if (!isnan(traffic->requests_per_s))
         (void)fprintf(stream, "%s requests/s of ", human_number(traffic->requests_per_s).text);
@@ -96,88 +82,131 @@ static void print_traffic(const struct plan_search *search, FILE *stream)
     if (slo->tpot_s > 0)
         (void)fprintf(stream, " TPOT %s", human_seconds(slo->tpot_s).text);
     (void)fprintf(stream, ", %.0f%% headroom (%zu runs)\n\n", search->plan->headroom * 100,
-                  search->trials);
+                  search->runner.runs);
 }
 
 static void print_details(const struct plan_search *search, const struct plan_candidate *candidate,
                           FILE *stream)
 {
-    print_latency("TTFT", &candidate->verdict.ttft_s, search->slo.ttft_s, stream);
-    print_latency("TPOT", &candidate->verdict.tpot_s, search->slo.tpot_s, stream);
+    const struct slo *slo = &search->runner.slo;
+    print_latency("TTFT", &candidate->verdict.ttft_s, slo->ttft_s, stream);
+    print_latency("TPOT", &candidate->verdict.tpot_s, slo->tpot_s, stream);
     (void)fprintf(stream, "  share  %s of the requests are within the SLO\n",
                   human_percent(candidate->verdict.good).text);
-    print_costs(candidate, search->plan->billing, stream);
+    print_costs(search->plan, candidate, stream);
 }
 
-static void print_runners_up(const struct plan_search *search, FILE *stream)
+static void print_engine(const struct plan_search *search, const struct plan_candidate *candidate,
+                         FILE *stream)
 {
-    enum plan_billing billing = search->plan->billing;
-    const struct plan_candidate *best = &search->candidates[search->found[0]];
-    double best_usd = plan_candidate_usd_per_hour(best, billing);
-    if (search->found_count < 2)
+    char engine[PLAN_ENGINE_NAME_BYTES];
+    plan_engine_name(search->plan, candidate->option.engine, engine);
+    if (*engine)
+        (void)fprintf(stream, "  engine %s\n", engine);
+}
+
+static void print_runners_up(const struct plan_answer *answer, FILE *stream)
+{
+    const struct plan_search *search = answer->search;
+    double best_usd = plan_answer_best(answer)->bill.usd_per_hour;
+    if (search->ranked_count < 2)
         return;
     (void)fputs("\nThese meet it too:\n", stream);
-    for (size_t i = 1; i < search->found_count; i++) {
-        const struct plan_candidate *candidate = &search->candidates[search->found[i]];
-        double usd = plan_candidate_usd_per_hour(candidate, billing);
-        char name[NAME_BYTES_MAX];
-        name_option(candidate, true, name);
-        (void)fprintf(stream, "  %-52s %8s USD/h, %+.0f%%\n", name, human_number(usd).text,
-                      (usd / best_usd - 1) * 100);
+    for (size_t i = 1; i < search->ranked_count; i++) {
+        const struct plan_candidate *candidate = &search->candidates[search->ranked[i]];
+        const struct plan_verdict *verdict = &candidate->verdict;
+        double usd = candidate->bill.usd_per_hour;
+        char name[PLAN_NAME_BYTES];
+        plan_candidate_name(candidate, name);
+        (void)fprintf(stream, "  %-50s %6s USD/h, %+.0f%%; TTFT %s, TPOT %s; holds at %.2f times\n",
+                      name, human_number(usd).text, (usd / best_usd - 1) * 100,
+                      human_seconds(verdict->ttft_s.mean).text,
+                      human_seconds(verdict->tpot_s.mean).text, answer->stresses[i].holds);
     }
 }
 
-static void print_others(const struct plan_search *search, FILE *stream)
+/* Why a cut is not among the best. */
+static void print_cut(const struct plan_search *search, const struct plan_candidate *candidate,
+                      FILE *stream)
 {
+    char name[PLAN_NAME_BYTES];
+    char engine[PLAN_ENGINE_NAME_BYTES];
+    plan_candidate_cut_name(candidate, name);
+    plan_engine_name(search->plan, candidate->option.engine, engine);
+    if (candidate->state == PLAN_RULED_OUT)
+        (void)fprintf(stream, "  %-32s %.*s%s%s%s\n", name, RULED_OUT_REASON_MAX, candidate->why,
+                      candidate->is_judged && *engine ? " (" : "",
+                      candidate->is_judged ? engine : "",
+                      candidate->is_judged && *engine ? ")" : "");
+    else
+        (void)fprintf(stream, "  %-32s %s %s USD/h\n", name,
+                      candidate->state == PLAN_OPEN ? "no cheaper than" : "meets it at",
+                      human_number(candidate->bill.usd_per_hour).text);
+}
+
+static void print_others(const struct plan_answer *answer, FILE *stream)
+{
+    const struct plan_search *search = answer->search;
+    size_t last = search->candidates[search->candidate_count - 1].cut;
     (void)fputs("\nWhy not the others:\n", stream);
-    for (size_t i = 0; i < search->candidate_count; i++) {
-        const struct plan_candidate *candidate = &search->candidates[i];
-        char name[NAME_BYTES_MAX];
-        name_option(candidate, false, name);
-        if (candidate->state == PLAN_RULED_OUT)
-            (void)fprintf(stream, "  %-30s %.*s\n", name, RULED_OUT_REASON_MAX, candidate->why);
-        else if (candidate->state == PLAN_OPEN)
-            (void)fprintf(
-                stream, "  %-30s no cheaper than %s USD/h\n", name,
-                human_number(plan_candidate_usd_per_hour(candidate, search->plan->billing)).text);
+    for (size_t cut = 0; cut <= last; cut++) {
+        bool is_ranked = false;
+        for (size_t i = 0; i < search->ranked_count; i++)
+            is_ranked |= search->candidates[search->ranked[i]].cut == cut;
+        if (!is_ranked)
+            print_cut(search, plan_answer_of_cut(answer, cut), stream);
     }
 }
 
-void plan_text_print(const struct plan_search *search, const struct plan_stress *stress,
-                     FILE *stream)
+static void print_nothing(const struct plan_answer *answer, FILE *stream)
 {
+    const struct plan_candidate *nearest = plan_answer_nearest(answer);
+    char obstacles[PLAN_OBSTACLES_BYTES];
+    plan_answer_obstacles(answer, obstacles);
+    (void)fprintf(stream, "Nothing within the limits meets it: of %zu candidates %s.\n",
+                  answer->search->candidate_count, obstacles);
+    if (!nearest)
+        return;
+    char name[PLAN_NAME_BYTES];
+    plan_candidate_cut_name(nearest, name);
+    (void)fprintf(stream, "  nearest: %s, %s\n", name, nearest->why);
+}
+
+void plan_text_print(const struct plan_answer *answer, FILE *stream)
+{
+    const struct plan_search *search = answer->search;
+    const struct plan_candidate *best = plan_answer_best(answer);
     print_traffic(search, stream);
-    if (search->found_count == 0) {
-        (void)fputs("Nothing within the limits meets it.\n", stream);
-    } else {
-        const struct plan_candidate *best = &search->candidates[search->found[0]];
-        char name[NAME_BYTES_MAX];
-        name_option(best, true, name);
-        (void)fprintf(stream, "Buy %s.\n", name);
+    if (best) {
+        char name[PLAN_NAME_BYTES];
+        plan_candidate_name(best, name);
+        (void)fprintf(stream, "%s %s.\n",
+                      search->plan->kinds[best->option.kind].is_bought ? "Buy" : "Rent", name);
+        print_engine(search, best, stream);
         print_details(search, best, stream);
-        print_stress(stress, best, stream);
-        print_runners_up(search, stream);
+        print_growth(&answer->stresses[0], stream);
+        print_lost_node(&answer->stresses[0], best, stream);
+        print_runners_up(answer, stream);
+    } else {
+        print_nothing(answer, stream);
     }
-    print_others(search, stream);
+    print_others(answer, stream);
 }
 
-void plan_text_print_check(const struct plan_search *search, const struct plan_stress *stress,
-                           FILE *stream)
+void plan_text_print_check(const struct plan_answer *answer, FILE *stream)
 {
-    static const char *const outcomes[] = {
-#define X(name, text) text,
-        PLAN_OUTCOMES(X)
-#undef X
-    };
+    const struct plan_search *search = answer->search;
     const struct plan_candidate *own = &search->candidates[0];
-    char name[NAME_BYTES_MAX];
-    name_option(own, true, name);
+    char name[PLAN_NAME_BYTES];
+    plan_candidate_name(own, name);
     print_traffic(search, stream);
-    (void)fprintf(stream, "%s %s.\n", name, outcomes[own->verdict.outcome]);
+    (void)fprintf(stream, "%s %s.\n", name, plan_outcome_words(own->verdict.outcome));
     if (own->verdict.reason[0] != '\0')
         (void)fprintf(stream, "  why    %s\n", own->verdict.reason);
     if (own->verdict.outcome != PLAN_FAILED)
         print_details(search, own, stream);
-    if (own->state == PLAN_FOUND)
-        print_stress(stress, own, stream);
+    if (own->state == PLAN_FOUND) {
+        print_growth(&answer->stresses[0], stream);
+        print_lost_node(&answer->stresses[0], own, stream);
+    }
 }

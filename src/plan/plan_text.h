@@ -5,17 +5,14 @@
 #ifndef TANDEM_PLAN_TEXT_H
 #define TANDEM_PLAN_TEXT_H
 
-#include "plan_stress.h"
+#include "plan_answer.h"
 
 #include <stdio.h>
 
-/* Prints what was found; `stress` is of the best, and unused where nothing was. Whether `stream`
-   took all of it is the caller's to ask (ferror). */
-void plan_text_print(const struct plan_search *search, const struct plan_stress *stress,
-                     FILE *stream);
+/* Prints what was found. Whether `stream` took all of it is the caller's to ask (ferror). */
+void plan_text_print(const struct plan_answer *answer, FILE *stream);
 
 /* The same for a plan that was checked, the only candidate. */
-void plan_text_print_check(const struct plan_search *search, const struct plan_stress *stress,
-                           FILE *stream);
+void plan_text_print_check(const struct plan_answer *answer, FILE *stream);
 
 #endif

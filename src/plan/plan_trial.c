@@ -15,7 +15,8 @@
 struct experience {
     uint64_t id; /* order of arrival */
     double ttft_s;
-    double tpot_s; /* NaN: a single token */
+    double tpot_s;    /* NaN: a single token */
+    double service_s; /* from its first step to its last token */
 };
 
 struct experiences {
@@ -40,6 +41,7 @@ static int hear_request(void *context, const struct request_record *record, stru
         .id = record->id,
         .ttft_s = sim_s_from_ps(record->first_token - record->arrival),
         .tpot_s = gaps > 0 ? sim_s_from_ps(record->done - record->first_token) / gaps : (double)NAN,
+        .service_s = sim_s_from_ps(record->done - record->scheduled),
     };
     return 0;
 }
@@ -102,6 +104,39 @@ static double good_share(const struct experiences *heard, const struct slo *slo)
     return heard->count > 0 ? (double)good / (double)heard->count : (double)NAN;
 }
 
+static const struct stage_summary *find_busiest(const struct summary *summary)
+{
+    const struct stage_summary *busiest = &summary->stages[0];
+    for (uint32_t i = 1; i < summary->stage_count; i++) {
+        const struct stage_summary *stage = &summary->stages[i];
+        if (stage->busy_compute + stage->busy_collective >
+            busiest->busy_compute + busiest->busy_collective)
+            busiest = stage;
+    }
+    return busiest;
+}
+
+/* How hard the run leaned on its resources. */
+static json_t *pressure_of(const struct scenario *scenario, const struct experiences *heard,
+                           const struct summary *summary)
+{
+    const struct stage_summary *busiest = find_busiest(summary);
+    double slots = (double)scenario->layout.replicas * scenario->serving.max_sequences;
+    double busy = 0;
+    double service_s = 0;
+    for (uint32_t i = 0; i < summary->stage_count; i++)
+        busy += summary->stages[i].busy_compute + summary->stages[i].busy_collective;
+    for (size_t i = 0; i < heard->count; i++)
+        service_s += heard->items[i].service_s;
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "busy", json_build_real(busy / summary->stage_count),
+        "stage", json_build_count(busiest->stage), "compute",
+        json_build_real(busiest->busy_compute), "collective",
+        json_build_real(busiest->busy_collective), "kv", json_build_real(summary->kv_peak_fraction),
+        "preemptions", json_build_real((double)summary->preemptions / (double)summary->completed),
+        "slots", json_build_real(service_s / (summary->duration_s * slots)));
+}
+
 static json_t *result_of(const struct config *config, const struct sweep_meter *meter,
                          struct experiences *heard, const struct summary *summary)
 {
@@ -111,14 +146,23 @@ static json_t *result_of(const struct config *config, const struct sweep_meter *
         !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
     struct sweep_reading reading = sweep_meter_read(meter, is_closed_loop, summary);
     qsort(heard->items, heard->count, sizeof(*heard->items), compare_arrivals);
-    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "status", "done", "saturated",
-                     (int)reading.is_saturated, "served",
-                     json_build_real(summary->requests_per_s / reading.offered_requests_per_s),
-                     "requests_per_s", json_build_real(summary->requests_per_s),
-                     "output_tokens_per_s", json_build_real(summary->output_tokens_per_s), "good",
-                     json_build_real(good_share(heard, slo)), "ttft_s",
-                     batches_of(heard, false, slo->percentile), "tpot_s",
-                     batches_of(heard, true, slo->percentile));
+    json_t *result = pressure_of(&config->scenario, heard, summary);
+    json_t *outcome =
+        json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "status", "done", "saturated",
+                  (int)reading.is_saturated, "served",
+                  json_build_real(summary->requests_per_s / reading.offered_requests_per_s),
+                  "requests_per_s", json_build_real(summary->requests_per_s), "output_tokens_per_s",
+                  json_build_real(summary->output_tokens_per_s), "good",
+                  json_build_real(good_share(heard, slo)), "ttft_s",
+                  batches_of(heard, false, slo->percentile), "tpot_s",
+                  batches_of(heard, true, slo->percentile));
+    if (result && outcome && json_object_update(result, outcome) == 0) {
+        json_decref(outcome);
+        return result;
+    }
+    json_decref(outcome);
+    json_decref(result);
+    return NULL;
 }
 
 static json_t *run_config(const struct config *config, struct error *error)
@@ -155,7 +199,7 @@ json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option
     struct config config;
     struct error error = {0};
     json_t *result = NULL;
-    if (plan_load_option(plan, option, seed, &config, &error) == 0)
+    if (plan_option_load(plan, option, seed, &config, &error) == 0)
         result = run_config(&config, &error);
     config_release(&config);
     if (!result && error.code != ERROR_NONE)

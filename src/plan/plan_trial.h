@@ -6,6 +6,7 @@
  *     served    share of the load that was completed a second; null in a closed loop
  *     requests_per_s output_tokens_per_s
  *     good      share of requests whose own TTFT and TPOT are within the SLO
+ *     busy, stage, compute, collective, kv, preemptions, slots    as plan_pressure.h has them
  *     ttft_s, tpot_s   arrays: the SLO's percentile of each of PLAN_BATCHES batches of requests,
  *                      in order of arrival, the first PLAN_SETTLING of them left out
  *
@@ -16,7 +17,7 @@
 #ifndef TANDEM_PLAN_TRIAL_H
 #define TANDEM_PLAN_TRIAL_H
 
-#include "plan.h"
+#include "plan_option.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,10 @@
 """tandem plan: is what it says to buy the cheapest that does, and does it say why?"""
 
 import itertools
+import json
 import re
+
+import h5py
 
 from tandem_cli import ROOT, TandemTest, main
 
@@ -14,7 +17,7 @@ scenario:
   workload:
     trace: null
     arrivals: {process: poisson, rate: 9 /s}
-    requests: 1500
+    requests: 800
     input_tokens: {distribution: lognormal, mean: 1024, cv: 0.9, max: 4096}
     output_tokens: {distribution: lognormal, mean: 128, cv: 0.9, max: 1024}
   slo: {ttft: 700 ms, tpot: 50 ms, percentile: 95}
@@ -22,24 +25,47 @@ scenario:
 clusters: [clusters/hgx-h100-2-nodes]
 tensor_parallel: [2, 4, 8]
 pipeline_parallel: [1, 2]
+search: {}
 limits: {nodes: 3}
 billing: gpu
 seeds: 2
 """
 
+ENGINES = PLAN.replace("search: {}", "search: {max_step_tokens: [2048, 512, 8192]}")
 
-class Plan(TandemTest):
+BOUGHT = PLAN.replace("clusters: [clusters/hgx-h100-2-nodes]", """
+clusters:
+  - cluster: clusters/hgx-h100-2-nodes
+    name: mine
+    purchase: {gpu: 20000 USD, node: 100000 USD, rack: 5000 USD, switch: 30000 USD}
+    node_power: 4 kW
+ownership: {years: 4, electricity: 0.1 USD/kWh, pue: 1.5}
+rack: {gpus: 16, switches: 2}
+""")
+
+
+class PlanTest(TandemTest):
     def plan(self, text=PLAN, *options):
         path = self.folder / "plan.yaml"
         path.write_text(text)
         return self.tandem("plan", path, *options)
 
-    def test_an_exhaustive_search_agrees(self):
-        # Expect that no option within the limits is cheaper than the one to buy: each is judged by
-        # --check, which shares the verdict and not the search.
-        answer = self.plan().stdout
-        bought = re.search(r"Buy (\d+) x TP=(\d+)(?: x PP=(\d+))? on", answer)
-        gpus_bought = int(bought[1]) * int(bought[2]) * int(bought[3] or 1)
+    def answer(self, text=PLAN, *options):
+        """The answer as JSON."""
+        done = self.plan(text, "--json", *options)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        return json.loads(done.stdout)
+
+
+def layout(plan):
+    return tuple(plan[key] for key in ("kind", "tensor_parallel", "pipeline_parallel"))
+
+
+class Search(PlanTest):
+    def test_what_check_says_agrees(self):
+        # Expect that no option within the limits is cheaper than the one to rent: each is judged
+        # by --check, which shares the verdict and not the search.
+        gpus_rented = self.answer()["plans"][0]["gpus"]
         cheapest = None
         for tp, pp, replicas in itertools.product((2, 4, 8), (1, 2), range(1, 9)):
             gpus = tp * pp * replicas
@@ -52,32 +78,204 @@ class Plan(TandemTest):
             self.assertIn(done.returncode, (0, 1), done.stderr)
             if done.returncode == 0:
                 cheapest = gpus
-        self.assertEqual(gpus_bought, cheapest)
+        self.assertEqual(gpus_rented, cheapest)
 
-    def test_the_answer_is_whole(self):
-        # Expect the answer with its cost, its energy, what it stands, and a word on every other
-        # option; the same words from any number of workers.
-        done = self.plan()
-        self.assertEqual(done.returncode, 0, done.stderr)
-        for words in ("Buy ", "USD/h", "USD a million output tokens", "kWh a million",
-                      "growth holds at", "a node lost:", "Why not the others", "10% headroom"):
-            self.assertIn(words, done.stdout)
-        self.assertEqual(self.plan(PLAN, "-j", "1").stdout, self.plan(PLAN, "-j", "5").stdout)
+    def test_an_exhaustive_search_agrees(self):
+        # Expect the same plans in the same order, with the same engines, whether bounds rule
+        # candidates out or every one is tried with one replica, two, and so on: so all with one.
+        for text in (ENGINES, BOUGHT):
+            file = self.folder / "exhaustive.h5"
+            pruned, exhaustive = self.answer(text), self.answer(text, "--exhaustive", "-o", file)
+            with h5py.File(file) as plan:
+                tried = plan["trials"][:]
+            self.assertEqual((tried[tried["load"] == 1]["replicas"] == 1).sum(),
+                             len(exhaustive["candidates"]))
+            self.assertGreater(len(pruned["plans"]), 1)
+            self.assertEqual(pruned["plans"], exhaustive["plans"][:len(pruned["plans"])])
+
+    def test_engines_are_searched(self):
+        # Expect every setting tried, and of those that serve the best layout at its price the one
+        # with most headroom.
+        answer = self.answer(ENGINES)
+        best = answer["plans"][0]
+        tried = {plan["engine"]["max_step_tokens"] for plan in answer["candidates"]}
+        self.assertEqual(tried, {"2048", "512", "8192"})
+        margins = [plan["verdict"]["margin"] for plan in answer["candidates"]
+                   if plan["state"] == "meets" and layout(plan) == layout(best)
+                   and plan["usd_per_hour"] == best["usd_per_hour"]]
+        self.assertGreater(len(margins), 1)
+        self.assertEqual(best["verdict"]["margin"], max(margins))
+        # Without `search`, the scenario's own, a quarter and four times of it.
+        answer = self.answer(PLAN.replace("search: {}\n", ""))
+        tried = {plan["engine"]["max_step_tokens"] for plan in answer["candidates"]}
+        self.assertEqual(tried, {"2048", "512", "8192"})
+
+    def test_only_listed_settings_change(self):
+        # Expect other settings of the engine too, and each of its values on the plan's scenario.
+        text = PLAN.replace("search: {}", "search: {policy: [prefill_first], max_sequences: [64]}")
+        scenario = self.folder / "best.yaml"
+        self.assertEqual(self.plan(text, "--emit", scenario).returncode, 0)
+        self.assertIn("policy: prefill_first\n", scenario.read_text())
+        self.assertIn("max_sequences: 64\n", scenario.read_text())
 
     def test_growth_needs_more(self):
         # Expect three times the traffic to need more GPUs than once.
-        gpus = [int(re.search(r"for (\d+) GPUs", self.plan(text).stdout)[1])
-                for text in (PLAN, PLAN + "growth: 3\n")]
+        gpus = [self.answer(text)["plans"][0]["gpus"] for text in (PLAN, PLAN + "growth: 3\n")]
         self.assertGreater(gpus[1], gpus[0])
 
-    def test_nothing_meets_the_impossible(self):
-        # Expect exit code 1 and each option's reason: no GPU reads 141 GB of weights in a
-        # millisecond.
-        done = self.plan(PLAN.replace("tpot: 50 ms", "tpot: 1 ms"))
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("Nothing within the limits meets it", done.stdout)
-        self.assertEqual(done.stdout.count("reading the weights takes"), 6)
+    def test_workers_do_not_matter(self):
+        # Expect the same words and the same file from any number of workers.
+        outputs = []
+        for jobs in (1, 5):
+            file = self.folder / f"{jobs}.h5"
+            outputs.append((self.plan(PLAN, "-j", jobs, "-o", file).stdout, file.read_bytes()))
+        self.assertEqual(outputs[0], outputs[1])
 
+    def test_limits_hold(self):
+        # Expect no plan beyond any of the limits: 3 nodes of 8 GPUs, 8 GPUs, one rack of 16.
+        for limits in ("{nodes: 3, gpus: 8}", "{nodes: 3, racks: 1}\nrack: {gpus: 16}",
+                       "{nodes: 3, racks: 1}\nrack: {power: 6 kW}"):
+            answer = self.answer(PLAN.replace("{nodes: 3}", limits))
+            most = 8 if "gpus: 8" in limits or "6 kW" in limits else 16
+            for plan in answer["candidates"]:
+                self.assertLessEqual(plan.get("gpus", 0), most, (limits, layout(plan)))
+
+
+class Answer(PlanTest):
+    def test_the_answer_is_whole(self):
+        # Expect the answer with its cost, its energy, what it stands and what gives way first, and
+        # a word on every other option.
+        done = self.plan()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for words in ("Rent ", "USD/h", "USD a million output tokens", "Wh a million",
+                      "growth holds at", "a node lost:", "Why not the others", "10% headroom"):
+            self.assertIn(words, done.stdout)
+        self.assertRegex(done.stdout, r"at [\d.]+: .*\n +then (stage|KV memory|no resource|[\d.]+%)")
+
+    def test_what_breaks_first_is_where_growth_ends(self):
+        # Expect each plan's points to meet the SLO up to `holds`, the first that does not at
+        # `fails`, and the break to name its figure, its resource and shares that are shares.
+        for plan in self.answer()["plans"]:
+            growth = plan["growth"]
+            met = [point["load"] for point in growth["points"]
+                   if point["outcome"] == "meets" and point["load"] < growth["fails"]]
+            missed = [point["load"] for point in growth["points"] if point["outcome"] != "meets"]
+            self.assertEqual((max(met), min(missed)), (growth["holds"], growth["fails"]))
+            self.assertIn(growth["breaks"]["figure"], ("ttft", "tpot", "throughput"))
+            pressure = growth["breaks"]["pressure"]
+            for name in ("busy", "kv", "slots"):
+                self.assertTrue(0 <= pressure[name] <= 1.001, (name, pressure))
+            busiest = pressure["compute"] + pressure["collective"]
+            self.assertLessEqual(pressure["busy"], busiest * (1 + 1e-9))
+
+    def test_rented_costs(self):
+        # Expect the GPUs' price times their number; per token from the tokens served; power
+        # between all GPUs idle (128 W) and all busy (700 W), by the share of time at work.
+        best = self.answer()["plans"][0]
+        self.assertAlmostEqual(best["usd_per_hour"], 2.69 * best["gpus"])
+        tokens_per_hour = best["verdict"]["output_tokens_per_s"] * 3600
+        self.assertAlmostEqual(best["usd_per_million_output_tokens"],
+                               best["usd_per_hour"] / tokens_per_hour * 1e6)
+        busy = best["verdict"]["pressure"]["busy"]
+        self.assertAlmostEqual(best["power_w"], best["gpus"] * (128 + (700 - 128) * busy))
+        self.assertAlmostEqual(best["wh_per_million_output_tokens"],
+                               best["power_w"] / tokens_per_hour * 1e6)
+
+    def test_bought_costs(self):
+        # Expect GPUs, nodes, racks of 16 GPUs and two switches a rack, over four years of 8,766
+        # hours, and electricity at 0.1 USD/kWh for what is drawn times 1.5.
+        best = self.answer(BOUGHT)["plans"][0]
+        gpus, nodes, racks = best["billed_gpus"], best["nodes"], best["racks"]
+        self.assertEqual((gpus, racks), (8 * nodes, -(-nodes // 2)))
+        price = 20000 * gpus + 100000 * nodes + (5000 + 2 * 30000) * racks
+        self.assertEqual(best["purchase_usd"], price)
+        busy = best["verdict"]["pressure"]["busy"]
+        power_w = 128 * gpus + (700 - 128) * busy * best["gpus"] + 4000 * nodes
+        self.assertAlmostEqual(best["power_w"], power_w)
+        self.assertAlmostEqual(best["usd_per_hour"],
+                               price / (4 * 8766) + power_w * 1.5 / 1000 * 0.1)
+        self.assertIn("Buy ", self.plan(BOUGHT).stdout)
+
+    def test_a_price_of_the_plan_wins(self):
+        # Expect half the price to halve the cost.
+        cheap = PLAN.replace("[clusters/hgx-h100-2-nodes]",
+                             "[{cluster: clusters/hgx-h100-2-nodes, price: 1.345 USD/h}]")
+        self.assertAlmostEqual(2 * self.answer(cheap)["plans"][0]["usd_per_hour"],
+                               self.answer()["plans"][0]["usd_per_hour"])
+
+    def test_the_scenario_reproduces_the_plan(self):
+        # Expect the emitted scenario, run from elsewhere, to serve exactly the tokens a second
+        # that the plan says of one seed, grown traffic and all; and the HDF5 to hold its text.
+        text = PLAN.replace("seeds: 2", "seeds: 1\ngrowth: 1.3")
+        scenario, file = self.folder / "deep" / "best.yaml", self.folder / "plan.h5"
+        scenario.parent.mkdir()
+        best = self.answer(text, "--emit", scenario, "-o", file)["plans"][0]
+        run = json.loads(self.tandem_ok("run", scenario, "--json"))
+        self.assertEqual(run["output_tokens_per_s"], best["verdict"]["output_tokens_per_s"])
+        self.assertEqual(run["requests_per_s"], best["verdict"]["requests_per_s"])
+        with h5py.File(file) as plan:
+            self.assertEqual(plan.attrs["scenario"], scenario.read_text())
+
+    def test_the_file_says_what_json_says(self):
+        # Expect a row for each candidate, the same winner and numbers, the loads of growth, and
+        # units for every column.
+        file = self.folder / "plan.h5"
+        answer = self.answer(PLAN, "-o", file)
+        with h5py.File(file) as plan:
+            rows, growth, trials = (plan[name][:] for name in ("plans", "growth", "trials"))
+            for name in ("plans", "growth", "trials"):
+                units = dict(zip(plan[name].dtype.names, plan[name].attrs["units"]))
+                self.assertEqual((units["ttft_s"], units["kind"]), ("s", "1"))
+            self.assertTrue(plan["summary"].attrs["met"])
+        self.assertEqual(len(rows), len(answer["candidates"]))
+        best = rows[rows["rank"] == 1][0]
+        self.assertEqual(layout(answer["plans"][0]), (
+            best["kind"].decode(), best["tensor_parallel"], best["pipeline_parallel"]))
+        self.assertEqual(answer["plans"][0]["replicas"], best["replicas"])
+        self.assertEqual(best["usd_per_hour"], answer["plans"][0]["usd_per_hour"])
+        points = answer["plans"][0]["growth"]["points"]
+        loads = growth[(growth["rank"] == 1) & (growth["nodes_lost"] == 0)]["load"]
+        self.assertEqual(list(loads), [point["load"] for point in points])
+        self.assertGreater(len(trials), len(points))
+
+
+class Nothing(PlanTest):
+    def test_says_which_constraint_excludes_all(self):
+        # Expect exit code 1, what excludes how many of the six candidates, and each one's reason:
+        # no GPU reads 141 GB of weights in a millisecond; none prefills 4,096 tokens in one; no
+        # node holds more than its memory; no limit of one GPU holds two.
+        for text, words, constraint in (
+            (PLAN.replace("tpot: 50 ms", "tpot: 1 ms"), "6 miss the TPOT", "tpot"),
+            (PLAN.replace("ttft: 700 ms", "ttft: 1 ms"), "6 miss the TTFT", "ttft"),
+            (PLAN.replace("{nodes: 3}", "{gpus: 1}"), "6 exceed the limits", "limits"),
+            (PLAN.replace("rate: 9 /s", "rate: 900 /s"), "6 cannot serve the load", "throughput"),
+            (PLAN.replace("  engine:", "  model: {base: models/llama-3.1-405b}\n  engine:")
+             .replace("[2, 4, 8]", "[2, 4]").replace("[1, 2]", "[1]"), "2 miss the TPOT", "tpot"),
+            (PLAN.replace("[2, 4, 8]", "[3]"), "2 cannot be cut so", "shape"),
+            (PLAN + "rack: {power: 1 kW}\n", "6 exceed the limits", "limits"),
+        ):
+            with self.subTest(words=words):
+                file = self.folder / "plan.h5"
+                done = self.plan(text, "-o", file)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn("Nothing within the limits meets it: of ", done.stdout)
+                self.assertIn(words, done.stdout)
+                answer = self.answer(text)
+                self.assertEqual((answer["met"], answer["plans"]), (False, []))
+                self.assertIn(constraint, {plan["constraint"] for plan in answer["candidates"]})
+                self.assertTrue(all(plan["why"] for plan in answer["candidates"]))
+                with h5py.File(file) as plan:
+                    self.assertIn(words, plan["summary"].attrs["obstacles"])
+                    self.assertEqual((len(plan["growth"]), plan.attrs["scenario"]), (0, ""))
+
+    def test_no_scenario_is_written(self):
+        # Expect no file where there is nothing to write.
+        scenario = self.folder / "best.yaml"
+        self.plan(PLAN.replace("tpot: 50 ms", "tpot: 1 ms"), "--emit", scenario)
+        self.assertFalse(scenario.exists())
+
+
+class Check(PlanTest):
     def test_check_says_by_how_much(self):
         # Expect the scenario's own layout to be judged: what is free when it meets the SLO, why it
         # does not under ten times the load.
@@ -89,8 +287,25 @@ class Plan(TandemTest):
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout, r"cannot serve the load\.\n +why +serves \d+% of the load")
 
+    def test_check_writes_the_same_forms(self):
+        # Expect the only candidate, judged, in JSON and HDF5, whether it meets the SLO or not.
+        for growth, rank in ((1, 1), (10, 0)):
+            file = self.folder / "check.h5"
+            answer = self.answer(PLAN + f"growth: {growth}\n", "--check", "-o", file,
+                                 "--set", "layout.replicas=4")
+            self.assertEqual(len(answer["candidates"]), 1)
+            self.assertEqual(answer["met"], rank == 1)
+            self.assertIn("requests_per_s", answer["candidates"][0]["verdict"])
+            with h5py.File(file) as plan:
+                self.assertEqual(list(plan["plans"]["rank"]), [rank])
+                self.assertIn("tensor_parallel: 4", plan.attrs["scenario"])
+
+
+class Messages(PlanTest):
     def test_messages(self):
-        # Expect exit codes 2, 3 and 4, and what is wrong.
+        # Expect exit codes 2, 3 and 4, and what is wrong; of the file, where.
+        kind = "{cluster: clusters/hgx-h100-2-nodes, %s}"
+        bought = PLAN + "ownership: {years: 4, electricity: 0.1 USD/kWh}\n"
         for text, options, code, message in (
             (PLAN, ["--frobnicate"], 2, "unknown option"),
             (PLAN, ["-j", "0"], 2, "-j takes a number"),
@@ -98,8 +313,36 @@ class Plan(TandemTest):
             (PLAN.replace("[2, 4, 8]", "4"), [], 3, "must be a list of 1 to"),
             (PLAN.replace("nodes: 3", "nodes: 0"), [], 3, "'nodes' must be a whole number"),
             (PLAN.replace("[clusters/hgx-h100-2-nodes]", "[clusters/nothing]"), [], 3, "no file"),
+            (PLAN.replace("[clusters/hgx-h100-2-nodes]", "{}"), [], 3, "plan.yaml:14:11: 'clusters' must be a list of 1 to"),
             (PLAN.replace("clusters: [", "#"), [], 3, "no 'clusters' to choose from"),
             (re.sub("  slo:.*", "  slo: null", PLAN), [], 3, "say what must be met"),
+            (PLAN.replace("search: {}", "search: []"), [], 3, "plan.yaml:17:9: 'search' must be a mapping"),
+            (PLAN.replace("search: {}", "search: {policy: static}"), [], 3,
+             "plan.yaml:17:18: 'policy' must be a list of 1 to"),
+            (PLAN.replace("search: {}", "search: {policy: [[static]]}"), [], 3,
+             "plan.yaml:17:19: 'policy' must list single values"),
+            (PLAN.replace("search: {}", "search: {policy: [stattic]}"), [], 3,
+             "plan.yaml:17:19: 'policy' must be"),
+            (PLAN.replace("search: {}", "search: {max_step_token: [512]}"), [], 3,
+             "did you mean 'max_step_tokens'?"),
+            (PLAN.replace("search: {}", "search: {max_step_tokens: [1, 2, 3, 4, 5, 6, 7, 8, 9], "
+                          "max_sequences: [1, 2, 3, 4, 5, 6, 7, 8]}"), [], 3,
+             "'search' makes 72 engines of these settings; at most 64 are tried"),
+            (PLAN.replace("{nodes: 3}", "{racks: 3}"), [], 3,
+             "plan.yaml:18:17: a limit on racks needs 'rack:"),
+            (PLAN + "rack: {power: 40}\n", [], 3, "plan.yaml:21:15: 'power': '40' has no unit"),
+            (PLAN + "rack: {switch: 1}\n", [], 3, "unknown key 'switch' in 'plan.rack'"),
+            (bought.replace("[clusters/hgx-h100-2-nodes]", "[" + kind % "purchase: {}" + "]"), [], 3,
+             "gives neither a GPU's nor a node's price"),
+            (bought.replace("[clusters/hgx-h100-2-nodes]",
+                            "[" + kind % "price: 1 USD/h, purchase: {node: 9 USD}" + "]"), [], 3,
+             "a cluster that has a 'purchase'"),
+            (bought.replace("[clusters/hgx-h100-2-nodes]",
+                            "[" + kind % "purchase: {node: 9 USD/h}" + "]"), [], 3,
+             "'9 USD/h' is a price by the hour, not an amount of money"),
+            (PLAN.replace("[clusters/hgx-h100-2-nodes]",
+                          "[" + kind % "purchase: {node: 9 USD}" + "]"), [], 3, "'ownership'"),
+            (PLAN + "ownership: {years: 0}\n", [], 3, "'years' must be a number from 0.1"),
         ):
             with self.subTest(message=message):
                 done = self.plan(text, *options)
@@ -108,11 +351,22 @@ class Plan(TandemTest):
         self.assertEqual(self.tandem("plan", "/nonexistent.yaml").returncode, 4)
         self.assertEqual(self.tandem("plan").returncode, 2)
 
+    def test_outputs_that_cannot_be_written(self):
+        # Expect exit code 4 and the path.
+        for option in ("-o", "--emit"):
+            done = self.plan(PLAN, "--check", "--set", "layout.replicas=4", option,
+                             "/nonexistent/out")
+            self.assertEqual(done.returncode, 4)
+            self.assertIn("/nonexistent/out", done.stderr)
+
+
+class Shipped(PlanTest):
     def test_the_shipped_plans_have_an_answer(self):
-        # Expect each of them to find something to buy, on fewer requests than it asks for.
+        # Expect each of them to find something, on fewer requests than it asks for.
         for path in sorted((ROOT / "configs" / "plans").glob("*.yaml")):
             with self.subTest(path=path):
-                self.assertIn("Buy ", self.tandem_ok("plan", path, "--set", "workload.requests=1000"))
+                answer = self.tandem_ok("plan", path, "--set", "workload.requests=1000")
+                self.assertRegex(answer, "(?m)^(Buy|Rent) ")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Readme(TandemTest):
 
     def run_here(self, words):
         done = subprocess.run(words, cwd=self.folder, env=ENVIRONMENT, capture_output=True,
-                              text=True, timeout=120)
+                              text=True, timeout=300)
         self.assertEqual(done.returncode, 0, f"{words}\n{done.stderr}")
         return done.stdout
 

@@ -46,6 +46,9 @@ START_TEST(meets_when_the_upper_end_does)
     judge(0.3, 0.1, 8, false);
     ck_assert_int_eq(verdict.outcome, PLAN_MEETS);
     ck_assert_str_eq(verdict.reason, "");
+    ck_assert_int_eq(verdict.figure, PLAN_FIGURE_NONE);
+    /* Of TTFT 1 - 0.389 / 0.5 is free, of TPOT 1 - 0.02 / 0.05: the smaller counts. */
+    ck_assert_double_eq_tol(verdict.margin, 1 - 0.389375 / 0.5, 1e-5);
 }
 END_TEST
 
@@ -63,6 +66,8 @@ START_TEST(misses_when_the_lower_end_does)
     /* 0.6 - 0.09 is above 0.45. */
     judge(0.6, 0.1, 8, false);
     ck_assert_int_eq(verdict.outcome, PLAN_MISSES);
+    ck_assert_int_eq(verdict.figure, PLAN_FIGURE_TTFT);
+    ck_assert_double_lt(verdict.margin, 0);
 }
 END_TEST
 
@@ -81,6 +86,8 @@ START_TEST(saturation_outweighs_latency)
     judge(0.01, 0, 8, true);
     ck_assert_int_eq(verdict.outcome, PLAN_SATURATED);
     ck_assert_str_eq(verdict.reason, "serves 80% of the load");
+    ck_assert_int_eq(verdict.figure, PLAN_FIGURE_THROUGHPUT);
+    ck_assert(isnan(verdict.margin));
 }
 END_TEST
 

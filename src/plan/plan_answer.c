@@ -1,0 +1,94 @@
+#include "plan_answer.h"
+
+#include <stdio.h>
+
+int plan_answer_find(struct plan_answer *answer, struct plan_search *search, bool is_check,
+                     struct arena *arena, struct error *error)
+{
+    *answer = (struct plan_answer){.search = search};
+    int status = is_check ? plan_search_check(search, error) : plan_search_run(search, error);
+    for (size_t i = 0; i < search->ranked_count && status == 0; i++)
+        status = plan_stress_run(&answer->stresses[i], search,
+                                 &search->candidates[search->ranked[i]], error);
+    const struct plan_candidate *shown = status == 0 ? plan_answer_best(answer) : NULL;
+    if (!shown && status == 0 && is_check)
+        shown = &search->candidates[0];
+    if (shown && shown->verdict.outcome != PLAN_FAILED)
+        status = plan_option_text(search->plan, &shown->option, 1, arena, &answer->scenario, error);
+    progress_end(&search->runner.progress);
+    return status;
+}
+
+const struct plan_candidate *plan_answer_best(const struct plan_answer *answer)
+{
+    const struct plan_search *search = answer->search;
+    return search->ranked_count > 0 ? &search->candidates[search->ranked[0]] : NULL;
+}
+
+int plan_answer_rank(const struct plan_answer *answer, size_t candidate)
+{
+    for (size_t i = 0; i < answer->search->ranked_count; i++) {
+        if (answer->search->ranked[i] == candidate)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* Whether `a` came nearer to what is asked than `b`. */
+static bool is_nearer(const struct plan_candidate *a, const struct plan_candidate *b)
+{
+    double a_margin = a->is_judged && !isnan(a->verdict.margin) ? a->verdict.margin : -INFINITY;
+    double b_margin = b->is_judged && !isnan(b->verdict.margin) ? b->verdict.margin : -INFINITY;
+    return a_margin > b_margin;
+}
+
+const struct plan_candidate *plan_answer_of_cut(const struct plan_answer *answer, size_t cut)
+{
+    static const int order[] = {[PLAN_FOUND] = 0, [PLAN_OPEN] = 1, [PLAN_RULED_OUT] = 2};
+    const struct plan_search *search = answer->search;
+    const struct plan_candidate *best = NULL;
+    for (size_t i = 0; i < search->candidate_count; i++) {
+        const struct plan_candidate *candidate = &search->candidates[i];
+        if (candidate->cut != cut)
+            continue;
+        if (!best || order[candidate->state] < order[best->state] ||
+            (candidate->state == best->state && is_nearer(candidate, best)))
+            best = candidate;
+    }
+    return best;
+}
+
+const struct plan_candidate *plan_answer_nearest(const struct plan_answer *answer)
+{
+    const struct plan_search *search = answer->search;
+    const struct plan_candidate *nearest = NULL;
+    for (size_t i = 0; i < search->candidate_count; i++) {
+        const struct plan_candidate *candidate = &search->candidates[i];
+        if (candidate->is_judged && !isnan(candidate->verdict.margin) &&
+            (!nearest || is_nearer(candidate, nearest)))
+            nearest = candidate;
+    }
+    return nearest;
+}
+
+void plan_answer_obstacles(const struct plan_answer *answer, char text[PLAN_OBSTACLES_BYTES])
+{
+    const struct plan_search *search = answer->search;
+    size_t counts[PLAN_CONSTRAINT_COUNT] = {0};
+    size_t length = 0;
+    for (size_t i = 0; i < search->candidate_count; i++)
+        counts[search->candidates[i].constraint]++;
+    counts[PLAN_CONSTRAINT_NONE] = 0;
+    text[0] = '\0';
+    for (;;) {
+        size_t most = PLAN_CONSTRAINT_NONE;
+        for (size_t i = 0; i < PLAN_CONSTRAINT_COUNT; i++)
+            most = counts[i] > counts[most] ? i : most;
+        if (counts[most] == 0)
+            break;
+        length += (size_t)snprintf(text + length, PLAN_OBSTACLES_BYTES - length, "%s%zu %s",
+                                   length > 0 ? ", " : "", counts[most],
+                                   plan_constraint_words((enum plan_constraint)most));
+        counts[most] = 0;
+    }
+}

@@ -1,0 +1,43 @@
+/*
+ * plan_answer: what a plan comes to: the plans that meet the SLO, best first,
+ * what each of them stands, and the best as a scenario.
+ */
+#ifndef TANDEM_PLAN_ANSWER_H
+#define TANDEM_PLAN_ANSWER_H
+
+#include "plan_stress.h"
+
+struct plan_answer {
+    const struct plan_search *search;
+    struct plan_stress stresses[PLAN_RANKED_MAX]; /* of the ranked candidates, in their order */
+    const char *scenario; /* of the best, or the checked one, under the first seed, as a file */
+};
+
+/*
+ * Searches, or judges the scenario's own layout where `is_check`, and stresses what was found;
+ * `arena` holds the scenario. Errors as plan_search_run().
+ */
+int plan_answer_find(struct plan_answer *answer, struct plan_search *search, bool is_check,
+                     struct arena *arena, struct error *error);
+
+/* The best candidate, or the one that was checked; NULL: nothing meets the SLO. */
+const struct plan_candidate *plan_answer_best(const struct plan_answer *answer);
+
+/* The place among the ranked candidates, from 0; -1: none. */
+int plan_answer_rank(const struct plan_answer *answer, size_t candidate);
+
+/* The candidate that speaks for a cut that is not ranked: one that meets the SLO, else one that is
+   still open, else of those ruled out the one that came nearest. */
+const struct plan_candidate *plan_answer_of_cut(const struct plan_answer *answer, size_t cut);
+
+/* Of all that were ruled out, the candidate that came nearest to the SLO; NULL: none was run that
+   kept up with the load. */
+const struct plan_candidate *plan_answer_nearest(const struct plan_answer *answer);
+
+#define PLAN_OBSTACLES_BYTES 512
+
+/* What rules candidates out, the most of them first: "36 miss the TTFT, 12 do not fit in memory".
+ */
+void plan_answer_obstacles(const struct plan_answer *answer, char text[PLAN_OBSTACLES_BYTES]);
+
+#endif

@@ -1,0 +1,358 @@
+#include "plan_hdf5.h"
+
+#include "hdf5_attribute.h"
+#include "hdf5_error.h"
+#include "hdf5_file.h"
+#include "hdf5_table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHUNK_ROWS 256
+#define WORD_BYTES 16
+
+/* An option, what it costs and how it did; NaN, 0 and "" for what is not known. Members come in the
+   order of columns. */
+struct row {
+    uint32_t rank;
+    uint32_t tensor_parallel;
+    uint32_t pipeline_parallel;
+    uint32_t replicas;
+    uint32_t nodes;
+    uint32_t nodes_lost;
+    uint32_t racks;
+    uint32_t gpus;
+    uint32_t billed_gpus;
+    uint32_t padding;
+    double load;
+    double usd_per_hour;
+    double usd_per_million_output_tokens;
+    double purchase_usd;
+    double power_w;
+    double wh_per_million_output_tokens;
+    double ttft_s;
+    double ttft_half_s;
+    double tpot_s;
+    double tpot_half_s;
+    double margin;
+    double served;
+    double good;
+    double requests_per_s;
+    double output_tokens_per_s;
+    double busy;
+    double kv;
+    char kind[NAME_BYTES];
+    char engine[PLAN_ENGINE_NAME_BYTES];
+    char state[WORD_BYTES];
+    char outcome[WORD_BYTES];
+    char figure[WORD_BYTES];
+    char resource[WORD_BYTES];
+    char constraint[WORD_BYTES];
+    char why[PLAN_REASON_BYTES];
+};
+
+#define COLUMN(member, units, type)                                    \
+    {                                                                  \
+#member, units, type, offsetof(struct row, member), 0, NULL, 0 \
+    }
+#define REAL(member, units) COLUMN(member, units, HDF5_FLOAT64)
+#define COUNT(member, units) COLUMN(member, units, HDF5_UINT32)
+#define TEXT(member)                                           \
+    {                                                          \
+#member, "1", HDF5_TEXT, offsetof(struct row, member), \
+            sizeof(((struct row *)NULL)->member), NULL, 0      \
+    }
+
+/* What every table has; between, each may have more. */
+#define SIZES                                                                                 \
+    COUNT(tensor_parallel, "GPUs"), COUNT(pipeline_parallel, "stages"), COUNT(replicas, "1"), \
+        COUNT(nodes, "1")
+#define GPUS COUNT(racks, "1"), COUNT(gpus, "GPUs"), COUNT(billed_gpus, "GPUs")
+#define COSTS                                                                \
+    REAL(usd_per_hour, "USD/h"), REAL(usd_per_million_output_tokens, "USD"), \
+        REAL(purchase_usd, "USD"), REAL(power_w, "W"), REAL(wh_per_million_output_tokens, "Wh")
+#define RESULTS                                                                                    \
+    REAL(ttft_s, "s"), REAL(ttft_half_s, "s"), REAL(tpot_s, "s"), REAL(tpot_half_s, "s"),          \
+        REAL(margin, "1"), REAL(served, "1"), REAL(good, "1"), REAL(requests_per_s, "requests/s"), \
+        REAL(output_tokens_per_s, "tokens/s"), REAL(busy, "1"), REAL(kv, "1")
+#define NAMES TEXT(kind), TEXT(engine)
+#define VERDICT TEXT(outcome), TEXT(figure), TEXT(resource)
+
+static const struct hdf5_column plan_columns[] = {COUNT(rank, "1"), SIZES,    GPUS,        COSTS,
+                                                  RESULTS,          NAMES,    TEXT(state), VERDICT,
+                                                  TEXT(constraint), TEXT(why)};
+static const struct hdf5_column growth_columns[] = {
+    COUNT(rank, "1"), SIZES,    COUNT(nodes_lost, "1"), REAL(load, "1"), RESULTS, NAMES,
+    VERDICT,          TEXT(why)};
+static const struct hdf5_column trial_columns[] = {SIZES,   GPUS,  REAL(load, "1"), COSTS,
+                                                   RESULTS, NAMES, VERDICT};
+
+static void put(char *to, size_t bytes, const char *text)
+{
+    (void)snprintf(to, bytes, "%s", text);
+}
+
+static struct row row_of(const struct plan *plan, const struct plan_hardware *hardware,
+                         const struct plan_option *option)
+{
+    struct row row = {
+        .usd_per_hour = NAN,
+        .usd_per_million_output_tokens = NAN,
+        .purchase_usd = NAN,
+        .power_w = NAN,
+        .wh_per_million_output_tokens = NAN,
+        .ttft_s = NAN,
+        .ttft_half_s = NAN,
+        .tpot_s = NAN,
+        .tpot_half_s = NAN,
+        .margin = NAN,
+        .served = NAN,
+        .good = NAN,
+        .requests_per_s = NAN,
+        .output_tokens_per_s = NAN,
+        .busy = NAN,
+        .kv = NAN,
+        .load = option->load / plan->growth,
+        .tensor_parallel = option->tensor_parallel,
+        .pipeline_parallel = option->pipeline_parallel,
+        .replicas = option->replicas,
+        .nodes = option->nodes,
+    };
+    put(row.kind, sizeof(row.kind), hardware->name);
+    if (!option->is_own)
+        plan_engine_name(plan, option->engine, row.engine);
+    return row;
+}
+
+static void put_bill(struct row *row, const struct plan *plan, const struct plan_bill *bill,
+                     double output_tokens_per_s)
+{
+    row->racks = bill->racks;
+    row->gpus = bill->gpus;
+    row->billed_gpus = bill->billed_gpus;
+    row->usd_per_hour = bill->usd_per_hour;
+    row->purchase_usd = bill->purchase_usd;
+    row->power_w = bill->power_w;
+    row->usd_per_million_output_tokens = plan_cost_usd_per_million(bill, output_tokens_per_s);
+    row->wh_per_million_output_tokens = plan_cost_wh_per_million(plan, bill, output_tokens_per_s);
+}
+
+static void put_verdict(struct row *row, const struct plan_verdict *verdict)
+{
+    const struct plan_pressure *pressure = &verdict->pressure;
+    row->ttft_s = verdict->ttft_s.mean;
+    row->ttft_half_s = verdict->ttft_s.half;
+    row->tpot_s = verdict->tpot_s.mean;
+    row->tpot_half_s = verdict->tpot_s.half;
+    row->margin = verdict->margin;
+    row->served = verdict->served;
+    row->good = verdict->good;
+    row->requests_per_s = verdict->requests_per_s;
+    row->output_tokens_per_s = verdict->output_tokens_per_s;
+    row->busy = pressure->busy;
+    row->kv = pressure->kv;
+    put(row->outcome, sizeof(row->outcome), plan_outcome_name(verdict->outcome));
+    put(row->figure, sizeof(row->figure), plan_figure_name(verdict->figure));
+    put(row->resource, sizeof(row->resource), plan_resource_name(plan_pressure_first(pressure)));
+}
+
+static struct row candidate_row(const struct plan_answer *answer, size_t index)
+{
+    const struct plan *plan = answer->search->plan;
+    const struct plan_candidate *candidate = &answer->search->candidates[index];
+    bool is_final = candidate->state == PLAN_FOUND || candidate->option.is_own;
+    struct row row = row_of(plan, &candidate->hardware, &candidate->option);
+    row.rank = (uint32_t)(plan_answer_rank(answer, index) + 1);
+    if (candidate->is_judged)
+        put_verdict(&row, &candidate->verdict);
+    if (is_final || candidate->state == PLAN_OPEN)
+        put_bill(&row, plan, &candidate->bill,
+                 is_final ? candidate->verdict.output_tokens_per_s : (double)NAN);
+    put(row.state, sizeof(row.state), plan_state_name(candidate->state));
+    put(row.constraint, sizeof(row.constraint), plan_constraint_name(candidate->constraint));
+    put(row.why, sizeof(row.why), candidate->why);
+    return row;
+}
+
+/* A table while it is written. */
+struct writer {
+    hid_t file;
+    const char *path;
+    struct error *error;
+};
+
+static int open_table(const struct writer *writer, const char *name,
+                      const struct hdf5_column *columns, size_t count, struct hdf5_table *table)
+{
+    *table = (struct hdf5_table){0};
+    return hdf5_table_create(table, writer->file, writer->path, name, columns, count,
+                             sizeof(struct row), CHUNK_ROWS, writer->error);
+}
+
+static int close_table(const struct writer *writer, struct hdf5_table *table, int status)
+{
+    if (status == 0)
+        status = hdf5_table_flush(table, writer->error);
+    hdf5_table_release(table);
+    return status;
+}
+
+static int write_plans(const struct writer *writer, const struct plan_answer *answer)
+{
+    struct hdf5_table table;
+    int status = open_table(writer, "plans", plan_columns, ARRAY_LENGTH(plan_columns), &table);
+    for (size_t i = 0; i < answer->search->candidate_count && status == 0; i++) {
+        const struct row row = candidate_row(answer, i);
+        status = hdf5_table_append(&table, &row, writer->error);
+    }
+    return close_table(writer, &table, status);
+}
+
+/* A ranked plan under some load, or without some nodes. */
+static int append_growth(const struct writer *writer, const struct plan_answer *answer,
+                         struct hdf5_table *table, size_t place, double load, uint32_t replicas,
+                         const struct plan_verdict *verdict)
+{
+    char why[PLAN_PRESSURE_TEXT_BYTES] = "";
+    const struct plan_search *search = answer->search;
+    const struct plan_candidate *candidate = &search->candidates[search->ranked[place]];
+    struct plan_option option = candidate->option;
+    option.load *= load;
+    struct row row = row_of(search->plan, &candidate->hardware, &option);
+    row.rank = (uint32_t)place + 1;
+    row.nodes_lost = replicas < option.replicas ? 1 : 0;
+    row.replicas = replicas;
+    put_verdict(&row, verdict);
+    if (verdict->outcome != PLAN_MEETS)
+        plan_pressure_text(&verdict->pressure, why);
+    put(row.why, sizeof(row.why), why);
+    return hdf5_table_append(table, &row, writer->error);
+}
+
+static int write_growth(const struct writer *writer, const struct plan_answer *answer)
+{
+    struct hdf5_table table;
+    const struct plan_search *search = answer->search;
+    int status = open_table(writer, "growth", growth_columns, ARRAY_LENGTH(growth_columns), &table);
+    for (size_t i = 0; i < search->ranked_count && status == 0; i++) {
+        const struct plan_stress *stress = &answer->stresses[i];
+        uint32_t replicas = search->candidates[search->ranked[i]].option.replicas;
+        for (size_t k = 0; k < stress->count && status == 0; k++)
+            status = append_growth(writer, answer, &table, i, stress->points[k].load, replicas,
+                                   &stress->points[k].verdict);
+        if (status == 0 && stress->replicas_left > 0)
+            status = append_growth(writer, answer, &table, i, 1, stress->replicas_left,
+                                   &stress->without_node);
+    }
+    return close_table(writer, &table, status);
+}
+
+/* The candidate that an option was tried for, whose hardware is its. */
+static const struct plan_candidate *candidate_of(const struct plan_search *search,
+                                                 const struct plan_option *option)
+{
+    size_t i = 0;
+    while (i + 1 < search->candidate_count && search->candidates[i].option.kind != option->kind)
+        i++;
+    return &search->candidates[i];
+}
+
+static int write_trials(const struct writer *writer, const struct plan_answer *answer)
+{
+    struct hdf5_table table;
+    const struct plan_search *search = answer->search;
+    const struct plan_runner *runner = &search->runner;
+    int status = open_table(writer, "trials", trial_columns, ARRAY_LENGTH(trial_columns), &table);
+    for (size_t i = 0; i < runner->trialled_count && status == 0; i++) {
+        const struct plan_option *option = &runner->trialled[i].option;
+        const struct plan_verdict *verdict = &runner->trialled[i].verdict;
+        const struct plan_hardware *hardware = &candidate_of(search, option)->hardware;
+        struct plan_bill bill =
+            plan_cost_bill(search->plan, hardware, option, verdict->pressure.busy);
+        struct row row = row_of(search->plan, hardware, option);
+        put_bill(&row, search->plan, &bill, verdict->output_tokens_per_s);
+        put_verdict(&row, verdict);
+        status = hdf5_table_append(&table, &row, writer->error);
+    }
+    return close_table(writer, &table, status);
+}
+
+static int write_header(const struct writer *writer, const struct plan_answer *answer)
+{
+    const struct plan *plan = answer->search->plan;
+    const struct {
+        const char *name, *text;
+    } attributes[] = {
+        {"version", TANDEM_VERSION},
+        {"name", plan->name},
+        {"plan", plan->text},
+        {"scenario", answer->scenario ? answer->scenario : ""},
+    };
+    int status = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(attributes) && status == 0; i++)
+        status = hdf5_attribute_text(writer->file, writer->path, attributes[i].name,
+                                     attributes[i].text, writer->error);
+    return status;
+}
+
+/* The numbers that all of the plan's tables are to be read by. */
+static int write_numbers(const struct writer *writer, hid_t group, const struct plan_answer *answer)
+{
+    const struct plan_search *search = answer->search;
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"requests_per_s", search->traffic.requests_per_s},
+        {"input_tokens", search->traffic.input_tokens},
+        {"output_tokens", search->traffic.output_tokens},
+        {"slo.ttft_s", search->runner.slo.ttft_s},
+        {"slo.tpot_s", search->runner.slo.tpot_s},
+        {"slo.percentile", search->runner.slo.percentile},
+        {"growth", search->plan->growth},
+        {"headroom", search->plan->headroom},
+        {"seeds", search->plan->seeds},
+        {"runs", (double)search->runner.runs},
+        {"pue", search->plan->ownership.pue},
+        {"ownership_years", search->plan->ownership.years},
+        {"usd_per_kwh", search->plan->ownership.usd_per_kwh},
+    };
+    int status = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers) && status == 0; i++)
+        status = hdf5_attribute_double(group, writer->path, numbers[i].name, numbers[i].value,
+                                       writer->error);
+    return status;
+}
+
+static int write_summary(const struct writer *writer, const struct plan_answer *answer)
+{
+    char obstacles[PLAN_OBSTACLES_BYTES];
+    hid_t group = H5Gcreate2(writer->file, "summary", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (group < 0)
+        return hdf5_error_set(writer->error, "write", writer->path);
+    plan_answer_obstacles(answer, obstacles);
+    int status = write_numbers(writer, group, answer);
+    if (status == 0)
+        status = hdf5_attribute_bool(group, writer->path, "met", answer->search->ranked_count > 0,
+                                     writer->error);
+    if (status == 0)
+        status = hdf5_attribute_text(group, writer->path, "obstacles", obstacles, writer->error);
+    H5Gclose(group);
+    return status;
+}
+
+static int fill(hid_t file, const char *path, const void *context, struct error *error)
+{
+    static int (*const parts[])(const struct writer *, const struct plan_answer *) = {
+        write_header, write_summary, write_plans, write_growth, write_trials};
+    const struct writer writer = {file, path, error};
+    int status = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(parts) && status == 0; i++)
+        status = parts[i](&writer, context);
+    return status;
+}
+
+int plan_hdf5_write(const char *path, const struct plan_answer *answer, struct error *error)
+{
+    return hdf5_file_write(path, fill, answer, error);
+}

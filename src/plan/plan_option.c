@@ -1,0 +1,167 @@
+#include "plan_option.h"
+
+#include "config_limits.h"
+#include "config_portable.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define SETTINGS_MAX (9 + PLAN_AXES_MAX)
+#define VALUE_BYTES 64
+
+/* The step's token budget is tried this many times smaller and larger where the plan is silent. */
+#define BUDGET_FACTOR 4
+
+/* What an option sets in the scenario. */
+struct option_settings {
+    struct arena *arena;
+    struct position position;
+    struct config_setting settings[SETTINGS_MAX];
+    size_t count;
+    bool is_out_of_memory;
+};
+
+static void set_node(struct option_settings *set, const char *path, struct yaml_node *value)
+{
+    assert(set->count < SETTINGS_MAX);
+    set->is_out_of_memory |= !value;
+    set->settings[set->count++] = (struct config_setting){path, value};
+}
+
+static void set_text(struct option_settings *set, const char *path, const char *text)
+{
+    set_node(set, path, yaml_node_new_scalar(set->arena, set->position, text));
+}
+
+static void set_count(struct option_settings *set, const char *path, uint64_t count)
+{
+    char text[VALUE_BYTES];
+    (void)snprintf(text, sizeof(text), "%" PRIu64, count);
+    set_text(set, path, text);
+}
+
+/* What is bought and how it is driven, where it is not the scenario's own. */
+static void set_purchase(struct option_settings *set, const struct plan *plan,
+                         const struct plan_option *option)
+{
+    if (!option->is_own) {
+        set_node(set, "cluster", plan->kinds[option->kind].cluster);
+        set_count(set, "layout.tensor_parallel", option->tensor_parallel);
+        /* Whole experts would be over as many GPUs, which need not divide them. */
+        set_count(set, "layout.expert_parallel", 1);
+        set_count(set, "layout.pipeline_parallel", option->pipeline_parallel);
+        set_text(set, "layout.stage_layers", "balanced");
+        set_count(set, "engine.steps_in_flight", option->pipeline_parallel);
+        for (size_t i = 0; i < plan->axis_count; i++)
+            set_node(set, plan->axes[i].path, plan_engine_value(plan, option->engine, i));
+    }
+    set_count(set, "cluster.nodes", option->nodes);
+    set_count(set, "layout.replicas", option->replicas);
+}
+
+/* Makes the workload `option->load` times as heavy. */
+static void set_load(struct option_settings *set, const struct plan *plan,
+                     const struct plan_option *option)
+{
+    double value = plan->load_value * option->load;
+    if (option->load == 1)
+        return;
+    if (sweep_load_value_kind(plan->load.kind) == SWEEP_VALUE_COUNT)
+        value = fmax(1, round(value));
+    set_node(set, sweep_load_path(plan->load.kind),
+             sweep_load_value(&plan->load, value, set->arena));
+}
+
+/* Loads the scenario; its tree shares nodes with `arena`. */
+static int load(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+                struct config *config, struct arena *arena, struct error *error)
+{
+    struct option_settings set = {.arena = arena, .position = plan->scenario->position};
+    set_purchase(&set, plan, option);
+    set_load(&set, plan, option);
+    set_count(&set, "run.seed", seed);
+    int status = set.is_out_of_memory ? error_out_of_memory(error, "an option of the plan") : 0;
+    /* Zeroed, it may be released; loading it starts it anew. */
+    *config = (struct config){.name = NULL};
+    if (status == 0)
+        status = config_load_scenario_tree(config, plan->scenario, set.settings, set.count,
+                                           plan->sets, plan->set_count, plan->search, error);
+    return status;
+}
+
+int plan_option_load(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+                     struct config *config, struct error *error)
+{
+    struct arena arena;
+    arena_init(&arena);
+    int status = load(plan, option, seed, config, &arena, error);
+    config->scenario.output.timeline = TIMELINE_NONE;
+    config->root = NULL;
+    arena_release(&arena);
+    return status;
+}
+
+int plan_option_text(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+                     struct arena *arena, const char **text, struct error *error)
+{
+    struct config config;
+    int status = load(plan, option, seed, &config, arena, error);
+    if (status == 0) {
+        *text = config_portable_text(arena, config.root, plan->search);
+        status = *text ? 0 : error_out_of_memory(error, "the scenario's text");
+    }
+    config_release(&config);
+    return status;
+}
+
+static void learn_load(struct plan *plan, const struct workload_spec *workload)
+{
+    const struct arrivals *arrivals = &workload->synthetic.arrivals;
+    plan->load.position = plan->scenario->position;
+    if (workload->is_trace) {
+        plan->load.kind = SWEEP_LOAD_RATE_SCALE;
+        plan->load_value = workload->rate_scale;
+    } else if (arrivals->process == ARRIVAL_CLOSED_LOOP) {
+        plan->load.kind = SWEEP_LOAD_CONCURRENCY;
+        plan->load_value = arrivals->concurrency;
+    } else {
+        plan->load.kind = SWEEP_LOAD_RATE;
+        plan->load_value = arrivals->rate_per_s;
+    }
+}
+
+/* The axis of a plan that lists none. */
+static int add_default_axis(struct plan *plan, uint32_t max_step_tokens, struct error *error)
+{
+    const uint32_t budgets[] = {max_step_tokens, max_step_tokens / BUDGET_FACTOR,
+                                max_step_tokens * BUDGET_FACTOR};
+    struct plan_axis *axis = &plan->axes[0];
+    *axis = (struct plan_axis){.path = "engine.max_step_tokens"};
+    for (size_t i = 0; i < ARRAY_LENGTH(budgets); i++) {
+        char text[VALUE_BYTES];
+        if (budgets[i] < 1 || budgets[i] > CONFIG_TOKENS_MAX)
+            continue;
+        (void)snprintf(text, sizeof(text), "%" PRIu32, budgets[i]);
+        struct yaml_node *value =
+            yaml_node_new_scalar(&plan->arena, plan->scenario->position, text);
+        if (!value)
+            return error_out_of_memory(error, "the engine's settings");
+        axis->values[axis->count++] = value;
+    }
+    plan->axis_count = 1;
+    return 0;
+}
+
+int plan_option_learn(struct plan *plan, const struct plan_option *option, struct error *error)
+{
+    struct plan_option unscaled = *option;
+    struct config config;
+    unscaled.load = 1;
+    int status = plan_option_load(plan, &unscaled, 1, &config, error);
+    if (status == 0)
+        learn_load(plan, &config.workload);
+    if (status == 0 && !plan->has_search && !option->is_own)
+        status = add_default_axis(plan, config.scenario.serving.max_step_tokens, error);
+    config_release(&config);
+    return status;
+}

@@ -1,0 +1,40 @@
+/*
+ * plan_option: one thing that could be bought, as a scenario.
+ */
+#ifndef TANDEM_PLAN_OPTION_H
+#define TANDEM_PLAN_OPTION_H
+
+#include "plan.h"
+
+struct plan_option {
+    bool is_own; /* the scenario's own cluster, layout and engine; widths were read from them */
+    size_t kind;
+    size_t engine; /* a combination of settings; see plan_engine_value() */
+    uint32_t tensor_parallel;
+    uint32_t pipeline_parallel;
+    uint32_t replicas;
+    uint32_t nodes;
+    double load; /* times the scenario's: growth, and more of it */
+};
+
+/*
+ * Learns from the scenario, with what `option` buys, which of its keys sets the
+ * load and to what; and where the plan lists no engine settings, those to try:
+ * the scenario's max_step_tokens, a quarter and four times of it. Call it before
+ * loading any option whose load is not 1. ERROR_CONFIG, ERROR_MEMORY.
+ */
+int plan_option_learn(struct plan *plan, const struct plan_option *option, struct error *error);
+
+/*
+ * The scenario of `option` under `seed`, without its tree, for config_release()
+ * in any case; it records no timeline. ERROR_CONFIG, ERROR_MEMORY.
+ */
+int plan_option_load(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+                     struct config *config, struct error *error);
+
+/* The same as a file for `tandem run`, in `arena`, which names all other files so that they are
+   found from anywhere. */
+int plan_option_text(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+                     struct arena *arena, const char **text, struct error *error);
+
+#endif

@@ -1,0 +1,166 @@
+#include "plan_runner.h"
+
+#include "plan_trial.h"
+
+#include <stdlib.h>
+
+#define LOOK_UP_S 0.1
+#define REAL_DIGITS 17
+#define FIRST_ROOM 64
+
+int plan_runner_init(struct plan_runner *runner, const struct plan *plan, size_t workers,
+                     const struct interrupt *interrupt, bool is_quiet, struct error *error)
+{
+    *runner = (struct plan_runner){.plan = plan, .interrupt = interrupt};
+    progress_start(&runner->progress, stderr, "runs", is_quiet);
+    return worker_pool_init(&runner->pool, workers, error);
+}
+
+void plan_runner_release(struct plan_runner *runner)
+{
+    progress_end(&runner->progress);
+    worker_pool_release(&runner->pool);
+    free(runner->trialled);
+    *runner = (struct plan_runner){.plan = NULL};
+}
+
+/* The runs of some options: an array of trials for each. */
+struct batch {
+    const struct plan_option *options;
+    size_t count;
+    uint32_t seeds; /* job number: option x seeds + seed - 1 */
+    json_t **trials;
+};
+
+/* What a worker is to do. */
+struct trial_job {
+    const struct plan *plan;
+    const struct plan_option *option;
+    uint64_t seed;
+};
+
+/* In the child. */
+static bool run_trial(void *context, int descriptor)
+{
+    const struct trial_job *job = context;
+    json_t *trial = plan_trial_run(job->plan, job->option, job->seed);
+    int status =
+        trial ? json_dumpfd(trial, descriptor, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS))
+              : -1;
+    json_decref(trial);
+    return status == 0;
+}
+
+/* A trial from what its worker gave back; NULL when memory is out. */
+static json_t *trial_of(const struct worker_result *ended)
+{
+    json_t *trial = ended->text && *ended->reason == '\0' ? json_loads(ended->text, 0, NULL) : NULL;
+    return trial ? trial
+                 : json_pack("{s:s, s:s}", "status", "failed", "error",
+                             *ended->reason ? ended->reason : "its process said nothing");
+}
+
+/* Waits for a worker and puts its trial in its place. */
+static int take_trial(struct plan_runner *runner, const struct batch *batch, struct error *error)
+{
+    struct worker_result ended;
+    int status = 0;
+    while (status == 0) {
+        progress_update(&runner->progress, runner->runs, NAN);
+        if (interrupt_is_pending(runner->interrupt))
+            return error_set(error, ERROR_RUN, "interrupted after %zu runs", runner->runs);
+        status = worker_pool_wait(&runner->pool, LOOK_UP_S, &ended, error);
+    }
+    if (status < 0)
+        return status;
+    runner->runs++;
+    status = json_array_set_new(batch->trials[ended.job / batch->seeds], ended.job % batch->seeds,
+                                trial_of(&ended));
+    free(ended.text);
+    return status < 0 ? error_out_of_memory(error, "a run's result") : 0;
+}
+
+/* Starts the runs of one option under the seeds `first` to `last`. */
+static int start_seeds(struct plan_runner *runner, const struct batch *batch, size_t option,
+                       uint32_t first, uint32_t last, struct error *error)
+{
+    int status = 0;
+    for (uint32_t seed = first; seed <= last && status == 0; seed++) {
+        if (json_array_append_new(batch->trials[option], json_null()) < 0)
+            return error_out_of_memory(error, "a run's result");
+        if (!worker_pool_has_room(&runner->pool))
+            status = take_trial(runner, batch, error);
+        struct trial_job job = {runner->plan, &batch->options[option], seed};
+        if (status == 0)
+            status = worker_pool_start(&runner->pool, option * batch->seeds + seed - 1, run_trial,
+                                       &job, error);
+    }
+    return status;
+}
+
+static int wait_for_all(struct plan_runner *runner, const struct batch *batch, struct error *error)
+{
+    int status = 0;
+    while (status == 0 && runner->pool.busy > 0)
+        status = take_trial(runner, batch, error);
+    return status;
+}
+
+/* One seed of every option, then the others of those that may meet the SLO. */
+static int run_batch(struct plan_runner *runner, const struct batch *batch,
+                     struct plan_verdict *verdicts, struct error *error)
+{
+    double headroom = runner->plan->headroom;
+    int status = 0;
+    for (size_t i = 0; i < batch->count && status == 0; i++)
+        status = start_seeds(runner, batch, i, 1, 1, error);
+    if (status == 0)
+        status = wait_for_all(runner, batch, error);
+    for (size_t i = 0; i < batch->count && status == 0; i++) {
+        plan_judge(batch->trials[i], &runner->slo, headroom, &verdicts[i]);
+        if (verdicts[i].outcome <= PLAN_UNPROVEN)
+            status = start_seeds(runner, batch, i, 2, batch->seeds, error);
+    }
+    if (status == 0)
+        status = wait_for_all(runner, batch, error);
+    for (size_t i = 0; i < batch->count && status == 0; i++)
+        plan_judge(batch->trials[i], &runner->slo, headroom, &verdicts[i]);
+    return status;
+}
+
+static int keep(struct plan_runner *runner, const struct plan_option *option,
+                const struct plan_verdict *verdict, struct error *error)
+{
+    if (runner->trialled_count == runner->trialled_room) {
+        size_t room = runner->trialled_room == 0 ? FIRST_ROOM : 2 * runner->trialled_room;
+        struct plan_trialled *larger = realloc(runner->trialled, room * sizeof(*larger));
+        if (!larger)
+            return error_out_of_memory(error, "what was judged");
+        runner->trialled = larger;
+        runner->trialled_room = room;
+    }
+    runner->trialled[runner->trialled_count++] = (struct plan_trialled){*option, *verdict};
+    return 0;
+}
+
+int plan_runner_judge(struct plan_runner *runner, const struct plan_option *options, size_t count,
+                      struct plan_verdict *verdicts, struct error *error)
+{
+    struct batch batch = {.options = options,
+                          .count = count,
+                          .seeds = runner->plan->seeds,
+                          .trials = calloc(count, sizeof(json_t *))};
+    bool is_whole = batch.trials != NULL;
+    for (size_t i = 0; i < count && is_whole; i++) {
+        batch.trials[i] = json_array();
+        is_whole = batch.trials[i] != NULL;
+    }
+    int status = is_whole ? run_batch(runner, &batch, verdicts, error)
+                          : error_out_of_memory(error, "the runs' results");
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = keep(runner, &options[i], &verdicts[i], error);
+    for (size_t i = 0; i < count && batch.trials; i++)
+        json_decref(batch.trials[i]);
+    free(batch.trials);
+    return status;
+}

@@ -1,0 +1,20 @@
+/*
+ * plan_traffic: what is to be served: the scenario's requests under the plan's growth.
+ */
+#ifndef TANDEM_PLAN_TRAFFIC_H
+#define TANDEM_PLAN_TRAFFIC_H
+
+#include "config_scenario.h"
+
+struct plan_traffic {
+    double requests_per_s; /* NaN in a closed loop */
+    double input_tokens;   /* mean of a request */
+    double output_tokens;
+    double input_tokens_high; /* at the SLO's percentile */
+};
+
+/* Reads the first requests of `config`. ERROR_CONFIG where there are none; as workload_source.h. */
+int plan_traffic_read(struct plan_traffic *traffic, const struct config *config,
+                      struct error *error);
+
+#endif

@@ -1,0 +1,72 @@
+/* Does the first resource to give way follow from the shares, and the sentence from both? */
+#include "plan_pressure.h"
+
+#include "../suite.h"
+
+#include <string.h>
+
+/* A run whose stages are half at work and nothing of which is full. */
+static const struct plan_pressure calm = {.busy = 0.5,
+                                          .stage = 3,
+                                          .compute = 0.45,
+                                          .collective = 0.1,
+                                          .kv = 0.4,
+                                          .preemptions = 0,
+                                          .slots = 0.3};
+
+static void expect(struct plan_pressure pressure, enum plan_resource resource, const char *words)
+{
+    char text[PLAN_PRESSURE_TEXT_BYTES];
+    plan_pressure_text(&pressure, text);
+    ck_assert_int_eq(plan_pressure_first(&pressure), resource);
+    ck_assert_msg(strstr(text, words) != NULL, "%s", text);
+}
+
+START_TEST(the_fullest_resource_is_named)
+{
+    struct plan_pressure pressure = calm;
+    /* Nothing is full: steps are too long in themselves. */
+    expect(pressure, PLAN_RESOURCE_STEP_LENGTH, "stage 3, the busiest, works 55.0% of the time");
+    /* A stage at work for 90% of the time, by the larger part of it. */
+    pressure.compute = 0.8;
+    expect(pressure, PLAN_RESOURCE_COMPUTE, "stage 3 is busy 90.0% of the time (compute 80.0%");
+    pressure.compute = 0.1;
+    pressure.collective = 0.8;
+    expect(pressure, PLAN_RESOURCE_COLLECTIVE, "collectives 80.0%");
+    /* Slots bound the batch, whatever the stages do; preemptions prove that KV does. */
+    pressure.slots = 0.95;
+    expect(pressure, PLAN_RESOURCE_SLOTS, "95.0% of max_sequences");
+    pressure.preemptions = 0.25;
+    expect(pressure, PLAN_RESOURCE_KV_MEMORY, "40.0% at its peak, 0.25 preemptions a request");
+    pressure.preemptions = 0;
+    pressure.kv = 0.99;
+    expect(pressure, PLAN_RESOURCE_KV_MEMORY, "99.0% at its peak");
+}
+END_TEST
+
+START_TEST(runs_are_averaged)
+{
+    /* The mean of two runs; the stage is the first's. */
+    json_t *trials =
+        json_pack("[{s:f, s:i, s:f, s:f, s:f, s:f, s:f}, {s:f, s:i, s:f, s:f, s:f, s:f, s:f}]",
+                  "busy", 0.5, "stage", 1, "compute", 0.4, "collective", 0.2, "kv", 0.3,
+                  "preemptions", 0.0, "slots", 0.1, "busy", 0.7, "stage", 2, "compute", 0.6,
+                  "collective", 0.4, "kv", 0.5, "preemptions", 1.0, "slots", 0.3);
+    ck_assert_ptr_nonnull(trials);
+    struct plan_pressure mean = plan_pressure_mean(trials);
+    json_decref(trials);
+    ck_assert_double_eq_tol(mean.busy, 0.6, 1e-12);
+    ck_assert_uint_eq(mean.stage, 1);
+    ck_assert_double_eq_tol(mean.compute, 0.5, 1e-12);
+    ck_assert_double_eq_tol(mean.collective, 0.3, 1e-12);
+    ck_assert_double_eq_tol(mean.kv, 0.4, 1e-12);
+    ck_assert_double_eq_tol(mean.preemptions, 0.5, 1e-12);
+    ck_assert_double_eq_tol(mean.slots, 0.2, 1e-12);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {the_fullest_resource_is_named, runs_are_averaged};
+    return suite_run("plan_pressure", tests, sizeof(tests) / sizeof(*tests));
+}
