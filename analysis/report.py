@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes one self-contained HTML file of a run or a sweep: `tandem report` is this program.
+"""Makes one self-contained HTML file of a run, a sweep or a plan: `tandem report` is this program.
 
     report.py OUT.h5 [-o REPORT.html] [--window 60s,61s]
 
@@ -14,10 +14,11 @@ import sys
 from pathlib import Path
 
 try:
+    import report_plan
     import report_run
     import report_sweep
     from report_page import Page
-    from results import NotTandem, Run, open_results
+    from results import NotTandem, Plan, Run, open_results
 except ModuleNotFoundError as missing:
     sys.exit(f"tandem report: Python lacks {missing.name}; Debian's packages python3-h5py and "
              "python3-yaml have what it needs")
@@ -41,8 +42,8 @@ def parse_window(text):
 def parse_arguments(arguments):
     parser = argparse.ArgumentParser(
         prog=os.environ.get("TANDEM_COMMAND", "report.py"),
-        description="Makes one self-contained HTML file of a run or a sweep.")
-    parser.add_argument("results", metavar="OUT.h5", type=Path, help="of `tandem run` or `sweep`")
+        description="Makes one self-contained HTML file of a run, a sweep or a plan.")
+    parser.add_argument("results", metavar="OUT.h5", type=Path, help="of `tandem run`, `sweep` or `plan`")
     parser.add_argument("-o", "--output", metavar="REPORT.html", type=Path,
                         help="default: OUT.html beside OUT.h5")
     parser.add_argument("--window", metavar="FROM,TO", type=parse_window,
@@ -68,6 +69,8 @@ def main():
         page = Page()
         if isinstance(results, Run):
             report_run.fill(page, results, options.window)
+        elif isinstance(results, Plan):
+            report_plan.fill(page, results)
         else:
             report_sweep.fill(page, results)
         write_whole(output, page.html())

@@ -8,6 +8,8 @@ import math
 from html import escape
 from pathlib import Path
 
+import numpy
+
 from palette import COLOURS
 
 PAGE = Path(__file__).resolve().parent / "page"
@@ -104,6 +106,16 @@ def bars_html(rows, show, scale_to=None):
         lines.append(f'<div class="bar"><label>{escape(label)}</label><div>{pieces}</div>'
                      f"<small>{escape(note)}</small></div>")
     return legend_html(names) + '<div class="bars">' + "".join(lines) + "</div>"
+
+
+def aligned_rows(xs, ys):
+    """Rows x, y1, y2, ...: every x of any series, None where a series has no point."""
+    every = numpy.unique(numpy.concatenate(xs))
+    table = [[float(x)] + [None] * len(xs) for x in every]
+    for column, (x, y) in enumerate(zip(xs, ys), 1):
+        for row, value in zip(numpy.searchsorted(every, x), y):
+            table[row][column] = float(value)
+    return table
 
 
 class Page:

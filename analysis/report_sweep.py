@@ -5,8 +5,8 @@ import math
 import numpy
 
 from provenance import annotate
-from report_page import (bars_html, data_size, dollars, gpu_count, number, percent, seconds,
-                         table_html, tiles_html)
+from report_page import (aligned_rows, bars_html, data_size, dollars, gpu_count, number, percent,
+                         seconds, table_html, tiles_html)
 from results import LATENCIES, MEMORY_PARTS, TIME_PARTS
 
 LATENCY_VIEWS = [(f"{key.upper()} {p}", f"{key}_s.{p}")
@@ -92,16 +92,6 @@ def comparison_section(page, sweep):
     page.section("The series compared", table_html(header, rows),
                  "At the load, of those tried, at which each serves most requests/s"
                  f"{slo_words(sweep)}.")
-
-
-def aligned_rows(xs, ys):
-    """Rows x, y1, y2, ...: every x of any series, None where a series has no point."""
-    every = numpy.unique(numpy.concatenate(xs))
-    table = [[float(x)] + [None] * len(xs) for x in every]
-    for column, (x, y) in enumerate(zip(xs, ys), 1):
-        for row, value in zip(numpy.searchsorted(every, x), y):
-            table[row][column] = float(value)
-    return table
 
 
 def load_axis(sweep):

@@ -1,7 +1,7 @@
-"""What tandem's HDF5 files hold: runs and sweeps, as numpy arrays and plain values.
+"""What tandem's HDF5 files hold: runs, sweeps and plans, as numpy arrays and plain values.
 
-Reads files of `tandem run -o` and `tandem sweep -o`; src/record/record_hdf5.h, src/sweep/sweep_hdf5.h and
-src/sweep/sweep_nexus.h say what is in them.
+Reads files of `tandem run -o`, `tandem sweep -o` and `tandem plan -o`; src/record/record_hdf5.h,
+src/sweep/sweep_hdf5.h, src/sweep/sweep_nexus.h and src/plan/plan_hdf5.h say what is in them.
 """
 
 import math
@@ -246,8 +246,44 @@ class Sweep:
         return [(text(row["curve"]), text(row["error"])) for row in failed]
 
 
+class Plan:
+    """The file of a plan: what was searched for, every candidate, and what the best of them stand."""
+
+    def __init__(self, file):
+        self.version = text(file.attrs["version"])
+        self.name = text(file.attrs["name"])
+        self.text = text(file.attrs["plan"])
+        self.scenario = Scenario(file.attrs["scenario"])
+        self.summary = {name: value.item() if hasattr(value, "item") else text(value)
+                        for name, value in file["summary"].attrs.items()}
+        self.candidates = file["plans"][:]
+        self.growth = file["growth"][:]
+        self.trials = file["trials"][:]
+
+    @property
+    def ranked(self):
+        """The rows of the best plans, the best first."""
+        ranked = self.candidates[self.candidates["rank"] > 0]
+        return ranked[numpy.argsort(ranked["rank"])]
+
+    @property
+    def slo_s(self):
+        bounds = {name: self.summary[f"slo.{name}_s"] for name in ("ttft", "tpot")}
+        return {name: bound for name, bound in bounds.items() if bound > 0}
+
+    def growth_of(self, rank):
+        """The loads that a ranked plan was put to with all its nodes."""
+        rows = self.growth[(self.growth["rank"] == rank) & (self.growth["nodes_lost"] == 0)]
+        return rows[numpy.argsort(rows["load"])]
+
+    def node_lost(self, rank):
+        """How a ranked plan does without a node; None where nothing is left, or all of it."""
+        rows = self.growth[(self.growth["rank"] == rank) & (self.growth["nodes_lost"] > 0)]
+        return rows[0] if len(rows) else None
+
+
 def open_results(path):
-    """The Run or the Sweep in a file. NotTandem, OSError."""
+    """The Run, the Sweep or the Plan in a file. NotTandem, OSError."""
     path.stat()  # what is not there is no wrong format
     if not h5py.is_hdf5(path):
         raise NotTandem(f"{path}: not a whole HDF5 file")
@@ -255,8 +291,10 @@ def open_results(path):
     try:
         if "points" in file and "sweep" in file.attrs:
             return Sweep(file)
+        if "plans" in file and "plan" in file.attrs:
+            return Plan(file)
         if "requests" in file and "summary" in file:
             return Run(file)
     except KeyError as missing:
         raise NotTandem(f"{path}: written by another version of tandem: {missing}") from missing
-    raise NotTandem(f"{path}: holds neither a run nor a sweep of tandem")
+    raise NotTandem(f"{path}: holds no run, sweep or plan of tandem")

@@ -2,8 +2,10 @@
 /*
  * The charts of a report. The data is a list of
  *
- *   {id, title, x: {label, unit, log}, series: [name], points: bool, views: [view]}   lines
- *     view: {name, unit, log, rows: [[x, y of each series]], bounds: [{at, label}]}
+ *   {id, title, x: {label, unit, log}, series: [name], points: bool, views: [view]}   lines;
+ *     {scatter: true}: points without lines between them
+ *     view: {name, unit, log, signed, rows: [[x, y of each series]], bounds: [{at, label, unit}]};
+ *       a view starts at 0 unless it is signed; a bound is in seconds unless it says otherwise
  *   {id, gantt: [...]}                                                           see gantt.js
  *
  * Hover shows values; dragging zooms in, a double click zooms out; a click on a
@@ -67,14 +69,14 @@ function drawBounds(bounds, context, area, graph) {
   context.font = "12px system-ui, sans-serif";
   context.fillStyle = context.strokeStyle = "#5b636d";
   context.setLineDash([5, 4]);
-  for (const { at, label } of bounds) {
+  for (const { at, label, unit } of bounds) {
     const y = graph.toDomYCoord(at);
     if (!(y > area.y && y < area.y + area.h)) continue;
     context.beginPath();
     context.moveTo(area.x, y);
     context.lineTo(area.x + area.w, y);
     context.stroke();
-    context.fillText(`${label} ${show(at, "s")}`, area.x + 6, y - 5);
+    context.fillText(`${label} ${show(at, unit || "s")}`, area.x + 6, y - 5);
   }
   context.restore();
 }
@@ -100,7 +102,7 @@ function viewOptions(chart, state) {
            axisLabelWidth: 66 },
     },
     dateWindow: null,
-    valueRange: isLog ? [null, null] : [0, null],
+    valueRange: isLog || view.signed ? [null, null] : [0, null],
   };
 }
 
@@ -115,14 +117,14 @@ function drawLines(chart, plot, state) {
     xlabel: chart.x.unit && chart.x.unit !== "%" ? `${chart.x.label} (${chart.x.unit})`
       : chart.x.label,
     legend: "never",
-    connectSeparatedPoints: true,
-    drawPoints: Boolean(chart.points),
-    pointSize: 3,
-    strokeWidth: 2,
+    connectSeparatedPoints: !chart.scatter,
+    drawPoints: Boolean(chart.points || chart.scatter),
+    pointSize: chart.scatter ? 4 : 3,
+    strokeWidth: chart.scatter ? 0 : 2,
     gridLineColor: "#e6e9ed",
     axisLineColor: "#9aa3ad",
     highlightCircleSize: 5,
-    highlightSeriesOpts: { strokeWidth: 3 },
+    highlightSeriesOpts: { strokeWidth: chart.scatter ? 0 : 3 },
     highlightSeriesBackgroundAlpha: 1,
     xRangePad: chart.x.log ? 0 : 8, /* padding below 1 would reach 0 */
     yRangePad: 8,

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """tandem report: does the page say what the file holds, and does it work in a browser, offline?"""
 
+import html
 import json
 import re
 import subprocess
@@ -31,6 +32,28 @@ grid:
   workload.arrivals.rate: [1 /s, 2 /s, 3 /s]
 """
 
+PLAN = """
+name: small plan
+scenario:
+  base: scenarios/default
+  workload:
+    trace: null
+    arrivals: {process: poisson, rate: 9 /s}
+    requests: 600
+    input_tokens: {distribution: lognormal, mean: 1024, cv: 0.9, max: 4096}
+    output_tokens: {distribution: lognormal, mean: 128, cv: 0.9, max: 1024}
+  slo: {ttft: 900 ms, tpot: 60 ms, percentile: 95}
+clusters:
+  - clusters/hgx-h100-2-nodes
+  - {cluster: clusters/hgx-h200-2-nodes, name: "<cheap> & bought", purchase: {node: 250000 USD}}
+ownership: {years: 4, electricity: 0.08 USD/kWh}
+tensor_parallel: [3, 4, 8]  # three do not divide the heads
+pipeline_parallel: [1]
+search: {}
+limits: {nodes: 3}
+seeds: 2
+"""
+
 
 @unittest.skipUnless(DYGRAPHS.exists(), "libjs-dygraphs is not installed: no report is made")
 class ReportTest(TandemTest):
@@ -49,6 +72,14 @@ class ReportTest(TandemTest):
         self.tandem_ok("report", results, "-o", page)
         return results, page
 
+    def report_of_plan(self, text=PLAN):
+        plan = self.folder / "plan.yaml"
+        plan.write_text(text)
+        results, page = self.folder / "plan.h5", self.folder / "plan.html"
+        self.assertIn(self.tandem("plan", plan, "-o", results).returncode, (0, 1))
+        self.tandem_ok("report", results)
+        return results, page
+
     @staticmethod
     def charts(page):
         """The data in a page."""
@@ -60,7 +91,7 @@ class ReportTest(TandemTest):
 class Report(ReportTest):
     def test_page_is_one_file(self):
         # Expect no reference to anything outside the page.
-        for _, page in (self.report_of_run(), self.report_of_sweep()):
+        for _, page in (self.report_of_run(), self.report_of_sweep(), self.report_of_plan()):
             text = page.read_text()
             self.assertEqual(re.findall(r'<(?:script|img|iframe)[^>]* src=', text), [])
             self.assertEqual(re.findall(r'<link[^>]* href="(?!data:,")', text), [])
@@ -126,6 +157,48 @@ class Report(ReportTest):
         values = [value for row in chart["views"][0]["rows"] for value in row[1:] if value]
         self.assertEqual(sorted(values), sorted(points["output_tokens_per_s"]))
 
+    def test_plan_says_the_answer_first(self):
+        # Expect what to get, how many GPUs and the cost in the first paragraph, as in the file; a
+        # kind's name with markup in it to be shown as it is.
+        results, page = self.report_of_plan()
+        with h5py.File(results, "r") as file:
+            plans = file["plans"][:]
+        best = plans[plans["rank"] == 1][0]
+        self.assertEqual(best["kind"], b"<cheap> & bought")
+        answer = re.search(r'<p class="answer">(.*?)</p>', page.read_text())[1]
+        self.assertIn(f"Buy {best['billed_gpus']} GPUs: {best['replicas']} x "
+                      f"TP={best['tensor_parallel']} on &lt;cheap&gt; &amp; bought", answer)
+        self.assertIn(f"${best['usd_per_hour']:,.2f} an hour", answer)
+
+    def test_plan_has_every_section(self):
+        # Expect the ranked plans, why each other loses, the bounds on growth, headroom against
+        # cost for every kind, and every load of the file in the growth chart but saturated ones.
+        results, page = self.report_of_plan()
+        text = page.read_text()
+        headings = re.findall(r"<h2>(.*?)</h2>", text)
+        self.assertEqual(headings, ["The plans that meet it", "What breaks first",
+                                    "What headroom costs", "Why not the others", "How it was found",
+                                    "What was asked", "Assumptions and where they come from"])
+        with h5py.File(results, "r") as file:
+            growth, plans = file["growth"][:], file["plans"][:]
+        for row in plans[plans["rank"] == 0]:
+            if row["state"] == b"ruled_out":
+                self.assertIn(html.escape(row["why"].decode()), text)
+        cost, = (chart for chart in self.charts(page) if chart["title"] == "Headroom against cost")
+        self.assertEqual(set(cost["series"]), {"hgx-h100-2-nodes", "<cheap> & bought"})
+        curves, = (chart for chart in self.charts(page)
+                   if chart["title"] == "Latency as traffic grows")
+        kept_up = growth[(growth["nodes_lost"] == 0) & (growth["outcome"] != b"saturated")]
+        values = [value for row in curves["views"][0]["rows"] for value in row[1:] if value]
+        self.assertEqual(sorted(values), sorted(kept_up["ttft_s"]))
+
+    def test_plan_without_an_answer(self):
+        # Expect a page all the same, which says what excludes all.
+        _, page = self.report_of_plan(PLAN.replace("tpot: 60 ms", "tpot: 1 ms"))
+        answer = re.search(r'<p class="answer">(.*?)</p>', page.read_text())[1]
+        self.assertIn("Nothing within the limits serves", answer)
+        self.assertIn("of 6 candidates 4 miss the TPOT, 2 cannot be cut so.", answer)
+
     def test_names_are_no_markup(self):
         # Expect a name with markup in it to be shown as it is.
         results = self.folder / "run.h5"
@@ -146,7 +219,7 @@ class Report(ReportTest):
         for arguments, exit_code, words in (
             ([self.folder / "none.h5"], 4, "none.h5"),
             ([text], 4, "text.h5"),
-            ([empty], 4, "neither a run nor a sweep"),
+            ([empty], 4, "holds no run, sweep or plan"),
             ([], 2, "usage: tandem report"),
             ([text, "--window", "3"], 2, "two times"),
         ):
@@ -262,6 +335,23 @@ class InBrowser(ReportTest):
                          "menu.dispatchEvent(new Event('change'));")
             title = chromium.run("return document.querySelector('.dygraph-ylabel').textContent;")
             self.assertEqual(title, "TPOT p50 (s)")
+            self.assertEqual(chromium.errors(), [])
+
+    def test_plan(self):
+        # Expect hovering over the growth of plans to name one, and a point of the costs its kind,
+        # its price and its headroom; the latter without a line between points.
+        _, page = self.report_of_plan()
+        with browser.Browser() as chromium:
+            self.opened(chromium, page)
+            x, y, _, _ = chromium.centre(".plot")
+            chromium.pointer((x, y), (x + 5, y))
+            self.assertRegex(self.tip(chromium), r"offered load .*requests/s\n.*x TP=\d on .*: \d")
+            x, y, width, _ = chromium.run(
+                "const e = document.querySelectorAll('.plot')[1];"
+                "e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect();"
+                "return [b.x + b.width / 2, b.y + b.height / 2, b.width, b.height].map(Math.round);")
+            chromium.pointer((x, y), (x + 5, y))
+            self.assertRegex(self.tip(chromium), r"USD an hour \d.*\n.*: -?[\d.]+%")
             self.assertEqual(chromium.errors(), [])
 
 

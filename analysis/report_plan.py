@@ -1,0 +1,240 @@
+"""The report of a plan."""
+
+import math
+
+import numpy
+
+from provenance import annotate
+from report_page import (aligned_rows, dollars, gpu_count, number, percent, seconds, table_html,
+                         tiles_html)
+from results import LATENCIES, text
+
+RESOURCES = {
+    "kv_memory": "KV memory",
+    "max_sequences": "the engine's max_sequences",
+    "compute": "the GPUs' compute",
+    "collectives": "collectives between GPUs",
+    "step_length": "the length of a step",
+}
+
+FIGURES = {"ttft": "TTFT", "tpot": "TPOT", "throughput": "throughput"}
+
+# Options further below the SLO than this are not drawn: what matters is who comes near.
+MARGIN_MIN = -1.0
+
+
+def cut_name(row):
+    """TP=4 x PP=2"""
+    pipeline = f" x PP={row['pipeline_parallel']}" if row["pipeline_parallel"] > 1 else ""
+    return f"TP={row['tensor_parallel']}{pipeline}"
+
+
+def layout_name(row):
+    """4 x TP=4 on hgx-h100"""
+    return f"{row['replicas']} x {cut_name(row)} on {text(row['kind'])}"
+
+
+def nodes_name(row):
+    return f"{row['nodes']} node" + ("s" if row["nodes"] != 1 else "")
+
+
+def slo_words(plan):
+    bounds = " and ".join(f"{name.upper()} {seconds(bound)}" for name, bound in plan.slo_s.items())
+    return f"{bounds} at p{plan.summary['slo.percentile']:g}"
+
+
+def traffic_words(plan):
+    rate = plan.summary["requests_per_s"]
+    load = f"{number(rate)} requests/s" if math.isfinite(rate) else "the closed loop"
+    return (f"{load} of {number(plan.summary['input_tokens'])} tokens in and "
+            f"{number(plan.summary['output_tokens'])} out")
+
+
+def answer(plan):
+    if len(plan.ranked) == 0:
+        words = plan.summary["obstacles"] or "there is nothing to choose from"
+        return (f"Nothing within the limits serves {traffic_words(plan)} within {slo_words(plan)}: "
+                f"of {len(plan.candidates)} candidates {words}.")
+    best, *others = plan.ranked
+    verb = "Buy" if best["purchase_usd"] > 0 else "Rent"
+    words = (f"{verb} {gpu_count(best['billed_gpus'])}: {layout_name(best)} ({nodes_name(best)}) "
+             f"serves {traffic_words(plan)} within {slo_words(plan)} for "
+             f"{dollars(best['usd_per_hour'])} an hour")
+    if others:
+        more = others[0]["usd_per_hour"] / best["usd_per_hour"] - 1
+        words += (f"; next is {layout_name(others[0])}, "
+                  + (f"{percent(more)} dearer" if more > 0 else "at the same price"))
+    return words + "."
+
+
+def free_share(row, name, bound):
+    return percent(1 - row[f"{name}_s"] / bound) + " of it free"
+
+
+def breaks_at(plan, rank):
+    """The first row of the growth that does not meet the SLO, and the last load before it."""
+    holds = 1.0
+    for row in plan.growth_of(rank):
+        if row["outcome"] != b"meets":
+            return row, holds
+        holds = row["load"]
+    return None, holds
+
+
+def headline(plan):
+    best = plan.ranked[0]
+    per_million = best["usd_per_million_output_tokens"]
+    _, holds = breaks_at(plan, 1)
+    tiles = [("GPUs", f"{best['billed_gpus']}", f"{best['gpus']} in use, {nodes_name(best)}"),
+             ("an hour", dollars(best["usd_per_hour"]),
+              f"{dollars(per_million)} a million output tokens")]
+    if math.isfinite(best["power_w"]):
+        tiles.append(("on average", f"{number(best['power_w'] / 1000)} kW",
+                      f"{number(best['wh_per_million_output_tokens'])} Wh a million output tokens"))
+    for name, bound in plan.slo_s.items():
+        tiles.append((f"{name.upper()} p{plan.summary['slo.percentile']:g}",
+                      seconds(best[f"{name}_s"]), free_share(best, name, bound)))
+    tiles.append(("growth", f"× {holds:.2f}", "up to this traffic it holds"))
+    return tiles_html(tiles)
+
+
+def break_words(plan, rank):
+    """What gives way first, at what load."""
+    row, holds = breaks_at(plan, rank)
+    if row is None:
+        return f"holds up to {holds:.2f} times"
+    figure = FIGURES.get(text(row["figure"]), text(row["outcome"]))
+    return f"{figure} at {row['load']:.2f} times, by {RESOURCES[text(row['resource'])]}"
+
+
+def node_lost_words(plan, row):
+    lost = plan.node_lost(row["rank"])
+    if lost is None:
+        return "nothing is left" if row["nodes"] == 1 else "all replicas fit on the others"
+    state = "meets the SLO" if lost["outcome"] == b"meets" else text(lost["outcome"])
+    return f"{lost['replicas']} replicas: {state}"
+
+
+def ranked_section(page, plan):
+    best_usd = plan.ranked[0]["usd_per_hour"]
+    rows = []
+    for row in plan.ranked:
+        rows.append((layout_name(row), text(row["engine"]), f"{row['billed_gpus']}",
+                     dollars(row["usd_per_hour"]), f"{100 * (row['usd_per_hour'] / best_usd - 1):+.0f}%",
+                     dollars(row["usd_per_million_output_tokens"]),
+                     number(row["wh_per_million_output_tokens"]), seconds(row["ttft_s"]),
+                     seconds(row["tpot_s"]), percent(row["margin"])))
+    header = ("plan", "engine", "GPUs", "an hour", "against the best", "$ per million",
+              "Wh per million", "TTFT", "TPOT", "headroom")
+    page.section("The plans that meet it", table_html(header, rows, css="wrap"),
+                 "The cheapest first; of equals the one with fewer GPUs, then with more headroom: "
+                 "what is free of the tighter bound at the upper end of the 95% interval. Of each "
+                 "layout its best engine.")
+
+
+def stress_section(page, plan):
+    rows = [(layout_name(row), break_words(plan, row["rank"]), node_lost_words(plan, row))
+            for row in plan.ranked]
+    body = table_html(("plan", "breaks first", "with a node lost"), rows, css="texts")
+    curves = [plan.growth_of(row["rank"]) for row in plan.ranked]
+    # What does not keep up has no latency but how long one looked.
+    curves = [curve[curve["outcome"] != b"saturated"] for curve in curves]
+    rate = plan.summary["requests_per_s"]
+    scale, unit = (rate, "requests/s") if math.isfinite(rate) else (1, "times")
+    body += page.chart_html(
+        title="Latency as traffic grows", points=True,
+        x={"label": "offered load", "unit": unit},
+        series=[layout_name(row) for row in plan.ranked],
+        views=[{"name": f"{name.upper()} p{plan.summary['slo.percentile']:g}", "unit": "s",
+                "log": True,
+                "rows": aligned_rows([curve["load"] * scale for curve in curves],
+                                     [curve[f"{name}_s"] for curve in curves]),
+                "bounds": [{"at": bound * (1 - plan.summary["headroom"]),
+                            "label": f"SLO less {percent(plan.summary['headroom'])}:"}]}
+               for name, bound in plan.slo_s.items()])
+    page.section("What breaks first", body,
+                 "Each plan under more and more of the same traffic, and at today's with one node "
+                 "less. Lines end where a plan no longer keeps up.")
+
+
+def cost_section(page, plan):
+    """Cost against headroom of every option that was run at the plan's traffic and kept up."""
+    trials = plan.trials
+    trials = trials[(trials["load"] == 1) & numpy.isfinite(trials["margin"])
+                    & (trials["margin"] > MARGIN_MIN) & numpy.isfinite(trials["usd_per_hour"])]
+    if len(trials) == 0:
+        return
+    kinds = [kind for kind in dict.fromkeys(plan.candidates["kind"]) if kind in trials["kind"]]
+    of_kind = [trials[trials["kind"] == kind] for kind in kinds]
+    # One point a price and kind: the option with most headroom for the money.
+    best = [[rows[rows["usd_per_hour"] == usd]["margin"].max()
+             for usd in numpy.unique(rows["usd_per_hour"])] for rows in of_kind]
+    chart = page.chart_html(
+        title="Headroom against cost", scatter=True, x={"label": "USD an hour", "unit": ""},
+        series=[text(kind) for kind in kinds],
+        views=[{"name": "headroom", "unit": "%", "signed": True,
+                "rows": aligned_rows([numpy.unique(rows["usd_per_hour"]) for rows in of_kind],
+                                     [100 * numpy.array(margins) for margins in best]),
+                "bounds": [{"at": 100 * plan.summary["headroom"], "label": "asked:",
+                            "unit": "%"}]}])
+    page.section("What headroom costs", chart,
+                 "Every price that was tried and kept up with the load, with the option that has "
+                 "most headroom for it. Below the line an option misses the SLO or is too near "
+                 "it; what cannot keep up is not here.")
+
+
+def others_section(page, plan):
+    rows = []
+    for row in plan.candidates[plan.candidates["rank"] == 0]:
+        if row["state"] == b"ruled_out":
+            why = text(row["why"])
+        elif row["state"] == b"meets":
+            why = f"meets it at {dollars(row['usd_per_hour'])} an hour"
+        else:
+            why = f"no cheaper than {dollars(row['usd_per_hour'])} an hour"
+        rows.append((f"{cut_name(row)} on {text(row['kind'])}", text(row["engine"]), why))
+    if not rows:
+        return
+    table = table_html(("candidate", "engine", "why not"), rows, css="texts wrap")
+    page.section("Why not the others",
+                 f"<details><summary>Show all {len(rows)}</summary>{table}</details>",
+                 f"Of {len(plan.candidates)} candidates "
+                 f"{plan.summary['obstacles'] or 'none was ruled out'}.")
+
+
+def assumption_rows(plan):
+    summary = plan.summary
+    yield "traffic", (traffic_words(plan) + f", {summary['growth']:g} times the scenario's load")
+    yield "objective", (f"{slo_words(plan)}, with {percent(summary['headroom'])} headroom; latencies "
+                        + ", ".join(f"{name.upper()}: {LATENCIES[name]}" for name in plan.slo_s))
+    yield "confidence", (f"{summary['seeds']:g} seeds, batch means, Student's t interval at 95%: a "
+                         "plan counts only where the interval's upper end meets the SLO")
+    yield "cost", ("rented: the GPU's price and hour, electricity in it; bought: straight-line over "
+                   f"{summary['ownership_years']:g} years and {summary['usd_per_kwh']:g} USD/kWh"
+                   if summary["ownership_years"] > 0 else
+                   "rented: the GPU's price and hour, electricity in it")
+    yield "energy", ("GPUs draw idle power, and up to board power for the share of time in which "
+                     "they work (Fan, Weber and Barroso, ISCA 2007); "
+                     f"power usage effectiveness {summary['pue']:g}")
+    yield "search", (f"{len(plan.candidates)} candidates, {summary['runs']:g} runs; more replicas "
+                     "are taken never to be worse")
+
+
+def fill(page, plan):
+    """Fills in the page."""
+    page.title = plan.name
+    page.footer = f"tandem {plan.version}"
+    page.subtitle = answer(plan)
+    if len(plan.ranked):
+        page.sections.append(headline(plan))
+        ranked_section(page, plan)
+        stress_section(page, plan)
+    cost_section(page, plan)
+    others_section(page, plan)
+    page.section("How it was found", table_html(("", ""), assumption_rows(plan), css="facts wrap"))
+    page.provenance([(line, "") for line in plan.text.splitlines()], "What was asked",
+                    "The plan's file as it was read.")
+    if plan.scenario.text:
+        page.provenance(annotate(plan.scenario), "Assumptions and where they come from",
+                        "The best plan as a scenario that `tandem run` reads, each value beside its "
+                        "source in the shipped configs. Values without one are the plan's own.")
