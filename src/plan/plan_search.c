@@ -40,6 +40,10 @@ static int read_task(struct plan_search *search, const struct plan_option *optio
     if (status == 0 && search->runner.slo.ttft_s == 0 && search->runner.slo.tpot_s == 0)
         status = error_set(error, ERROR_CONFIG,
                            "the plan's scenario has no 'slo': say what must be met");
+    if (status == 0 && config.scenario.decode)
+        status = error_set(error, ERROR_CONFIG,
+                           "the plan's scenario has 'pools'; a plan is of replicas that prefill "
+                           "and decode");
     if (status == 0)
         status = plan_traffic_read(&search->traffic, &config, error);
     config_release(&config);

@@ -316,6 +316,8 @@ class Messages(PlanTest):
             (PLAN.replace("[clusters/hgx-h100-2-nodes]", "{}"), [], 3, "plan.yaml:14:11: 'clusters' must be a list of 1 to"),
             (PLAN.replace("clusters: [", "#"), [], 3, "no 'clusters' to choose from"),
             (re.sub("  slo:.*", "  slo: null", PLAN), [], 3, "say what must be met"),
+            (PLAN.replace("replicas: 2}", "pools: {prefill: {}, decode: {}}}"), [], 3,
+             "the plan's scenario has 'pools'"),
             (PLAN.replace("search: {}", "search: []"), [], 3, "plan.yaml:17:9: 'search' must be a mapping"),
             (PLAN.replace("search: {}", "search: {policy: static}"), [], 3,
              "plan.yaml:17:18: 'policy' must be a list of 1 to"),
