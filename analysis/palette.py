@@ -11,6 +11,7 @@ COLOURS = {
     "idle: transfer": "#cc79a7",
     "idle: host": "#009e73",
     "idle: no work": "#d9d9d9",
+    "idle: down": "#000000",
     "weights": "#0072b2",
     "activations": "#e69f00",
     "engine's reserve": "#999999",

@@ -124,7 +124,7 @@ def stage_rows(stages):
 
 def stages_section(page, run):
     idle = sum(float(run.stages[column].mean()) for column in TIME_PARTS
-               if column.startswith("idle_") and column != "idle_no_work")
+               if column.startswith("idle_") and column not in ("idle_no_work", "idle_down"))
     page.section("Where the time goes", bars_html(stage_rows(run.stages), percent, scale_to=1),
                  f"Each stage's share of the run. Bubbles, idle time while there was work, are "
                  f"{percent(idle)} on average.")

@@ -19,6 +19,7 @@ TIME_PARTS = {
     "idle_transfer": "idle: transfer",
     "idle_host": "idle: host",
     "idle_no_work": "idle: no work",
+    "idle_down": "idle: down",
 }
 
 # The parts of a GPU's memory.

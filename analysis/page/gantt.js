@@ -18,6 +18,7 @@ const GANTT_COLOURS = {
   "idle: transfer": "#cc79a7",
   "idle: host": "#009e73",
   "idle: no work": "#e3e3e3",
+  "idle: down": "#000000",
 };
 
 function spanColour(kind, step) {

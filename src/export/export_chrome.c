@@ -80,6 +80,7 @@ static const struct look looks[] = {
     {"idle_imbalance", "idle", "bad", TRACK_IDLE},
     {"idle_transfer", "idle", "thread_state_iowait", TRACK_IDLE},
     {"idle_host", "idle", "thread_state_runnable", TRACK_IDLE},
+    {"idle_down", "idle", "terrible", TRACK_IDLE},
     {NULL, "compute", NULL, TRACK_WORK},
 };
 
@@ -97,7 +98,9 @@ struct chrome {
     struct export_window window;
     struct stage_row *stages; /* by replica, then stage */
     uint32_t stage_count;     /* of all replicas */
-    uint32_t stages_per_replica;
+    uint32_t replica_count;
+    uint32_t *first_stages; /* (replicas + 1): where each one's stages begin */
+    uint64_t transfers;     /* of KV, written so far */
     struct span_row *sends; /* (stages): the latest that was written; step -1: none */
     sim_ps *batch_ends;     /* (replicas): of the batch that the counter shows; -1: it shows none */
     struct kind kinds[KINDS_MAX];
@@ -114,7 +117,8 @@ static int allocate_stages(struct chrome *chrome, size_t count, struct error *er
     chrome->stages = calloc(count, sizeof(*chrome->stages));
     chrome->sends = calloc(count, sizeof(*chrome->sends));
     chrome->batch_ends = calloc(count, sizeof(*chrome->batch_ends));
-    if (!chrome->stages || !chrome->sends || !chrome->batch_ends)
+    chrome->first_stages = calloc(count + 1, sizeof(*chrome->first_stages));
+    if (!chrome->first_stages || !chrome->stages || !chrome->sends || !chrome->batch_ends)
         return error_out_of_memory(error, "the stages");
     for (size_t i = 0; i < count; i++) {
         chrome->sends[i].step = -1;
@@ -123,17 +127,18 @@ static int allocate_stages(struct chrome *chrome, size_t count, struct error *er
     return 0;
 }
 
-/* Whether the stages stand in order, each replica having the same. */
+/* Finds where each replica's stages begin, and whether they stand in order. */
 static int check_stages(struct chrome *chrome, struct error *error)
 {
-    for (uint32_t i = 0; i < chrome->stage_count; i++)
-        chrome->stages_per_replica += chrome->stages[i].replica == 0;
     for (uint32_t i = 0; i < chrome->stage_count; i++) {
         const struct stage_row *row = &chrome->stages[i];
-        if (row->stage >= chrome->stages_per_replica ||
-            (uint64_t)row->replica * chrome->stages_per_replica + row->stage != i)
+        if (row->stage == 0)
+            chrome->first_stages[chrome->replica_count++] = i;
+        if (chrome->replica_count == 0 || row->replica != chrome->replica_count - 1 ||
+            row->stage != i - chrome->first_stages[row->replica])
             return damaged(chrome, "its stages are out of order", error);
     }
+    chrome->first_stages[chrome->replica_count] = chrome->stage_count;
     return chrome->stage_count > 0 ? 0 : damaged(chrome, "it has no stages", error);
 }
 
@@ -155,6 +160,11 @@ static int read_stages(struct chrome *chrome, struct error *error)
     if (status == 0)
         status = count;
     return status < 0 ? status : check_stages(chrome, error);
+}
+
+static uint32_t stages_of(const struct chrome *chrome, uint32_t replica)
+{
+    return chrome->first_stages[replica + 1] - chrome->first_stages[replica];
 }
 
 static uint32_t track_number(uint32_t stage, enum track track)
@@ -202,7 +212,7 @@ static void write_tracks(struct chrome *chrome)
         }
         write_track(chrome, row, TRACK_WORK);
         write_track(chrome, row, TRACK_IDLE);
-        if (row->stage + 1 < chrome->stages_per_replica)
+        if (row->stage + 1 < stages_of(chrome, row->replica))
             write_track(chrome, row, TRACK_LINK);
     }
 }
@@ -228,7 +238,7 @@ static void read_kinds(struct chrome *chrome, const struct export_table *table)
 static void write_arrow(struct chrome *chrome, const struct span_row *send,
                         const struct span_row *step)
 {
-    uint64_t hop = (uint64_t)send->replica * chrome->stages_per_replica + send->stage;
+    uint64_t hop = chrome->first_stages[send->replica] + send->stage;
     unsigned long long id = (uint64_t)send->step * chrome->stage_count + hop;
     begin_on_track(chrome, "s", send->replica, send->stage, TRACK_LINK);
     event_at(&chrome->events, send->start_ps);
@@ -246,11 +256,28 @@ static void write_arrow(struct chrome *chrome, const struct span_row *send,
 static void follow_step(struct chrome *chrome, const struct span_row *span, enum track track,
                         bool is_step)
 {
-    size_t index = (size_t)span->replica * chrome->stages_per_replica + span->stage;
+    size_t index = (size_t)chrome->first_stages[span->replica] + span->stage;
     if (track == TRACK_LINK)
         chrome->sends[index] = *span;
     else if (is_step && span->stage > 0 && chrome->sends[index - 1].step == span->step)
         write_arrow(chrome, &chrome->sends[index - 1], span);
+}
+
+/* KV on its way: transfers of one stage overlap, so each has a track while it lasts. */
+static void write_transfer(struct chrome *chrome, const struct span_row *span)
+{
+    static const char *const phases[] = {"b", "e"};
+    const sim_ps at[] = {span->start_ps, span->start_ps + span->duration_ps};
+    uint64_t id = chrome->transfers++;
+    for (size_t i = 0; i < ARRAY_LENGTH(phases); i++) {
+        begin_on_track(chrome, phases[i], span->replica, span->stage, TRACK_LINK);
+        event_at(&chrome->events, at[i]);
+        (void)fprintf(chrome->out->stream,
+                      ",\"id\":%llu,\"cat\":\"kv\",\"name\":\"KV of stage %u\","
+                      "\"args\":{\"bytes\":%lld}",
+                      (unsigned long long)id, span->stage, (long long)span->bytes);
+        event_end(&chrome->events);
+    }
 }
 
 static void write_span(struct chrome *chrome, const struct span_row *span)
@@ -292,13 +319,16 @@ static int write_spans(struct chrome *chrome, struct error *error)
         const struct span_row *spans = (const void *)table.buffer;
         for (int i = 0; i < count && status == 0; i++) {
             const struct span_row *span = &spans[i];
-            uint64_t index = (uint64_t)span->replica * chrome->stages_per_replica + span->stage;
-            if (span->stage >= chrome->stages_per_replica || index >= chrome->stage_count ||
-                span->start_ps < 0 || span->duration_ps < 0 ||
-                span->duration_ps > SIM_PS_MAX - span->start_ps)
+            if (span->replica >= chrome->replica_count ||
+                span->stage >= stages_of(chrome, span->replica) || span->start_ps < 0 ||
+                span->duration_ps < 0 || span->duration_ps > SIM_PS_MAX - span->start_ps)
                 status = damaged(chrome, "a span lies outside the run", error);
-            else if (export_window_touches(&chrome->window, span->start_ps,
-                                           span->start_ps + span->duration_ps))
+            else if (!export_window_touches(&chrome->window, span->start_ps,
+                                            span->start_ps + span->duration_ps))
+                continue;
+            else if (strcmp(chrome->kinds[span->kind].name, "kv_transfer") == 0)
+                write_transfer(chrome, span);
+            else
                 write_span(chrome, span);
         }
         if (status == 0)
@@ -338,7 +368,7 @@ static int write_counters(struct chrome *chrome, struct error *error)
 {
     struct export_table table;
     int count = 0;
-    uint32_t replicas = chrome->stage_count / chrome->stages_per_replica;
+    uint32_t replicas = chrome->replica_count;
     int status =
         export_table_open_columns(&table, chrome->file, chrome->path, "steps", step_columns,
                                   ARRAY_LENGTH(step_columns), sizeof(struct step_row), error);
@@ -387,6 +417,7 @@ int export_chrome_write(const struct export_file *out, const char *path,
         return status;
     status = write_document(&chrome, error);
     free(chrome.batch_ends);
+    free(chrome.first_stages);
     free(chrome.sends);
     free(chrome.stages);
     export_input_close(chrome.file);

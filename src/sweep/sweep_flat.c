@@ -57,13 +57,13 @@ static void add_arrays(json_t *flat, const json_t *summary, int *status)
         const char *array, *group, *key;
         enum fold fold;
     } columns[] = {
-        {"stages", "busy", "compute", FOLD_MEAN},    {"stages", "busy", "collective", FOLD_MEAN},
-        {"stages", "idle", "no_work", FOLD_MEAN},    {"stages", "idle", "fill_drain", FOLD_MEAN},
-        {"stages", "idle", "imbalance", FOLD_MEAN},  {"stages", "idle", "transfer", FOLD_MEAN},
-        {"stages", "idle", "host", FOLD_MEAN},       {"stages", NULL, "launch_bound", FOLD_MEAN},
-        {"memory", NULL, "weights_bytes", FOLD_MAX}, {"memory", NULL, "activation_bytes", FOLD_MAX},
-        {"memory", NULL, "reserve_bytes", FOLD_MAX}, {"memory", NULL, "kv_bytes", FOLD_MAX},
-        {"links", NULL, "utilization", FOLD_MAX},
+        {"stages", "busy", "compute", FOLD_MEAN},       {"stages", "busy", "collective", FOLD_MEAN},
+        {"stages", "idle", "no_work", FOLD_MEAN},       {"stages", "idle", "fill_drain", FOLD_MEAN},
+        {"stages", "idle", "imbalance", FOLD_MEAN},     {"stages", "idle", "transfer", FOLD_MEAN},
+        {"stages", "idle", "host", FOLD_MEAN},          {"stages", "idle", "down", FOLD_MEAN},
+        {"stages", NULL, "launch_bound", FOLD_MEAN},    {"memory", NULL, "weights_bytes", FOLD_MAX},
+        {"memory", NULL, "activation_bytes", FOLD_MAX}, {"memory", NULL, "reserve_bytes", FOLD_MAX},
+        {"memory", NULL, "kv_bytes", FOLD_MAX},         {"links", NULL, "utilization", FOLD_MAX},
     };
     for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
         char name[NAME_BYTES_MAX];
