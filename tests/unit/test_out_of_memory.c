@@ -178,6 +178,30 @@ START_TEST(every_allocation_may_fail_in_static_batching)
 }
 END_TEST
 
+/* Two pools that meet on one NIC, a link of which slows down: moves, flows and faults. */
+START_TEST(every_allocation_may_fail_with_shared_links)
+{
+    struct scenario scenario = small_scenario();
+    struct scenario decode;
+    struct fault fault = {.from = SIM_PS_PER_S,
+                          .until = 2 * SIM_PS_PER_S,
+                          .slowdown = 3,
+                          .target = FAULT_LINK,
+                          .link = "node0/nic0>network"};
+    scenario.cluster = fixture_nvlink_cluster(2, 8);
+    scenario.cluster.nics_per_node = 1;
+    scenario.layout.replicas = 1;
+    scenario.layout.placement = LAYOUT_PLACEMENT_SPREAD;
+    scenario.kv_transfer = KV_TRANSFER_LAYERWISE;
+    scenario.faults = &fault;
+    scenario.fault_count = 1;
+    decode = scenario;
+    decode.layout.placement = LAYOUT_PLACEMENT_PACKED;
+    scenario.decode = &decode;
+    check_every_failure(&scenario);
+}
+END_TEST
+
 static void count_event(void *context, uint64_t unused)
 {
     (void)unused;
@@ -235,6 +259,7 @@ int main(void)
         every_allocation_may_fail,
         every_allocation_may_fail_in_an_exact_run,
         every_allocation_may_fail_in_static_batching,
+        every_allocation_may_fail_with_shared_links,
         every_allocation_may_fail_in_a_workload,
         an_engine_that_cannot_grow_says_so,
     };
