@@ -234,7 +234,7 @@ static int build(struct fleet *fleet, const struct fleet_setup *setup, struct ar
         rc = build_stages(&sites[p], error);
     }
     if (rc == 0 && fleet->pool_count > 1)
-        handover_add_routes(fleet, &fleet->sharing);
+        handover_add_routes(&fleet->handover, &fleet->sharing);
     if (rc == 0)
         rc = faults_add_links(setup->scenario, &fleet->pools[0].deployment.topology,
                               &fleet->sharing, error);

@@ -92,7 +92,8 @@ static struct cost cost_of(const struct group_cost *cost, enum exchange exchange
     return of;
 }
 
-/* The entry for `index`, which stands for `bytes`; beyond `max` there is one, made anew each time. */
+/* The entry for `index`, which stands for `bytes`; beyond `max` there is one, made anew each time.
+ */
 static struct cost use(struct group_cost *cost, struct exchange_cost *costs, uint32_t index,
                        uint32_t max, enum exchange exchange, double bytes, uint64_t uses)
 {

@@ -2,13 +2,10 @@
 
 #include "fleet.h"
 
-/* Layers that one stage prefills and another decodes. */
+/* A part's KV on its way. */
 struct kv_segment {
     struct kv_move *move;
-    uint32_t from_stage;
-    uint32_t to_stage;
-    uint32_t first_layer;
-    uint32_t layers;
+    struct kv_part part;
     double latency_s;
     double pending_bytes; /* of each pair, computed and not yet sent */
     double moving_bytes;
@@ -22,115 +19,35 @@ struct kv_move {
     struct handover *handover;
     struct request *request;
     struct replica *from;
-    struct replica *to;
-    bool is_admitted;  /* there are blocks for it at `to` */
-    bool is_prefilled; /* all of it has been computed */
+    struct replica *to; /* NULL: none is up */
+    bool is_admitted;   /* there are blocks for it at `to` */
+    bool is_prefilled;  /* all of it has been computed */
     uint32_t segment_count;
     struct kv_segment *segments;
     struct kv_move *next; /* in the list of active or free ones */
     struct kv_move *previous;
 };
 
-/* The two pools' layouts. */
-struct pair {
-    const struct layout *from;
-    const struct layout *to;
-};
-
-static struct pair layouts_of(const struct fleet *fleet)
+int handover_init(struct handover *handover, struct fleet *fleet, enum kv_transfer mode,
+                  struct arena *arena, struct error *error)
 {
-    return (struct pair){&fleet->pools[0].deployment.layout, &fleet->pools[1].deployment.layout};
-}
-
-/* GPU to GPU transfers between a stage and another: each GPU of the larger group has one. */
-static uint32_t pair_count(struct pair pair)
-{
-    return u32_max(pair.from->tensor_parallel, pair.to->tensor_parallel);
-}
-
-/* Stages that hold some of the same layers are at most as many pairs. */
-static uint32_t segments_max(struct pair pair)
-{
-    return pair.from->stages + pair.to->stages - 1;
+    const struct deployment *from = &fleet->pools[0].deployment;
+    const struct deployment *to = &fleet->pools[1].deployment;
+    *handover = (struct handover){.fleet = fleet, .mode = mode, .arena = arena};
+    int rc = kv_way_init(&handover->way, &from->topology, &from->layout, &to->layout, arena, error);
+    if (rc < 0)
+        return rc;
+    handover->token_layer_bytes = kv_way_token_layer_bytes(&handover->way, &from->scenario->model);
+    handover->bytes_by_link =
+        arena_calloc(arena, from->topology.link_count, sizeof(*handover->bytes_by_link));
+    if (!handover->bytes_by_link)
+        return error_out_of_memory(error, "KV transfers");
+    return quantiles_init(&handover->waits, error);
 }
 
 void handover_release(struct handover *handover)
 {
     quantiles_release(&handover->waits);
-}
-
-/* The GPUs of a segment's `k`-th pair: rank k * TP / pairs of either group. */
-static uint32_t from_gpu(struct pair pair, uint32_t replica, const struct kv_segment *segment,
-                         uint32_t k)
-{
-    const uint32_t *gpus = layout_group(pair.from, replica, segment->from_stage);
-    return gpus[k * pair.from->tensor_parallel / pair_count(pair)];
-}
-
-static uint32_t to_gpu(struct pair pair, uint32_t replica, const struct kv_segment *segment,
-                       uint32_t k)
-{
-    const uint32_t *gpus = layout_group(pair.to, replica, segment->to_stage);
-    return gpus[k * pair.to->tensor_parallel / pair_count(pair)];
-}
-
-/* Divides the model's layers by who prefills and who decodes them; returns how many parts. */
-static uint32_t divide_layers(struct pair pair, struct kv_segment *segments)
-{
-    uint32_t count = 0;
-    uint32_t from_end = pair.from->stage_layers[0];
-    uint32_t to_end = pair.to->stage_layers[0];
-    uint32_t from_stage = 0;
-    uint32_t to_stage = 0;
-    uint32_t layer = 0;
-    while (from_stage < pair.from->stages && to_stage < pair.to->stages) {
-        uint32_t end = u32_min(from_end, to_end);
-        segments[count++] = (struct kv_segment){.from_stage = from_stage,
-                                                .to_stage = to_stage,
-                                                .first_layer = layer,
-                                                .layers = end - layer};
-        layer = end;
-        if (from_end == end && ++from_stage < pair.from->stages)
-            from_end += pair.from->stage_layers[from_stage];
-        if (to_end == end && ++to_stage < pair.to->stages)
-            to_end += pair.to->stage_layers[to_stage];
-    }
-    return count;
-}
-
-int handover_init(struct handover *handover, struct fleet *fleet, enum kv_transfer mode,
-                  struct arena *arena, struct error *error)
-{
-    struct pair pair = layouts_of(fleet);
-    *handover = (struct handover){.fleet = fleet, .mode = mode, .arena = arena};
-    handover->parts = arena_calloc(arena, segments_max(pair), sizeof(*handover->parts));
-    uint32_t links = fleet->pools[0].deployment.topology.link_count;
-    handover->bytes_by_link = arena_calloc(arena, links, sizeof(*handover->bytes_by_link));
-    if (!handover->parts || !handover->bytes_by_link)
-        return error_out_of_memory(error, "KV transfers");
-    handover->part_count = divide_layers(pair, handover->parts);
-    const struct model *model = &fleet->pools[0].deployment.scenario->model;
-    handover->token_layer_bytes =
-        model_kv_bytes_per_token_layer(model, 1) / u32_min(pair_count(pair), model->kv_heads);
-    return quantiles_init(&handover->waits, error);
-}
-
-/* Calls `visit` with the route of each pair of GPUs between two replicas, until it says true. */
-static bool any_route(const struct fleet *fleet, uint32_t from, uint32_t to,
-                      bool (*visit)(void *context, const struct route *route), void *context)
-{
-    struct pair pair = layouts_of(fleet);
-    const struct topology *topology = &fleet->pools[0].deployment.topology;
-    const struct kv_segment *parts = fleet->handover.parts;
-    for (uint32_t s = 0; s < fleet->handover.part_count; s++) {
-        for (uint32_t k = 0; k < pair_count(pair); k++) {
-            struct route route = topology_route(topology, from_gpu(pair, from, &parts[s], k),
-                                                to_gpu(pair, to, &parts[s], k));
-            if (visit(context, &route))
-                return true;
-        }
-    }
-    return false;
 }
 
 static bool add_route(void *context, const struct route *route)
@@ -139,74 +56,61 @@ static bool add_route(void *context, const struct route *route)
     return false;
 }
 
-void handover_add_routes(const struct fleet *fleet, struct link_sharing *sharing)
+void handover_add_routes(const struct handover *handover, struct link_sharing *sharing)
 {
-    struct pair pair = layouts_of(fleet);
-    for (uint32_t from = 0; from < pair.from->replicas; from++)
-        for (uint32_t to = 0; to < pair.to->replicas; to++)
-            (void)any_route(fleet, from, to, add_route, sharing);
+    const struct kv_way *way = &handover->way;
+    for (uint32_t from = 0; from < way->from->replicas; from++)
+        for (uint32_t to = 0; to < way->to->replicas; to++)
+            (void)kv_way_any_route(way, from, to, add_route, sharing);
 }
 
-static bool has_link(void *context, const struct route *route)
+/* Whether a replica prefills; and which of its pool's it is. */
+static bool prefills(const struct handover *handover, const struct replica *replica)
 {
-    const uint32_t *link = context;
-    for (uint32_t i = 0; i < route->link_count; i++)
-        if (route->links[i] == *link)
-            return true;
-    return false;
+    return fleet_pool_of(handover->fleet, replica) == &handover->fleet->pools[0];
+}
+
+static uint32_t index_of(const struct handover *handover, const struct replica *replica)
+{
+    return (uint32_t)(replica - fleet_pool_of(handover->fleet, replica)->replicas);
 }
 
 bool handover_crosses(const struct handover *handover, const struct replica *replica, uint32_t link)
 {
-    struct fleet *fleet = handover->fleet;
-    struct pair pair = layouts_of(fleet);
-    const struct pool *pool = fleet_pool_of(fleet, replica);
-    bool prefills = pool == &fleet->pools[0];
-    uint32_t index = (uint32_t)(replica - pool->replicas);
-    uint32_t others = prefills ? pair.to->replicas : pair.from->replicas;
+    const struct kv_way *way = &handover->way;
+    bool is_from = prefills(handover, replica);
+    uint32_t index = index_of(handover, replica);
+    uint32_t others = is_from ? way->to->replicas : way->from->replicas;
     for (uint32_t other = 0; other < others; other++)
-        if (any_route(fleet, prefills ? index : other, prefills ? other : index, has_link, &link))
+        if (kv_way_crosses(way, is_from ? index : other, is_from ? other : index, link))
             return true;
     return false;
 }
 
 uint32_t handover_narrowest(const struct handover *handover, const struct replica *replica)
 {
-    struct fleet *fleet = handover->fleet;
-    struct pair pair = layouts_of(fleet);
-    const struct pool *pool = fleet_pool_of(fleet, replica);
-    const struct topology *topology = &fleet->pools[0].deployment.topology;
-    uint32_t index = (uint32_t)(replica - pool->replicas);
-    uint32_t from = pool == &fleet->pools[0] ? index : 0;
-    uint32_t to = pool == &fleet->pools[0] ? 0 : index;
-    struct route route = topology_route(topology, from_gpu(pair, from, handover->parts, 0),
-                                        to_gpu(pair, to, handover->parts, 0));
-    uint32_t narrowest = route.links[0];
-    for (uint32_t i = 1; i < route.link_count; i++)
-        if (topology->links[route.links[i]].cost.bytes_per_s <
-            topology->links[narrowest].cost.bytes_per_s)
-            narrowest = route.links[i];
-    return narrowest;
+    uint32_t index = index_of(handover, replica);
+    bool is_from = prefills(handover, replica);
+    return kv_way_narrowest(&handover->way, is_from ? index : 0, is_from ? 0 : index);
 }
 
 /* A new move's memory, and room for its flows' events; NULL when memory is out. */
 static struct kv_move *new_move(struct handover *handover, struct error *error)
 {
     struct fleet *fleet = handover->fleet;
-    struct pair pair = layouts_of(fleet);
     struct arena *arena = handover->arena;
-    uint32_t pairs = pair_count(pair);
+    uint32_t pairs = handover->way.pairs;
     struct kv_move *move = arena_calloc(arena, 1, sizeof(*move));
     if (!move)
         goto out_of_memory;
     move->handover = handover;
-    move->segment_count = handover->part_count;
+    move->segment_count = handover->way.part_count;
     move->segments = arena_calloc(arena, move->segment_count, sizeof(*move->segments));
     if (!move->segments)
         goto out_of_memory;
     for (uint32_t s = 0; s < move->segment_count; s++) {
         struct kv_segment *segment = &move->segments[s];
-        *segment = handover->parts[s];
+        segment->part = handover->way.parts[s];
         segment->move = move;
         segment->gpus = arena_calloc(arena, 2 * (size_t)pairs, sizeof(*segment->gpus));
         struct transfer_pairs of = {
@@ -229,22 +133,21 @@ out_of_memory:
 /* Where a move goes. */
 static void aim_move(struct kv_move *move, struct replica *to)
 {
-    struct fleet *fleet = move->handover->fleet;
-    struct pair pair = layouts_of(fleet);
-    uint32_t from_index = (uint32_t)(move->from - fleet->pools[0].replicas);
-    uint32_t to_index = (uint32_t)(to - fleet->pools[1].replicas);
+    const struct handover *handover = move->handover;
+    const struct kv_way *way = &handover->way;
+    uint32_t from_index = index_of(handover, move->from);
+    uint32_t to_index = index_of(handover, to);
     move->to = to;
     for (uint32_t s = 0; s < move->segment_count; s++) {
         struct kv_segment *segment = &move->segments[s];
         struct transfer_pairs *pairs = &segment->transfer.pairs;
         for (uint32_t k = 0; k < pairs->count; k++) {
-            segment->gpus[k] = from_gpu(pair, from_index, segment, k);
-            segment->gpus[pairs->count + k] = to_gpu(pair, to_index, segment, k);
+            segment->gpus[k] = kv_way_from_gpu(way, from_index, &segment->part, k);
+            segment->gpus[pairs->count + k] = kv_way_to_gpu(way, to_index, &segment->part, k);
         }
         pairs->owner = move->from->index;
-        segment->latency_s = topology_parallel_path(&fleet->pools[0].deployment.topology,
-                                                    pairs->from, pairs->to, pairs->count)
-                                 .alpha_s;
+        segment->latency_s =
+            topology_parallel_path(way->topology, pairs->from, pairs->to, pairs->count).alpha_s;
     }
 }
 
@@ -327,7 +230,7 @@ static void record_transfer(const struct kv_segment *segment, sim_ps now)
         .step = SPAN_NO_STEP,
         .bytes = (uint64_t)segment->moving_bytes,
         .replica = move->from->index,
-        .stage = segment->from_stage,
+        .stage = segment->part.from_stage,
         .layer = SPAN_NO_LAYER,
         .kind = SPAN_KV_TRANSFER,
     };
@@ -486,7 +389,7 @@ void handover_admitted(void *context, struct replica *replica, struct request_li
         request_list_remove(&admitted, request);
         request->move->is_admitted = true;
         for (uint32_t s = 0; s < request->move->segment_count; s++)
-            add_pending(&request->move->segments[s], request->move->segments[s].layers,
+            add_pending(&request->move->segments[s], request->move->segments[s].part.layers,
                         request->position);
     }
 }
@@ -514,7 +417,7 @@ void handover_picked(void *context, struct replica *replica, const struct batch 
 static struct kv_segment *segment_of(struct kv_move *move, uint32_t layer)
 {
     uint32_t s = 0;
-    while (layer >= move->segments[s].first_layer + move->segments[s].layers)
+    while (layer >= move->segments[s].part.first_layer + move->segments[s].part.layers)
         s++;
     return &move->segments[s];
 }

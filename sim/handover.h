@@ -19,6 +19,7 @@
 #ifndef TANDEM_HANDOVER_H
 #define TANDEM_HANDOVER_H
 
+#include "kv_way.h"
 #include "link_sharing.h"
 #include "quantiles.h"
 #include "replica.h"
@@ -31,9 +32,8 @@ struct handover {
     struct fleet *fleet;
     enum kv_transfer mode;
     struct arena *arena;
-    uint32_t part_count;
-    struct kv_segment *parts; /* the model's layers by who prefills and who decodes them */
-    struct kv_move *active;   /* under way, in no order that matters but always the same */
+    struct kv_way way;
+    struct kv_move *active; /* under way, in no order that matters but always the same */
     struct kv_move *free;
     size_t events;            /* reserved in the engine, those of all moves included */
     uint64_t count;           /* moves that were done */
@@ -49,7 +49,7 @@ int handover_init(struct handover *handover, struct fleet *fleet, enum kv_transf
 void handover_release(struct handover *handover);
 
 /* Notes the links that KV may cross. */
-void handover_add_routes(const struct fleet *fleet, struct link_sharing *sharing);
+void handover_add_routes(const struct handover *handover, struct link_sharing *sharing);
 
 /*
  * A replica fails: what is on its way from it or to it is given up, before its own requests are.

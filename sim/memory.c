@@ -89,9 +89,8 @@ static struct memory_summary summarize_stage(const struct layout *layout, const 
         .stage = stage,
         .weights_bytes = memory_weights_bytes(model, layout->tensor_parallel, stage, layout->stages,
                                               layout->stage_layers[stage]),
-        .activation_bytes =
-            memory_activation_bytes(model, serving, layout->tensor_parallel, &layout->sharding,
-                                    stage, layout->stages),
+        .activation_bytes = memory_activation_bytes(model, serving, layout->tensor_parallel,
+                                                    &layout->sharding, stage, layout->stages),
         .reserve_bytes = serving->reserve_bytes,
     };
     summary.kv_bytes = usable_bytes(cluster, serving) - summary.weights_bytes -

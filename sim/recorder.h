@@ -41,35 +41,35 @@ struct step_record {
  * the idle causes: why a stage did nothing; then, with timeline layers, one
  * span for each kernel and collective of each layer.
  */
-#define SPAN_KINDS(X)                         \
-    X(STAGE, "stage")                         \
-    X(SEND, "send")                           \
-    X(KV_TRANSFER, "kv_transfer")             \
-    X(IDLE_NO_WORK, "idle_no_work")           \
-    X(IDLE_FILL_DRAIN, "idle_fill_drain")     \
-    X(IDLE_IMBALANCE, "idle_imbalance")       \
-    X(IDLE_TRANSFER, "idle_transfer")         \
-    X(IDLE_HOST, "idle_host")                 \
-    X(IDLE_DOWN, "idle_down")                 \
-    X(EMBEDDING, "embedding")                 \
-    X(NORM, "norm")                           \
-    X(QKV, "qkv")                             \
-    X(ROPE_KV, "rope_kv")                     \
-    X(ATTENTION_PREFILL, "attention_prefill") \
-    X(ATTENTION_DECODE, "attention_decode")   \
-    X(OUTPUT, "output")                       \
-    X(ROUTER, "router")                       \
-    X(GATE_UP, "gate_up")                     \
-    X(ACTIVATION, "activation")               \
-    X(DOWN, "down")                           \
-    X(ALL_REDUCE, "all_reduce")               \
-    X(REDUCE_SCATTER, "reduce_scatter")       \
-    X(ALL_GATHER, "all_gather")               \
-    X(DISPATCH, "dispatch") /* tokens to their experts' GPUs */ \
+#define SPAN_KINDS(X)                                              \
+    X(STAGE, "stage")                                              \
+    X(SEND, "send")                                                \
+    X(KV_TRANSFER, "kv_transfer")                                  \
+    X(IDLE_NO_WORK, "idle_no_work")                                \
+    X(IDLE_FILL_DRAIN, "idle_fill_drain")                          \
+    X(IDLE_IMBALANCE, "idle_imbalance")                            \
+    X(IDLE_TRANSFER, "idle_transfer")                              \
+    X(IDLE_HOST, "idle_host")                                      \
+    X(IDLE_DOWN, "idle_down")                                      \
+    X(EMBEDDING, "embedding")                                      \
+    X(NORM, "norm")                                                \
+    X(QKV, "qkv")                                                  \
+    X(ROPE_KV, "rope_kv")                                          \
+    X(ATTENTION_PREFILL, "attention_prefill")                      \
+    X(ATTENTION_DECODE, "attention_decode")                        \
+    X(OUTPUT, "output")                                            \
+    X(ROUTER, "router")                                            \
+    X(GATE_UP, "gate_up")                                          \
+    X(ACTIVATION, "activation")                                    \
+    X(DOWN, "down")                                                \
+    X(ALL_REDUCE, "all_reduce")                                    \
+    X(REDUCE_SCATTER, "reduce_scatter")                            \
+    X(ALL_GATHER, "all_gather")                                    \
+    X(DISPATCH, "dispatch") /* tokens to their experts' GPUs */    \
     X(COMBINE, "combine")   /* and what those make of them back */ \
-    X(FINAL_NORM, "final_norm")               \
-    X(LM_HEAD, "lm_head")                     \
-    X(SAMPLE, "sample")                       \
+    X(FINAL_NORM, "final_norm")                                    \
+    X(LM_HEAD, "lm_head")                                          \
+    X(SAMPLE, "sample")                                            \
     X(LAUNCH, "launch") /* the GPU waits for the host's launches inside a step */
 
 enum span_kind {

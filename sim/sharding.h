@@ -46,7 +46,8 @@ static inline bool sharding_has_whole_experts(const struct sharding *sharding, u
 double sharding_imbalance(const struct sharding *sharding, const struct model *model,
                           uint32_t ranks);
 
-/* Rows that the busiest GPU's experts get of `tokens` tokens: one at least, for some GPU has one. */
+/* Rows that the busiest GPU's experts get of `tokens` tokens: one at least, for some GPU has one.
+ */
 double sharding_expert_rows(const struct sharding *sharding, const struct model *model,
                             uint32_t ranks, double tokens);
 

@@ -51,7 +51,7 @@ struct step_cost {
     struct group_cost_setup group;
     uint32_t class_count;
     struct group_cost classes[GROUP_CLASSES_MAX]; /* groups of equal links are of one class */
-    struct cost_sum attention;   /* of all steps so far, one layer of each */
+    struct cost_sum attention;                    /* of all steps so far, one layer of each */
     struct cost_sum overwritten; /* of entries that made room for others, over all layers */
     sim_ps prepare;              /* the host's times, rounded */
     sim_ps prepare_receiving;

@@ -1,5 +1,7 @@
 #include "preflight.h"
 
+#include "kv_way.h"
+
 /* Whether one of the first `count` places is of that kind too. */
 static bool has_before(const struct exchange_place *places, uint32_t count, enum exchange exchange)
 {
@@ -107,27 +109,27 @@ static int resolve_pool(struct preflight *preflight, const struct scenario *scen
     return 0;
 }
 
-/* GPU k of the larger group sends, or gets, what falls to it. */
 static int resolve_kv_hop(struct preflight *preflight, struct arena *arena, struct error *error)
 {
-    const struct layout *from = &preflight->deployment.layout;
-    const struct layout *to = &preflight->decode->deployment.layout;
-    const struct model *model = &preflight->deployment.scenario->model;
-    uint32_t pairs = u32_max(from->tensor_parallel, to->tensor_parallel);
-    uint32_t *gpus = arena_calloc(arena, 2 * (size_t)pairs, sizeof(*gpus));
+    const struct deployment *from = &preflight->deployment;
+    struct kv_way way;
+    int status = kv_way_init(&way, &from->topology, &from->layout,
+                             &preflight->decode->deployment.layout, arena, error);
+    if (status < 0)
+        return status;
+    const struct kv_part *part = way.parts;
+    uint32_t *gpus = arena_calloc(arena, 2 * (size_t)way.pairs, sizeof(*gpus));
     if (!gpus)
         return error_out_of_memory(error, "KV transfers");
-    for (uint32_t k = 0; k < pairs; k++) {
-        gpus[k] = layout_group(from, 0, 0)[k * from->tensor_parallel / pairs];
-        gpus[pairs + k] = layout_group(to, 0, 0)[k * to->tensor_parallel / pairs];
+    for (uint32_t pair = 0; pair < way.pairs; pair++) {
+        gpus[pair] = kv_way_from_gpu(&way, 0, part, pair);
+        gpus[way.pairs + pair] = kv_way_to_gpu(&way, 0, part, pair);
     }
-    double layers = u32_min(from->stage_layers[0], to->stage_layers[0]);
     preflight->kv_hop = (struct preflight_kv_hop){
         .from_gpu = gpus[0],
-        .to_gpu = gpus[pairs],
-        .path = topology_parallel_path(&preflight->deployment.topology, gpus, gpus + pairs, pairs),
-        .token_bytes =
-            layers * model_kv_bytes_per_token_layer(model, 1) / u32_min(pairs, model->kv_heads),
+        .to_gpu = gpus[way.pairs],
+        .path = topology_parallel_path(&from->topology, gpus, gpus + way.pairs, way.pairs),
+        .token_bytes = part->layers * kv_way_token_layer_bytes(&way, &from->scenario->model),
     };
     return 0;
 }

@@ -23,8 +23,9 @@ static json_t *layout_json(const struct layout *layout)
                      (int)layout->tensor_parallel, "sequence_parallel",
                      (int)layout->sharding.sequence_parallel, "expert_parallel",
                      whole_experts ? (int)layout->tensor_parallel : 1, "expert_imbalance",
-                     whole_experts ? layout->sharding.expert_imbalance : 1.0, "pipeline_parallel", (int)layout->stages, "replicas", (int)layout->replicas,
-                     "gpus", (int)(layout->tensor_parallel * layout->stages * layout->replicas));
+                     whole_experts ? layout->sharding.expert_imbalance : 1.0, "pipeline_parallel",
+                     (int)layout->stages, "replicas", (int)layout->replicas, "gpus",
+                     (int)(layout->tensor_parallel * layout->stages * layout->replicas));
 }
 
 static json_t *gpus_json(const uint32_t *gpus, uint32_t count)

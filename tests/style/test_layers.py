@@ -11,7 +11,7 @@ LAYERS = [
     "base error arena heap rng dtype cost_grid cost_sum surface",
     "engine recorder session",
     "gpu link cluster topology topology_place topology_route flow flow_network flow_share transfer",
-    "model sharding exchange layout compute kernel_table collective collective_flow"
+    "model sharding exchange layout kv_way compute kernel_table collective collective_flow"
     " collective_group collective_plan collective_table measured host serving memory summary"
     " quantiles",
     "request workload lane kv_cache seen_shapes batcher link_meter link_sharing",
