@@ -198,14 +198,13 @@ static int load_and_run(const struct sweep_command *command, const struct interr
     char configs[DATA_DIR_BYTES];
     char output_path[FILENAME_MAX];
     struct sweep sweep;
+    struct gpu_samples samples = {.folders = NULL};
     int status = data_dir_configs(configs, error);
     if (status < 0)
         return status;
     const char *const search[] = {configs, NULL};
     const struct sweep_run_options options = {
-        .search = search,
-        .sets = command->file.sets,
-        .set_count = command->file.set_count,
+        .inputs = {search, command->file.sets, command->file.set_count, &samples},
         .workers = command->workers > 0 ? command->workers : core_count(),
         .point_files = command->point_files,
         .shard = command->shard,
@@ -220,6 +219,7 @@ static int load_and_run(const struct sweep_command *command, const struct interr
     }
     if (status == 0)
         status = run(&sweep, command, output_path, &options, error);
+    gpu_samples_release(&samples);
     sweep_release(&sweep);
     return status;
 }

@@ -182,11 +182,15 @@ static struct config_loader start(struct config *config, const char *const *sear
 
 /* What was measured of a GPU, where its file names a folder of tables. */
 static int read_tables_of(struct config_tables *tables, const struct gpu *gpu,
-                          struct measured *measured, struct error *error)
+                          struct gpu_samples *samples, struct measured *measured,
+                          struct error *error)
 {
     if (!tables->folder)
         return 0;
-    int status = gpu_tables_init(&tables->of, gpu, tables->folder, error);
+    const struct gpu_folder *folder = gpu_samples_of(samples, tables->folder, error);
+    if (!folder)
+        return -(int)error->code;
+    int status = gpu_tables_init(&tables->of, gpu, folder, error);
     tables->are_read = status == 0;
     if (tables->are_read)
         *measured = (struct measured){.kernels = &tables->of.kernels,
@@ -194,24 +198,24 @@ static int read_tables_of(struct config_tables *tables, const struct gpu *gpu,
     return status;
 }
 
-static int read_tables(struct config *config, struct error *error)
+static int read_tables(struct config *config, struct gpu_samples *samples, struct error *error)
 {
     struct scenario *scenario = &config->scenario;
-    int status =
-        read_tables_of(&config->tables[0], &scenario->cluster.gpu, &scenario->measured, error);
+    int status = read_tables_of(&config->tables[0], &scenario->cluster.gpu, samples,
+                                &scenario->measured, error);
     if (status < 0 || !config->decode)
         return status;
     if (strcmp(config->decode->cluster.gpu.name, scenario->cluster.gpu.name) == 0) {
         config->decode->measured = scenario->measured;
         return 0;
     }
-    return read_tables_of(&config->tables[1], &config->decode->cluster.gpu,
+    return read_tables_of(&config->tables[1], &config->decode->cluster.gpu, samples,
                           &config->decode->measured, error);
 }
 
 /* Fills in `config` from its whole tree; NULL: there is none, which has been reported. */
 static int read_tree(struct config *config, struct config_loader *loader,
-                     const struct yaml_node *root, struct error *error)
+                     const struct yaml_node *root, struct gpu_samples *samples, struct error *error)
 {
     config->root = root;
     if (root)
@@ -224,14 +228,18 @@ static int read_tree(struct config *config, struct config_loader *loader,
             out_of_memory(loader);
     }
     int status = diagnostics_to_error(&config->diagnostics, error);
-    return status < 0 ? status : read_tables(config, error);
+    return status < 0 ? status : read_tables(config, samples, error);
 }
 
 static int load(struct config *config, struct config_loader *loader, const struct source *source,
                 const char *const *sets, size_t set_count, struct error *error)
 {
     struct overrides overrides = {.sets = sets, .set_count = set_count};
-    return read_tree(config, loader, source ? parse_tree(loader, source, &overrides) : NULL, error);
+    struct gpu_samples samples = {.folders = NULL};
+    int status = read_tree(config, loader, source ? parse_tree(loader, source, &overrides) : NULL,
+                           &samples, error);
+    gpu_samples_release(&samples);
+    return status;
 }
 
 /* The scenario's source; its name is copied, for diagnostics outlive the caller's. */
@@ -266,14 +274,27 @@ int config_load_scenario(struct config *config, const char *path, const char *co
     return load(config, &loader, open_source(&loader, path, text, bytes), sets, set_count, error);
 }
 
+int config_load_scenario_variant(struct config *config, struct yaml_node *root,
+                                 const struct config_setting *settings, size_t setting_count,
+                                 const struct config_inputs *inputs, struct error *error)
+{
+    struct config_loader loader = start(config, inputs->search);
+    struct overrides overrides = {inputs->sets, inputs->set_count, settings, setting_count};
+    return read_tree(config, &loader, build_tree(&loader, root, &overrides), inputs->samples,
+                     error);
+}
+
 int config_load_scenario_tree(struct config *config, struct yaml_node *root,
                               const struct config_setting *settings, size_t setting_count,
                               const char *const *sets, size_t set_count, const char *const *search,
                               struct error *error)
 {
-    struct config_loader loader = start(config, search);
-    struct overrides overrides = {sets, set_count, settings, setting_count};
-    return read_tree(config, &loader, build_tree(&loader, root, &overrides), error);
+    struct gpu_samples samples = {.folders = NULL};
+    const struct config_inputs inputs = {search, sets, set_count, &samples};
+    int status =
+        config_load_scenario_variant(config, root, settings, setting_count, &inputs, error);
+    gpu_samples_release(&samples);
+    return status;
 }
 
 void config_release(struct config *config)

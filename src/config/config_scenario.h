@@ -33,6 +33,14 @@ struct config_tables {
     bool are_read;
 };
 
+/* What many configurations have in common besides a tree. */
+struct config_inputs {
+    const char *const *search; /* directories of files, NULL at their end */
+    const char *const *sets;   /* assignments, applied in order before any setting */
+    size_t set_count;
+    struct gpu_samples *samples; /* keeps what is read of GPUs for the next one */
+};
+
 /* The arena holds all that the others point at. */
 struct config {
     struct scenario scenario;
@@ -75,6 +83,11 @@ int config_load_scenario_tree(struct config *config, struct yaml_node *root,
                               const struct config_setting *settings, size_t setting_count,
                               const char *const *sets, size_t set_count, const char *const *search,
                               struct error *error);
+
+/* The same for one of many that share their `inputs`. */
+int config_load_scenario_variant(struct config *config, struct yaml_node *root,
+                                 const struct config_setting *settings, size_t setting_count,
+                                 const struct config_inputs *inputs, struct error *error);
 
 void config_release(struct config *config);
 

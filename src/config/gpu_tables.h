@@ -1,12 +1,10 @@
 /*
- * gpu_tables: what was measured of one kind of GPU, from the folder of its file:
- * kernels.csv and collectives.csv (sample_csv.h), either of which may be absent.
+ * gpu_tables: what was measured of one kind of GPU, ready to be asked.
  */
 #ifndef TANDEM_GPU_TABLES_H
 #define TANDEM_GPU_TABLES_H
 
-#include "collective_table.h"
-#include "kernel_table.h"
+#include "gpu_samples.h"
 
 /* A table without samples covers nothing. */
 struct gpu_tables {
@@ -15,11 +13,11 @@ struct gpu_tables {
 };
 
 /*
- * Reads the tables of `gpu`, which must outlive them. Errors: ERROR_CONFIG with
- * file and line, ERROR_IO, ERROR_MEMORY; then there is nothing to release.
+ * The tables of `gpu`, which must outlive them, from the samples of its folder,
+ * which need not. 0 or -ERROR_MEMORY, with nothing to release.
  */
-int gpu_tables_init(struct gpu_tables *tables, const struct gpu *gpu, const char *folder,
-                    struct error *error);
+int gpu_tables_init(struct gpu_tables *tables, const struct gpu *gpu,
+                    const struct gpu_folder *folder, struct error *error);
 void gpu_tables_release(struct gpu_tables *tables);
 
 #endif

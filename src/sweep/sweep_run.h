@@ -13,9 +13,7 @@
 #include "sweep_results.h"
 
 struct sweep_run_options {
-    const char *const *search; /* directories of configs, NULL at their end */
-    const char *const *sets;   /* `--set`s: change the scenario before any axis does */
-    size_t set_count;
+    struct config_inputs inputs; /* of all points: `--set`s change them before any axis does */
     size_t workers;
     const char *point_files; /* a folder for each point's own file; NULL: none */
     uint32_t shard;          /* the share to run: 1 to shard_count */

@@ -19,8 +19,8 @@ static int load_scenario(struct config *config, const struct sweep *sweep,
     size_t count = sweep_series_settings(sweep, series, settings);
     if (load_value)
         settings[count++] = (struct config_setting){sweep_load_path(sweep->load.kind), load_value};
-    int status = config_load_scenario_tree(config, sweep->scenario, settings, count, options->sets,
-                                           options->set_count, options->search, error);
+    int status = config_load_scenario_variant(config, sweep->scenario, settings, count,
+                                              &options->inputs, error);
     if (status == 0 && !options->point_files)
         config->scenario.output.timeline = TIMELINE_NONE; /* there is nowhere to keep one */
     return status;

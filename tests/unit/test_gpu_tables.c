@@ -1,4 +1,5 @@
-/* Do sample_csv and gpu_tables keep their contracts? Is every mistake named with its line? */
+/* Do sample_csv, gpu_samples and gpu_tables keep their contracts? Is every mistake named with its
+ * line? */
 #include "fixtures.h"
 #include "gpu_tables.h"
 #include "sample_csv.h"
@@ -156,12 +157,54 @@ END_TEST
 START_TEST(test_no_folder)
 {
     struct gpu gpu = fixture_gpu();
+    struct gpu_samples samples = {.folders = NULL};
     struct gpu_tables tables;
     struct kernel_shape shape = {.op = KERNEL_GEMM, .n = 64, .k = 64};
     /* A GPU that nobody measured has tables that cover nothing. */
-    ck_assert_int_eq(gpu_tables_init(&tables, &gpu, "/nonexistent", &error), 0);
+    const struct gpu_folder *folder = gpu_samples_of(&samples, "/nonexistent", &error);
+    ck_assert_ptr_nonnull(folder);
+    ck_assert_int_eq(gpu_tables_init(&tables, &gpu, folder, &error), 0);
     ck_assert(!kernel_table_covers(&tables.kernels, &shape));
     gpu_tables_release(&tables);
+    gpu_samples_release(&samples);
+}
+END_TEST
+
+static void kernels_path(const char *folder, char path[4096])
+{
+    (void)snprintf(path, 4096, "%s/%s", folder, GPU_SAMPLES_KERNELS);
+}
+
+static void write_kernels(const char *folder, const char *rows)
+{
+    char path[4096];
+    kernels_path(folder, path);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    (void)fprintf(file, "op,m,time_us\n%s", rows);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+START_TEST(test_a_folder_is_read_once)
+{
+    struct gpu_samples samples = {.folders = NULL};
+    char folder[] = "/tmp/tandem-samples-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    write_kernels(folder, "copy,1\n");
+    /* What cannot be read is an error, and is not kept: mended, it is read. */
+    ck_assert_ptr_null(gpu_samples_of(&samples, folder, &error));
+    ck_assert_int_eq(error.code, ERROR_CONFIG);
+    write_kernels(folder, "copy,1,2\n");
+    ck_assert_uint_eq(gpu_samples_of(&samples, folder, &error)->kernel_count, 1);
+    /* What was read is kept, whatever becomes of the file and whatever is read besides. */
+    write_kernels(folder, "copy,1,2\ncopy,2,3\n");
+    ck_assert_uint_eq(gpu_samples_of(&samples, "/nonexistent", &error)->kernel_count, 0);
+    ck_assert_uint_eq(gpu_samples_of(&samples, folder, &error)->kernel_count, 1);
+    gpu_samples_release(&samples);
+    char path[4096];
+    kernels_path(folder, path);
+    ck_assert_int_eq(remove(path), 0);
+    ck_assert_int_eq(remove(folder), 0);
 }
 END_TEST
 
@@ -182,12 +225,15 @@ START_TEST(test_shipped)
         {.op = KERNEL_ATTENTION_PREFILL, .heads = 8, .kv_heads = 1},
     };
     struct gpu gpu = fixture_gpu();
+    struct gpu_samples samples = {.folders = NULL};
     const char *root = getenv("TANDEM_DATA_DIR");
     for (size_t i = 0; i < ARRAY_LENGTH(folders); i++) {
         struct gpu_tables tables;
-        char folder[4096];
-        (void)snprintf(folder, sizeof(folder), "%s/configs/gpus/%s", root ? root : ".", folders[i]);
-        ck_assert_msg(gpu_tables_init(&tables, &gpu, folder, &error) == 0, "%s", error.text);
+        char path[4096];
+        (void)snprintf(path, sizeof(path), "%s/configs/gpus/%s", root ? root : ".", folders[i]);
+        const struct gpu_folder *folder = gpu_samples_of(&samples, path, &error);
+        ck_assert_msg(folder != NULL, "%s", error.text);
+        ck_assert_int_eq(gpu_tables_init(&tables, &gpu, folder, &error), 0);
         /* Every GPU that ships with tables has what a transformer needs, and its all-reduce. */
         for (size_t j = 0; j < ARRAY_LENGTH(shapes); j++)
             ck_assert(kernel_table_covers(&tables.kernels, &shapes[j]));
@@ -195,14 +241,15 @@ START_TEST(test_shipped)
                   covers_all_reduce(&tables, COLLECTIVE_FABRIC_PEER));
         gpu_tables_release(&tables);
     }
+    gpu_samples_release(&samples);
 }
 END_TEST
 
 int main(void)
 {
     const TTest *const tests[] = {
-        test_kernels,           test_many_rows, test_collectives, test_kernel_faults,
-        test_collective_faults, test_no_folder, test_shipped,
+        test_kernels,           test_many_rows, test_collectives,           test_kernel_faults,
+        test_collective_faults, test_no_folder, test_a_folder_is_read_once, test_shipped,
     };
     return suite_run("gpu_tables", tests, ARRAY_LENGTH(tests));
 }

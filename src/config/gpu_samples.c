@@ -1,0 +1,96 @@
+#include "gpu_samples.h"
+
+#include "sample_csv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_BYTES 4096
+
+/* Opens `folder`/`name`: 1 with `*file`, 0 where there is no such file, or negative. */
+static int open_table(const char *folder, const char *name, char path[PATH_BYTES], FILE **file,
+                      struct error *error)
+{
+    int length = snprintf(path, PATH_BYTES, "%s/%s", folder, name);
+    if (length < 0 || length >= PATH_BYTES)
+        return error_set(error, ERROR_IO, "%s: the path is too long", folder);
+    *file = fopen(path, "r");
+    if (*file)
+        return 1;
+    return errno == ENOENT
+               ? 0
+               : error_set(error, ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
+}
+
+static int read_kernels(struct gpu_folder *folder, struct error *error)
+{
+    char path[PATH_BYTES];
+    FILE *file = NULL;
+    int status = open_table(folder->path, GPU_SAMPLES_KERNELS, path, &file, error);
+    if (status > 0) {
+        status =
+            sample_csv_kernels(file, path, &folder->kernels, NULL, &folder->kernel_count, error);
+        fclose(file);
+    }
+    return status;
+}
+
+static int read_collectives(struct gpu_folder *folder, struct error *error)
+{
+    char path[PATH_BYTES];
+    FILE *file = NULL;
+    int status = open_table(folder->path, GPU_SAMPLES_COLLECTIVES, path, &file, error);
+    if (status > 0) {
+        status = sample_csv_collectives(file, path, &folder->collectives, NULL,
+                                        &folder->collective_count, error);
+        fclose(file);
+    }
+    return status;
+}
+
+static void release_folder(struct gpu_folder *folder)
+{
+    free(folder->path);
+    free(folder->kernels);
+    free(folder->collectives);
+}
+
+static int read_folder(struct gpu_folder *folder, const char *path, struct error *error)
+{
+    *folder = (struct gpu_folder){.path = strdup(path)};
+    if (!folder->path)
+        return error_out_of_memory(error, path);
+    int status = read_kernels(folder, error);
+    return status < 0 ? status : read_collectives(folder, error);
+}
+
+const struct gpu_folder *gpu_samples_of(struct gpu_samples *samples, const char *path,
+                                        struct error *error)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        if (strcmp(samples->folders[i].path, path) == 0)
+            return &samples->folders[i];
+    struct gpu_folder *larger =
+        realloc(samples->folders, (samples->count + 1) * sizeof(*samples->folders));
+    if (!larger) {
+        (void)error_out_of_memory(error, path);
+        return NULL;
+    }
+    samples->folders = larger;
+    struct gpu_folder *folder = &larger[samples->count];
+    if (read_folder(folder, path, error) < 0) {
+        release_folder(folder);
+        return NULL;
+    }
+    samples->count++;
+    return folder;
+}
+
+void gpu_samples_release(struct gpu_samples *samples)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        release_folder(&samples->folders[i]);
+    free(samples->folders);
+    *samples = (struct gpu_samples){.folders = NULL};
+}

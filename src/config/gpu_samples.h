@@ -1,0 +1,42 @@
+/*
+ * gpu_samples: what was measured of kinds of GPU, as the CSV files of their
+ * folders hold it (sample_csv.h). Either file may be absent: nothing was measured.
+ *
+ * A folder is read when it is first asked for, and kept: the points of a sweep
+ * differ in much, but seldom in their GPU, and to read its thousands of rows
+ * takes as long as to simulate a thousand requests.
+ */
+#ifndef TANDEM_GPU_SAMPLES_H
+#define TANDEM_GPU_SAMPLES_H
+
+#include "collective_table.h"
+#include "kernel_table.h"
+
+#define GPU_SAMPLES_KERNELS "kernels.csv"
+#define GPU_SAMPLES_COLLECTIVES "collectives.csv"
+
+/* The samples of one folder. */
+struct gpu_folder {
+    char *path;
+    struct kernel_sample *kernels;
+    size_t kernel_count;
+    struct collective_sample *collectives;
+    size_t collective_count;
+};
+
+/* Zeroed, it holds none. */
+struct gpu_samples {
+    struct gpu_folder *folders;
+    size_t count;
+};
+
+/*
+ * The samples in the folder at `path`, good until the next call. NULL with
+ * ERROR_CONFIG (file and line), ERROR_IO or ERROR_MEMORY.
+ */
+const struct gpu_folder *gpu_samples_of(struct gpu_samples *samples, const char *path,
+                                        struct error *error);
+
+void gpu_samples_release(struct gpu_samples *samples);
+
+#endif
