@@ -109,7 +109,7 @@ int sweep_journal_open(struct sweep_journal *journal, const char *output_path, b
                        struct error *error)
 {
     static const char suffix[] = ".journal";
-    *journal = (struct sweep_journal){.descriptor = -1};
+    *journal = (struct sweep_journal){.descriptor = -1, .is_on_disk = true};
     journal->path = calloc(strlen(output_path) + sizeof(suffix), 1);
     journal->results = json_object();
     if (!journal->path || !journal->results)
@@ -135,7 +135,7 @@ json_t *sweep_journal_find(const struct sweep_journal *journal, const char *fing
     return json_object_get(journal->results, fingerprint);
 }
 
-/* Writes all of it at the end of the file, and waits for the disk. */
+/* Writes all of it at the end of the file. */
 static int write_line(struct sweep_journal *journal, const char *line, size_t bytes,
                       struct error *error)
 {
@@ -145,7 +145,8 @@ static int write_line(struct sweep_journal *journal, const char *line, size_t by
             return io_error(error, "write", journal->path);
         done += (size_t)written;
     }
-    return fsync(journal->descriptor) < 0 ? io_error(error, "write", journal->path) : 0;
+    journal->is_on_disk = false;
+    return 0;
 }
 
 /* The line of `result`, on the heap; NULL when memory is out. */
@@ -177,6 +178,14 @@ int sweep_journal_append(struct sweep_journal *journal, const char *fingerprint,
     int status = write_line(journal, line, bytes, error);
     free(line);
     return status;
+}
+
+int sweep_journal_sync(struct sweep_journal *journal, struct error *error)
+{
+    if (!journal->is_on_disk && fsync(journal->descriptor) < 0)
+        return io_error(error, "write", journal->path);
+    journal->is_on_disk = true;
+    return 0;
 }
 
 void sweep_journal_remove(struct sweep_journal *journal)

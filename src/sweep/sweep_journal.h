@@ -22,6 +22,7 @@
 struct sweep_journal {
     char *path;
     int descriptor;  /* below 0: not open */
+    bool is_on_disk; /* all that was appended; else a crash of the machine may lose it */
     json_t *results; /* those that were there, by fingerprint */
 };
 
@@ -36,9 +37,12 @@ int sweep_journal_open(struct sweep_journal *journal, const char *output_path, b
 /* The result that the journal has of `fingerprint`, its own; NULL: none. */
 json_t *sweep_journal_find(const struct sweep_journal *journal, const char *fingerprint);
 
-/* Appends `result` and waits until it is on disk. ERROR_IO, ERROR_MEMORY. */
+/* Appends `result`: whatever becomes of this process, it is kept. ERROR_IO, ERROR_MEMORY. */
 int sweep_journal_append(struct sweep_journal *journal, const char *fingerprint, json_t *result,
                          struct error *error);
+
+/* Waits until all that was appended is on disk. ERROR_IO. */
+int sweep_journal_sync(struct sweep_journal *journal, struct error *error);
 
 /* Removes the file: its work is done. */
 void sweep_journal_remove(struct sweep_journal *journal);

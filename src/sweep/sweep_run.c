@@ -200,6 +200,8 @@ static int run_all(struct runner *runner, struct error *error)
         }
         if (status == 0)
             status = start_tasks(runner, error);
+        if (status == 0) /* while the workers are at work: disks take their time */
+            status = sweep_journal_sync(runner->journal, error);
         progress_update(&runner->progress, runner->done_count,
                         (double)runner->done_count / (double)runner->expected);
         if (status == 0 && interrupt_is_pending(runner->options->interrupt))
