@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #define ALL_REQUESTS (UINT64_MAX / 2)
+#define PATH_BYTES 4096
 
 /* All that a run holds; zeroed where it is not there. */
 struct point_run {
@@ -128,6 +129,20 @@ static uint64_t hash_file(uint64_t hash, const char *path)
     return sweep_hash(hash, &file.st_mtim.tv_nsec, sizeof(file.st_mtim.tv_nsec));
 }
 
+/* Token counts from a file; zero of them where the scenario's text says all. */
+static uint64_t hash_lengths(uint64_t hash, const struct lengths *lengths)
+{
+    return sweep_hash(hash, lengths->values, lengths->value_count * sizeof(*lengths->values));
+}
+
+/* One of the measured tables of a GPU's folder. */
+static uint64_t hash_table(uint64_t hash, const char *folder, const char *name)
+{
+    char path[PATH_BYTES];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return hash_file(hash, path);
+}
+
 void sweep_point_fingerprint(const struct config *config, const char *file_path,
                              char fingerprint[SWEEP_FINGERPRINT_BYTES])
 {
@@ -136,8 +151,14 @@ void sweep_point_fingerprint(const struct config *config, const char *file_path,
     hash = hash_text(hash, file_path ? file_path : "");
     if (config->workload.is_trace)
         hash = hash_file(hash, config->workload.trace_path);
-    for (size_t i = 0; i < CONFIG_POOLS; i++)
-        if (config->tables[i].folder)
-            hash = hash_file(hash, config->tables[i].folder);
+    else
+        hash = hash_lengths(hash_lengths(hash, &config->workload.synthetic.input),
+                            &config->workload.synthetic.output);
+    for (size_t i = 0; i < CONFIG_POOLS; i++) {
+        if (!config->tables[i].folder)
+            continue;
+        hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_KERNELS);
+        hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_COLLECTIVES);
+    }
     (void)snprintf(fingerprint, SWEEP_FINGERPRINT_BYTES, "%016" PRIx64, hash);
 }

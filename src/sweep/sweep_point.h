@@ -35,9 +35,9 @@ json_t *sweep_point_failure(const char *reason);
 
 /*
  * A hash of all that the result depends on: the program's version, the
- * scenario's full text, its trace and folder of measured tables (path, size and
- * time of last change) and the file that its records go to, NULL for none. In
- * hexadecimal.
+ * scenario's full text, what that only names (token counts; trace and measured
+ * tables by path, size and time of last change) and the file that its records
+ * go to, NULL for none. In hexadecimal.
  */
 void sweep_point_fingerprint(const struct config *config, const char *file_path,
                              char fingerprint[SWEEP_FINGERPRINT_BYTES]);

@@ -297,6 +297,35 @@ class Interruption(SweepTest):
             self.assertFalse((self.folder / "out.h5.journal").exists())
         self.assertGreater(killed_early, 5)
 
+    def test_points_whose_files_changed_are_run_again(self):
+        # Expect the points in a killed sweep's journal to be taken up only where the files that
+        # their scenario names are as they were: token counts, and the tables of a GPU.
+        gpu = self.folder / "gpu"
+        gpu.mkdir()
+        lengths, kernels = gpu / "lengths.csv", gpu / "kernels.csv"
+        text = LONG.replace("200000", "20000").replace(
+            "output_tokens: 40", f"output_tokens: {{distribution: empirical, file: {lengths}}}")
+        text = text.replace("  workload:\n", "  cluster: {base: clusters/hgx-h100, gpu:"
+                            f" {{base: gpus/h100-sxm, measured: {gpu}}}}}\n  workload:\n")
+        header = "op,dtype,m,n,time_us\n"
+        for path, before, after in ((lengths, "tokens\n40\n", "tokens\n20\n"),
+                                    (kernels, header + "silu_mul,bf16,8,8,5\n",
+                                     header + "silu_mul,bf16,8,8,9\n")):
+            lengths.write_text("tokens\n40\n")
+            kernels.write_text(header)
+            path.write_text(before)
+            sweep = self.write(text)
+            with self.start(sweep, "-j", "1") as process:
+                journal = self.folder / "out.h5.journal"
+                deadline = time.monotonic() + 60
+                while not journal.exists() or journal.stat().st_size == 0:
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.002)
+                process.kill()
+            path.write_text(after)
+            resumed = self.sweep(text, "--resume").read_bytes()
+            self.assertEqual(self.sweep(text).read_bytes(), resumed)
+
     def test_unfinished_work_is_not_thrown_away(self):
         # Expect a sweep whose journal is there to be refused without --resume, with exit code 2.
         journal = self.folder / "out.h5.journal"
