@@ -1,7 +1,6 @@
 #include "data_dir.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,4 +62,15 @@ int data_dir_configs(char configs[DATA_DIR_BYTES], struct error *error)
     struct data_dir_search search = {.environment = getenv("TANDEM_DATA_DIR"),
                                      .executable = length > 0 ? executable : NULL};
     return data_dir_find_configs(configs, &search, error);
+}
+
+const char *data_dir_file(const char *name, const char *configs, char found[DATA_DIR_FILE_BYTES])
+{
+    static const char *const suffixes[] = {"", ".yaml"};
+    for (size_t i = 0; access(name, F_OK) != 0 && i < ARRAY_LENGTH(suffixes); i++) {
+        (void)snprintf(found, DATA_DIR_FILE_BYTES, "%s/%s%s", configs, name, suffixes[i]);
+        if (access(found, R_OK) == 0)
+            return found;
+    }
+    return name;
 }

@@ -11,7 +11,10 @@
 
 #include "error.h"
 
+#include <stdio.h>
+
 #define DATA_DIR_BYTES 4096
+#define DATA_DIR_FILE_BYTES (DATA_DIR_BYTES + FILENAME_MAX)
 
 /* What is searched; either may be NULL. */
 struct data_dir_search {
@@ -25,5 +28,12 @@ int data_dir_find_configs(char configs[DATA_DIR_BYTES], const struct data_dir_se
 
 /* The same, for the process that calls it. */
 int data_dir_configs(char configs[DATA_DIR_BYTES], struct error *error);
+
+/*
+ * Where a file named on the command line is: here, or among the shipped ones, so
+ * that an installed program finds `scenarios/default`, with .yaml or without.
+ * `found` is room for the second; the name as given where neither is there.
+ */
+const char *data_dir_file(const char *name, const char *configs, char found[DATA_DIR_FILE_BYTES]);
 
 #endif

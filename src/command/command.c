@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int command_scenario_init(struct command_scenario *scenario, int argc, struct error *error)
 {
@@ -21,23 +20,6 @@ void command_scenario_release(struct command_scenario *scenario)
     *scenario = (struct command_scenario){0};
 }
 
-/*
- * Where a scenario named on the command line is: here, or among the shipped
- * ones, so that an installed program finds `scenarios/default`. `found` is room
- * for the second; the name as given where neither is there.
- */
-static const char *find_scenario(const char *name, const char *configs,
-                                 char found[DATA_DIR_BYTES + FILENAME_MAX])
-{
-    static const char *const suffixes[] = {"", ".yaml"};
-    for (size_t i = 0; access(name, F_OK) != 0 && i < ARRAY_LENGTH(suffixes); i++) {
-        (void)snprintf(found, DATA_DIR_BYTES + FILENAME_MAX, "%s/%s%s", configs, name, suffixes[i]);
-        if (access(found, R_OK) == 0)
-            return found;
-    }
-    return name;
-}
-
 int command_scenario_load(const struct command_scenario *scenario, struct config *config,
                           struct error *error)
 {
@@ -46,8 +28,8 @@ int command_scenario_load(const struct command_scenario *scenario, struct config
     if (status < 0)
         return status;
     const char *const search[] = {configs, NULL};
-    char found[DATA_DIR_BYTES + FILENAME_MAX];
-    const char *path = find_scenario(scenario->path, configs, found);
+    char found[DATA_DIR_FILE_BYTES];
+    const char *path = data_dir_file(scenario->path, configs, found);
     status = config_load_scenario(config, path, scenario->sets, scenario->set_count, search, error);
     /* A struct error holds a few; somebody who mends a file wants to see every one. */
     if (status < 0 && error->code == ERROR_CONFIG && config->diagnostics.count > 0) {

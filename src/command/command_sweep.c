@@ -212,7 +212,9 @@ static int load_and_run(const struct sweep_command *command, const struct interr
         .is_quiet = command->is_quiet,
         .interrupt = interrupt,
     };
-    status = sweep_reader_load(&sweep, command->file.path, search, error);
+    char found[DATA_DIR_FILE_BYTES];
+    const char *path = data_dir_file(command->file.path, configs, found);
+    status = sweep_reader_load(&sweep, path, search, error);
     if (status == 0) {
         name_output(output_path, command, &sweep);
         status = check_outputs(output_path, command->point_files, error);

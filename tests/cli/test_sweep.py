@@ -86,6 +86,13 @@ class SweepTest(TandemTest):
 
 
 class Points(SweepTest):
+    def test_shipped_sweeps_are_found_from_anywhere(self):
+        # Expect the name under configs/ to do where no such file is here, and to name the file.
+        done = self.tandem("sweep", "sweeps/models-and-seeds", "--set", "workload.requests=10",
+                           cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(frame(self.folder / "models-and-seeds.h5")), 20)
+
     def test_every_point_is_a_row(self):
         # Expect 3 x 2 x 2 rows, variants outermost and the load innermost, parameters as numbers
         # in SI units, and each column's units.
