@@ -1,16 +1,17 @@
 #!/usr/bin/python3
 """Draws figures for papers from a run's or a sweep's file.
 
-    analysis/figures.py OUT.h5 [-o STEM] [--format svg,pdf,png] [--window 60s,61s]
+    analysis/figures.py OUT.h5 [-o STEM] [--format svg,pdf,png] [--only NAMES] [--window 60s,61s]
 
 Of a run: STEM-latency (percentiles), STEM-stages (where the time goes) and, where the run kept a
 timeline, STEM-timeline (the pipeline in the window, without one in the busiest 200 ms). Of a sweep:
-STEM-latency, STEM-throughput (against load), STEM-pareto and STEM-stages. Without -o, STEM is
-OUT.h5 without its suffix. The same file gives the same bytes.
+STEM-latency (against load, with the load that each curve carries), STEM-throughput, STEM-pareto and
+STEM-stages. Without -o, STEM is OUT.h5 without its suffix. The same file gives the same bytes.
 """
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -18,11 +19,11 @@ import matplotlib
 matplotlib.use("Agg")
 import numpy
 from matplotlib import pyplot as plt
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from palette import COLOURS, LINES
 from report import parse_window
-from results import TIME_PARTS, NotTandem, Run, open_results
+from results import LATENCIES, TIME_PARTS, NotTandem, Run, open_results
 
 EXIT_IO = 4
 
@@ -33,6 +34,8 @@ WIDTH_IN = 7
 TIMELINE_S = 0.2
 
 LEGEND_ROW_IN = 0.18
+
+SLO_COLOUR = "#5b636d"
 
 STYLE = {
     "font.family": "sans-serif",
@@ -73,9 +76,9 @@ def latency_of_run(run):
             axes.plot(percentiles, numpy.percentile(values, percentiles), label=name,
                       **line_style(index))
     for name, bound in run.scenario.slo_s.items():
-        axes.axhline(bound, color="#5b636d", linestyle=":", linewidth=1)
+        axes.axhline(bound, color=SLO_COLOUR, linestyle=":", linewidth=1)
         axes.annotate(f"SLO {name.upper()}", (0, bound), xytext=(2, 2),
-                      textcoords="offset points", color="#5b636d", fontsize=8)
+                      textcoords="offset points", color=SLO_COLOUR, fontsize=8)
     axes.set(xlabel="percentile of requests", ylabel="latency", yscale="log", xlim=(0, 100))
     axes.yaxis.set_major_formatter(EngFormatter("s"))
     axes.legend(ncols=4, loc="lower right")
@@ -144,20 +147,64 @@ def load_label(sweep):
     return "requests in flight" if sweep.is_concurrency else "offered load, requests/s"
 
 
+def title(axes, words):
+    axes.set_title(words, loc="left", fontsize=9, fontweight="bold")
+
+
+def draw_latency(axes, sweep, name):
+    """A latency against load; each curve climbs towards its wall, a dotted line."""
+    for index, curve in enumerate(sweep.curves):
+        points, style = curve.unsaturated, line_style(index)
+        axes.plot(sweep.loads(points), points[sweep.slo_column(name)], marker="o", **style)
+        if numpy.isfinite(curve.saturated_from):
+            axes.axvline(curve.saturated_from, color=style["color"], linestyle=":", linewidth=1)
+    if name in sweep.scenario.slo_s:
+        bound = sweep.scenario.slo_s[name]
+        axes.axhline(bound, color=SLO_COLOUR, linestyle="--", linewidth=1)
+        axes.annotate("SLO", (1, bound), xycoords=("axes fraction", "data"), xytext=(0, 2),
+                      textcoords="offset points", ha="right", color=SLO_COLOUR, fontsize=8)
+    title(axes, f"{LATENCIES[name].capitalize()}, {sweep.slo_column(name).partition('.')[2]}")
+    axes.set(xlabel=load_label(sweep), yscale="log")
+    if sweep.is_concurrency:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_xlim(left=0)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(EngFormatter("s"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.tick_params(length=0)
+
+
+def draw_capacity(axes, sweep):
+    """The load that each curve carries: before its wall, pale, and within the SLO, if any."""
+    has_slo = bool(sweep.scenario.slo_s)
+    for index, curve in enumerate(sweep.curves):
+        colour = line_style(index)["color"]
+        carried, good = sweep.loads(curve.unsaturated).max(initial=0), sweep.load_within_slo(curve)
+        axes.barh(index, carried, color=colour, alpha=0.3, height=0.7)
+        axes.barh(index, good, color=colour, height=0.7)
+        axes.annotate(f"{good:.3g} of {carried:.3g}" if has_slo else f"{carried:.3g}",
+                      (carried, index), xytext=(4, 0), textcoords="offset points", va="center",
+                      fontsize=8)
+    within = "within the SLO, and " if has_slo else ""
+    title(axes, f"{load_label(sweep).capitalize()}: {within}before saturation")
+    axes.set(yticks=range(len(sweep.curves)), yticklabels=[curve.name for curve in sweep.curves])
+    axes.invert_yaxis()
+    axes.grid(False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_visible(False)
+
+
 def latency_of_sweep(sweep):
-    figure, panels = plt.subplots(1, 2, figsize=(WIDTH_IN, 3.2), sharex=True)
-    for axes, name in zip(panels, ("ttft", "tpot")):
-        for index, curve in enumerate(sweep.curves):
-            points = curve.unsaturated
-            axes.plot(sweep.loads(points), points[f"{name}_s.p95"], marker="o", label=curve.name,
-                      **line_style(index))
-        if name in sweep.scenario.slo_s:
-            axes.axhline(sweep.scenario.slo_s[name], color="#5b636d", linestyle=":", linewidth=1)
-        axes.set(xlabel=load_label(sweep), ylabel=f"{name.upper()} p95", yscale="log")
-        if sweep.is_concurrency:
-            axes.set_xscale("log")
-        axes.yaxis.set_major_formatter(EngFormatter("s"))
-    legend_above(figure, panels[0], 3)
+    heights_in = (2.9, 0.4 + 0.22 * len(sweep.curves))
+    figure = plt.figure(figsize=(WIDTH_IN, sum(heights_in)))
+    upper, lower = figure.subfigures(2, 1, height_ratios=heights_in)
+    for axes, name in zip(upper.subplots(1, 2, sharex=True), ("ttft", "tpot")):
+        draw_latency(axes, sweep, name)
+    draw_capacity(lower.subplots(), sweep)
     return figure
 
 
@@ -193,19 +240,34 @@ def stages_of_sweep(sweep):
 
 
 def figures_of(results, window_s):
-    """Name and figure of each, one after the other."""
+    """What there is to draw: a function for each name."""
     if isinstance(results, Run):
-        yield "latency", latency_of_run(results)
-        yield "stages", stages_of_run(results)
+        figures = {"latency": latency_of_run, "stages": stages_of_run}
         if results.has_timeline:
-            yield "timeline", timeline_of_run(results, window_s)
-        return
+            figures["timeline"] = partial(timeline_of_run, window_s=window_s)
+        return figures
+    figures = {}
     if results.has_loads:
-        yield "latency", latency_of_sweep(results)
-        yield "throughput", throughput_of_sweep(results)
+        figures |= {"latency": latency_of_sweep, "throughput": throughput_of_sweep}
     if results.curves:
-        yield "pareto", pareto_of_sweep(results)
-        yield "stages", stages_of_sweep(results)
+        figures |= {"pareto": pareto_of_sweep, "stages": stages_of_sweep}
+    return figures
+
+
+def draw(results, options, stem):
+    """Draws and writes the figures that are asked for; ValueError for one that there is not."""
+    figures = figures_of(results, options.window)
+    for name in options.only or figures:
+        if name not in figures:
+            raise ValueError(f"no figure '{name}' of this file, but {', '.join(figures)}")
+        figure = figures[name](results)
+        for suffix in options.format.split(","):
+            path = stem.with_name(f"{stem.name}-{name}.{suffix}")
+            # A date would make each file another.
+            dateless = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+            figure.savefig(path, dpi=200, metadata=dateless.get(suffix))
+            print(path)
+        plt.close(figure)
 
 
 def parse_arguments(arguments):
@@ -213,6 +275,8 @@ def parse_arguments(arguments):
     parser.add_argument("results", metavar="OUT.h5", type=Path)
     parser.add_argument("-o", "--output", metavar="STEM", type=Path)
     parser.add_argument("--format", default="svg,pdf,png", help="default: svg,pdf,png")
+    parser.add_argument("--only", metavar="NAMES", type=lambda names: names.split(","),
+                        help="default: all that there are")
     parser.add_argument("--window", metavar="FROM,TO", type=parse_window,
                         help="what the timeline shows, as in 60s,60.2s")
     return parser.parse_args(arguments)
@@ -224,14 +288,7 @@ def main():
     try:
         results = open_results(options.results)
         with plt.rc_context({**STYLE, "figure.constrained_layout.use": True}):
-            for name, figure in figures_of(results, options.window):
-                for suffix in options.format.split(","):
-                    path = stem.with_name(f"{stem.name}-{name}.{suffix}")
-                    # A date would make each file another.
-                    dateless = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-                    figure.savefig(path, dpi=200, metadata=dateless.get(suffix))
-                    print(path)
-                plt.close(figure)
+            draw(results, options, stem)
     except (OSError, NotTandem, ValueError) as fault:
         print(f"figures.py: {fault}", file=sys.stderr)
         return EXIT_IO

@@ -232,6 +232,31 @@ class Sweep:
         """What the points are drawn against: requests in flight, or requests/s offered."""
         return points[self.load] if self.is_concurrency else points["offered_requests_per_s"]
 
+    def slo_column(self, name):
+        """The column of a latency at the SLO's percentile, or at p95 where it has none of that."""
+        column = f"{name}_s.p{self.scenario.slo_percentile:g}"
+        return column if column in self.points.dtype.names else f"{name}_s.p95"
+
+    def load_within_slo(self, curve):
+        """The load at which a curve, its latencies joined as on a logarithmic axis, first leaves
+        the SLO, requests in flight rounded down; its highest unsaturated one where it does not,
+        and 0 where it never is within."""
+        points = curve.unsaturated
+        loads = self.loads(points)
+        limit = loads.max(initial=0)
+        for name, bound_s in self.scenario.slo_s.items():
+            latencies_s = points[self.slo_column(name)]
+            beyond = numpy.flatnonzero(latencies_s > bound_s)
+            if len(beyond) == 0:
+                continue
+            first = beyond[0]
+            if first == 0:
+                return 0.0
+            pair = slice(first - 1, first + 1)
+            crossing = numpy.interp(math.log(bound_s), numpy.log(latencies_s[pair]), loads[pair])
+            limit = min(limit, crossing)
+        return math.floor(limit) if self.is_concurrency else float(limit)
+
     @property
     def is_concurrency(self):
         return self.load.endswith("concurrency")

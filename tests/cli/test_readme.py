@@ -17,8 +17,9 @@ def blocks(language):
 class Readme(TandemTest):
     def setUp(self):
         super().setUp()
-        for name in ("configs", "traces"):
+        for name in ("analysis", "configs", "traces"):
             (self.folder / name).symlink_to(ROOT / name)
+        (self.folder / "doc").mkdir()
 
     def run_here(self, words):
         done = subprocess.run(words, cwd=self.folder, env=ENVIRONMENT, capture_output=True,
@@ -26,18 +27,31 @@ class Readme(TandemTest):
         self.assertEqual(done.returncode, 0, f"{words}\n{done.stderr}")
         return done.stdout
 
+    def run_block(self, block):
+        for line in block.splitlines():
+            program, *words = shlex.split(line, comments=True)
+            self.run_here([self.program if program == "build/tandem" else program, *words])
+
     def test_commands_run(self):
-        # Expect every command of the program, in a table, a sentence or a block, to succeed.
-        commands = re.findall(r"(?:^|`)(build/tandem [^`\n]*)", README, re.MULTILINE)
+        # Expect every command of the program, in a table or a sentence, to succeed.
+        commands = re.findall(r"`(build/tandem [^`\n]*)`", README)
         self.assertGreater(len(commands), 6)
         for command in commands:
             with self.subTest(command):
                 self.run_here([self.program, *shlex.split(command)[1:]])
 
+    def test_the_figure(self):
+        # Expect the commands below the figure to draw it, to the byte.
+        name, = re.findall(r"!\[.*\]\((.*)\)", README)
+        _, commands, _ = blocks("sh")
+        self.run_block(commands)
+        self.assertEqual((self.folder / name).read_bytes(), (ROOT / name).read_bytes(),
+                         f"run the commands below the figure, and look at {name}")
+
     def test_the_result_in_pandas(self):
         # Expect the example to run on the file that the command above it writes.
-        for block in blocks("sh")[1:]:
-            self.run_here([self.program, *shlex.split(block)[1:]])
+        *_, command = blocks("sh")
+        self.run_block(command)
         example, = blocks("python")
         self.assertLessEqual(len(example.splitlines()), 5)
         self.assertIn("0.95", self.run_here(["/usr/bin/python3", "-c", example]))

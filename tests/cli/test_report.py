@@ -256,6 +256,37 @@ class Figures(ReportTest):
             self.assertEqual(figure.count(b">TP=4 x PP=2<"), 1, name)
         self.assertEqual(self.figures(results, "--format", "svg"), figures)
 
+    def test_load_within_the_slo(self):
+        # Expect each curve's bar to say the last load before its wall and, not beyond it, one that
+        # lies between the last load tried within the SLO and the first beyond.
+        sweep = self.folder / "curves.yaml"
+        sweep.write_text(re.sub("grid:.*", "curves: {load: workload.arrivals.rate, from: 1 /s,"
+                                " to: 200 /s, points: 12}", SWEEP, flags=re.DOTALL))
+        results = self.folder / "curves.h5"
+        self.tandem_ok("sweep", sweep, "-o", results)
+        drawn = self.figures(results, "--format", "svg", "--only", "latency")
+        self.assertEqual(list(drawn), ["figure-latency.svg"])
+        bars = re.findall(rb">([\d.]+) of ([\d.]+)<", drawn["figure-latency.svg"])
+        self.assertEqual(len(bars), 2)
+        with h5py.File(results, "r") as file:
+            for name, (within, carried) in zip(("TP=8", "TP=4 x PP=2"), bars):
+                curve = file["curves"][name]
+                loads = curve["ttft"]["load"][:]
+                is_good = (curve["ttft"]["p95"][:] <= 0.5) & (curve["tpot"]["p95"][:] <= 0.05)
+                first = list(is_good).index(False)
+                self.assertLess(0, first)
+                self.assertAlmostEqual(float(carried) / curve["ttft"].attrs["sustained_to"], 1, 2)
+                self.assertGreaterEqual(float(within) * 1.005, loads[first - 1])
+                self.assertLessEqual(float(within), min(loads[first], float(carried)))
+
+    def test_unknown_figure(self):
+        # Expect exit code 4 and which there are.
+        results, _ = self.report_of_run()
+        done = subprocess.run([ROOT / "analysis" / "figures.py", results, "--only", "pareto"],
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("no figure 'pareto' of this file, but latency, stages", done.stderr)
+
 
 @unittest.skipUnless(browser.is_installed(), "chromium and chromium-driver are not installed")
 class InBrowser(ReportTest):
