@@ -13,14 +13,14 @@
  * prints them).
  */
 static const struct surface_kind surface_kinds[KERNEL_OP_COUNT] = {
-    [KERNEL_GEMM] = {3, {3, 6, 6}, 0.02},
-    [KERNEL_ATTENTION_DECODE] = {4, {2, 2, 8, 4}, 0.01},
-    [KERNEL_ATTENTION_PREFILL] = {4, {4, 4, 6, 64}, 0.005},
-    [KERNEL_ATTENTION_PREFILL_FA2] = {4, {4, 4, 6, 64}, 0.005},
-    [KERNEL_NORM] = {2, {4, 8}, 0.005},
-    [KERNEL_ACTIVATION] = {2, {4, 8}, 0.005},
-    [KERNEL_ROPE_KV] = {2, {4, 8}, 0.005},
-    [KERNEL_COPY] = {1, {4}, 0.005},
+    [KERNEL_GEMM] = {3, {3, 6, 6}, 0.02, 0.02},
+    [KERNEL_ATTENTION_DECODE] = {4, {2, 2, 8, 4}, 0.01, 0},
+    [KERNEL_ATTENTION_PREFILL] = {4, {4, 4, 6, 64}, 0.005, 0},
+    [KERNEL_ATTENTION_PREFILL_FA2] = {4, {4, 4, 6, 64}, 0.005, 0},
+    [KERNEL_NORM] = {2, {4, 8}, 0.005, 0},
+    [KERNEL_ACTIVATION] = {2, {4, 8}, 0.005, 0},
+    [KERNEL_ROPE_KV] = {2, {4, 8}, 0.005, 0},
+    [KERNEL_COPY] = {1, {4}, 0.005, 0},
 };
 
 /* Query-key pairs of a causal chunk of `queries` tokens after `history` earlier ones. */

@@ -6,15 +6,17 @@
 #define NEIGHBOURS_MAX 32
 /* How far beyond the box, in correlation lengths, the surface runs on before it holds its value. */
 #define MARGIN 0.5
-/* Rounding, not a place outside the box. */
+/* Rounding, not a place outside the box or off a line. */
 #define EDGE 1e-9
+/* Points of the place's own line are looked for this much farther away than others. */
+#define LINE_REACH 4.0
 /* Added to the noise, so that repeated points cannot make the system singular. */
 #define NOISE_MIN 1e-6
 
 struct neighbours {
     uint32_t count;
     const struct surface_point *points[NEIGHBOURS_MAX];
-    double squared[NEIGHBOURS_MAX]; /* distance, ascending */
+    double order[NEIGHBOURS_MAX]; /* ascending */
 };
 
 void surface_init(struct surface *surface, const struct surface_kind *kind)
@@ -60,41 +62,53 @@ static double squared_distance(const double *a, const double *b)
     return sum;
 }
 
-/* Of points equally far, the one added first is nearer: the order is total. */
+static bool is_same_line(const double *a, const double *b)
+{
+    double off = 0;
+    for (uint32_t d = 1; d < SURFACE_DIMENSIONS_MAX; d++)
+        off = fmax(off, fabs(a[d] - b[d]));
+    return off <= EDGE;
+}
+
+/* By squared distance. Of points equally far, the one added first is nearer: the order is total. */
 static void find_neighbours(const struct surface *surface, const double *at,
                             struct neighbours *near)
 {
     near->count = 0;
     for (uint32_t i = 0; i < surface->count; i++) {
-        double squared = squared_distance(surface->points[i].at, at);
-        if (near->count == NEIGHBOURS_MAX && squared >= near->squared[NEIGHBOURS_MAX - 1])
+        double order = squared_distance(surface->points[i].at, at);
+        if (surface->kind.line_share > 0 && is_same_line(surface->points[i].at, at))
+            order /= LINE_REACH * LINE_REACH;
+        if (near->count == NEIGHBOURS_MAX && order >= near->order[NEIGHBOURS_MAX - 1])
             continue;
         uint32_t slot = near->count < NEIGHBOURS_MAX ? near->count++ : NEIGHBOURS_MAX - 1;
-        for (; slot > 0 && near->squared[slot - 1] > squared; slot--) {
-            near->squared[slot] = near->squared[slot - 1];
+        for (; slot > 0 && near->order[slot - 1] > order; slot--) {
+            near->order[slot] = near->order[slot - 1];
             near->points[slot] = near->points[slot - 1];
         }
-        near->squared[slot] = squared;
+        near->order[slot] = order;
         near->points[slot] = &surface->points[i];
     }
 }
 
 /* Matern with smoothness 3/2: as rough as real timings, once differentiable. */
-static double correlation(double squared)
+static double correlation(const struct surface_kind *kind, const double *a, const double *b)
 {
-    double distance = sqrt(3 * squared);
-    return (1 + distance) * exp(-distance);
+    double distance = sqrt(3 * squared_distance(a, b));
+    double alike = (1 + distance) * exp(-distance);
+    bool shares_line = kind->line_share > 0 && is_same_line(a, b);
+    return shares_line ? alike : (1 - kind->line_share) * alike;
 }
 
 /* Lower Cholesky factor of the neighbours' correlation matrix. */
-static void factorise(const struct neighbours *near, double noise,
+static void factorise(const struct surface_kind *kind, const struct neighbours *near,
                       double factor[NEIGHBOURS_MAX][NEIGHBOURS_MAX])
 {
     for (uint32_t row = 0; row < near->count; row++)
         for (uint32_t column = 0; column <= row; column++) {
-            double sum = row == column ? 1 + noise + NOISE_MIN
-                                       : correlation(squared_distance(near->points[row]->at,
-                                                                      near->points[column]->at));
+            double sum = row == column
+                             ? 1 + kind->noise + NOISE_MIN
+                             : correlation(kind, near->points[row]->at, near->points[column]->at);
             for (uint32_t i = 0; i < column; i++)
                 sum -= factor[row][i] * factor[column][i];
             factor[row][column] = row == column ? sqrt(sum) : sum / factor[column][column];
@@ -105,16 +119,17 @@ static void factorise(const struct neighbours *near, double noise,
  * With K = L L^T: a = L^-1 values, b = L^-1 ones, c = L^-1 correlations to the
  * place asked for. The local mean is a.b / b.b, the estimate mean + c.(a - mean b).
  */
-static double krige(const struct neighbours *near, double noise)
+static double krige(const struct surface_kind *kind, const struct neighbours *near,
+                    const double *at)
 {
     double factor[NEIGHBOURS_MAX][NEIGHBOURS_MAX];
     double a[NEIGHBOURS_MAX], b[NEIGHBOURS_MAX], c[NEIGHBOURS_MAX];
-    factorise(near, noise, factor);
+    factorise(kind, near, factor);
     double ab = 0, bb = 0;
     for (uint32_t row = 0; row < near->count; row++) {
         a[row] = near->points[row]->value;
         b[row] = 1;
-        c[row] = correlation(near->squared[row]);
+        c[row] = correlation(kind, near->points[row]->at, at);
         for (uint32_t i = 0; i < row; i++) {
             a[row] -= factor[row][i] * a[i];
             b[row] -= factor[row][i] * b[i];
@@ -150,6 +165,6 @@ struct surface_estimate surface_at(const struct surface *surface, const double *
         double octaves = fabs(near.points[0]->at[d] - scaled[d]) * kind->length_octaves[d];
         estimate.nearest_octaves = fmax(estimate.nearest_octaves, octaves);
     }
-    estimate.value = krige(&near, kind->noise);
+    estimate.value = krige(kind, &near, scaled);
     return estimate;
 }
