@@ -48,6 +48,7 @@ int collective_table_init(struct collective_table *table, const struct collectiv
     for (uint32_t i = 0; i < COLLECTIVE_CLASS_COUNT; i++) {
         table->classes[i] = (struct collective_class){.floor_s = INFINITY};
         surface_init(&table->classes[i].surface, &kind_of_surface);
+        table->classes[i].errors = cost_errors_of((double)NAN, (double)NAN);
     }
     for (size_t i = 0; i < count; i++) {
         const struct collective_sample *sample = &samples[i];
@@ -66,6 +67,12 @@ int collective_table_init(struct collective_table *table, const struct collectiv
         }
     }
     return 0;
+}
+
+void collective_table_set_errors(struct collective_table *table, const struct collective_kind *kind,
+                                 struct cost_errors errors)
+{
+    table->classes[class_index(kind)].errors = errors;
 }
 
 void collective_table_release(struct collective_table *table)
@@ -111,6 +118,7 @@ int collective_table_prepare(const struct collective_table *table,
     if (status < 0)
         return status;
     const struct collective_class *class = &table->classes[class_index(kind)];
+    grid->errors = class->errors;
     for (uint32_t node = 0; node < bytes.nodes; node++)
         fill_node(class, kind->op, ranks, grid, node);
     return cost_grid_make_monotone(grid, error);

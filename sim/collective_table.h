@@ -57,6 +57,7 @@ struct collective_class {
     struct surface surface;
     double floor_s;
     double bytes_per_s;
+    struct cost_errors errors;
 };
 
 #define COLLECTIVE_CLASS_COUNT (COLLECTIVE_OP_COUNT * COLLECTIVE_FABRIC_COUNT * 2)
@@ -68,6 +69,10 @@ struct collective_table {
 /* The samples need not outlive the table. 0 or -ERROR_MEMORY, with nothing to release. */
 int collective_table_init(struct collective_table *table, const struct collective_sample *samples,
                           size_t count, struct error *error);
+
+/* What is known of the errors of a kind; before, what is usual. */
+void collective_table_set_errors(struct collective_table *table, const struct collective_kind *kind,
+                                 struct cost_errors errors);
 void collective_table_release(struct collective_table *table);
 
 /* Whether the table has samples of that kind. */

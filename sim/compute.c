@@ -227,7 +227,9 @@ static struct cost roofline_cost(const struct compute *compute, const struct ker
     double compute_s = kernel->flops / (peak * reach.compute);
     double memory_s = kernel->bytes / (gpu->memory_bytes_per_s * reach.memory);
     double seconds = compute_s > memory_s ? compute_s : memory_s;
-    return (struct cost){.seconds = seconds + gpu->kernel_gap_s, .provenance = COST_ESTIMATED};
+    return (struct cost){.seconds = seconds + gpu->kernel_gap_s,
+                         .provenance = COST_ESTIMATED,
+                         .error = COST_ERROR_ESTIMATED};
 }
 
 struct cost compute_kernel(const struct compute *compute, const struct kernel *kernel)

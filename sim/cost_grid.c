@@ -3,6 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REPEAT_ERROR 0.02
+#define INTERPOLATED_ERROR 0.04 /* H200's left-out kernels, where nothing else is known */
+#define EXTRAPOLATED_ERROR 0.15 /* H200's collectives, one number of ranks left out: 10 to 27% */
+
+struct cost_errors cost_errors_of(double point_error, double shape_error)
+{
+    double left_out = fmax(point_error, shape_error); /* of which NaN is the lesser */
+    double interpolated = isnan(left_out) ? INTERPOLATED_ERROR : left_out;
+    return (struct cost_errors){{
+        [COST_MEASURED] = fmin(REPEAT_ERROR, interpolated),
+        [COST_INTERPOLATED] = interpolated,
+        [COST_EXTRAPOLATED] = fmax(EXTRAPOLATED_ERROR, 2 * interpolated),
+        [COST_ESTIMATED] = COST_ERROR_ESTIMATED,
+    }};
+}
+
 struct cost_axis cost_axis_of(double shift, uint32_t first_octave, double last)
 {
     struct cost_axis axis = {.shift = shift, .first_octave = first_octave, .nodes = 1};
@@ -21,7 +37,7 @@ int cost_grid_init(struct cost_grid *grid, struct cost_axis x, struct cost_axis 
                    struct arena *arena, struct error *error)
 {
     size_t nodes = (size_t)x.nodes * y.nodes;
-    *grid = (struct cost_grid){.x = x, .y = y};
+    *grid = (struct cost_grid){.x = x, .y = y, .errors = cost_errors_of((double)NAN, (double)NAN)};
     grid->seconds = arena_calloc(arena, nodes, sizeof(*grid->seconds));
     grid->provenance = arena_calloc(arena, nodes, sizeof(*grid->provenance));
     return grid->seconds && grid->provenance ? 0 : error_out_of_memory(error, "a grid of costs");
@@ -119,7 +135,8 @@ struct cost cost_grid_at(const struct cost_grid *grid, double x, double y)
     if (is_beyond && provenance < COST_EXTRAPOLATED)
         provenance = COST_EXTRAPOLATED;
     return (struct cost){.seconds = seconds * along_x.beyond * along_y.beyond,
-                         .provenance = (enum cost_provenance)provenance};
+                         .provenance = (enum cost_provenance)provenance,
+                         .error = grid->errors.by_provenance[provenance]};
 }
 
 const char *cost_provenance_name(enum cost_provenance provenance)

@@ -30,9 +30,27 @@ enum cost_provenance {
         COST_PROVENANCE_COUNT
 };
 
+/* Relative errors of single costs, by how they are known. */
+struct cost_errors {
+    double by_provenance[COST_PROVENANCE_COUNT];
+};
+
+/* Of a roofline with efficiencies from a datasheet or a fit, held against measured kernels. */
+#define COST_ERROR_ESTIMATED 0.20
+
+/*
+ * The errors of a class of costs whose left-out points are off by `point_error`
+ * on average, whole shapes left out by `shape_error`; NaN where that is unknown.
+ *   measured      what repeats of one measurement differ by, or left-out points if less
+ *   interpolated  the larger of the two: between points, or between shapes
+ *   extrapolated  twice that, and no less than left-out numbers of ranks are off
+ */
+struct cost_errors cost_errors_of(double point_error, double shape_error);
+
 struct cost {
     double seconds;
     enum cost_provenance provenance;
+    double error; /* relative */
 };
 
 /* Nodes at 2^(first_octave + i/8), piecewise linear within octaves, less `shift`. */
@@ -47,6 +65,7 @@ struct cost_grid {
     struct cost_axis y;  /* of 1 node where the cost depends on x alone */
     double *seconds;     /* (y.nodes, x.nodes) */
     uint8_t *provenance; /* the same: enum cost_provenance */
+    struct cost_errors errors;
 };
 
 /* The axis from 2^first_octave - shift to `last` or just beyond. */

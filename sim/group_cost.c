@@ -79,7 +79,7 @@ int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setu
 static struct cost cost_of(const struct group_cost *cost, enum exchange exchange, double bytes)
 {
     const struct cost_grid *measured = cost->measured[exchange];
-    struct cost of = {.provenance = COST_ESTIMATED};
+    struct cost of = {.provenance = COST_ESTIMATED, .error = COST_ERROR_ESTIMATED};
     if (measured)
         of = cost_grid_at(measured, bytes, 1);
     else

@@ -140,6 +140,7 @@ int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
         for (uint32_t dtype = 0; dtype < DTYPE_COUNT; dtype++) {
             surface_init(&table->classes[op][dtype].surface, &surface_kinds[op]);
             table->classes[op][dtype].floor_s = INFINITY;
+            table->classes[op][dtype].errors = cost_errors_of((double)NAN, (double)NAN);
         }
     for (size_t i = 0; i < count; i++) {
         assert(samples[i].seconds > 0 && samples[i].x > 0);
@@ -154,6 +155,12 @@ int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
         }
     }
     return 0;
+}
+
+void kernel_table_set_errors(struct kernel_table *table, enum kernel_op op, enum dtype dtype,
+                             struct cost_errors errors)
+{
+    table->classes[op][dtype].errors = errors;
 }
 
 void kernel_table_release(struct kernel_table *table)
@@ -273,6 +280,7 @@ int kernel_table_prepare(const struct kernel_table *table, const struct kernel_s
     int status = cost_grid_init(grid, x, y, arena, error);
     if (status < 0)
         return status;
+    grid->errors = class->errors;
     fill_ratios(class, shape, grid);
     fill_seconds(class, table->gpu, shape, grid);
     if (class != &table->classes[shape->op][shape->dtype])

@@ -73,6 +73,7 @@ struct kernel_sample {
 struct kernel_class {
     struct surface surface;
     double floor_s;
+    struct cost_errors errors;
 };
 
 struct kernel_table {
@@ -88,6 +89,10 @@ double kernel_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape
  */
 int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
                       const struct kernel_sample *samples, size_t count, struct error *error);
+
+/* What is known of the errors of an op and dtype; before, what is usual. */
+void kernel_table_set_errors(struct kernel_table *table, enum kernel_op op, enum dtype dtype,
+                             struct cost_errors errors);
 void kernel_table_release(struct kernel_table *table);
 
 /* Whether the table can say anything of the shape; where not, the roofline must do. */

@@ -117,6 +117,7 @@ struct summary {
     uint32_t link_count;
     double known[COST_PROVENANCE_COUNT]; /* shares of the time of kernels and collectives, by how
                                             their costs are known; NaN without any */
+    double cost_error;                   /* of that time, relative, were all costs off one way */
     struct warning *warnings;
     uint32_t warning_count;
     uint64_t events;

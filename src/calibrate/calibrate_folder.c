@@ -53,6 +53,19 @@ static void write_collectives(const void *what, const char *source, FILE *stream
     sample_csv_write_collectives(stream, measurements->collectives, measurements->collective_count);
 }
 
+static void write_residuals(const void *what, const char *source, FILE *stream)
+{
+    const struct calibrate_report *report = what;
+    struct residual residuals[CALIBRATE_CLASSES_MAX];
+    size_t count = calibrate_report_residuals(report, residuals);
+    (void)source;
+    (void)fputs(
+        "# Mean errors of points that the tables beside this file were not given: left out one\n"
+        "# at a time, and whole shapes. Source: tandem calibrate --residuals, of those tables.\n",
+        stream);
+    residual_csv_write(stream, residuals, count);
+}
+
 static int write_file(const char *folder, const char *name, file_writer *writer, const void *what,
                       const char *source, struct error *error)
 {
@@ -85,4 +98,10 @@ int calibrate_folder_write(const char *folder, const struct calibrate_gpu *gpu,
     if (status == 0)
         status = write_file(folder, "gpu.yaml", write_gpu, gpu, source, error);
     return status;
+}
+
+int calibrate_folder_write_residuals(const char *folder, const struct calibrate_report *report,
+                                     struct error *error)
+{
+    return write_file(folder, "residuals.csv", write_residuals, report, NULL, error);
 }

@@ -1,11 +1,12 @@
 /*
- * calibrate_folder: a GPU's folder, as configs/gpus has them: gpu.yaml, and the
- * tables beside it.
+ * calibrate_folder: a GPU's folder, as configs/gpus has them: gpu.yaml, the
+ * tables beside it, and how far those are off.
  */
 #ifndef TANDEM_CALIBRATE_FOLDER_H
 #define TANDEM_CALIBRATE_FOLDER_H
 
 #include "calibrate_config.h"
+#include "calibrate_report.h"
 #include "measurements.h"
 
 /*
@@ -17,5 +18,9 @@
 int calibrate_folder_write(const char *folder, const struct calibrate_gpu *gpu,
                            const struct measurements *measurements, const char *source,
                            struct error *error);
+
+/* Writes the folder's residuals.csv. ERROR_IO. */
+int calibrate_folder_write_residuals(const char *folder, const struct calibrate_report *report,
+                                     struct error *error);
 
 #endif

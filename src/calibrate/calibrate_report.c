@@ -17,7 +17,7 @@ static int add_kernels(struct calibrate_report *report, const struct gpu *gpu,
     struct calibrate_class *class = &report->classes[report->count];
     const struct kernel_sample *samples = measurements->kernels;
     size_t count = measurements->kernel_count;
-    *class = (struct calibrate_class){.op = kernel_op_name(op)};
+    *class = (struct calibrate_class){.op = kernel_op_name(op), .what = {.op = op, .dtype = dtype}};
     (void)snprintf(class->detail, sizeof(class->detail), "%s", dtype_names[dtype]);
     for (size_t i = 0; i < count; i++)
         class->samples += samples[i].shape.op == op && samples[i].shape.dtype == dtype;
@@ -44,7 +44,8 @@ static int add_collectives(struct calibrate_report *report, const struct measure
     struct calibrate_class *class = &report->classes[report->count];
     const struct collective_sample *samples = measurements->collectives;
     size_t count = measurements->collective_count;
-    *class = (struct calibrate_class){.op = collective_op_name(kind->op)};
+    *class = (struct calibrate_class){.op = collective_op_name(kind->op),
+                                      .what = {.is_collective = true, .kind = *kind}};
     (void)snprintf(class->detail, sizeof(class->detail), "%s, %s",
                    kind->fabric == COLLECTIVE_FABRIC_PEER ? "peer" : "host",
                    kind->graph ? "graph" : "eager");
@@ -74,6 +75,19 @@ int calibrate_report_make(struct calibrate_report *report, const struct gpu *gpu
         status = add_collectives(report, measurements, &kind, error);
     }
     return status;
+}
+
+size_t calibrate_report_residuals(const struct calibrate_report *report,
+                                  struct residual residuals[CALIBRATE_CLASSES_MAX])
+{
+    for (uint32_t i = 0; i < report->count; i++) {
+        const struct calibrate_class *class = &report->classes[i];
+        residuals[i] = class->what;
+        residuals[i].points = class->samples;
+        residuals[i].point_error = class->sample.samples > 0 ? class->sample.mean : (double)NAN;
+        residuals[i].shape_error = class->shape.samples > 0 ? class->shape.mean : (double)NAN;
+    }
+    return report->count;
 }
 
 static void print_error(const struct left_out_error *left_out, FILE *stream)

@@ -7,6 +7,7 @@
 
 #include "cross_validation.h"
 #include "measurements.h"
+#include "residual_csv.h"
 
 #include <stdio.h>
 
@@ -15,7 +16,8 @@
 /* The samples of one kernel and dtype, or of one kind of collective. */
 struct calibrate_class {
     const char *op;
-    char detail[32]; /* "bf16"; "peer, graph" */
+    char detail[32];      /* "bf16"; "peer, graph" */
+    struct residual what; /* its errors unset */
     size_t samples;
     struct left_out_error sample; /* left out one by one */
     struct left_out_error shape;  /* whole shapes left out; of 0 samples where there is but one */
@@ -29,6 +31,10 @@ struct calibrate_report {
 /* Fills in `report` with each class that has samples. Takes seconds. 0 or -ERROR_MEMORY. */
 int calibrate_report_make(struct calibrate_report *report, const struct gpu *gpu,
                           const struct measurements *measurements, struct error *error);
+
+/* The classes' mean errors, as residuals.csv keeps them; their count. */
+size_t calibrate_report_residuals(const struct calibrate_report *report,
+                                  struct residual residuals[CALIBRATE_CLASSES_MAX]);
 
 void calibrate_report_print(const struct calibrate_report *report, FILE *stream);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PATH_BYTES 4096
 
@@ -22,6 +23,7 @@ struct calibrate_options {
     uint32_t tensor_parallel;
     enum collective_fabric fabric;
     bool is_profile; /* inputs are folders of LLMServingSim */
+    bool only_residuals;
     bool as_json;
     bool wants_help;
 };
@@ -31,7 +33,8 @@ static void print_help(void)
     (void)fputs(
         "usage: tandem calibrate FILE... -o FOLDER --source TEXT [OPTION]...\n"
         "       tandem calibrate PROFILE --format llmservingsim --model MODEL.yaml -o FOLDER "
-        "--source TEXT\n\n"
+        "--source TEXT\n"
+        "       tandem calibrate --residuals -o FOLDER\n\n"
         "Makes a GPU's folder, as configs/gpus has them, from measurements: kernels.csv and\n"
         "collectives.csv of analysis/measure, and nccl-tests' output, text or JSON. Says how far "
         "the\ntables are from points that they were not given. What the GPU's datasheet rules out "
@@ -44,6 +47,10 @@ static void print_help(void)
         "wrote\n"
         "      --model FILE       the model that it profiled\n"
         "      --tensor-parallel N  and on how many GPUs; default 1\n"
+        "      --residuals        of the tables that FOLDER has: only says how far they are off, "
+        "and\n"
+        "                         writes residuals.csv beside them, which runs take their bands "
+        "from\n"
         "      --json             print the report as one JSON object\n"
         "  -h, --help             this text\n\n"
         "Exit codes: 0 done, 2 wrong use, 3 bad measurements or configuration, 4 I/O.\n",
@@ -81,11 +88,15 @@ static int take_inputs(struct calibrate_options *options, int argc, char **argv,
 {
     options->inputs = argv + optind;
     options->input_count = (size_t)(argc - optind);
-    if (options->input_count == 0)
+    if (options->only_residuals && options->input_count > 0)
+        return error_set(error, ERROR_USAGE, "--residuals is of the folder's own tables: no files");
+    if (!options->only_residuals && options->input_count == 0)
         return error_set(error, ERROR_USAGE, "which measurements? Name a file");
     if (!options->folder)
         return error_set(error, ERROR_USAGE,
                          "where to? Name the GPU's folder: -o configs/gpus/NAME");
+    if (options->only_residuals)
+        return 0;
     if (!options->source || *options->source == '\0')
         return error_set(error, ERROR_USAGE,
                          "--source must say who measured, on what and when: tables name it");
@@ -103,6 +114,7 @@ enum {
     OPTION_FORMAT,
     OPTION_MODEL,
     OPTION_TENSOR_PARALLEL,
+    OPTION_RESIDUALS,
     OPTION_JSON
 };
 
@@ -128,6 +140,9 @@ static int take_option(struct calibrate_options *options, int option, char **arg
         return 0;
     case OPTION_TENSOR_PARALLEL:
         return parse_count(optarg, &options->tensor_parallel, error);
+    case OPTION_RESIDUALS:
+        options->only_residuals = true;
+        return 0;
     case OPTION_JSON:
         options->as_json = true;
         return 0;
@@ -150,6 +165,7 @@ static int parse_options(struct calibrate_options *options, int argc, char **arg
         {"format", required_argument, NULL, OPTION_FORMAT},
         {"model", required_argument, NULL, OPTION_MODEL},
         {"tensor-parallel", required_argument, NULL, OPTION_TENSOR_PARALLEL},
+        {"residuals", no_argument, NULL, OPTION_RESIDUALS},
         {"json", no_argument, NULL, OPTION_JSON},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -191,30 +207,55 @@ static int read_profile(const struct calibrate_options *options, struct measurem
     return status;
 }
 
+/* Adds a table of the folder, where it has one. */
+static int read_own(const struct calibrate_options *options, const char *name,
+                    struct measurements *measurements, struct error *error)
+{
+    char path[PATH_BYTES];
+    int length = snprintf(path, sizeof(path), "%s/%s", options->folder, name);
+    if (length < 0 || length >= PATH_BYTES)
+        return error_set(error, ERROR_IO, "%s: the path is too long", options->folder);
+    if (access(path, F_OK) != 0)
+        return 0;
+    return measurements_add_file(measurements, path, options->fabric, error);
+}
+
 static int read_inputs(const struct calibrate_options *options, struct measurements *measurements,
                        struct error *error)
 {
     if (options->is_profile)
         return read_profile(options, measurements, error);
     int status = 0;
+    if (options->only_residuals)
+        status = read_own(options, "kernels.csv", measurements, error);
+    if (options->only_residuals && status == 0)
+        status = read_own(options, "collectives.csv", measurements, error);
     for (size_t i = 0; i < options->input_count && status == 0; i++)
         status = measurements_add_file(measurements, options->inputs[i], options->fabric, error);
     if (status == 0 && measurements->kernel_count + measurements->collective_count == 0)
-        return error_set(error, ERROR_CONFIG, "%s: there are no measurements", options->inputs[0]);
+        return error_set(error, ERROR_CONFIG, "%s: there are no measurements",
+                         options->only_residuals ? options->folder : options->inputs[0]);
     return status;
 }
 
-static int report(const struct calibrate_options *options, const struct gpu *gpu,
-                  const struct measurements *measurements, struct error *error)
+static int print_report(const struct calibrate_options *options,
+                        const struct calibrate_report *report, struct error *error)
 {
-    struct calibrate_report report;
-    int status = calibrate_report_make(&report, gpu, measurements, error);
-    if (status < 0)
-        return status;
     if (options->as_json)
-        return calibrate_report_print_json(&report, stdout, error);
-    calibrate_report_print(&report, stdout);
+        return calibrate_report_print_json(report, stdout, error);
+    calibrate_report_print(report, stdout);
     return command_flush(error);
+}
+
+/* Tables, unless they are there already, and how far they are off. */
+static int write_folder(const struct calibrate_options *options, const struct calibrate_gpu *gpu,
+                        const struct measurements *measurements,
+                        const struct calibrate_report *report, struct error *error)
+{
+    int status = 0;
+    if (!options->only_residuals)
+        status = calibrate_folder_write(options->folder, gpu, measurements, options->source, error);
+    return status < 0 ? status : calibrate_folder_write_residuals(options->folder, report, error);
 }
 
 static int calibrate(const struct calibrate_options *options, struct error *error)
@@ -222,6 +263,7 @@ static int calibrate(const struct calibrate_options *options, struct error *erro
     struct arena arena;
     struct calibrate_gpu gpu;
     struct measurements measurements;
+    struct calibrate_report report;
     arena_init(&arena);
     measurements_init(&measurements, &arena);
     int status = read_gpu(options, &gpu, &arena, error);
@@ -230,10 +272,11 @@ static int calibrate(const struct calibrate_options *options, struct error *erro
     if (status == 0)
         status = calibrate_check(&gpu.gpu, &measurements, error);
     if (status == 0)
-        status =
-            calibrate_folder_write(options->folder, &gpu, &measurements, options->source, error);
+        status = calibrate_report_make(&report, &gpu.gpu, &measurements, error);
     if (status == 0)
-        status = report(options, &gpu.gpu, &measurements, error);
+        status = write_folder(options, &gpu, &measurements, &report, error);
+    if (status == 0)
+        status = print_report(options, &report, error);
     arena_release(&arena);
     return status;
 }

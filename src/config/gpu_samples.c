@@ -49,11 +49,24 @@ static int read_collectives(struct gpu_folder *folder, struct error *error)
     return status;
 }
 
+static int read_residuals(struct gpu_folder *folder, struct error *error)
+{
+    char path[PATH_BYTES];
+    FILE *file = NULL;
+    int status = open_table(folder->path, GPU_SAMPLES_RESIDUALS, path, &file, error);
+    if (status > 0) {
+        status = residual_csv_read(file, path, &folder->residuals, &folder->residual_count, error);
+        fclose(file);
+    }
+    return status;
+}
+
 static void release_folder(struct gpu_folder *folder)
 {
     free(folder->path);
     free(folder->kernels);
     free(folder->collectives);
+    free(folder->residuals);
 }
 
 static int read_folder(struct gpu_folder *folder, const char *path, struct error *error)
@@ -62,7 +75,9 @@ static int read_folder(struct gpu_folder *folder, const char *path, struct error
     if (!folder->path)
         return error_out_of_memory(error, path);
     int status = read_kernels(folder, error);
-    return status < 0 ? status : read_collectives(folder, error);
+    if (status == 0)
+        status = read_collectives(folder, error);
+    return status < 0 ? status : read_residuals(folder, error);
 }
 
 const struct gpu_folder *gpu_samples_of(struct gpu_samples *samples, const char *path,

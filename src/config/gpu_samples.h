@@ -1,6 +1,7 @@
 /*
  * gpu_samples: what was measured of kinds of GPU, as the CSV files of their
- * folders hold it (sample_csv.h). Either file may be absent: nothing was measured.
+ * folders hold it (sample_csv.h), and how far tables made of it are off
+ * (residual_csv.h). Any file may be absent: then nothing is known of it.
  *
  * A folder is read when it is first asked for, and kept: the points of a sweep
  * differ in much, but seldom in their GPU, and to read its thousands of rows
@@ -11,9 +12,11 @@
 
 #include "collective_table.h"
 #include "kernel_table.h"
+#include "residual_csv.h"
 
 #define GPU_SAMPLES_KERNELS "kernels.csv"
 #define GPU_SAMPLES_COLLECTIVES "collectives.csv"
+#define GPU_SAMPLES_RESIDUALS "residuals.csv"
 
 /* The samples of one folder. */
 struct gpu_folder {
@@ -22,6 +25,8 @@ struct gpu_folder {
     size_t kernel_count;
     struct collective_sample *collectives;
     size_t collective_count;
+    struct residual *residuals;
+    size_t residual_count;
 };
 
 /* Zeroed, it holds none. */

@@ -9,9 +9,13 @@ int gpu_tables_init(struct gpu_tables *tables, const struct gpu *gpu,
         return status;
     status = collective_table_init(&tables->collectives, folder->collectives,
                                    folder->collective_count, error);
-    if (status < 0)
+    if (status < 0) {
         kernel_table_release(&tables->kernels);
-    return status;
+        return status;
+    }
+    residual_csv_apply(folder->residuals, folder->residual_count, &tables->kernels,
+                       &tables->collectives);
+    return 0;
 }
 
 void gpu_tables_release(struct gpu_tables *tables)

@@ -6,25 +6,9 @@
 
 #define SLICE_REQUESTS 65536
 
-/*
- * Relative errors of single costs. Measured: what repeats of one measurement
- * differ by. Interpolated: left-out samples, 3 to 5% on H200. Extrapolated:
- * left-out rank counts, 10 to 27%. Estimated: the roofline with efficiencies
- * from a datasheet or a fit, held against the same samples.
- */
-static const double provenance_errors[COST_PROVENANCE_COUNT] = {
-    [COST_MEASURED] = 0.02,
-    [COST_INTERPOLATED] = 0.04,
-    [COST_EXTRAPOLATED] = 0.15,
-    [COST_ESTIMATED] = 0.20,
-};
-
 double bands_cost_error(const struct summary *summary)
 {
-    double error = 0;
-    for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
-        error += summary->known[i] * provenance_errors[i];
-    return isfinite(error) ? error : provenance_errors[COST_ESTIMATED];
+    return isfinite(summary->cost_error) ? summary->cost_error : COST_ERROR_ESTIMATED;
 }
 
 /* One run with all costs scaled. */

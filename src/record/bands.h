@@ -2,9 +2,10 @@
  * bands: how far a run's headline numbers may be off for what is not known of
  * its costs.
  *
- * Each way of knowing a cost has an error, from points left out of the tables
- * (tests/silicon/left_out.c) and from layouts held against measurement; weighed
- * by the time that each accounts for, they give the error of a step's time. The
+ * Each cost has an error by how it is known, of its class of kernels where the
+ * GPU's folder says how far that was off on points left out (residual_csv.h);
+ * weighed by the time that each accounts for, they give the error of a step's
+ * time, were all off the same way. The
  * run is then repeated with all kernels and collectives that much faster, and
  * slower: near saturation a small error in a step grows in the queue, which no
  * formula would show.

@@ -256,7 +256,7 @@ static void print_provenance(const struct summary *summary, FILE *stream)
     for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
         (void)fprintf(stream, "%s %s %s", i > 0 ? "," : "", human_percent(summary->known[i]).text,
                       cost_provenance_name((enum cost_provenance)i));
-    (void)fputc('\n', stream);
+    (void)fprintf(stream, "\n  together known to %s\n", human_percent(summary->cost_error).text);
 }
 
 void summary_text_print_wrapped(const char *text, int indent, FILE *stream)

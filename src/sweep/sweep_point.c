@@ -159,6 +159,7 @@ void sweep_point_fingerprint(const struct config *config, const char *file_path,
             continue;
         hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_KERNELS);
         hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_COLLECTIVES);
+        hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_RESIDUALS);
     }
     (void)snprintf(fingerprint, SWEEP_FINGERPRINT_BYTES, "%016" PRIx64, hash);
 }

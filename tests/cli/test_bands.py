@@ -2,8 +2,10 @@
 """tandem run --bands: do the bands hold a run's numbers, and say how its costs are known?"""
 
 import json
+import shutil
+from pathlib import Path
 
-from tandem_cli import SCENARIO, SMALL, TandemTest, main
+from tandem_cli import ROOT, SCENARIO, SMALL, TandemTest, main
 
 
 class Bands(TandemTest):
@@ -25,6 +27,20 @@ class Bands(TandemTest):
                 self.assertLessEqual(low, summary[name][percentile], (name, percentile))
                 self.assertGreaterEqual(high, summary[name][percentile], (name, percentile))
                 self.assertLess(low, high, (name, percentile))
+
+    def test_bands_are_of_the_gpu_s_own_residuals(self):
+        # The same tables, said to be off three times as much between points: wider bands.
+        shipped = ROOT / "configs" / "gpus" / "h200-sxm"
+        copy = Path(shutil.copytree(shipped, self.folder / "h200"))
+        head, *rows = [line for line in (shipped / "residuals.csv").read_text().splitlines()
+                       if not line.startswith("#")]
+        rows = [row.rsplit(",", 2)[0] + ",0.15,0.15" for row in rows]
+        (copy / "residuals.csv").write_text("\n".join([head, *rows]) + "\n")
+        errors = [json.loads(self.tandem_ok(
+            "run", SCENARIO, "--bands", "--json", "--quiet", *SMALL, "--set",
+            "cluster=clusters/hgx-h200", "--set", f"cluster.gpu={folder / 'gpu.yaml'}"))
+            ["bands"]["cost_error"] for folder in (shipped, copy)]
+        self.assertGreater(errors[1], 1.5 * errors[0])
 
     def test_bands_are_wider_where_costs_are_estimated(self):
         # Nothing was measured of the H100 PCIe: all of its costs are estimates.

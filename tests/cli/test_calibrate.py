@@ -132,6 +132,31 @@ class CalibrateTest(TandemTest):
         self.assertIn("\nmeasured: .", (self.output / "gpu.yaml").read_text(encoding="utf-8"))
         self.assertFalse((self.output / "collectives.csv").exists())
 
+    def test_residuals(self):
+        """How far the tables are off is kept beside them, and can be found anew of a folder."""
+        rows = "".join(f"gemm,{m},4096,4096,{30 + m / 64}\n" for m in (1, 16, 64, 512))
+        self.tandem_ok(*self.arguments(self.file("kernels.csv", KERNELS + rows)))
+        _, header, residuals = self.table("residuals.csv")
+        self.assertEqual(header, ["op", "dtype", "p2p", "graph", "points", "point_error",
+                                  "shape_error"])
+        self.assertEqual([(row["op"], row["dtype"], row["points"], row["shape_error"])
+                          for row in residuals], [("gemm", "bf16", "4", "")])
+        self.assertGreater(float(residuals[0]["point_error"]), 0)
+        written = (self.output / "residuals.csv").read_bytes()
+        (self.output / "residuals.csv").unlink()
+        tables = (self.output / "kernels.csv").read_bytes()
+        self.tandem_ok("calibrate", "--residuals", "-o", self.output)
+        self.assertEqual((self.output / "residuals.csv").read_bytes(), written)
+        self.assertEqual((self.output / "kernels.csv").read_bytes(), tables)
+        # A folder without tables, or without a gpu.yaml, is a mistake that is named.
+        (self.output / "kernels.csv").unlink()
+        done = self.tandem("calibrate", "--residuals", "-o", self.output)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("there are no measurements", done.stderr)
+        done = self.tandem("calibrate", "--residuals", "-o", self.folder / "none")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("gpu.yaml", done.stderr)
+
     def test_gpu_in_place(self):
         """Without --gpu, the folder's own file is taken, and stays as it is but for `measured`."""
         self.output.mkdir()
@@ -209,6 +234,7 @@ class CalibrateTest(TandemTest):
         kernels = self.file("kernels.csv", KERNELS + "gemm,16,4096,4096,30\n")
         for arguments, message in (
                 (["-o", self.output, "--source", "x"], "which measurements"),
+                ([kernels, "-o", self.output, "--residuals"], "--residuals is of"),
                 ([kernels, "--source", "x"], "where to?"),
                 ([kernels, "-o", self.output], "--source must say"),
                 ([kernels, "-o", self.output, "--source", "x", "--format", "llmservingsim"],
@@ -291,6 +317,7 @@ class CalibrateTest(TandemTest):
         self.assertLess(errors["gemm"], 0.05)
         self.assertLess(errors["attn_decode"], 0.05)
         self.assertLess(errors["attn_prefill"], 0.05)
+        self.assertLess(errors["attn_decode_beside"], 0.05)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
  * line? */
 #include "fixtures.h"
 #include "gpu_tables.h"
+#include "residual_csv.h"
 #include "sample_csv.h"
 #include "suite.h"
 
@@ -154,6 +155,89 @@ START_TEST(test_collective_faults)
 }
 END_TEST
 
+/* Reads residuals into tables of a GEMM and an all-reduce. */
+static int read_residuals(const char *text, struct gpu_tables *tables)
+{
+    FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    ck_assert_ptr_nonnull(file);
+    struct residual *residuals = NULL;
+    size_t count = 0;
+    int status = residual_csv_read(file, "residuals.csv", &residuals, &count, &error);
+    if (status == 0)
+        residual_csv_apply(residuals, count, &tables->kernels, &tables->collectives);
+    free(residuals);
+    fclose(file);
+    return status;
+}
+
+/* Tables of one all-reduce of 1 KiB over two peers, and of no kernels. */
+static struct gpu_tables tables_of_all_reduce(const struct gpu *gpu, struct collective_kind kind)
+{
+    struct gpu_tables tables;
+    struct collective_sample sample = {.kind = kind, .ranks = 2, .bytes = 1024, .seconds = 1e-5};
+    ck_assert_int_eq(kernel_table_init(&tables.kernels, gpu, NULL, 0, &error), 0);
+    ck_assert_int_eq(collective_table_init(&tables.collectives, &sample, 1, &error), 0);
+    return tables;
+}
+
+START_TEST(test_residuals)
+{
+    struct gpu gpu = fixture_gpu();
+    struct collective_kind kind = {COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER, true};
+    struct gpu_tables tables = tables_of_all_reduce(&gpu, kind);
+    int status = read_residuals("# a source\n"
+                                "op,dtype,p2p,graph,points,point_error,shape_error\n"
+                                "gemm,fp8,,,100,0.05,0.07\n"
+                                "copy,bf16,,,3,0.01,\n"
+                                "all_reduce,,1,1,60,0.013,0.4\n"
+                                "all_reduce,,1,0,60,0.001,0.001\n",
+                                &tables);
+    ck_assert_int_eq(status, 0);
+    /* Between points, the larger error; on a point, no more than repeats differ by. */
+    const double *gemm = tables.kernels.classes[KERNEL_GEMM][DTYPE_FP8].errors.by_provenance;
+    ck_assert_double_eq(gemm[COST_INTERPOLATED], 0.07);
+    ck_assert_double_eq(gemm[COST_MEASURED], 0.02);
+    const double *copy = tables.kernels.classes[KERNEL_COPY][DTYPE_BF16].errors.by_provenance;
+    ck_assert_double_eq(copy[COST_INTERPOLATED], 0.01);
+    ck_assert_double_eq(copy[COST_MEASURED], 0.01);
+    /* Of a collective its points tell, not numbers of ranks left out; and its own kind alone. */
+    struct arena arena;
+    struct cost_grid grid;
+    arena_init(&arena);
+    status = collective_table_prepare(&tables.collectives, &kind, 2, 4096, &arena, &grid, &error);
+    ck_assert_int_eq(status, 0);
+    ck_assert_double_eq(cost_grid_at(&grid, 1024, 1).error, 0.013);
+    arena_release(&arena);
+    gpu_tables_release(&tables);
+}
+END_TEST
+
+START_TEST(test_residual_faults)
+{
+    static const struct {
+        const char *row;
+        const char *expected;
+    } faults[] = {
+        {"gem,bf16,,,1,0.1,0.1\n", "residuals.csv:2: unknown op 'gem'"},
+        {"gemm,bf61,,,1,0.1,0.1\n", "residuals.csv:2: unknown dtype 'bf61'"},
+        {"gemm,bf16,,,1,-0.1,0.1\n", "residuals.csv:2: 'point_error' must not be negative"},
+        {"gemm,bf16,,,1,0.1,x\n", "residuals.csv:2: 'shape_error' must be a number, not 'x'"},
+    };
+    struct gpu gpu = fixture_gpu();
+    const struct gpu_folder nothing = {.path = NULL};
+    for (size_t i = 0; i < ARRAY_LENGTH(faults); i++) {
+        struct gpu_tables tables;
+        char text[256];
+        ck_assert_int_eq(gpu_tables_init(&tables, &gpu, &nothing, &error), 0);
+        (void)snprintf(text, sizeof(text), "op,dtype,p2p,graph,points,point_error,shape_error\n%s",
+                       faults[i].row);
+        ck_assert_int_eq(read_residuals(text, &tables), -ERROR_CONFIG);
+        ck_assert_str_eq(error.text, faults[i].expected);
+        gpu_tables_release(&tables);
+    }
+}
+END_TEST
+
 START_TEST(test_no_folder)
 {
     struct gpu gpu = fixture_gpu();
@@ -248,8 +332,10 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_kernels,           test_many_rows, test_collectives,           test_kernel_faults,
-        test_collective_faults, test_no_folder, test_a_folder_is_read_once, test_shipped,
+        test_kernels,         test_many_rows,         test_collectives,
+        test_kernel_faults,   test_collective_faults, test_residuals,
+        test_residual_faults, test_no_folder,         test_a_folder_is_read_once,
+        test_shipped,
     };
     return suite_run("gpu_tables", tests, ARRAY_LENGTH(tests));
 }

@@ -1,0 +1,123 @@
+#include "residual_csv.h"
+
+#include "csv_sheet.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum column { OP, DTYPE, P2P, GRAPH, POINTS, POINT_ERROR, SHAPE_ERROR, COLUMN_COUNT };
+
+static const char *const column_names[COLUMN_COUNT] = {
+    "op", "dtype", "p2p", "graph", "points", "point_error", "shape_error"};
+
+static const char *const dtype_names[DTYPE_COUNT] = {
+#define X(name, text, bits) text,
+    DTYPES(X)
+#undef X
+};
+
+/* An error, or NaN where its field is empty. */
+static int read_error(const struct csv_sheet *sheet, enum column column, double *value,
+                      struct error *error)
+{
+    *value = (double)NAN;
+    if (*sheet->fields[column] == '\0')
+        return 0;
+    int status = csv_sheet_number(sheet, column, value, error);
+    if (status == 0 && *value < 0)
+        status = csv_sheet_fault(sheet, error, "'%s' must not be negative", column_names[column]);
+    return status;
+}
+
+static int find_dtype(const struct csv_sheet *sheet, enum dtype *dtype, struct error *error)
+{
+    for (uint32_t i = 0; i < DTYPE_COUNT; i++)
+        if (strcmp(sheet->fields[DTYPE], dtype_names[i]) == 0) {
+            *dtype = (enum dtype)i;
+            return 0;
+        }
+    return csv_sheet_fault(sheet, error, "unknown dtype '%s'", sheet->fields[DTYPE]);
+}
+
+static int read_row(const struct csv_sheet *sheet, struct residual *residual, struct error *error)
+{
+    *residual = (struct residual){.op = kernel_op_named(sheet->fields[OP]),
+                                  .kind.op = collective_op_named(sheet->fields[OP])};
+    residual->is_collective = residual->op == KERNEL_OP_COUNT;
+    residual->kind.fabric =
+        strcmp(sheet->fields[P2P], "1") == 0 ? COLLECTIVE_FABRIC_PEER : COLLECTIVE_FABRIC_HOST;
+    residual->kind.graph = strcmp(sheet->fields[GRAPH], "1") == 0;
+    if (residual->is_collective && residual->kind.op == COLLECTIVE_OP_COUNT)
+        return csv_sheet_fault(sheet, error, "unknown op '%s'", sheet->fields[OP]);
+    int status = residual->is_collective ? 0 : find_dtype(sheet, &residual->dtype, error);
+    if (status == 0)
+        status = read_error(sheet, POINT_ERROR, &residual->point_error, error);
+    if (status == 0)
+        status = read_error(sheet, SHAPE_ERROR, &residual->shape_error, error);
+    return status;
+}
+
+/* Reads the row that the sheet is at onto the end of the rows. */
+static int append_row(const struct csv_sheet *sheet, struct residual **residuals, size_t *count,
+                      struct error *error)
+{
+    struct residual *larger = realloc(*residuals, (*count + 1) * sizeof(**residuals));
+    if (!larger)
+        return error_out_of_memory(error, "residuals");
+    *residuals = larger;
+    int status = read_row(sheet, &larger[*count], error);
+    *count += status == 0;
+    return status;
+}
+
+int residual_csv_read(FILE *file, const char *name, struct residual **residuals, size_t *count,
+                      struct error *error)
+{
+    struct csv_sheet sheet;
+    int status =
+        csv_sheet_init(&sheet, file, name, column_names, COLUMN_COUNT, CSV_KNOWN_ONLY, error);
+    if (status < 0)
+        return status;
+    while (status == 0 && (status = csv_sheet_next(&sheet, error)) > 0)
+        status = append_row(&sheet, residuals, count, error);
+    csv_sheet_release(&sheet);
+    return status;
+}
+
+void residual_csv_apply(const struct residual *residuals, size_t count,
+                        struct kernel_table *kernels, struct collective_table *collectives)
+{
+    for (const struct residual *residual = residuals; residual < residuals + count; residual++) {
+        if (residual->is_collective) /* groups nearly always have a measured number of ranks */
+            collective_table_set_errors(collectives, &residual->kind,
+                                        cost_errors_of(residual->point_error, (double)NAN));
+        else
+            kernel_table_set_errors(kernels, residual->op, residual->dtype,
+                                    cost_errors_of(residual->point_error, residual->shape_error));
+    }
+}
+
+static void write_error(FILE *file, double value)
+{
+    (void)(isfinite(value) ? fprintf(file, ",%.4f", value) : fputc(',', file));
+}
+
+void residual_csv_write(FILE *file, const struct residual *residuals, size_t count)
+{
+    for (uint32_t i = 0; i < COLUMN_COUNT; i++)
+        (void)fprintf(file, "%s%s", i > 0 ? "," : "", column_names[i]);
+    (void)fputc('\n', file);
+    for (size_t i = 0; i < count; i++) {
+        const struct residual *residual = &residuals[i];
+        if (residual->is_collective)
+            (void)fprintf(file, "%s,,%d,%d,%zu", collective_op_name(residual->kind.op),
+                          residual->kind.fabric == COLLECTIVE_FABRIC_PEER, residual->kind.graph,
+                          residual->points);
+        else
+            (void)fprintf(file, "%s,%s,,,%zu", kernel_op_name(residual->op),
+                          dtype_names[residual->dtype], residual->points);
+        write_error(file, residual->point_error);
+        write_error(file, residual->shape_error);
+        (void)fputc('\n', file);
+    }
+}
