@@ -238,7 +238,9 @@ struct cost compute_kernel(const struct compute *compute, const struct kernel *k
     if (!grid)
         return roofline_cost(compute, kernel);
     struct place place = place_of(kernel);
-    struct cost cost = cost_grid_at(grid, place.x, place.y);
+    bool is_beside = kernel->beside > 0 && compute->beside.count > 0;
+    struct cost cost = is_beside ? cost_stack_at(&compute->beside, place.x, place.y, kernel->beside)
+                                 : cost_grid_at(grid, place.x, place.y);
     cost.seconds += compute->measured_gap_s;
     return cost;
 }
@@ -274,6 +276,7 @@ static struct place reach_place(const struct compute_setup *setup, const struct 
     case SPAN_ATTENTION_PREFILL:
         return (struct place){setup->tokens_max, setup->context_max};
     case SPAN_LM_HEAD:
+    case SPAN_SAMPLE:
         return (struct place){setup->sequences_max, 1};
     case SPAN_GATE_UP:
     case SPAN_DOWN:
@@ -299,6 +302,28 @@ static int prepare(struct compute *compute, const struct compute_setup *setup,
     return kernel_table_prepare(setup->table, &shape, reach.x, reach.y, arena, grid, error);
 }
 
+#define BESIDE_FIRST_OCTAVE 4 /* chunks of 16 tokens; smaller ones weigh no less */
+
+/* Decode attention by the prompt tokens beside it, where the table has samples of that. */
+static int prepare_beside(struct compute *compute, const struct compute_setup *setup,
+                          struct arena *arena, struct error *error)
+{
+    struct kernel decode = compute_attention_decode(compute, 1, 1);
+    struct kernel_shape shape = shape_of(setup, &decode);
+    shape.op = KERNEL_ATTENTION_BESIDE;
+    if (!kernel_table_covers(setup->table, &shape))
+        return 0;
+    double octaves = fmax(0, ceil(log2(setup->tokens_max)) - BESIDE_FIRST_OCTAVE);
+    struct cost_stack *stack = &compute->beside;
+    int status = cost_stack_init(stack, BESIDE_FIRST_OCTAVE, (uint32_t)octaves + 1, arena, error);
+    for (uint32_t plane = 0; plane < stack->count && status == 0; plane++) {
+        shape.beside = cost_stack_value(stack, plane);
+        status = kernel_table_prepare(setup->table, &shape, setup->sequences_max,
+                                      setup->context_max, arena, &stack->planes[plane], error);
+    }
+    return status;
+}
+
 int compute_init(struct compute *compute, const struct compute_setup *setup, struct arena *arena,
                  struct error *error)
 {
@@ -311,16 +336,17 @@ int compute_init(struct compute *compute, const struct compute_setup *setup, str
     };
     if (!setup->table)
         return 0;
-    struct kernel kernels[LAYER_KERNELS_MAX + 4];
+    struct kernel kernels[LAYER_KERNELS_MAX + 5];
     uint32_t count = compute_layer_kernels(compute, 1, kernels);
     kernels[count++] = compute_attention_decode(compute, 1, 1);
     kernels[count++] = compute_attention_prefill(compute, 0, 1);
     kernels[count++] = compute_final_norm(compute, 1);
     kernels[count++] = compute_lm_head(compute, 1);
+    kernels[count++] = compute_sample(compute, 1);
     for (uint32_t i = 0; i < count; i++) {
         int rc = prepare(compute, setup, &kernels[i], arena, error);
         if (rc < 0)
             return rc;
     }
-    return 0;
+    return prepare_beside(compute, setup, arena, error);
 }

@@ -10,6 +10,7 @@
 #ifndef TANDEM_COMPUTE_H
 #define TANDEM_COMPUTE_H
 
+#include "cost_stack.h"
 #include "kernel_table.h"
 #include "sharding.h"
 
@@ -18,7 +19,8 @@
  * up by: a GEMM is (m, k) x (k, n); an elementwise kernel m rows of n; decode
  * attention m sequences whose KV sums to n tokens; prefill attention m new
  * tokens whose KV ends at n. `groups`: distinct experts that a grouped GEMM
- * reaches, else 1.
+ * reaches, else 1. `beside`: prompt tokens that the kernel of a decode attention
+ * works on too, which matters where that was measured; else 0.
  */
 struct kernel {
     enum span_kind kind;
@@ -29,6 +31,7 @@ struct kernel {
     double n;
     double k;
     double groups;
+    double beside;
 };
 
 #define LAYER_KERNELS_MAX 12
@@ -41,6 +44,7 @@ struct compute {
     struct sharding sharding;
     double measured_gap_s;                          /* after a kernel with a measured time */
     const struct cost_grid *grids[SPAN_KIND_COUNT]; /* measured kinds; NULL: by roofline */
+    struct cost_stack beside; /* decode attention by the prompt tokens in the same kernel */
 };
 
 /* What a compute is made of, and how far its grids reach. */

@@ -42,6 +42,7 @@ struct host {
     bool eager_synchronous;        /* a step that replays no graph is launched only once the stage
                                       is free and its input there, never ahead */
     bool graphs_prefill;           /* steps with prefill chunks replay graphs too */
+    bool mixed_attention;          /* one attention kernel for a step's prompts and decodes */
     bool custom_all_reduce;        /* small all-reduces by one kernel over peer memory (vLLM's) */
     enum prefill_attention prefill_attention;
     double kernel_gap_s;       /* between two kernels of measured time on the GPU */

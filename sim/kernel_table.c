@@ -21,6 +21,8 @@ static const struct surface_kind surface_kinds[KERNEL_OP_COUNT] = {
     [KERNEL_ACTIVATION] = {2, {4, 8}, 0.005, 0},
     [KERNEL_ROPE_KV] = {2, {4, 8}, 0.005, 0},
     [KERNEL_COPY] = {1, {4}, 0.005, 0},
+    [KERNEL_SAMPLE] = {2, {4, 8}, 0.005, 0},
+    [KERNEL_ATTENTION_BESIDE] = {4, {2, 2, 4, 4}, 0.01, 0},
 };
 
 /* Query-key pairs of a causal chunk of `queries` tokens after `history` earlier ones. */
@@ -45,6 +47,12 @@ static void locate(const struct kernel_shape *shape, double x, double y,
         at[2] = log2(shape->heads / shape->kv_heads);
         at[3] = log2(shape->kv_heads);
         break;
+    case KERNEL_ATTENTION_BESIDE:
+        at[0] = log2(x * shape->kv_heads);
+        at[1] = log2(y);
+        at[2] = log2(shape->beside);
+        at[3] = log2(shape->kv_heads);
+        break;
     case KERNEL_ATTENTION_PREFILL:
     case KERNEL_ATTENTION_PREFILL_FA2:
         at[0] = log2(x * shape->heads);
@@ -56,6 +64,7 @@ static void locate(const struct kernel_shape *shape, double x, double y,
     case KERNEL_ACTIVATION:
     case KERNEL_ROPE_KV:
     case KERNEL_COPY:
+    case KERNEL_SAMPLE:
     case KERNEL_OP_COUNT:
         at[0] = log2(x * shape->n);
         at[1] = log2(shape->n);
@@ -71,6 +80,8 @@ static double passes_of(enum kernel_op op)
         return 4; /* reads x and the residual, writes the residual and the normalised rows */
     case KERNEL_ACTIVATION:
         return 3; /* reads gate and up */
+    case KERNEL_SAMPLE:
+        return 3; /* reads the logits, writes them as 32 bits */
     case KERNEL_ROPE_KV:
         return 2;
     default:
@@ -108,6 +119,7 @@ double kernel_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape
     case KERNEL_GEMM:
         return gemm_roofline_s(gpu, shape, x, shape->n * y);
     case KERNEL_ATTENTION_DECODE:
+    case KERNEL_ATTENTION_BESIDE:
         return attention_roofline_s(gpu, shape, x, x * y, x * y);
     case KERNEL_ATTENTION_PREFILL:
     case KERNEL_ATTENTION_PREFILL_FA2:
@@ -188,6 +200,11 @@ static bool is_prefill(enum kernel_op op)
     return op == KERNEL_ATTENTION_PREFILL || op == KERNEL_ATTENTION_PREFILL_FA2;
 }
 
+static bool is_decode(enum kernel_op op)
+{
+    return op == KERNEL_ATTENTION_DECODE || op == KERNEL_ATTENTION_BESIDE;
+}
+
 /*
  * The ratio is kriged where samples tend to lie and carried from there to every
  * node: attention is measured by the octave, other kernels more finely (m of 48,
@@ -195,8 +212,7 @@ static bool is_prefill(enum kernel_op op)
  */
 static uint32_t lattice_stride(enum kernel_op op)
 {
-    bool is_attention = op == KERNEL_ATTENTION_DECODE || is_prefill(op);
-    return is_attention ? COST_GRID_OCTAVE_NODES : COST_GRID_OCTAVE_NODES / 4;
+    return is_decode(op) || is_prefill(op) ? COST_GRID_OCTAVE_NODES : COST_GRID_OCTAVE_NODES / 4;
 }
 
 static enum cost_provenance provenance_of(const struct surface_estimate *estimate)
@@ -311,6 +327,8 @@ enum kernel_op kernel_op_of_span(enum span_kind kind)
         return KERNEL_ROPE_KV;
     case SPAN_EMBEDDING:
         return KERNEL_COPY;
+    case SPAN_SAMPLE:
+        return KERNEL_SAMPLE;
     default:
         return KERNEL_OP_COUNT;
     }

@@ -10,6 +10,7 @@
  *     GEMM               m, n, k
  *     decode attention   batch x KV heads, context, query heads a KV head, KV heads
  *     prefill attention  queries x heads, context, heads, KV heads
+ *       beside a chunk   batch x KV heads, context, the chunk's tokens, KV heads
  *     elementwise        values, row width
  *
  * Beyond the measured box the ratio at its edge holds: extrapolation by the
@@ -33,7 +34,10 @@
     X(NORM, "rmsnorm_residual")                                                                  \
     X(ACTIVATION, "silu_mul")                                                                    \
     X(ROPE_KV, "rope_kv_write")                                                                  \
-    X(COPY, "copy")
+    X(COPY, "copy")                                                                              \
+    X(SAMPLE, "sample")                                                                          \
+    X(ATTENTION_BESIDE, "attn_decode_beside") /* decodes in one kernel with a chunk of a prompt: \
+                                                 what both take, less the chunk alone */
 
 enum kernel_op {
 #define X(name, text) KERNEL_##name,
@@ -53,6 +57,7 @@ struct kernel_shape {
     double k;         /* GEMM: depth */
     double heads;     /* attention, on one GPU: in units of KERNEL_TABLE_HEAD_DIM values */
     double kv_heads;
+    double beside; /* decode attention beside a chunk: its tokens */
 };
 
 /*

@@ -162,9 +162,14 @@ static struct head_cost *kept_head(struct step_cost *cost, uint32_t rows)
     return kept;
 }
 
-struct cost step_cost_decodes(const struct step_cost *cost, double rows, double context_tokens)
+struct cost step_cost_decodes(const struct step_cost *cost, const struct batch *batch,
+                              uint32_t padding)
 {
-    struct kernel kernel = compute_attention_decode(&cost->compute, rows, context_tokens);
+    double rows = batch->decode_rows;
+    double context_tokens = (double)batch->decode_context_tokens;
+    struct kernel kernel = /* a row of padding attends to itself */
+        compute_attention_decode(&cost->compute, rows + padding, context_tokens + padding);
+    kernel.beside = cost->host->mixed_attention ? batch->prefill_tokens : 0;
     return step_cost_kernel(cost, &kernel);
 }
 
@@ -197,9 +202,8 @@ static uint32_t graph_tokens(const struct host *host, const struct batch *batch)
 static double attention_s(struct step_cost *cost, const struct batch *batch, uint32_t padding)
 {
     double seconds = 0;
-    if (batch->decode_rows > 0) { /* a row of padding attends to itself */
-        struct cost decodes = step_cost_decodes(cost, batch->decode_rows + padding,
-                                                (double)batch->decode_context_tokens + padding);
+    if (batch->decode_rows > 0) {
+        struct cost decodes = step_cost_decodes(cost, batch, padding);
         seconds += decodes.seconds;
         cost_sum_add(&cost->attention, decodes, 1);
     }
@@ -342,9 +346,10 @@ double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work
 
 struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_class, uint32_t rows)
 {
-    double context_tokens = (double)rows * STEP_COST_CONTEXT;
+    struct batch decodes = {.decode_rows = rows,
+                            .decode_context_tokens = (uint64_t)rows * STEP_COST_CONTEXT};
     double layer_s =
-        kept_tokens(cost, rows)->layer_s + step_cost_decodes(cost, rows, context_tokens).seconds;
+        kept_tokens(cost, rows)->layer_s + step_cost_decodes(cost, &decodes, 0).seconds;
     double last_s = kept_head(cost, rows)->seconds;
     for (uint32_t i = 0; i < cost->exchange_count; i++)
         layer_s += step_cost_exchange(cost, group_class, cost->exchanges[i].exchange, rows).seconds;

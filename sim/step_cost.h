@@ -108,10 +108,11 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
                                      const struct stage_part *part);
 
-/* One kernel; a layer's attention of all decodes, and of a chunk; one of the layout's exchanges,
-   and the all-reduce of the sampled tokens. */
+/* One kernel; a layer's attention of a batch's decodes with `padding` rows, and of a chunk; one of
+   the layout's exchanges, and the all-reduce of the sampled tokens. */
 struct cost step_cost_kernel(const struct step_cost *cost, const struct kernel *kernel);
-struct cost step_cost_decodes(const struct step_cost *cost, double rows, double context_tokens);
+struct cost step_cost_decodes(const struct step_cost *cost, const struct batch *batch,
+                              uint32_t padding);
 struct cost step_cost_chunk(const struct step_cost *cost, const struct chunk *chunk);
 struct cost step_cost_exchange(struct step_cost *cost, uint32_t group_class, enum exchange exchange,
                                uint32_t tokens);

@@ -78,7 +78,7 @@ static bool same_kernel(const struct kernel_sample *a, const struct kernel_sampl
     return a->x == b->x && a->y == b->y && a->shape.op == b->shape.op &&
            a->shape.dtype == b->shape.dtype && a->shape.n == b->shape.n &&
            a->shape.k == b->shape.k && a->shape.heads == b->shape.heads &&
-           a->shape.kv_heads == b->shape.kv_heads;
+           a->shape.kv_heads == b->shape.kv_heads && a->shape.beside == b->shape.beside;
 }
 
 static bool same_collective(const struct collective_sample *a, const struct collective_sample *b)

@@ -49,6 +49,7 @@ static bool shape_of_layer(const struct profile *profile, const char *layer,
         {"o_proj", {.op = KERNEL_GEMM, .dtype = weights, .n = hidden, .k = attended}},
         {"gate_up_proj", {.op = KERNEL_GEMM, .dtype = weights, .n = 2 * profile->ffn, .k = hidden}},
         {"down_proj", {.op = KERNEL_GEMM, .dtype = weights, .n = hidden, .k = profile->ffn}},
+        {"sampler", {.op = KERNEL_SAMPLE, .n = profile->model->vocab}},
         {"lm_head", {.op = KERNEL_GEMM, .n = profile->vocab, .k = hidden}},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(layers); i++)
@@ -88,39 +89,98 @@ enum attention_column { CHUNK, KV_PREFILL, DECODES, KV_DECODE, ATTENTION_TIME_US
 static const char *const attention_columns[] = {"prefill_chunk", "kv_prefill", "n_decode",
                                                 "kv_decode", "time_us"};
 
+/* The row's numbers, the last of them a time in microseconds. */
+static int read_numbers(const struct csv_sheet *sheet, uint32_t count, double *numbers,
+                        struct error *error)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int status = i + 1 == count ? csv_sheet_positive(sheet, i, &numbers[i], error)
+                                    : csv_sheet_number(sheet, i, &numbers[i], error);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static struct kernel_sample attention_sample(const struct profile *profile, enum kernel_op op,
+                                             double x, double y, double seconds)
+{
+    return (struct kernel_sample){.shape = {.op = op,
+                                            .dtype = profile->model->kv,
+                                            .n = 1,
+                                            .heads = profile->heads,
+                                            .kv_heads = profile->kv_heads},
+                                  .x = x,
+                                  .y = y,
+                                  .seconds = seconds};
+}
+
+/* Chunks alone, and decodes alone. */
 static int read_attention(struct profile *profile, const struct csv_sheet *sheet, const char *place,
                           struct error *error)
 {
     double numbers[ARRAY_LENGTH(attention_columns)];
-    for (uint32_t i = 0; i < ARRAY_LENGTH(attention_columns); i++) {
-        int status = i == ATTENTION_TIME_US ? csv_sheet_positive(sheet, i, &numbers[i], error)
-                                            : csv_sheet_number(sheet, i, &numbers[i], error);
-        if (status < 0)
-            return status;
-    }
+    int status = read_numbers(sheet, ARRAY_LENGTH(numbers), numbers, error);
+    if (status < 0)
+        return status;
     bool is_decode = numbers[CHUNK] == 0 && numbers[DECODES] > 0 && numbers[KV_DECODE] > 0;
     bool is_prefill = numbers[CHUNK] > 0 && numbers[DECODES] == 0 && numbers[KV_PREFILL] >= 0;
-    if (!is_decode && !is_prefill) {
-        profile->measurements->passed_over++;
+    if (!is_decode && !is_prefill)
         return 0;
-    }
-    struct kernel_sample sample = {
-        .shape = {.op = is_decode ? KERNEL_ATTENTION_DECODE : KERNEL_ATTENTION_PREFILL,
-                  .dtype = profile->model->kv,
-                  .n = 1,
-                  .heads = profile->heads,
-                  .kv_heads = profile->kv_heads},
-        .x = is_decode ? numbers[DECODES] : numbers[CHUNK],
-        .y = is_decode ? numbers[KV_DECODE] : numbers[KV_PREFILL],
-        .seconds = numbers[ATTENTION_TIME_US] * 1e-6,
-    };
+    double seconds = numbers[ATTENTION_TIME_US] * 1e-6;
+    struct kernel_sample sample =
+        is_decode ? attention_sample(profile, KERNEL_ATTENTION_DECODE, numbers[DECODES],
+                                     numbers[KV_DECODE], seconds)
+                  : attention_sample(profile, KERNEL_ATTENTION_PREFILL, numbers[CHUNK],
+                                     numbers[KV_PREFILL], seconds);
     return measurements_add_kernel(profile->measurements, &sample, place, error);
 }
 
+/* The time of a chunk alone, without a history; 0 where none was read. */
+static double alone_s_of(const struct profile *profile, double chunk)
+{
+    for (size_t i = 0; i < profile->measurements->kernel_count; i++) {
+        const struct kernel_sample *sample = &profile->measurements->kernels[i];
+        if (sample->shape.op == KERNEL_ATTENTION_PREFILL && sample->x == chunk && sample->y == 0 &&
+            sample->shape.heads == profile->heads)
+            return sample->seconds;
+    }
+    return 0;
+}
+
+/* A difference of two times is taken where it is this share of the larger, and not noise. */
+#define DIFFERENCE_SHARE_MIN 0.1
+
+/* Decodes beside a chunk: what both take, less the chunk alone. Its history adds nothing beyond
+   what it adds to the chunk alone, so one without any stands for all. */
+static int read_beside(struct profile *profile, const struct csv_sheet *sheet, const char *place,
+                       struct error *error)
+{
+    double numbers[ARRAY_LENGTH(attention_columns)];
+    int status = read_numbers(sheet, ARRAY_LENGTH(numbers), numbers, error);
+    if (status < 0)
+        return status;
+    if (numbers[CHUNK] == 0 || numbers[DECODES] == 0 || numbers[KV_DECODE] == 0)
+        return 0;
+    double alone_s = alone_s_of(profile, numbers[CHUNK]);
+    double both_s = numbers[ATTENTION_TIME_US] * 1e-6;
+    double seconds = both_s - alone_s;
+    if (numbers[KV_PREFILL] > 0 || alone_s == 0 || seconds < DIFFERENCE_SHARE_MIN * both_s) {
+        profile->measurements->passed_over++;
+        return 0;
+    }
+    struct kernel_sample sample = attention_sample(profile, KERNEL_ATTENTION_BESIDE,
+                                                   numbers[DECODES], numbers[KV_DECODE], seconds);
+    sample.shape.beside = numbers[CHUNK];
+    return measurements_add_kernel(profile->measurements, &sample, place, error);
+}
+
+/* The last looks up what the one before it read. */
 static const struct part parts[] = {
     {"dense.csv", dense_columns, ARRAY_LENGTH(dense_columns), read_layer},
     {"per_sequence.csv", sequence_columns, ARRAY_LENGTH(sequence_columns), read_layer},
     {"attention.csv", attention_columns, ARRAY_LENGTH(attention_columns), read_attention},
+    {"attention.csv", attention_columns, ARRAY_LENGTH(attention_columns), read_beside},
 };
 
 static int read_rows(struct profile *profile, const struct part *part, struct csv_sheet *sheet,

@@ -8,9 +8,10 @@
  *     per_sequence.csv  layer,sequences,time_us   LM head and sampler
  *     attention.csv     prefill_chunk,kv_prefill,n_decode,kv_decode,time_us
  *
- * Attention of a chunk beside decodes is one kernel there and two here: only
- * rows of one or the other are taken. The sampler, the final norm (a norm like
- * the others) and rows of mixed attention are passed over, and counted.
+ *
+ * Attention of decodes beside a chunk, one kernel there, becomes the chunk's and
+ * what the decodes add to it. Rows of both whose chunk has a history, and those
+ * of the final norm (a norm like the others), are passed over, and counted.
  * Source: github.com/casys-kaist/LLMServingSim (KAIST, MIT).
  */
 #ifndef TANDEM_LLMSERVINGSIM_H

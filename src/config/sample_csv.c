@@ -69,12 +69,13 @@ static int read_dtype(const struct csv_sheet *sheet, enum dtype *dtype, struct e
     return csv_sheet_fault(sheet, error, "unknown dtype '%s'", field);
 }
 
-/* Which columns a sample's x, y, n and k are in; OP stands for none. */
+/* Which columns a sample's x, y, n, k and beside are in; OP stands for none. */
 struct kernel_columns {
     enum column x;
     enum column y;
     enum column n;
     enum column k;
+    enum column beside;
     bool has_heads;
 };
 
@@ -87,6 +88,11 @@ static const struct kernel_columns columns_of[KERNEL_OP_COUNT] = {
     [KERNEL_ACTIVATION] = {.x = COLUMN_M, .n = COLUMN_N},
     [KERNEL_ROPE_KV] = {.x = COLUMN_M, .has_heads = true},
     [KERNEL_COPY] = {.x = COLUMN_M},
+    [KERNEL_SAMPLE] = {.x = COLUMN_M, .n = COLUMN_N},
+    [KERNEL_ATTENTION_BESIDE] = {.x = COLUMN_BATCH,
+                                 .y = COLUMN_CTX,
+                                 .beside = COLUMN_Q_LEN,
+                                 .has_heads = true},
 };
 
 static bool is_prefill(enum kernel_op op)
@@ -130,6 +136,7 @@ static int read_kernel(const struct csv_sheet *sheet, void *item, struct error *
         {columns->y, &sample->y},
         {columns->n, &shape->n},
         {columns->k, &shape->k},
+        {columns->beside, &shape->beside},
         {columns->has_heads ? COLUMN_HEADS : COLUMN_OP, &shape->heads},
         {columns->has_heads ? COLUMN_KV_HEADS : COLUMN_OP, &shape->kv_heads},
         {COLUMN_TIME_US, &sample->seconds},
@@ -259,6 +266,8 @@ static double kernel_field(const struct kernel_sample *sample, enum column colum
         return sample->shape.n;
     if (column == columns->k)
         return sample->shape.k;
+    if (column == columns->beside)
+        return sample->shape.beside;
     if (columns->has_heads && column == COLUMN_HEADS)
         return sample->shape.heads;
     if (columns->has_heads && column == COLUMN_KV_HEADS)

@@ -11,7 +11,9 @@
  *     gemm                             m n k     (m, k) x (k, n)
  *     attn_decode                      batch heads kv_heads ctx
  *     attn_prefill, attn_prefill_fa2   q_len heads kv_heads ctx     ctx: KV at the chunk's end
+ *     attn_decode_beside               batch heads kv_heads ctx q_len       q_len: of the chunk
  *     rmsnorm_residual, silu_mul       m n       n: width of the output
+ *     sample                           m n       n: vocabulary
  *     rope_kv_write                    m heads kv_heads
  *     copy                             m         bytes
  *

@@ -221,6 +221,57 @@ START_TEST(quantized_weights_are_read_in_fewer_bytes)
 }
 END_TEST
 
+/* Decode attention of 8 heads and 8 KV heads: 10 us alone; `beside_s` beside chunks of 64 tokens.
+ */
+static size_t fill_decodes(struct kernel_sample samples[32], double beside_s)
+{
+    size_t count = 0;
+    for (double batch = 1; batch <= 8; batch *= 2)
+        for (double context = 128; context <= 1024; context *= 2) {
+            struct kernel_sample sample = {
+                .shape = {.op = KERNEL_ATTENTION_DECODE, .n = 1, .heads = 16, .kv_heads = 2},
+                .x = batch,
+                .y = context,
+                .seconds = 10e-6};
+            samples[count++] = sample;
+            sample.shape.op = KERNEL_ATTENTION_BESIDE;
+            sample.shape.beside = 64;
+            sample.seconds = beside_s;
+            samples[count++] = sample;
+        }
+    return count;
+}
+
+START_TEST(decodes_beside_a_prompt_take_what_was_measured_so)
+{
+    struct bench bench;
+    struct arena arena;
+    struct error error;
+    struct kernel_table table;
+    struct kernel_sample samples[32];
+    set_up(&bench);
+    arena_init(&arena);
+    size_t count = fill_decodes(samples, 25e-6);
+    ck_assert_int_eq(kernel_table_init(&table, &bench.gpu, samples, count, &error), 0);
+    struct compute_setup setup = {.gpu = &bench.gpu,
+                                  .model = &bench.model,
+                                  .tensor_parallel = 4,
+                                  .table = &table,
+                                  .tokens_max = 2048,
+                                  .sequences_max = 8,
+                                  .context_max = 1024};
+    ck_assert_int_eq(compute_init(&bench.compute, &setup, &arena, &error), 0);
+    struct kernel decode = compute_attention_decode(&bench.compute, 4, 4 * 512);
+    /* Expectation: 10 us alone, and 25 us in one kernel with 64 tokens of a prompt, to 10%: the
+     * ratio to a roofline that is not flat is interpolated. */
+    ck_assert_double_eq_tol(time_of(&bench, &decode), 10e-6, 1e-6);
+    decode.beside = 64;
+    ck_assert_double_eq_tol(time_of(&bench, &decode), 25e-6, 2.5e-6);
+    kernel_table_release(&table);
+    arena_release(&arena);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -234,6 +285,7 @@ int main(void)
         each_kind_of_kernel_has_its_own_efficiency,
         weights_set_the_rate_of_multiplication,
         quantized_weights_are_read_in_fewer_bytes,
+        decodes_beside_a_prompt_take_what_was_measured_so,
     };
     return suite_run("compute", tests, ARRAY_LENGTH(tests));
 }

@@ -323,7 +323,7 @@ START_TEST(test_names)
     ck_assert_int_eq(kernel_op_named("gem"), KERNEL_OP_COUNT);
     ck_assert_int_eq(collective_op_named("all_red"), COLLECTIVE_OP_COUNT);
     ck_assert_int_eq(kernel_op_of_span(SPAN_DOWN), KERNEL_GEMM);
-    ck_assert_int_eq(kernel_op_of_span(SPAN_SAMPLE), KERNEL_OP_COUNT);
+    ck_assert_int_eq(kernel_op_of_span(SPAN_ALL_REDUCE), KERNEL_OP_COUNT);
 }
 END_TEST
 
