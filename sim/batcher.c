@@ -97,17 +97,30 @@ static uint64_t held_blocks(const struct batcher *batcher, const struct request 
     return kv_cache_blocks(&batcher->kv, u32_max(request->position, request->target));
 }
 
+/* Whether the scheduler has a place for a waiting request, and knows of one. */
+static bool may_admit(const struct batcher *batcher)
+{
+    uint32_t taken = batcher->running;
+    if (serving_schedules_ahead(batcher->serving) && batcher->running > 0) {
+        if (batcher->known_waiting == 0)
+            return false;
+        taken += batcher->just_finished;
+    }
+    return batcher->waiting.first && taken < batcher->serving->max_sequences;
+}
+
 /* Admits the first waiting request if there are a place and blocks for it. */
 static struct request *admit(struct batcher *batcher)
 {
     struct request *request = batcher->waiting.first;
-    if (!request || batcher->running >= batcher->serving->max_sequences)
+    if (!may_admit(batcher))
         return NULL;
     uint64_t blocks = held_blocks(batcher, request);
     if (blocks > kv_cache_free_blocks(&batcher->kv))
         return NULL;
     request_list_remove(&batcher->waiting, request);
     kv_cache_take(&batcher->kv, blocks);
+    batcher->known_waiting -= u32_min(batcher->known_waiting, 1);
     request->admission = batcher->admissions++;
     batcher->running++;
     return request;
@@ -298,6 +311,7 @@ void batcher_pick(struct batcher *batcher, struct batch *batch, sim_ps now)
         pick_mixed(batcher, batch, now);
         break;
     }
+    batcher->known_waiting = batcher->waiting.count;
     if (!batch->lane)
         batch->lane = take_lane(batcher);
     batch->decode_rows = batch->lane->rows;
@@ -426,6 +440,7 @@ struct request_list batcher_complete(struct batcher *batcher, struct batch *batc
     settle_lane(batcher, batch->lane);
     batch->lane = NULL;
     settle_forming(batcher);
+    batcher->just_finished = finished.count;
     return finished;
 }
 
@@ -475,6 +490,8 @@ void batcher_evict(struct batcher *batcher, struct request_list *evicted)
     batcher->running = 0;
     batcher->receiving = 0;
     batcher->holding = 0;
+    batcher->just_finished = 0;
+    batcher->known_waiting = 0;
     kv_cache_give(&batcher->kv, batcher->kv.used_blocks);
 }
 

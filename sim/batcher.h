@@ -23,6 +23,10 @@
  * et al., Splitwise, ISCA 2024), a batcher that hands over gives requests away with their first
  * token, and keeps their blocks until the KV has been moved; the other admits them like any
  * other, and lets them decode when the KV is there.
+ *
+ * An engine that schedules ahead picks a step when the one before begins. Here it is picked when
+ * that one ends, but without what happened since it began: requests that came are not admitted
+ * yet, and the places of those that ended are not free yet.
  */
 #ifndef TANDEM_BATCHER_H
 #define TANDEM_BATCHER_H
@@ -62,6 +66,8 @@ struct batcher {
     uint32_t running;               /* admitted and not finished */
     uint32_t receiving;             /* of those, whose KV is not here yet */
     uint32_t holding;               /* handed over, their KV still here */
+    uint32_t just_finished;         /* ended in the last step; scheduling ahead only */
+    uint32_t known_waiting;         /* waited when that step was picked; scheduling ahead only */
     uint64_t admissions;
     uint64_t preemptions;
     struct lane *ready; /* lanes in no step: at most one but in static batching */

@@ -43,6 +43,8 @@ struct host {
                                       is free and its input there, never ahead */
     bool graphs_prefill;           /* steps with prefill chunks replay graphs too */
     bool mixed_attention;          /* one attention kernel for a step's prompts and decodes */
+    bool async_scheduling;         /* a step is picked while the one before computes: schedule and
+                                      return hide behind it, arrivals meanwhile wait a step more */
     bool custom_all_reduce;        /* small all-reduces by one kernel over peer memory (vLLM's) */
     enum prefill_attention prefill_attention;
     double kernel_gap_s;       /* between two kernels of measured time on the GPU */

@@ -10,10 +10,11 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
         .replica = replica,
         .stage_count = stage_count,
         .stages = stages,
-        .hand_over = sim_ps_from_s(serving->host.return_s),
     };
     for (uint32_t s = 0; s < stage_count; s++)
         stages[s].slowdown = 1;
+    if (!serving_schedules_ahead(serving))
+        pipeline->hand_over = sim_ps_from_s(serving->host.return_s);
     int rc = seen_shapes_init(&pipeline->seen, cost->tokens_max, arena, error);
     if (rc < 0)
         return rc;

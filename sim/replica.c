@@ -13,7 +13,7 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
     const struct serving *serving = setup->serving;
     *replica = (struct replica){
         .session = setup->session,
-        .return_time = sim_ps_from_s(serving->host.return_s),
+        .schedules_ahead = serving_schedules_ahead(serving),
         .host = &serving->host,
         .index = index,
         .ring = serving->steps_in_flight,
@@ -22,6 +22,8 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
         .moving_from = SIM_PS_MAX,
         .owner = setup->owner,
     };
+    if (!replica->schedules_ahead)
+        replica->return_time = sim_ps_from_s(serving->host.return_s);
     replica->steps = arena_calloc(arena, replica->ring, sizeof(*replica->steps));
     if (!replica->steps)
         return error_out_of_memory(error, "steps in flight");
@@ -124,6 +126,20 @@ static bool waits_for_kv(const struct batcher *batcher)
     return batcher->receiving > 0 || batcher->holding > 0;
 }
 
+/*
+ * When the batch picked at `now` is ready for the GPUs. Scheduled ahead, it was
+ * being prepared since the step before began, with what that one's predecessor
+ * returned.
+ */
+static sim_ps launch_time(const struct replica *replica, const struct batch *batch, sim_ps now)
+{
+    if (!replica->schedules_ahead || replica->slept)
+        return now + schedule_time(replica, batch);
+    sim_ps begun = replica->host_free;
+    sim_ps host_time = sim_ps_from_s(replica->host->return_s) + schedule_time(replica, batch);
+    return sim_ps_max(now, begun + host_time);
+}
+
 /* The scheduler's turn: one step, if there is one to take, and another turn after it. */
 static void take_turn(struct replica *replica, sim_ps now)
 {
@@ -144,7 +160,7 @@ static void take_turn(struct replica *replica, sim_ps now)
     step->number = replica->step_count++;
     step->scheduled = now;
     step->host_from = replica->turn_from;
-    step->launched = now + schedule_time(replica, &step->batch);
+    step->launched = launch_time(replica, &step->batch, now);
     step->emptied = replica->slept ? replica->emptied : SIM_PS_MAX;
     step->woken = replica->woken;
     step->moving_from = replica->moving_from;

@@ -35,7 +35,8 @@ struct replica_owner {
 struct replica {
     struct session *session;
     const struct host *host;
-    sim_ps return_time; /* the host's, rounded */
+    bool schedules_ahead;
+    sim_ps return_time; /* the host's, rounded; 0 where the next step does not wait for it */
     uint32_t index;
     struct batcher batcher;
     struct pipeline pipeline;

@@ -55,4 +55,11 @@ struct serving {
     struct host host;
 };
 
+/* Whether a step is picked while the one before computes. With several in flight, each is picked
+   while others compute in any case. */
+static inline bool serving_schedules_ahead(const struct serving *serving)
+{
+    return serving->host.async_scheduling && serving->steps_in_flight == 1;
+}
+
 #endif

@@ -110,6 +110,7 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     config_read_count(&reader, "send_tensors", CONFIG_OPTIONAL, 1, SEND_TENSORS_MAX,
                       &host->send_tensors);
     config_read_flag(&reader, "mixed_attention", CONFIG_OPTIONAL, &host->mixed_attention);
+    config_read_flag(&reader, "async_scheduling", CONFIG_OPTIONAL, &host->async_scheduling);
     config_read_flag(&reader, "custom_all_reduce", CONFIG_OPTIONAL, &host->custom_all_reduce);
     host->prefill_attention = (enum prefill_attention)config_read_choice(
         &reader, "prefill_attention", CONFIG_OPTIONAL, prefill_attention_names,

@@ -418,6 +418,31 @@ START_TEST(one_output_token_ends_with_the_prompt)
 }
 END_TEST
 
+START_TEST(scheduling_ahead_a_step_knows_what_the_one_before_began_with)
+{
+    struct bench bench;
+    struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
+    serving.max_sequences = 2;
+    serving.host.async_scheduling = true;
+    set_up(&bench, serving, 1000);
+    /* Expectation: with nothing running there is nothing to schedule ahead of. */
+    arrive(&bench, 10, 3);
+    pick(&bench, 0, 0, 1, 10);
+    /* Expectation: what comes during a step waits for the step after the next. */
+    arrive(&bench, 20, 9);
+    complete(&bench, 0, 0);
+    step(&bench, 1, 0, 0, 0);
+    step(&bench, 1, 1, 20, 1);
+    /* Expectation: so does a place that was freed in it. */
+    arrive(&bench, 30, 9);
+    arrive(&bench, 40, 9);
+    step(&bench, 1, 0, 0, 0);
+    step(&bench, 1, 1, 30, 0);
+    step(&bench, 2, 0, 0, 0);
+    tear_down(&bench);
+}
+END_TEST
+
 START_TEST(gaps_before_the_warm_up_s_end_are_not_counted)
 {
     struct bench bench;
@@ -457,6 +482,7 @@ int main(void)
         reserved_blocks_are_for_input_and_output,
         what_can_never_fit_is_told,
         one_output_token_ends_with_the_prompt,
+        scheduling_ahead_a_step_knows_what_the_one_before_began_with,
         gaps_before_the_warm_up_s_end_are_not_counted,
     };
     return suite_run("batcher", tests, ARRAY_LENGTH(tests));
