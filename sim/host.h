@@ -27,6 +27,7 @@ struct host {
     double schedule_per_request_s; /* the same, for each request in the batch */
     double return_s;               /* last stage's end to the scheduler's sight of its tokens */
     double prepare_s;              /* each stage's process before its first kernel, each step */
+    double prepare_per_request_s;  /* the same, for each request in the batch */
     double receive_s;              /* the same, in addition, where it receives hidden states */
     double new_shape_s;            /* a step that replays no graph and has a number of tokens not
                                       seen before, in the long run: library heuristics, memory */

@@ -62,8 +62,7 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
             },
         .tokens_max = serving->max_step_tokens,
         .rows_max = serving->max_sequences,
-        .prepare = sim_ps_from_s(serving->host.prepare_s),
-        .prepare_receiving = sim_ps_from_s(serving->host.prepare_s + serving->host.receive_s),
+        .receive = sim_ps_from_s(serving->host.receive_s),
         .launch_graph = sim_ps_from_s(serving->host.launch_graph_s),
     };
     int rc = compute_init(&cost->compute, &setup, arena, error);
@@ -256,6 +255,8 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
         .tokens = tokens,
         .rows = rows,
         .graph = padded > 0,
+        .prepare_s = host->prepare_s +
+                     (batch->decode_rows + batch->chunk_count) * host->prepare_per_request_s,
         .stall_s = seen && !padded ? seen_shapes_learn_s(seen, host, tokens) : 0,
     };
 }
@@ -296,7 +297,7 @@ struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_w
         compute_s += work->head_s;
     struct stage_work of = {
         .compute = sim_ps_from_s(compute_s),
-        .prepare = part->is_first ? cost->prepare : cost->prepare_receiving,
+        .prepare = sim_ps_from_s(work->prepare_s) + (part->is_first ? 0 : cost->receive),
         .launch = cost->launch_graph,
     };
     if (cost->compute.tensor_parallel > 1)

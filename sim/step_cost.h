@@ -53,8 +53,7 @@ struct step_cost {
     struct group_cost classes[GROUP_CLASSES_MAX]; /* groups of equal links are of one class */
     struct cost_sum attention;                    /* of all steps so far, one layer of each */
     struct cost_sum overwritten; /* of entries that made room for others, over all layers */
-    sim_ps prepare;              /* the host's times, rounded */
-    sim_ps prepare_receiving;
+    sim_ps receive;              /* the host's times, rounded */
     sim_ps launch_graph;
 };
 
@@ -68,6 +67,7 @@ struct step_work {
     double send_bytes;     /* to the next stage, from each GPU */
     uint32_t tokens;       /* rows of the GEMMs, padding counted */
     uint32_t rows;         /* rows of the LM head */
+    double prepare_s;      /* of the host on each stage, before the first kernel */
     double stall_s;        /* of the host, for a number of tokens not seen before */
     bool graph;            /* replays a captured graph */
 };

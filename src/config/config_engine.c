@@ -74,6 +74,7 @@ static void read_host_steps(struct config_reader *reader, struct host *host)
     read_cost(reader, "schedule_per_request", CONFIG_REQUIRED, &host->schedule_per_request_s);
     read_cost(reader, "return", CONFIG_REQUIRED, &host->return_s);
     read_cost(reader, "prepare", CONFIG_OPTIONAL, &host->prepare_s);
+    read_cost(reader, "prepare_per_request", CONFIG_OPTIONAL, &host->prepare_per_request_s);
     read_cost(reader, "receive", CONFIG_OPTIONAL, &host->receive_s);
     read_cost(reader, "new_shape", CONFIG_OPTIONAL, &host->new_shape_s);
     host->new_shape_first_s = host->new_shape_s;

@@ -217,6 +217,7 @@ static void roll_host(struct dice *dice, struct host *host)
         .schedule_per_request_s = dice_between(dice, 0, 1) * 1e-6,
         .return_s = dice_between(dice, 0, 2) * 30e-6,
         .prepare_s = dice_between(dice, 0, 2) * 40e-6,
+        .prepare_per_request_s = dice_between(dice, 0, 1) * 2e-6,
         .receive_s = dice_between(dice, 0, 1) * 60e-6,
         .new_shape_s = dice_between(dice, 0, 1) * 300e-6,
         .new_shape_first_s = dice_between(dice, 0, 2) * 1e-3,
