@@ -26,6 +26,7 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("TANDEM_PUBLIC_SERVING", ROOT.parent / "shared/public/serving"))
+PATH = FOLDER / "llama70b_h100.csv"
 KV_LIMITED_MS = 5000
 BARS = {"ttft": 0.20, "tpot": 0.08}
 SCENARIO = """
@@ -55,15 +56,12 @@ def simulate(program, row):
     return json.loads(done.stdout)
 
 
-def main():
-    path = FOLDER / "llama70b_h100.csv"
-    if not path.exists():
-        print(f"skipped: {path} is not there")
-        return 77
-    with path.open(newline="") as file:
+def compare(program):
+    """Prints the rows; the medians of absolute errors, and how many rows KV was misjudged of."""
+    with PATH.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["backend"] == "vllm"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        summaries = list(pool.map(lambda row: simulate(sys.argv[1], row), rows))
+        summaries = list(pool.map(lambda row: simulate(program, row), rows))
     errors = {name: [] for name in BARS}
     unrecognised = 0
     print("   in   out  conc.  TP   TTFT measured  simulated   error   TPOT measured  simulated   error")
@@ -79,7 +77,14 @@ def main():
                 errors[name].append(abs(error))
         unrecognised += is_limited != (1000 * summary["ttft_s"]["mean"] > KV_LIMITED_MS)
         print("  ".join(cells), "  limited by KV" if is_limited else "")
-    medians = {name: median(values) for name, values in errors.items()}
+    return {name: median(values) for name, values in errors.items()}, unrecognised
+
+
+def main():
+    if not PATH.exists():
+        print(f"skipped: {PATH} is not there")
+        return 77
+    medians, unrecognised = compare(sys.argv[1])
     for name, bar in BARS.items():
         print(f"{name}: median of absolute errors {medians[name]:.1%}, bar {bar:.0%}")
     print(f"rows wrongly taken for limited by KV, or not: {unrecognised}")

@@ -26,6 +26,7 @@ import h5py
 import numpy
 
 ROOT = Path(__file__).resolve().parents[2]
+SILICON = Path(os.environ.get("TANDEM_SILICON", ROOT.parent / "shared" / "silicon"))
 EXPECTED = Path(__file__).with_name("expected.json")
 SKIPPED = 77
 
@@ -238,12 +239,11 @@ def grown(found, expected):
 def main():
     if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--update"]):
         sys.exit(__doc__.split("\n\n")[1])
-    silicon = Path(os.environ.get("TANDEM_SILICON", ROOT.parent / "shared" / "silicon"))
-    if not (silicon / "h200" / LAYOUTS[0]).is_dir():
-        print(f"skipped: no measurements in {silicon}; TANDEM_SILICON may name their folder")
+    if not (SILICON / "h200" / LAYOUTS[0]).is_dir():
+        print(f"skipped: no measurements in {SILICON}; TANDEM_SILICON may name their folder")
         return SKIPPED
     program = os.path.abspath(sys.argv[1])
-    found = {layout: compare_layout(program, silicon / "h200" / layout) for layout in LAYOUTS}
+    found = {layout: compare_layout(program, SILICON / "h200" / layout) for layout in LAYOUTS}
     results = [abs(error) <= bar for cases in found.values() for metrics in cases.values()
                for error, bar in metrics.values()]
     print(f"\n{sum(results)} of {len(results)} within their bars")
