@@ -185,14 +185,14 @@ static int open_table(const struct writer *writer, const char *name,
                       const struct hdf5_column *columns, size_t count, struct hdf5_table *table)
 {
     *table = (struct hdf5_table){0};
-    return hdf5_table_create(table, writer->file, writer->path, name, columns, count,
-                             sizeof(struct row), CHUNK_ROWS, writer->error);
+    return hdf5_table_create(table, writer->file, writer->path, name, columns, count, CHUNK_ROWS,
+                             writer->error);
 }
 
 static int close_table(const struct writer *writer, struct hdf5_table *table, int status)
 {
     if (status == 0)
-        status = hdf5_table_flush(table, writer->error);
+        status = hdf5_table_finish(table, writer->error);
     hdf5_table_release(table);
     return status;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Measured on 2 million spans: levels 1 to 3 write alike, 3 million rows/s; 3 is the smallest. */
+/* For readers that ask how a dataset was deflated: the level is chunk_codec's. */
 #define DEFLATE_LEVEL 1
 
 static hid_t text_type(size_t bytes)
@@ -60,21 +60,29 @@ static hid_t column_type(const struct hdf5_column *column)
     return H5I_INVALID_HID;
 }
 
-static hid_t row_type_create(const struct hdf5_column *columns, size_t count, size_t row_bytes)
+/* The file's row, packed; each column extends the table's last piece or begins one. */
+static hid_t row_type_create(struct hdf5_table *table, const struct hdf5_column *columns,
+                             size_t count)
 {
-    hid_t row_type = H5Tcreate(H5T_COMPOUND, row_bytes);
+    size_t row_bytes = 0;
+    hid_t row_type = H5Tcreate(H5T_COMPOUND, 1);
     for (size_t i = 0; i < count && row_type >= 0; i++) {
         hid_t type = column_type(&columns[i]);
-        /* The file lists members by offset; `units` goes by columns. */
-        assert(i == 0 || columns[i - 1].offset < columns[i].offset);
-        herr_t status =
-            type < 0 ? -1 : H5Tinsert(row_type, columns[i].name, columns[i].offset, type);
+        size_t bytes = type < 0 ? 0 : H5Tget_size(type);
+        bool is_in = bytes > 0 && H5Tset_size(row_type, row_bytes + bytes) >= 0 &&
+                     H5Tinsert(row_type, columns[i].name, row_bytes, type) >= 0;
         if (type >= 0)
             H5Tclose(type);
-        if (status < 0) {
+        if (!is_in) {
             H5Tclose(row_type);
-            row_type = H5I_INVALID_HID;
+            return H5I_INVALID_HID;
         }
+        row_bytes += bytes;
+        struct hdf5_piece *last = &table->pieces[table->piece_count];
+        if (i > 0 && last[-1].offset + last[-1].bytes == columns[i].offset)
+            last[-1].bytes += bytes;
+        else
+            table->pieces[table->piece_count++] = (struct hdf5_piece){columns[i].offset, bytes};
     }
     return row_type;
 }
@@ -96,20 +104,17 @@ static hid_t creation_properties(size_t chunk_rows)
 }
 
 /* The empty dataset. */
-static int dataset_create(struct hdf5_table *table, hid_t parent, const char *name,
+static int dataset_create(struct hdf5_table *table, hid_t parent, const char *name, hid_t row_type,
                           struct error *error)
 {
     hsize_t no_rows = 0;
     hsize_t unlimited = H5S_UNLIMITED;
     hid_t properties = creation_properties(table->chunk_rows);
     hid_t space = H5Screate_simple(1, &no_rows, &unlimited);
-    hid_t packed = H5Tcopy(table->row_type);
-    if (properties >= 0 && space >= 0 && packed >= 0 && H5Tpack(packed) >= 0)
+    if (properties >= 0 && space >= 0 && row_type >= 0)
         table->dataset =
-            H5Dcreate2(parent, name, packed, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+            H5Dcreate2(parent, name, row_type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
     int status = table->dataset < 0 ? hdf5_error_set(error, "write", table->path) : 0;
-    if (packed >= 0)
-        H5Tclose(packed);
     if (space >= 0)
         H5Sclose(space);
     if (properties >= 0)
@@ -131,72 +136,72 @@ static int write_units(hid_t dataset, const char *path, const struct hdf5_column
 }
 
 int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, const char *name,
-                      const struct hdf5_column *columns, size_t column_count, size_t row_bytes,
-                      size_t chunk_rows, struct error *error)
+                      const struct hdf5_column *columns, size_t column_count, size_t chunk_rows,
+                      struct error *error)
 {
-    int status = 0;
     *table = (struct hdf5_table){
         .dataset = H5I_INVALID_HID,
-        .row_type = row_type_create(columns, column_count, row_bytes),
-        .row_bytes = row_bytes,
+        .pieces = calloc(column_count, sizeof(*table->pieces)),
         .chunk_rows = chunk_rows,
         .path = path,
-        .buffer = calloc(chunk_rows, row_bytes),
     };
-    if (!table->buffer) {
-        status = error_out_of_memory(error, "the buffer of a table");
-        goto cleanup;
-    }
-    status = dataset_create(table, parent, name, error);
+    if (!table->pieces)
+        return error_out_of_memory(error, "the columns of a table");
+    hid_t row_type = row_type_create(table, columns, column_count);
+    int status = dataset_create(table, parent, name, row_type, error);
     if (status == 0)
         status = write_units(table->dataset, path, columns, column_count, error);
-
-cleanup:
+    if (status == 0)
+        status = chunk_codec_init(&table->codec, chunk_rows, H5Tget_size(row_type), error);
+    if (status == 0)
+        table->buffer = malloc(table->codec.chunk_bytes);
+    if (status == 0 && !table->buffer)
+        status = error_out_of_memory(error, "the buffer of a table");
+    if (row_type >= 0)
+        H5Tclose(row_type);
     if (status < 0)
         hdf5_table_release(table);
     return status;
 }
 
-int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error)
-{
-    memcpy(table->buffer + table->buffered_rows * table->row_bytes, row, table->row_bytes);
-    table->buffered_rows++;
-    return table->buffered_rows < table->chunk_rows ? 0 : hdf5_table_flush(table, error);
-}
-
-/* Appends the buffer to the rows that the dataset has. */
-int hdf5_table_flush(struct hdf5_table *table, struct error *error)
+/* Writes the buffer as the dataset's next chunk: the rows that it has, and zeroes behind them. */
+static int write_chunk(struct hdf5_table *table, struct error *error)
 {
     hsize_t start = table->written_rows;
-    hsize_t count = table->buffered_rows;
-    hsize_t extent = start + count;
-    if (count == 0)
-        return 0;
-    if (H5Dset_extent(table->dataset, &extent) < 0)
+    hsize_t extent = start + table->buffered_rows;
+    size_t used_bytes = table->buffered_rows * table->codec.row_bytes;
+    memset(table->buffer + used_bytes, 0, table->codec.chunk_bytes - used_bytes);
+    size_t bytes = chunk_codec_pack(&table->codec, table->buffer);
+    if (H5Dset_extent(table->dataset, &extent) < 0 ||
+        H5Dwrite_chunk(table->dataset, H5P_DEFAULT, 0, &start, bytes, table->codec.packed) < 0)
         return hdf5_error_set(error, "write", table->path);
-    bool is_written = false;
-    hid_t in_file = H5Dget_space(table->dataset);
-    hid_t in_memory = H5Screate_simple(1, &count, NULL);
-    if (in_file >= 0 && in_memory >= 0 &&
-        H5Sselect_hyperslab(in_file, H5S_SELECT_SET, &start, NULL, &count, NULL) >= 0)
-        is_written = H5Dwrite(table->dataset, table->row_type, in_memory, in_file, H5P_DEFAULT,
-                              table->buffer) >= 0;
-    int status = is_written ? 0 : hdf5_error_set(error, "write", table->path);
-    if (in_memory >= 0)
-        H5Sclose(in_memory);
-    if (in_file >= 0)
-        H5Sclose(in_file);
     table->written_rows = extent;
     table->buffered_rows = 0;
-    return status;
+    return 0;
+}
+
+int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error)
+{
+    char *to = table->buffer + table->buffered_rows * table->codec.row_bytes;
+    for (size_t i = 0; i < table->piece_count; i++) {
+        memcpy(to, (const char *)row + table->pieces[i].offset, table->pieces[i].bytes);
+        to += table->pieces[i].bytes;
+    }
+    table->buffered_rows++;
+    return table->buffered_rows < table->chunk_rows ? 0 : write_chunk(table, error);
+}
+
+int hdf5_table_finish(struct hdf5_table *table, struct error *error)
+{
+    return table->buffered_rows == 0 ? 0 : write_chunk(table, error);
 }
 
 void hdf5_table_release(struct hdf5_table *table)
 {
     if (table->dataset > 0)
         H5Dclose(table->dataset);
-    if (table->row_type > 0)
-        H5Tclose(table->row_type);
+    chunk_codec_release(&table->codec);
     free(table->buffer);
+    free(table->pieces);
     *table = (struct hdf5_table){0};
 }

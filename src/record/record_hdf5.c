@@ -14,8 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Rows a chunk. Measured: from here on chunks cost time and gain 5% of size for twice the memory.
- */
+/* Rows a chunk. Measured: a quarter or twice as many write no faster, and no smaller. */
 #define CHUNK_ROWS 8192
 
 /* X(column, C type, HDF5 type, units) */
@@ -56,7 +55,7 @@
     X(bytes, double, FLOAT64, "bytes")  \
     X(busy_s, double, FLOAT64, "s")
 
-/* Rows as they lie in the file, packed: HDF5 then writes them without conversion. */
+/* Rows as they lie in the file, packed: appended in one piece. */
 #define MEMBER(column, c_type, hdf5_type, unit) c_type column;
 struct __attribute__((packed)) request_row {
     REQUEST_COLUMNS(MEMBER)
@@ -220,24 +219,20 @@ static int create_tables(struct record_hdf5 *file, struct error *error)
         const char *name;
         const struct hdf5_column *columns;
         size_t column_count;
-        size_t row_bytes;
         enum timeline from;
     } tables[] = {
         {&file->requests, "requests", request_columns, ARRAY_LENGTH(request_columns),
-         sizeof(struct request_row), TIMELINE_NONE},
-        {&file->steps, "steps", step_columns, ARRAY_LENGTH(step_columns), sizeof(struct step_row),
-         TIMELINE_STEPS},
-        {&file->spans, "spans", span_columns, ARRAY_LENGTH(span_columns), sizeof(struct span_row),
-         TIMELINE_STEPS},
-        {&file->links, "links", link_columns, ARRAY_LENGTH(link_columns), sizeof(struct link_row),
-         TIMELINE_STEPS},
+         TIMELINE_NONE},
+        {&file->steps, "steps", step_columns, ARRAY_LENGTH(step_columns), TIMELINE_STEPS},
+        {&file->spans, "spans", span_columns, ARRAY_LENGTH(span_columns), TIMELINE_STEPS},
+        {&file->links, "links", link_columns, ARRAY_LENGTH(link_columns), TIMELINE_STEPS},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         if (file->timeline < tables[i].from)
             continue;
-        int status = hdf5_table_create(tables[i].table, file->file, file->partial_path,
-                                       tables[i].name, tables[i].columns, tables[i].column_count,
-                                       tables[i].row_bytes, CHUNK_ROWS, error);
+        int status =
+            hdf5_table_create(tables[i].table, file->file, file->partial_path, tables[i].name,
+                              tables[i].columns, tables[i].column_count, CHUNK_ROWS, error);
         if (status < 0)
             return status;
     }
@@ -248,16 +243,16 @@ static int write_link_names(struct record_hdf5 *file, const struct topology *top
                             struct error *error)
 {
     struct hdf5_table names;
-    int status = hdf5_table_create(&names, file->file, file->partial_path, "link_names",
-                                   link_name_columns, ARRAY_LENGTH(link_name_columns), NAME_BYTES,
-                                   u32_max(1, topology->link_count), error);
+    int status =
+        hdf5_table_create(&names, file->file, file->partial_path, "link_names", link_name_columns,
+                          ARRAY_LENGTH(link_name_columns), u32_max(1, topology->link_count), error);
     for (uint32_t i = 0; i < topology->link_count && status == 0; i++) {
         char name[NAME_BYTES] = {0};
         (void)snprintf(name, sizeof(name), "%s", topology->links[i].name);
         status = hdf5_table_append(&names, name, error);
     }
     if (status == 0)
-        status = hdf5_table_flush(&names, error);
+        status = hdf5_table_finish(&names, error);
     hdf5_table_release(&names);
     return status;
 }
@@ -302,14 +297,14 @@ struct recorder record_hdf5_recorder(struct record_hdf5 *file)
     return recorder;
 }
 
-/* Flushes and closes the tables; the first error counts, all are closed. */
+/* Completes and closes the tables; the first error counts, all are closed. */
 static int close_tables(struct record_hdf5 *file, struct error *error)
 {
     struct hdf5_table *tables[] = {&file->requests, &file->steps, &file->spans, &file->links};
     int status = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         if (status == 0)
-            status = hdf5_table_flush(tables[i], error);
+            status = hdf5_table_finish(tables[i], error);
         hdf5_table_release(tables[i]);
     }
     return status;

@@ -62,12 +62,12 @@ static int write_table(hid_t group, const char *path, const char *name,
                        size_t row_bytes, size_t row_count, struct error *error)
 {
     struct hdf5_table table;
-    int status = hdf5_table_create(&table, group, path, name, columns, column_count, row_bytes,
-                                   CHUNK_ROWS, error);
+    int status =
+        hdf5_table_create(&table, group, path, name, columns, column_count, CHUNK_ROWS, error);
     for (size_t i = 0; i < row_count && status == 0; i++)
         status = hdf5_table_append(&table, (const char *)rows + i * row_bytes, error);
     if (status == 0)
-        status = hdf5_table_flush(&table, error);
+        status = hdf5_table_finish(&table, error);
     hdf5_table_release(&table);
     return status;
 }

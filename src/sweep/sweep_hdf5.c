@@ -51,11 +51,11 @@ static int write_points(hid_t file, const char *path, const struct sweep_results
     int status = sweep_table_build(&points, results, error);
     if (status == 0 && points.row_count > 0)
         status = hdf5_table_create(&table, file, path, "points", points.columns,
-                                   points.column_count, points.row_bytes, CHUNK_ROWS, error);
+                                   points.column_count, CHUNK_ROWS, error);
     for (size_t i = 0; i < points.row_count && status == 0; i++)
         status = hdf5_table_append(&table, points.rows + i * points.row_bytes, error);
     if (status == 0 && points.row_count > 0)
-        status = hdf5_table_flush(&table, error);
+        status = hdf5_table_finish(&table, error);
     hdf5_table_release(&table);
     sweep_table_release(&points);
     return status;

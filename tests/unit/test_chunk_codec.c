@@ -1,0 +1,96 @@
+/* Is a packed chunk what HDF5's shuffle and deflate filters undo, and the same every time? */
+#include "chunk_codec.h"
+
+#include "../suite.h"
+#include "dice.h"
+
+#include <isa-l/igzip_lib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS 8192
+#define ROW_BYTES 45
+#define CHUNK_BYTES (ROWS * ROW_BYTES)
+
+static unsigned char rows[CHUNK_BYTES];
+static unsigned char others[CHUNK_BYTES];
+static unsigned char inflated[CHUNK_BYTES];
+
+/* Bytes without any pattern: what deflate can do the least with. */
+static void fill_with_noise(unsigned char *bytes, struct dice *dice)
+{
+    for (size_t i = 0; i < CHUNK_BYTES; i++)
+        bytes[i] = (unsigned char)dice_next(dice);
+}
+
+/* Columns that count up and columns that stay, as records have them. */
+static void fill_with_counts(unsigned char *bytes)
+{
+    memset(bytes, 0, CHUNK_BYTES);
+    for (uint32_t row = 0; row < ROWS; row++)
+        memcpy(bytes + (size_t)row * ROW_BYTES, &row, sizeof(row));
+}
+
+/* Expects a zlib stream whose byte b * ROWS + r is byte b of row r. */
+static void expect_rows(const struct chunk_codec *codec, size_t packed_bytes)
+{
+    struct inflate_state state;
+    isal_inflate_init(&state);
+    state.crc_flag = ISAL_ZLIB;
+    state.next_in = codec->packed;
+    state.avail_in = (uint32_t)packed_bytes;
+    state.next_out = inflated;
+    state.avail_out = CHUNK_BYTES;
+    ck_assert_int_eq(isal_inflate_stateless(&state), ISAL_DECOMP_OK);
+    ck_assert_uint_eq(state.total_out, CHUNK_BYTES);
+    for (size_t row = 0; row < ROWS; row++)
+        for (size_t byte = 0; byte < ROW_BYTES; byte++)
+            ck_assert_uint_eq(inflated[byte * ROWS + row], rows[row * ROW_BYTES + byte]);
+}
+
+START_TEST(packs_what_it_is_given)
+{
+    /* Noise fits the room, if only just; counts take less than a twentieth of theirs. */
+    struct dice dice = {.state = dice_seed(1)};
+    struct chunk_codec codec;
+    struct error error;
+    ck_assert_int_eq(chunk_codec_init(&codec, ROWS, ROW_BYTES, &error), 0);
+    fill_with_noise(rows, &dice);
+    size_t bytes = chunk_codec_pack(&codec, rows);
+    ck_assert_uint_le(bytes, codec.packed_bytes_max);
+    expect_rows(&codec, bytes);
+    fill_with_counts(rows);
+    bytes = chunk_codec_pack(&codec, rows);
+    ck_assert_uint_lt(bytes, CHUNK_BYTES / 20);
+    expect_rows(&codec, bytes);
+    chunk_codec_release(&codec);
+}
+END_TEST
+
+START_TEST(forgets_earlier_chunks)
+{
+    /* A codec that has packed noise packs counts as a new one does, to the byte. */
+    struct dice dice = {.state = dice_seed(2)};
+    struct chunk_codec used;
+    struct chunk_codec fresh;
+    struct error error;
+    ck_assert_int_eq(chunk_codec_init(&used, ROWS, ROW_BYTES, &error), 0);
+    ck_assert_int_eq(chunk_codec_init(&fresh, ROWS, ROW_BYTES, &error), 0);
+    fill_with_counts(rows);
+    for (int i = 0; i < 20; i++) {
+        fill_with_noise(others, &dice);
+        (void)chunk_codec_pack(&used, others);
+        size_t bytes = chunk_codec_pack(&used, rows);
+        ck_assert_uint_eq(bytes, chunk_codec_pack(&fresh, rows));
+        ck_assert_mem_eq(used.packed, fresh.packed, bytes);
+    }
+    chunk_codec_release(&used);
+    chunk_codec_release(&fresh);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {packs_what_it_is_given, forgets_earlier_chunks};
+    return suite_run("chunk_codec", tests, sizeof(tests) / sizeof(*tests));
+}
