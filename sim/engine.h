@@ -6,8 +6,11 @@
  * independent of when they were scheduled, so that a shortcut which schedules
  * fewer events gives the same order as running them all.
  *
- * Schedule and cancel are O(log n) on a heap (heap.h) of 24-byte entries; what
- * an event calls lies in a pooled slot that knows its entry's place.
+ * The queue is a radix heap (Ahuja, Mehlhorn, Orlin and Tarjan, J. ACM 37(2),
+ * 1990), which a clock that never goes back allows: an event waits in the bucket
+ * of the highest digit in which it differs from the last one dispatched, and
+ * comes down a bucket or more when the clock reaches it, at most once a digit.
+ * Scheduling, moving and cancelling are O(1), whatever is pending.
  */
 #ifndef TANDEM_ENGINE_H
 #define TANDEM_ENGINE_H
@@ -66,7 +69,7 @@ void engine_move(struct engine *engine, event_id id, sim_ps at, enum event_prior
 bool engine_step(struct engine *engine);
 
 /* Whether an event at (at, priority, owner) would come before every pending one. */
-bool engine_would_be_next(const struct engine *engine, sim_ps at, enum event_priority priority,
+bool engine_would_be_next(struct engine *engine, sim_ps at, enum event_priority priority,
                           uint32_t owner);
 
 /* Moves the clock on to `at`, which no pending event may precede: for inner loops. */

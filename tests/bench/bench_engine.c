@@ -2,8 +2,11 @@
  * How many events a second does the queue take, by how many are pending?
  *
  * The classic hold model (Jones, CACM 29(4), 1986): a hold takes the earliest
- * event out and schedules one an exponential time later, so that the number
- * pending stays. Beside the engine a plain binary heap with nothing around it.
+ * event out, calls what it names and schedules one an exponential time later,
+ * so that the number pending stays. Beside the engine a plain binary heap of
+ * events in (time, sequence) order, which cannot cancel or move any.
+ *
+ *     bench_engine [HOLDS]    prints CSV; the best of three runs each, in turns
  */
 #include "dice.h"
 #include "engine.h"
@@ -11,7 +14,7 @@
 #include <time.h>
 
 #define HOLDS 3000000
-#define PENDING_MAX 1000000
+#define RUNS 3
 #define GAPS 65536 /* drawn beforehand: a power of two */
 #define MEAN_GAP_PS 1e6
 
@@ -54,7 +57,7 @@ static void hold(void *context, uint64_t argument)
 }
 
 /* Holds a second of an engine with `pending` events; 0 when memory is out. */
-static double engine_rate(struct gaps *gaps, uint32_t pending)
+static double engine_rate(struct gaps *gaps, uint32_t pending, uint64_t holds)
 {
     struct error error;
     struct holder holder = {.engine = engine_new(&error), .gaps = gaps};
@@ -63,9 +66,9 @@ static double engine_rate(struct gaps *gaps, uint32_t pending)
     for (uint32_t i = 0; i < pending; i++)
         hold(&holder, i);
     double from_s = wall_s();
-    for (uint32_t i = 0; i < HOLDS; i++)
+    for (uint64_t i = 0; i < holds; i++)
         (void)engine_step(holder.engine);
-    double rate = HOLDS / (wall_s() - from_s);
+    double rate = (double)holds / (wall_s() - from_s);
     engine_free(holder.engine);
     return rate;
 }
@@ -76,6 +79,15 @@ struct event {
     uint64_t sequence;
     event_function function;
     void *context;
+    uint64_t argument;
+};
+
+struct plain {
+    struct event *heap;
+    uint32_t count;
+    uint64_t sequence;
+    sim_ps now;
+    struct gaps *gaps;
 };
 
 static bool precedes(const struct event *a, const struct event *b)
@@ -83,9 +95,11 @@ static bool precedes(const struct event *a, const struct event *b)
     return a->at != b->at ? a->at < b->at : a->sequence < b->sequence;
 }
 
-static void heap_insert(struct event *heap, uint32_t *count, struct event event)
+static void plain_insert(struct plain *plain, struct event event)
 {
-    uint32_t place = (*count)++;
+    struct event *heap = plain->heap;
+    uint32_t place = plain->count++;
+    event.sequence = plain->sequence++;
     while (place > 0 && precedes(&event, &heap[(place - 1) / 2])) {
         heap[place] = heap[(place - 1) / 2];
         place = (place - 1) / 2;
@@ -93,55 +107,66 @@ static void heap_insert(struct event *heap, uint32_t *count, struct event event)
     heap[place] = event;
 }
 
-static struct event heap_take(struct event *heap, uint32_t *count)
+static void plain_step(struct plain *plain)
 {
+    struct event *heap = plain->heap;
     struct event first = heap[0];
-    struct event last = heap[--*count];
+    struct event last = heap[--plain->count];
     uint32_t place = 0;
-    for (uint32_t child = 1; child < *count; child = 2 * place + 1) {
-        child += child + 1 < *count && precedes(&heap[child + 1], &heap[child]);
+    for (uint32_t child = 1; child < plain->count; child = 2 * place + 1) {
+        child += child + 1 < plain->count && precedes(&heap[child + 1], &heap[child]);
         if (!precedes(&heap[child], &last))
             break;
         heap[place] = heap[child];
         place = child;
     }
     heap[place] = last;
-    return first;
+    plain->now = first.at;
+    first.function(first.context, first.argument);
+}
+
+static void plain_hold(void *context, uint64_t argument)
+{
+    struct plain *plain = context;
+    plain_insert(plain, (struct event){.at = plain->now + gaps_next(plain->gaps),
+                                       .function = plain_hold,
+                                       .context = plain,
+                                       .argument = argument});
 }
 
 /* Holds a second of a plain binary heap with `pending` events; 0 when memory is out. */
-static double heap_rate(struct gaps *gaps, uint32_t pending)
+static double heap_rate(struct gaps *gaps, uint32_t pending, uint64_t holds)
 {
-    struct event *heap = malloc(PENDING_MAX * sizeof(*heap));
-    uint32_t count = 0;
-    uint64_t sequence = 0;
-    if (!heap)
+    struct plain plain = {.heap = malloc(pending * sizeof(*plain.heap)), .gaps = gaps};
+    if (!plain.heap)
         return 0;
-    while (count < pending)
-        heap_insert(heap, &count, (struct event){.at = gaps_next(gaps), .sequence = sequence++});
+    for (uint32_t i = 0; i < pending; i++)
+        plain_hold(&plain, i);
     double from_s = wall_s();
-    for (uint32_t i = 0; i < HOLDS; i++) {
-        struct event event = heap_take(heap, &count);
-        event.at += gaps_next(gaps);
-        event.sequence = sequence++;
-        heap_insert(heap, &count, event);
-    }
-    double rate = HOLDS / (wall_s() - from_s);
-    free(heap);
+    for (uint64_t i = 0; i < holds; i++)
+        plain_step(&plain);
+    double rate = (double)holds / (wall_s() - from_s);
+    free(plain.heap);
     return rate;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    static const uint32_t pendings[] = {1, 32, 1024, 65536, 1048576};
     static struct gaps gaps;
+    uint64_t holds = argc > 1 ? strtoull(argv[1], NULL, 10) : HOLDS;
     gaps_fill(&gaps);
-    (void)printf("%10s  %17s  %17s  %5s\n", "pending", "engine, holds/s", "plain heap", "ratio");
-    for (uint32_t pending = 1; pending <= PENDING_MAX; pending *= 10) {
-        double engine = engine_rate(&gaps, pending);
-        double heap = heap_rate(&gaps, pending);
+    (void)printf("pending,engine_holds_per_s,plain_heap_holds_per_s\n");
+    for (size_t i = 0; i < ARRAY_LENGTH(pendings); i++) {
+        double engine = 0;
+        double heap = 0;
+        for (int run = 0; run < RUNS; run++) {
+            engine = fmax(engine, engine_rate(&gaps, pendings[i], holds));
+            heap = fmax(heap, heap_rate(&gaps, pendings[i], holds));
+        }
         if (!(engine > 0) || !(heap > 0))
             return EXIT_FAILURE;
-        (void)printf("%10u  %17.0f  %17.0f  %5.2f\n", pending, engine, heap, engine / heap);
+        (void)printf("%u,%.0f,%.0f\n", pendings[i], engine, heap);
     }
     return EXIT_SUCCESS;
 }

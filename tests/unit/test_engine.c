@@ -263,11 +263,18 @@ static bool comes_before(const struct expected *a, const struct expected *b)
     return a->owner != b->owner ? a->owner < b->owner : a->sequence < b->sequence;
 }
 
+/* A time not before now: often the same for several events, at times seconds away. */
+static sim_ps duel_time(struct duel *duel)
+{
+    uint64_t span = UINT64_C(2) << dice_between(&duel->dice, 0, dice_between(&duel->dice, 1, 45));
+    return engine_now(duel->engine) + (sim_ps)(dice_next(&duel->dice) % span);
+}
+
 static void duel_schedule(struct duel *duel)
 {
     struct expected *event = &duel->pending[duel->count++];
     *event = (struct expected){
-        .at = engine_now(duel->engine) + dice_between(&duel->dice, 0, 20),
+        .at = duel_time(duel),
         .priority = (enum event_priority)dice_between(&duel->dice, 0, EVENT_LAUNCH),
         .owner = dice_between(&duel->dice, 0, 3),
         .sequence = duel->sequence++,
@@ -288,7 +295,7 @@ static void duel_cancel(struct duel *duel)
 static void duel_move(struct duel *duel)
 {
     struct expected *event = &duel->pending[dice_between(&duel->dice, 0, duel->count - 1)];
-    event->at = engine_now(duel->engine) + dice_between(&duel->dice, 0, 20);
+    event->at = duel_time(duel);
     event->priority = (enum event_priority)dice_between(&duel->dice, 0, EVENT_LAUNCH);
     engine_move(duel->engine, event->id, event->at, event->priority);
 }
