@@ -8,6 +8,7 @@
 
 #define LINE_BYTES 64
 #define BLOCK_BYTES ((size_t)64 * 1024)
+#define SMALL_BYTES_MAX 1024
 
 struct arena_block {
     alignas(LINE_BYTES) struct arena_block *next;
@@ -15,30 +16,36 @@ struct arena_block {
 
 void arena_init(struct arena *arena)
 {
-    *arena = (struct arena){.blocks = NULL};
+    *arena = (struct arena){.small = {.blocks = NULL}};
+}
+
+static void chain_release(struct arena_chain *chain)
+{
+    while (chain->blocks) {
+        struct arena_block *next = chain->blocks->next;
+        free(chain->blocks);
+        chain->blocks = next;
+    }
 }
 
 void arena_release(struct arena *arena)
 {
-    while (arena->blocks) {
-        struct arena_block *next = arena->blocks->next;
-        free(arena->blocks);
-        arena->blocks = next;
-    }
+    chain_release(&arena->small);
+    chain_release(&arena->large);
     arena_init(arena);
 }
 
 /* Starts a block with room for at least `bytes`, a multiple of the line. */
-static struct arena_block *arena_grow(struct arena *arena, size_t bytes)
+static struct arena_block *chain_grow(struct arena_chain *chain, size_t bytes)
 {
     size_t room = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
     struct arena_block *block = aligned_alloc(LINE_BYTES, sizeof(*block) + room);
     if (!block)
         return NULL;
-    block->next = arena->blocks;
-    arena->blocks = block;
-    arena->used_bytes = 0;
-    arena->room_bytes = room;
+    block->next = chain->blocks;
+    chain->blocks = block;
+    chain->used_bytes = 0;
+    chain->room_bytes = room;
     return block;
 }
 
@@ -48,13 +55,14 @@ void *arena_calloc(struct arena *arena, size_t count, size_t item_bytes)
     if (count > (SIZE_MAX / 2) / item_bytes)
         return NULL;
     size_t bytes = (count * item_bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
-    struct arena_block *block = arena->blocks;
-    if (!block || arena->room_bytes - arena->used_bytes < bytes)
-        block = arena_grow(arena, bytes);
+    struct arena_chain *chain = bytes <= SMALL_BYTES_MAX ? &arena->small : &arena->large;
+    struct arena_block *block = chain->blocks;
+    if (!block || chain->room_bytes - chain->used_bytes < bytes)
+        block = chain_grow(chain, bytes);
     if (!block)
         return NULL;
-    char *memory = (char *)(block + 1) + arena->used_bytes;
-    arena->used_bytes += bytes;
+    char *memory = (char *)(block + 1) + chain->used_bytes;
+    chain->used_bytes += bytes;
     return memset(memory, 0, bytes);
 }
 

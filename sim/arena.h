@@ -1,7 +1,9 @@
 /*
  * arena: memory that lives as long as its simulation and goes in one piece.
  *
- * Blocks are chained; nothing is freed singly. An arena is owned by one thread.
+ * Blocks are chained; nothing is freed singly. Small items lie together, apart
+ * from large ones: what a replica touches at every step is on few pages, however
+ * long the arrays are that it rarely walks. An arena is owned by one thread.
  */
 #ifndef TANDEM_ARENA_H
 #define TANDEM_ARENA_H
@@ -10,10 +12,16 @@
 
 struct arena_block;
 
-struct arena {
+/* A chain of blocks; the last one is being filled. */
+struct arena_chain {
     struct arena_block *blocks;
     size_t used_bytes;
     size_t room_bytes;
+};
+
+struct arena {
+    struct arena_chain small;
+    struct arena_chain large;
 };
 
 void arena_init(struct arena *arena);

@@ -18,7 +18,7 @@ struct bench {
 static void set_up(struct bench *bench)
 {
     struct error error;
-    *bench = (struct bench){.arena = {.blocks = NULL}};
+    *bench = (struct bench){.arena = {.small = {.blocks = NULL}}};
     ck_assert_int_eq(lane_init(&bench->lane, ROWS_MAX, BLOCK_TOKENS, &bench->arena, &error), 0);
     ck_assert_int_eq(lane_init(&bench->other, ROWS_MAX, BLOCK_TOKENS, &bench->arena, &error), 0);
     ck_assert_int_eq(quantiles_init(&bench->gaps, &error), 0);
