@@ -67,6 +67,26 @@ START_TEST(packs_what_it_is_given)
 }
 END_TEST
 
+START_TEST(shuffles_any_shape)
+{
+    /* Few rows and narrow ones, on and off the blocks of eight: byte b of row r at b * rows + r. */
+    struct dice dice = {.state = dice_seed(3)};
+    struct error error;
+    fill_with_noise(rows, &dice);
+    for (size_t row_bytes = 1; row_bytes <= 20; row_bytes++) {
+        for (size_t row_count = 1; row_count <= 20; row_count++) {
+            struct chunk_codec codec;
+            ck_assert_int_eq(chunk_codec_init(&codec, row_count, row_bytes, &error), 0);
+            (void)chunk_codec_pack(&codec, rows);
+            for (size_t i = 0; i < row_count * row_bytes; i++)
+                ck_assert_uint_eq(codec.shuffled[i % row_bytes * row_count + i / row_bytes],
+                                  rows[i]);
+            chunk_codec_release(&codec);
+        }
+    }
+}
+END_TEST
+
 START_TEST(forgets_earlier_chunks)
 {
     /* A codec that has packed noise packs counts as a new one does, to the byte. */
@@ -91,6 +111,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {packs_what_it_is_given, forgets_earlier_chunks};
+    const TTest *const tests[] = {packs_what_it_is_given, shuffles_any_shape,
+                                  forgets_earlier_chunks};
     return suite_run("chunk_codec", tests, sizeof(tests) / sizeof(*tests));
 }
