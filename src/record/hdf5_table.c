@@ -135,6 +135,14 @@ static int write_units(hid_t dataset, const char *path, const struct hdf5_column
     return status;
 }
 
+static int buffers_create(struct hdf5_table *table, struct error *error)
+{
+    table->buffer = malloc(table->codec.chunk_bytes);
+    table->leaving = malloc(table->codec.chunk_bytes);
+    return table->buffer && table->leaving ? 0
+                                           : error_out_of_memory(error, "the buffers of a table");
+}
+
 int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, const char *name,
                       const struct hdf5_column *columns, size_t column_count, size_t chunk_rows,
                       struct error *error)
@@ -154,9 +162,7 @@ int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, 
     if (status == 0)
         status = chunk_codec_init(&table->codec, chunk_rows, H5Tget_size(row_type), error);
     if (status == 0)
-        table->buffer = malloc(table->codec.chunk_bytes);
-    if (status == 0 && !table->buffer)
-        status = error_out_of_memory(error, "the buffer of a table");
+        status = buffers_create(table, error);
     if (row_type >= 0)
         H5Tclose(row_type);
     if (status < 0)
@@ -164,19 +170,45 @@ int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, 
     return status;
 }
 
-/* Writes the buffer as the dataset's next chunk: the rows that it has, and zeroes behind them. */
-static int write_chunk(struct hdf5_table *table, struct error *error)
+static void pack_leaving(void *context)
 {
+    struct hdf5_table *table = context;
+    table->leaving_bytes = chunk_codec_pack(&table->codec, table->leaving);
+}
+
+/* Writes the chunk that is leaving, if there is one, as the dataset's next. */
+static int write_leaving(struct hdf5_table *table, struct error *error)
+{
+    if (table->leaving_rows == 0)
+        return 0;
+    background_wait(&table->packer);
     hsize_t start = table->written_rows;
-    hsize_t extent = start + table->buffered_rows;
+    hsize_t extent = start + table->leaving_rows;
+    table->written_rows = extent;
+    table->leaving_rows = 0;
+    if (H5Dset_extent(table->dataset, &extent) < 0 ||
+        H5Dwrite_chunk(table->dataset, H5P_DEFAULT, 0, &start, table->leaving_bytes,
+                       table->codec.packed) < 0)
+        return hdf5_error_set(error, "write", table->path);
+    return 0;
+}
+
+/* Lets the buffer leave, with zeroes behind the rows that it has, and another take its place. */
+static int let_leave(struct hdf5_table *table, struct error *error)
+{
+    int status = write_leaving(table, error);
+    if (status == 0 && !table->packer.has_thread)
+        status = background_start(&table->packer, pack_leaving, table, error);
+    if (status < 0)
+        return status;
     size_t used_bytes = table->buffered_rows * table->codec.row_bytes;
     memset(table->buffer + used_bytes, 0, table->codec.chunk_bytes - used_bytes);
-    size_t bytes = chunk_codec_pack(&table->codec, table->buffer);
-    if (H5Dset_extent(table->dataset, &extent) < 0 ||
-        H5Dwrite_chunk(table->dataset, H5P_DEFAULT, 0, &start, bytes, table->codec.packed) < 0)
-        return hdf5_error_set(error, "write", table->path);
-    table->written_rows = extent;
+    char *buffer = table->leaving;
+    table->leaving = table->buffer;
+    table->buffer = buffer;
+    table->leaving_rows = table->buffered_rows;
     table->buffered_rows = 0;
+    background_call(&table->packer);
     return 0;
 }
 
@@ -188,20 +220,23 @@ int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *e
         to += table->pieces[i].bytes;
     }
     table->buffered_rows++;
-    return table->buffered_rows < table->chunk_rows ? 0 : write_chunk(table, error);
+    return table->buffered_rows < table->chunk_rows ? 0 : let_leave(table, error);
 }
 
 int hdf5_table_finish(struct hdf5_table *table, struct error *error)
 {
-    return table->buffered_rows == 0 ? 0 : write_chunk(table, error);
+    int status = table->buffered_rows == 0 ? 0 : let_leave(table, error);
+    return status < 0 ? status : write_leaving(table, error);
 }
 
 void hdf5_table_release(struct hdf5_table *table)
 {
+    background_stop(&table->packer);
     if (table->dataset > 0)
         H5Dclose(table->dataset);
     chunk_codec_release(&table->codec);
     free(table->buffer);
+    free(table->leaving);
     free(table->pieces);
     *table = (struct hdf5_table){0};
 }

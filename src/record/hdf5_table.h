@@ -2,17 +2,23 @@
  * hdf5_table: a table in an HDF5 file that grows by appending rows.
  *
  * One 1-D dataset of a compound type, shuffled and deflated. Rows gather in a
- * buffer of one chunk, which goes to the file as chunk_codec.h packs it: memory
- * stays constant, and HDF5 neither filters a chunk nor reads one back. The dataset's attribute
- * `units` is an array of strings, one for each column in order ("1": a bare number):
+ * buffer of one chunk; when it is full a thread of the table's packs it as
+ * chunk_codec.h does, while rows gather in another, and when that is full the
+ * packed chunk goes to the file. Memory stays constant, HDF5 neither filters a
+ * chunk nor reads one back, and only the caller's thread calls HDF5, at moments
+ * that the rows alone decide: same rows, same bytes, for there are no time stamps
+ * either. The dataset's attribute `units` is an array of strings, one for each
+ * column in order ("1": a bare number):
  *
  *     dict(zip(f["steps"].dtype.names, f["steps"].attrs["units"]))
  *
- * Same rows, same bytes: no time stamps. Errors are ERROR_IO or ERROR_MEMORY.
+ * Errors are ERROR_IO, ERROR_MEMORY, and ERROR_RUN where no thread can start;
+ * that a chunk cannot be written is told with a later one, or at the end.
  */
 #ifndef TANDEM_HDF5_TABLE_H
 #define TANDEM_HDF5_TABLE_H
 
+#include "background.h"
 #include "chunk_codec.h"
 
 #include <hdf5.h>
@@ -50,14 +56,19 @@ struct hdf5_table {
     size_t chunk_rows;
     size_t buffered_rows;
     hsize_t written_rows;
-    char *buffer; /* packed rows */
+    char *buffer;  /* the rows that gather, packed */
+    char *leaving; /* the chunk before them */
+    size_t leaving_rows;
+    size_t leaving_bytes; /* as the codec packed it */
     struct chunk_codec codec;
-    const char *path; /* of the file, for errors */
+    struct background packer; /* has `leaving` and the codec while it is busy */
+    const char *path;         /* of the file, for errors */
 };
 
 /*
  * Makes `table` as dataset `name` under `parent`, in chunks of `chunk_rows` rows.
- * `path` must outlive the table. On failure there is nothing to release.
+ * `path` must outlive the table, which stays where it is. On failure there is
+ * nothing to release.
  */
 int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, const char *name,
                       const struct hdf5_column *columns, size_t column_count, size_t chunk_rows,
@@ -66,10 +77,11 @@ int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, 
 /* Adds a copy of `row`. */
 int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error);
 
-/* Writes the rows of a last chunk that is not full: nothing may be appended after it. */
+/* Writes what is not yet in the file; nothing may be appended after it. */
 int hdf5_table_finish(struct hdf5_table *table, struct error *error);
 
-/* Closes the dataset; what is buffered is lost. A zeroed or released table may be released. */
+/* Closes the dataset; what is not yet in the file is lost. A zeroed or released table may be
+ * released. */
 void hdf5_table_release(struct hdf5_table *table);
 
 #endif
