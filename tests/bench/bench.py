@@ -1,0 +1,203 @@
+#!/usr/bin/python3
+"""How fast is tandem, in how little memory, and how far ahead of other simulators?
+
+    bench.py TANDEM BENCH_ENGINE [--quick] [--runs N] [--case NAME]... [--no-callgrind]
+
+Prints a line for each case and timeline, medians of N runs: requests a second of one core (of the
+whole process's CPU time, for it has one thread and the machine may have other work), the ratio to
+what another simulator quotes, requests a wall second of the simulation proper, set-up and summary
+left out, wall seconds of the process, peak memory, and instructions a request under callgrind,
+set-up left out, which a busy machine does not change. --quick is a test: smaller cases, and it
+fails where a ratio or a bound on memory does not hold; no time is held against a clock.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+# Requests/s that others quote on machines of their own. BLIS: inference-sim, Llama-3.1-70B, TP=4,
+# H100, 5/s, 10,000 and 100,000 requests. Vidur: Agrawal et al., MLSys 2024, Llama-2-70B, A100.
+BLIS, BLIS_LONG, VIDUR_PP2, VIDUR_PP1 = 3279, 2903, 425, 1032
+
+# ROSS (Carothers, Bauer and Pearce, J. Parallel Distrib. Comput. 62(11), 2002) run sequentially:
+# events/s by how many are pending.
+ROSS = {1024: 3.9e6, 65536: 0.56e6, 1048576: 0.26e6}
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MIB = 1 << 20
+ONE_STAGE = ["--set", "layout.pipeline_parallel=1"]
+
+# name, scenario, options, requests, published requests/s, timelines
+CASES = [
+    ("B1 BLIS's load", "bench-blis", [], 10_000, BLIS, ["none", "steps", "layers"]),
+    ("B1", "bench-blis", [], 100_000, BLIS_LONG, ["none", "steps"]),
+    ("B1", "bench-blis", [], 1_000_000, BLIS_LONG, ["none", "steps"]),
+    ("B2 Vidur's load, PP=2", "bench-vidur", [], 10_000, VIDUR_PP2, ["none", "steps"]),
+    ("B2 Vidur's load, PP=1", "bench-vidur", ONE_STAGE, 10_000, VIDUR_PP1, ["none", "steps"]),
+    ("B3 16 replicas", "bench-replicas", [], 100_000, None, ["none", "steps"]),
+    ("B4 1,250 replicas", "bench-fleet", [], 2_000_000, None, ["none", "steps"]),
+    ("B5 a trace from a file", "bench-trace", [], 10_000_000, None, ["none", "steps"]),
+]
+QUICK = [
+    ("B1 BLIS's load", "bench-blis", [], 50_000, BLIS, ["none", "steps"]),
+    ("B2 Vidur's load, PP=2", "bench-vidur", [], 10_000, VIDUR_PP2, ["none"]),
+    ("B3 16 replicas", "bench-replicas", [], 20_000, None, ["none"]),
+    ("B5 a trace from a file", "bench-trace", [], 200_000, None, ["none", "steps"]),
+]
+MEMORY_BYTES_MAX = {"none": 64 * MIB, "steps": 128 * MIB}  # of B5
+
+# Layers of all steps would be gigabytes: these windows hold a few hundred steps of each run.
+LAYERS_WINDOW = ["--set", "output.window=[60 s, 70 s]"]
+
+CALLGRIND_REQUESTS = (2_000, 12_000)  # the difference leaves the set-up out
+
+
+def run_child(command):
+    """What `command` printed, its wall and CPU seconds and its peak memory in bytes."""
+    started_s = time.monotonic()
+    with tempfile.TemporaryFile() as printed:
+        process = subprocess.Popen(command, stdout=printed,
+                                   env=os.environ | {"TANDEM_DATA_DIR": str(ROOT)})
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall_s = time.monotonic() - started_s
+        if process.returncode != 0:
+            sys.exit(f"bench.py: exit code {process.returncode} from {' '.join(map(str, command))}")
+        printed.seek(0)
+        text = printed.read().decode()
+    return text, wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+
+class Bench:
+    """The cases, run one after the other with files in a scratch folder."""
+
+    def __init__(self, options, scratch):
+        self.options = options
+        self.scratch = scratch
+        self.has_callgrind = not options.no_callgrind and shutil.which("valgrind") is not None
+        self.faults = []
+
+    def trace(self, requests):
+        """A trace of so many requests like bench-blis's, made once."""
+        path = self.scratch / f"{requests}.csv"
+        if not path.exists():
+            lengths = "normal:mean=512,sd=256,max=8192"
+            run_child([self.options.tandem, "trace", "synth", "--rate", "5", "--requests",
+                       str(requests), "--input", lengths, "--output", lengths, "-o", path])
+        return path
+
+    def command(self, scenario, options, requests, timeline):
+        command = [self.options.tandem, "run", ROOT / "configs/scenarios" / f"{scenario}.yaml",
+                   "--quiet", "--json", *options]
+        if scenario == "bench-trace":
+            command += ["--set", f"workload.trace.file={self.trace(requests)}"]
+        else:
+            command += ["--set", f"workload.requests={requests}"]
+        if timeline != "none":
+            command += ["--timeline", timeline, "-o", self.scratch / "out.h5"]
+        if timeline == "layers":
+            command += LAYERS_WINDOW
+        return command
+
+    def instructions(self, scenario, options, timeline):
+        """Instructions a request; None where callgrind is not there."""
+        if not self.has_callgrind or timeline == "layers":
+            return None
+        totals = []
+        for requests in CALLGRIND_REQUESTS:
+            profile = self.scratch / "callgrind.out"
+            run_child(["valgrind", "--quiet", "--tool=callgrind",
+                       f"--callgrind-out-file={profile}",
+                       *self.command(scenario, options, requests, timeline)])
+            lines = profile.read_text(encoding="utf-8").splitlines()
+            totals += [int(line.split()[1]) for line in lines if line.startswith(("summary:"))]
+        return (totals[1] - totals[0]) / (CALLGRIND_REQUESTS[1] - CALLGRIND_REQUESTS[0])
+
+    def measure(self, case, timeline):
+        """Prints one line of the table; returns the instructions a request, or None."""
+        name, scenario, options, requests, published, _ = case
+        cpu_seconds, wall_seconds, proper_rates, peaks = [], [], [], []
+        for _ in range(self.options.runs):
+            text, wall_s, cpu_s, peak_bytes = run_child(
+                self.command(scenario, options, requests, timeline))
+            summary = json.loads(text)
+            if summary["requests"]["completed"] != requests:
+                sys.exit(f"bench.py: {name} did not complete all requests")
+            cpu_seconds.append(cpu_s)
+            wall_seconds.append(wall_s)
+            proper_rates.append(summary["simulation"]["requests_per_wall_s"])
+            peaks.append(peak_bytes)
+        rate = requests / statistics.median(cpu_seconds)
+        ratio = f"{rate / published:9.0f}" if published else f"{'':9}"
+        count = self.instructions(scenario, options, timeline)
+        print(f"{name:24}{requests:>11,} {timeline:7}{rate:>11,.0f}{ratio}"
+              f"{statistics.median(proper_rates):>11,.0f}{statistics.median(wall_seconds):>9.2f}"
+              f"{max(peaks) / MIB:>9.1f}" + (f"{count:>13,.0f}" if count else f"{'-':>13}"),
+              flush=True)
+        if scenario == "bench-trace" and max(peaks) > MEMORY_BYTES_MAX[timeline]:
+            self.faults.append(f"{name}, timeline {timeline}: {max(peaks) / MIB:.0f} MiB of memory,"
+                               f" more than {MEMORY_BYTES_MAX[timeline] / MIB:.0f}")
+        if self.options.quick and published and timeline == "none" and rate < 20 * published:
+            self.faults.append(f"{name}: not 20 times as fast as the published {published}/s")
+        return count
+
+    def run_cases(self):
+        cases = QUICK if self.options.quick else CASES
+        print(f"{'case':24}{'requests':>11} {'line':7}{'requests/s':>11}{'ratio':>9}"
+              f"{'proper':>11}{'wall s':>9}{'MiB':>9}{'instructions':>13}")
+        for case in cases:
+            if self.options.case and not case[0].startswith(tuple(self.options.case)):
+                continue
+            counts = {timeline: self.measure(case, timeline) for timeline in case[5]}
+            none, steps = counts["none"], counts.get("steps")
+            if self.options.quick and steps and steps > 2.5 * none:
+                self.faults.append(f"{case[0]}: {steps:,.0f} instructions a request with a timeline"
+                                   f" of steps, more than 2.5 times the {none:,.0f} without")
+
+    def run_engine(self):
+        """B6: the event queue under the hold model."""
+        if self.options.case and "B6" not in self.options.case:
+            return
+        holds = ["300000"] if self.options.quick else []
+        text, *_ = run_child([self.options.bench_engine, *holds])
+        print(f"\n{'B6 events pending':>24}{'holds/s':>14}{'plain heap':>14}{'ratio':>8}"
+              f"{'ROSS':>12}{'ratio':>8}")
+        for line in text.splitlines()[1:]:
+            pending, engine, plain = map(int, line.split(","))
+            ross = ROSS.get(pending)
+            beside = f"{ross:>12,.0f}{engine / ross:>8.1f}" if ross else ""
+            print(f"{pending:>24,}{engine:>14,}{plain:>14,}{engine / plain:>8.2f}{beside}")
+            if self.options.quick and ross and engine < 0.7 * plain:
+                self.faults.append(f"B6: {engine / plain:.2f} of a plain heap's speed"
+                                   f" with {pending} pending")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("tandem", type=os.path.abspath)
+    parser.add_argument("bench_engine", type=os.path.abspath)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--case", action="append", help="a case's name or its beginning: B1")
+    parser.add_argument("--no-callgrind", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(options, pathlib.Path(scratch))
+        bench.run_cases()
+        bench.run_engine()
+    if not bench.has_callgrind and not options.no_callgrind:
+        print("valgrind is not there: instructions were not counted")
+    for fault in bench.faults:
+        print(f"fault: {fault}", file=sys.stderr)
+    return 1 if bench.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
