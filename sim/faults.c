@@ -1,7 +1,5 @@
 #include "faults.h"
 
-#include <string.h>
-
 /* A fault of the scenario, and the event of its beginning or end. */
 struct happening {
     struct faults *faults;
@@ -17,36 +15,6 @@ struct faults {
     struct happening *happenings; /* (count) */
     uint32_t *down;               /* (the fleet's replicas): faults that keep each down */
 };
-
-static bool find_link(const struct topology *topology, const char *name, uint32_t *index)
-{
-    for (uint32_t i = 0; i < topology->link_count; i++) {
-        if (strcmp(topology->links[i].name, name) == 0) {
-            *index = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-int faults_add_links(const struct scenario *scenario, const struct topology *topology,
-                     struct link_sharing *sharing, struct error *error)
-{
-    for (uint32_t i = 0; i < scenario->fault_count; i++) {
-        const struct fault *fault = &scenario->faults[i];
-        uint32_t link;
-        if (fault->target != FAULT_LINK)
-            continue;
-        if (!find_link(topology, fault->link, &link))
-            return error_set(error, ERROR_CONFIG,
-                             "event %u: cluster '%s' has no link '%s'; its links are named as in "
-                             "the routes of `tandem check`: node0/gpu0>nvswitch",
-                             i + 1, scenario->cluster.name, fault->link);
-        if (fault->slowdown > 0)
-            link_sharing_add_fault(sharing, link);
-    }
-    return 0;
-}
 
 static const struct topology *topology_of(const struct faults *faults)
 {
@@ -75,8 +43,7 @@ static bool strikes(const struct faults *faults, const struct fault *fault, cons
 
 static const uint32_t *gpus_of(struct fleet *fleet, const struct replica *replica, uint32_t stage)
 {
-    const struct pool *pool = fleet_pool_of(fleet, replica);
-    return layout_group(&pool->deployment.layout, (uint32_t)(replica - pool->replicas), stage);
+    return pool_gpus(fleet_pool_of(fleet, replica), replica, stage);
 }
 
 static uint32_t ranks_of(struct fleet *fleet, const struct replica *replica)
@@ -213,7 +180,8 @@ struct faults *faults_new(struct fleet *fleet, const struct scenario *scenario, 
         happening->faults = faults;
         happening->fault = &scenario->faults[faults->count];
         if (happening->fault->target == FAULT_LINK)
-            (void)find_link(topology_of(faults), happening->fault->link, &happening->link);
+            (void)topology_find_link(topology_of(faults), happening->fault->link,
+                                     &happening->link); /* fleet_init() has found it */
         happening->event = schedule(happening, happening->fault->from);
         if (happening->event == 0)
             goto out_of_memory;

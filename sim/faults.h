@@ -14,11 +14,6 @@
 
 struct faults;
 
-/* Notes the links that will be slow, so that flows cross them: to be called before
-   link_sharing_meets(). ERROR_CONFIG: the cluster has no such link. */
-int faults_add_links(const struct scenario *scenario, const struct topology *topology,
-                     struct link_sharing *sharing, struct error *error);
-
 /* Schedules the scenario's faults, in `arena`; NULL when memory is out. */
 struct faults *faults_new(struct fleet *fleet, const struct scenario *scenario, struct arena *arena,
                           struct error *error);

@@ -1,7 +1,6 @@
 #include "fleet.h"
 
 #include "collective_flow.h"
-#include "faults.h"
 
 /* The next arrival, and the sharing of links. */
 #define FLEET_OTHER_EVENTS 2
@@ -112,6 +111,26 @@ static bool meets_others(const struct site *site)
     return false;
 }
 
+/* What crosses a link that will be slow must be flows. */
+static int note_slow_links(struct fleet *fleet, const struct scenario *scenario,
+                           struct error *error)
+{
+    for (uint32_t i = 0; i < scenario->fault_count; i++) {
+        const struct fault *fault = &scenario->faults[i];
+        uint32_t link;
+        if (fault->target != FAULT_LINK)
+            continue;
+        if (!topology_find_link(&fleet->pools[0].deployment.topology, fault->link, &link))
+            return error_set(error, ERROR_CONFIG,
+                             "event %u: cluster '%s' has no link '%s'; its links are named as in "
+                             "the routes of `tandem check`: node0/gpu0>nvswitch",
+                             i + 1, scenario->cluster.name, fault->link);
+        if (fault->slowdown > 0)
+            link_sharing_add_fault(&fleet->sharing, link);
+    }
+    return 0;
+}
+
 /* The links' flows, where any are shared or KV is handed over. */
 static int share_all_links(struct fleet *fleet, const struct site *sites, struct error *error)
 {
@@ -124,6 +143,7 @@ static int share_all_links(struct fleet *fleet, const struct site *sites, struct
                                              &fleet->pools[0].deployment.topology, error);
     if (!fleet->network)
         return -(int)error->code;
+    fleet->handover.network = fleet->network;
     int rc = 0;
     for (uint32_t p = 0; p < fleet->pool_count; p++) {
         const struct layout *layout = &fleet->pools[p].deployment.layout;
@@ -138,7 +158,33 @@ static void on_finished(void *context, struct replica *replica, struct request_l
 {
     struct fleet *fleet = context;
     fleet->finished(fleet->context, replica, finished);
-    fleet_note_load(fleet, replica);
+    pool_note_load(fleet_pool_of(fleet, replica), replica);
+}
+
+static void on_prefilled(void *context, struct replica *replica, struct request_list prefilled)
+{
+    struct fleet *fleet = context;
+    handover_send(&fleet->handover, replica, prefilled);
+}
+
+static void on_admitted(void *context, struct replica *replica, struct request_list admitted)
+{
+    (void)context;
+    (void)replica;
+    handover_admit(admitted);
+}
+
+static void on_picked(void *context, struct replica *replica, const struct batch *batch)
+{
+    struct fleet *fleet = context;
+    handover_reserve(&fleet->handover, replica, batch);
+}
+
+static void on_computed(void *context, struct replica *replica, const struct step *step,
+                        uint32_t stage, uint32_t layer)
+{
+    (void)context;
+    handover_send_layer(replica, step, stage, layer);
 }
 
 /* What the replicas of the fleet's `pool`-th pool tell. */
@@ -149,11 +195,11 @@ static struct replica_owner owner_of(struct fleet *fleet, uint32_t pool)
     if (fleet->pool_count == 1)
         return owner;
     if (pool == 0) {
-        owner.prefilled = handover_prefilled;
-        owner.picked = is_layerwise ? handover_picked : NULL;
-        owner.computed = is_layerwise ? handover_computed : NULL;
+        owner.prefilled = on_prefilled;
+        owner.picked = is_layerwise ? on_picked : NULL;
+        owner.computed = is_layerwise ? on_computed : NULL;
     } else {
-        owner.admitted = handover_admitted;
+        owner.admitted = on_admitted;
     }
     return owner;
 }
@@ -236,8 +282,7 @@ static int build(struct fleet *fleet, const struct fleet_setup *setup, struct ar
     if (rc == 0 && fleet->pool_count > 1)
         handover_add_routes(&fleet->handover, &fleet->sharing);
     if (rc == 0)
-        rc = faults_add_links(setup->scenario, &fleet->pools[0].deployment.topology,
-                              &fleet->sharing, error);
+        rc = note_slow_links(fleet, setup->scenario, error);
     if (rc == 0)
         rc = share_all_links(fleet, sites, error);
     for (uint32_t p = 0; rc == 0 && p < fleet->pool_count; p++)
@@ -262,7 +307,8 @@ int fleet_init(struct fleet *fleet, const struct fleet_setup *setup, struct aren
         rc = link_sharing_init(&fleet->sharing, scenario->run.links,
                                fleet->pools[0].deployment.topology.link_count, arena, error);
     if (rc == 0 && fleet->pool_count > 1)
-        rc = handover_init(&fleet->handover, fleet, scenario->kv_transfer, arena, error);
+        rc = handover_init(&fleet->handover, setup->session, &fleet->pools[0], &fleet->pools[1],
+                           scenario->kv_transfer, arena, error);
     return rc < 0 ? rc : build(fleet, setup, arena, error);
 }
 
@@ -286,28 +332,15 @@ struct pool *fleet_pool_of(struct fleet *fleet, const struct replica *replica)
     return replica >= last->replicas ? last : &fleet->pools[0];
 }
 
-struct replica *fleet_pick(struct pool *pool)
-{
-    uint32_t replica = router_pick(&pool->router);
-    return replica == ROUTER_NONE ? NULL : &pool->replicas[replica];
-}
-
-void fleet_note_load(struct fleet *fleet, const struct replica *replica)
-{
-    struct pool *pool = fleet_pool_of(fleet, replica);
-    router_update(&pool->router, (uint32_t)(replica - pool->replicas),
-                  replica_outstanding(replica));
-}
-
 void fleet_enqueue(struct fleet *fleet, struct request *request)
 {
-    struct replica *replica = fleet_pick(&fleet->pools[0]);
+    struct replica *replica = pool_pick(&fleet->pools[0]);
     if (!replica) {
         request_list_append(&fleet->stranded, request);
         return;
     }
     replica_enqueue(replica, request);
-    fleet_note_load(fleet, replica);
+    pool_note_load(&fleet->pools[0], replica);
 }
 
 /* What a failed replica had starts over, or is lost. */
@@ -331,7 +364,7 @@ void fleet_fail(struct fleet *fleet, struct replica *replica)
 {
     struct pool *pool = fleet_pool_of(fleet, replica);
     struct request_list evicted = {.first = NULL};
-    router_close(&pool->router, (uint32_t)(replica - pool->replicas));
+    router_close(&pool->router, pool_index(pool, replica));
     if (fleet->pool_count > 1)
         handover_fail(&fleet->handover, replica, &evicted);
     replica_fail(replica, &evicted);
@@ -342,7 +375,7 @@ void fleet_restore(struct fleet *fleet, struct replica *replica)
 {
     struct pool *pool = fleet_pool_of(fleet, replica);
     replica_restore(replica);
-    router_open(&pool->router, (uint32_t)(replica - pool->replicas), 0);
+    router_open(&pool->router, pool_index(pool, replica), 0);
     if (fleet->pool_count > 1)
         handover_restore(&fleet->handover);
     struct request_list stranded = request_list_take(&fleet->stranded);

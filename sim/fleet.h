@@ -6,20 +6,11 @@
 #ifndef TANDEM_FLEET_H
 #define TANDEM_FLEET_H
 
-#include "deployment.h"
 #include "handover.h"
 #include "link_sharing.h"
-#include "replica.h"
-#include "router.h"
+#include "pool.h"
 
 #define FLEET_POOLS_MAX 2
-
-/* Replicas of one kind. */
-struct pool {
-    struct deployment deployment;
-    struct router router;
-    struct replica *replicas; /* (deployment.layout.replicas) of the fleet's */
-};
 
 /* Requests that finished at the session's present time; they are the callee's. */
 typedef void (*fleet_finished)(void *context, struct replica *replica,
@@ -73,11 +64,8 @@ void fleet_enqueue(struct fleet *fleet, struct request *request);
 void fleet_fail(struct fleet *fleet, struct replica *replica);
 void fleet_restore(struct fleet *fleet, struct replica *replica);
 
-/* The pool that a replica is of; the router's choice in a pool, NULL where all are down, and its
-   knowledge of a replica's load brought up to date. */
+/* The pool that a replica is of. */
 struct pool *fleet_pool_of(struct fleet *fleet, const struct replica *replica);
-struct replica *fleet_pick(struct pool *pool);
-void fleet_note_load(struct fleet *fleet, const struct replica *replica);
 
 /* Ends the replicas' tallies at `end`, when there is no work left. */
 void fleet_finish(struct fleet *fleet, sim_ps end);

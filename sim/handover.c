@@ -1,7 +1,5 @@
 #include "handover.h"
 
-#include "fleet.h"
-
 /* A part's KV on its way. */
 struct kv_segment {
     struct kv_move *move;
@@ -28,12 +26,14 @@ struct kv_move {
     struct kv_move *previous;
 };
 
-int handover_init(struct handover *handover, struct fleet *fleet, enum kv_transfer mode,
-                  struct arena *arena, struct error *error)
+int handover_init(struct handover *handover, struct session *session, struct pool *from_pool,
+                  struct pool *to_pool, enum kv_transfer mode, struct arena *arena,
+                  struct error *error)
 {
-    const struct deployment *from = &fleet->pools[0].deployment;
-    const struct deployment *to = &fleet->pools[1].deployment;
-    *handover = (struct handover){.fleet = fleet, .mode = mode, .arena = arena};
+    const struct deployment *from = &from_pool->deployment;
+    const struct deployment *to = &to_pool->deployment;
+    *handover = (struct handover){
+        .session = session, .from = from_pool, .to = to_pool, .mode = mode, .arena = arena};
     int rc = kv_way_init(&handover->way, &from->topology, &from->layout, &to->layout, arena, error);
     if (rc < 0)
         return rc;
@@ -64,15 +64,15 @@ void handover_add_routes(const struct handover *handover, struct link_sharing *s
             (void)kv_way_any_route(way, from, to, add_route, sharing);
 }
 
-/* Whether a replica prefills; and which of its pool's it is. */
 static bool prefills(const struct handover *handover, const struct replica *replica)
 {
-    return fleet_pool_of(handover->fleet, replica) == &handover->fleet->pools[0];
+    return replica < handover->to->replicas;
 }
 
+/* Which of its pool's replicas it is. */
 static uint32_t index_of(const struct handover *handover, const struct replica *replica)
 {
-    return (uint32_t)(replica - fleet_pool_of(handover->fleet, replica)->replicas);
+    return pool_index(prefills(handover, replica) ? handover->from : handover->to, replica);
 }
 
 bool handover_crosses(const struct handover *handover, const struct replica *replica, uint32_t link)
@@ -97,7 +97,6 @@ uint32_t handover_narrowest(const struct handover *handover, const struct replic
 /* A new move's memory, and room for its flows' events; NULL when memory is out. */
 static struct kv_move *new_move(struct handover *handover, struct error *error)
 {
-    struct fleet *fleet = handover->fleet;
     struct arena *arena = handover->arena;
     uint32_t pairs = handover->way.pairs;
     struct kv_move *move = arena_calloc(arena, 1, sizeof(*move));
@@ -115,13 +114,12 @@ static struct kv_move *new_move(struct handover *handover, struct error *error)
         segment->gpus = arena_calloc(arena, 2 * (size_t)pairs, sizeof(*segment->gpus));
         struct transfer_pairs of = {
             .from = segment->gpus, .to = segment->gpus + pairs, .count = pairs};
-        if (!segment->gpus ||
-            transfer_init(&segment->transfer, fleet->network, &fleet->pools[0].deployment.topology,
-                          of, arena, error) < 0)
+        if (!segment->gpus || transfer_init(&segment->transfer, handover->network,
+                                            handover->way.topology, of, arena, error) < 0)
             goto out_of_memory;
     }
     handover->events += (size_t)move->segment_count * pairs;
-    if (engine_reserve(fleet->session->engine, handover->events, error) < 0)
+    if (engine_reserve(handover->session->engine, handover->events, error) < 0)
         return NULL;
     return move;
 
@@ -155,7 +153,7 @@ static void aim_move(struct kv_move *move, struct replica *to)
 static struct kv_move *take_move(struct handover *handover, struct request *request,
                                  struct replica *from)
 {
-    struct session *session = handover->fleet->session;
+    struct session *session = handover->session;
     struct kv_move *move = handover->free;
     if (move)
         handover->free = move->next;
@@ -204,8 +202,8 @@ static void record_transfer(const struct kv_segment *segment, sim_ps now)
 {
     const struct kv_move *move = segment->move;
     struct handover *handover = move->handover;
-    struct session *session = handover->fleet->session;
-    const struct topology *topology = &handover->fleet->pools[0].deployment.topology;
+    struct session *session = handover->session;
+    const struct topology *topology = handover->way.topology;
     const struct transfer_pairs *pairs = &segment->transfer.pairs;
     struct link_record record = {
         .start = segment->started - segment->started % LINK_METER_BUCKET,
@@ -264,7 +262,7 @@ static void on_moved(void *context, uint64_t argument);
 /* Sends what is pending, if nothing of the segment is under way. */
 static void send(struct kv_segment *segment)
 {
-    struct session *session = segment->move->handover->fleet->session;
+    struct session *session = segment->move->handover->session;
     if (segment->is_moving || segment->pending_bytes <= 0)
         return;
     struct transfer_order order = {
@@ -285,7 +283,7 @@ static void on_moved(void *context, uint64_t unused)
     (void)unused;
     struct kv_segment *segment = context;
     struct handover *handover = segment->move->handover;
-    sim_ps now = engine_now(handover->fleet->session->engine);
+    sim_ps now = engine_now(handover->session->engine);
     segment->is_moving = false;
     handover->bytes += pairs_bytes(segment);
     record_transfer(segment, now);
@@ -304,13 +302,13 @@ static void add_pending(struct kv_segment *segment, uint32_t layers, uint32_t to
 /* The request joins the queue of a replica that is up, if one is. */
 static void queue_for_decode(struct kv_move *move)
 {
-    struct fleet *fleet = move->handover->fleet;
-    struct replica *to = fleet_pick(&fleet->pools[1]);
+    struct pool *pool = move->handover->to;
+    struct replica *to = pool_pick(pool);
     if (!to)
         return;
     aim_move(move, to);
     replica_enqueue(to, move->request);
-    fleet_note_load(fleet, to);
+    pool_note_load(pool, to);
 }
 
 void handover_restore(struct handover *handover)
@@ -339,7 +337,7 @@ static void abandon(struct kv_move *move, const struct replica *failing,
             replica_unreserve(move->to, request);
         else
             replica_withdraw(move->to, request);
-        fleet_note_load(move->handover->fleet, move->to);
+        pool_note_load(move->handover->to, move->to);
     } else if (!from_fails && move->is_prefilled) {
         replica_give_blocks(move->from, request);
     }
@@ -360,30 +358,28 @@ void handover_fail(struct handover *handover, struct replica *replica, struct re
     }
 }
 
-void handover_prefilled(void *context, struct replica *replica, struct request_list prefilled)
+void handover_send(struct handover *handover, struct replica *replica,
+                   struct request_list prefilled)
 {
-    struct fleet *fleet = context;
     while (prefilled.first) {
         struct request *request = prefilled.first;
         request_list_remove(&prefilled, request);
         if (request->move) {
             request->move->is_prefilled = true;
-            finish_if_done(request->move, engine_now(fleet->session->engine));
+            finish_if_done(request->move, engine_now(handover->session->engine));
         } else {
-            struct kv_move *move = take_move(&fleet->handover, request, replica);
+            struct kv_move *move = take_move(handover, request, replica);
             if (!move)
                 return;
             move->is_prefilled = true;
             queue_for_decode(move);
         }
     }
-    fleet_note_load(fleet, replica);
+    pool_note_load(handover->from, replica);
 }
 
-void handover_admitted(void *context, struct replica *replica, struct request_list admitted)
+void handover_admit(struct request_list admitted)
 {
-    (void)context;
-    (void)replica;
     while (admitted.first) {
         struct request *request = admitted.first;
         request_list_remove(&admitted, request);
@@ -394,22 +390,21 @@ void handover_admitted(void *context, struct replica *replica, struct request_li
     }
 }
 
-void handover_picked(void *context, struct replica *replica, const struct batch *batch)
+void handover_reserve(struct handover *handover, struct replica *replica, const struct batch *batch)
 {
-    struct fleet *fleet = context;
     for (uint32_t i = 0; i < batch->chunk_count; i++) {
         struct request *request = batch->chunks[i].request;
         if (request->move || batch->chunks[i].start > 0 || request->output_tokens == 1)
             continue;
-        struct replica *to = fleet_pick(&fleet->pools[1]);
+        struct replica *to = pool_pick(handover->to);
         if (!to || !replica_reserve(to, request))
             continue;
-        struct kv_move *move = take_move(&fleet->handover, request, replica);
+        struct kv_move *move = take_move(handover, request, replica);
         if (!move)
             return;
         aim_move(move, to);
         move->is_admitted = true;
-        fleet_note_load(fleet, to);
+        pool_note_load(handover->to, to);
     }
 }
 
@@ -422,10 +417,9 @@ static struct kv_segment *segment_of(struct kv_move *move, uint32_t layer)
     return &move->segments[s];
 }
 
-void handover_computed(void *context, struct replica *replica, const struct step *step,
-                       uint32_t stage, uint32_t layer)
+void handover_send_layer(const struct replica *replica, const struct step *step, uint32_t stage,
+                         uint32_t layer)
 {
-    (void)context;
     uint32_t model_layer = replica->pipeline.stages[stage].part.first_layer + layer;
     for (uint32_t i = 0; i < step->batch.chunk_count; i++) {
         const struct chunk *chunk = &step->batch.chunks[i];

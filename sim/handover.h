@@ -21,15 +21,16 @@
 
 #include "kv_way.h"
 #include "link_sharing.h"
+#include "pool.h"
 #include "quantiles.h"
-#include "replica.h"
 #include "scenario.h"
 #include "transfer.h"
 
-struct fleet;
-
 struct handover {
-    struct fleet *fleet;
+    struct session *session;
+    struct pool *from;            /* prefills */
+    struct pool *to;              /* decodes */
+    struct flow_network *network; /* set before the first transfer */
     enum kv_transfer mode;
     struct arena *arena;
     struct kv_way way;
@@ -43,9 +44,9 @@ struct handover {
     struct quantiles waits;   /* from a request's first token to its KV's arrival */
 };
 
-/* Between the two pools of `fleet`, in `arena`; release it in any case. */
-int handover_init(struct handover *handover, struct fleet *fleet, enum kv_transfer mode,
-                  struct arena *arena, struct error *error);
+/* Between two pools whose deployments are resolved, in `arena`; release it in any case. */
+int handover_init(struct handover *handover, struct session *session, struct pool *from,
+                  struct pool *to, enum kv_transfer mode, struct arena *arena, struct error *error);
 void handover_release(struct handover *handover);
 
 /* Notes the links that KV may cross. */
@@ -69,11 +70,14 @@ uint32_t handover_narrowest(const struct handover *handover, const struct replic
 /* A replica of the second pool is up again: it gets what none could take. */
 void handover_restore(struct handover *handover);
 
-/* How two pools' replicas tell what happens (replica.h); `context` is the fleet. */
-void handover_prefilled(void *context, struct replica *replica, struct request_list prefilled);
-void handover_admitted(void *context, struct replica *replica, struct request_list admitted);
-void handover_picked(void *context, struct replica *replica, const struct batch *batch);
-void handover_computed(void *context, struct replica *replica, const struct step *step,
-                       uint32_t stage, uint32_t layer);
+/* What replicas tell (replica.h): requests are prefilled; they have blocks where they will decode;
+   a batch was picked, whose prompts may get blocks there ahead; a layer of a step was computed. */
+void handover_send(struct handover *handover, struct replica *replica,
+                   struct request_list prefilled);
+void handover_admit(struct request_list admitted);
+void handover_reserve(struct handover *handover, struct replica *replica,
+                      const struct batch *batch);
+void handover_send_layer(const struct replica *replica, const struct step *step, uint32_t stage,
+                         uint32_t layer);
 
 #endif

@@ -1,6 +1,7 @@
 #include "topology_place.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* NVLink joins every two GPUs of a node. */
 static bool joins_by_nvlink(const struct cluster *cluster)
@@ -302,4 +303,15 @@ int topology_build(struct topology *topology, const struct cluster *cluster, str
     add_leaf_edges(topology);
     add_vertices(topology, VERTEX_NETWORK, 0, cluster->nodes > 1);
     return 0;
+}
+
+bool topology_find_link(const struct topology *topology, const char *name, uint32_t *link)
+{
+    for (uint32_t i = 0; i < topology->link_count; i++) {
+        if (strcmp(topology->links[i].name, name) == 0) {
+            *link = i;
+            return true;
+        }
+    }
+    return false;
 }

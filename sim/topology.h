@@ -121,6 +121,9 @@ enum medium {
 int topology_build(struct topology *topology, const struct cluster *cluster, struct arena *arena,
                    struct error *error);
 
+/* The link of that name; false where there is none. */
+bool topology_find_link(const struct topology *topology, const char *name, uint32_t *link);
+
 struct route topology_route(const struct topology *topology, uint32_t from_gpu, uint32_t to_gpu);
 
 /* Latency and bandwidth of `route` when nothing else uses it: the sum and the least. */

@@ -6,6 +6,8 @@
 #include "play.h"
 #include "suite.h"
 
+#include <string.h>
+
 #define REQUESTS 40
 
 static struct scenario one_gpu_each(uint32_t replicas)
@@ -154,6 +156,22 @@ START_TEST(a_run_ends_without_replicas)
 }
 END_TEST
 
+/* Expectation: a link that the cluster has not is refused, by its name. */
+START_TEST(an_unknown_link_is_refused)
+{
+    struct scenario scenario = one_gpu_each(1);
+    struct fault fault = {.until = SIM_PS_MAX, .target = FAULT_LINK, .link = "node0/gpu0>moon"};
+    struct script script = {.count = 0};
+    struct arrival_source source = {.context = &script, .next = script_next};
+    struct error error = {.code = ERROR_NONE};
+    add_fault(&scenario, &fault);
+    ck_assert_ptr_null(simulation_new(&scenario, source, (struct recorder){0}, &error));
+    ck_assert_int_eq(error.code, ERROR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(error.text, "event 1: cluster 'fixture-nvlink' has no link "
+                                             "'node0/gpu0>moon'"));
+}
+END_TEST
+
 /* Expectation: a fault long after the last request neither prolongs the run nor changes it. */
 START_TEST(a_late_fault_changes_nothing)
 {
@@ -181,6 +199,7 @@ int main(void)
         requests_wait_for_the_only_replica,
         a_run_ends_without_replicas,
         a_late_fault_changes_nothing,
+        an_unknown_link_is_refused,
     };
     return suite_run("faults", tests, ARRAY_LENGTH(tests));
 }

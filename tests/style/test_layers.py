@@ -16,7 +16,7 @@ LAYERS = [
     " quantiles",
     "request workload lane kv_cache seen_shapes batcher link_meter link_sharing",
     "group_cost step_cost step_items accounting pipeline pipeline_events replica router",
-    "scenario deployment handover fleet faults tally simulation summarize summarize_links"
+    "scenario deployment pool handover fleet faults tally simulation summarize summarize_links"
     " recommend warnings run_warnings",
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names.split()}
