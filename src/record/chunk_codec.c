@@ -17,6 +17,10 @@
 #define STORED_BLOCK_EXTRA 5
 #define STREAM_EXTRA 512
 
+/* ISA-L looks this far beyond its input for matches, more than enough: zeros, so that what it packs
+   depends on nothing else. */
+#define LOOK_AHEAD 1024
+
 int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, size_t row_bytes,
                      struct error *error)
 {
@@ -29,7 +33,7 @@ int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, size_t row_by
         .row_bytes = row_bytes,
         .chunk_bytes = chunk_bytes,
         .packed_bytes_max = packed_bytes_max,
-        .shuffled = malloc(chunk_bytes),
+        .shuffled = calloc(1, chunk_bytes + LOOK_AHEAD),
         .packed = malloc(packed_bytes_max),
         .stream = malloc(sizeof(struct isal_zstream)),
         .level_buffer = calloc(1, ISAL_DEF_LVL1_DEFAULT),
@@ -107,7 +111,8 @@ size_t chunk_codec_pack(struct chunk_codec *codec, const void *rows)
 {
     struct isal_zstream *stream = codec->stream;
     shuffle(codec, rows);
-    *stream = (struct isal_zstream){.level = 0};
+    memset(codec->level_buffer, 0, ISAL_DEF_LVL1_DEFAULT); /* what it keeps of earlier chunks */
+    memset(stream, 0, sizeof(*stream));
     isal_deflate_stateless_init(stream);
     stream->level = LEVEL;
     stream->level_buf = codec->level_buffer;
