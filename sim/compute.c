@@ -245,6 +245,24 @@ struct cost compute_kernel(const struct compute *compute, const struct kernel *k
     return cost;
 }
 
+struct cost_line compute_decode_line(const struct compute *compute, double sequences)
+{
+    const struct cost_grid *grid = compute->grids[SPAN_ATTENTION_DECODE];
+    return grid ? cost_grid_line(grid, sequences) : (struct cost_line){.grid = NULL};
+}
+
+struct cost compute_decode(const struct compute *compute, struct cost_line *line, double sequences,
+                           double context_tokens)
+{
+    if (!line->grid) {
+        struct kernel kernel = compute_attention_decode(compute, sequences, context_tokens);
+        return roofline_cost(compute, &kernel);
+    }
+    struct cost cost = cost_line_at(line, context_tokens / sequences);
+    cost.seconds += compute->measured_gap_s;
+    return cost;
+}
+
 /* A kernel's shape in the table; its op is KERNEL_OP_COUNT where no op times it. */
 static struct kernel_shape shape_of(const struct compute_setup *setup, const struct kernel *kernel)
 {

@@ -86,4 +86,10 @@ struct kernel compute_attention_prefill(const struct compute *compute, double st
 /* A kernel's time, the gap before the next included, and how it is known. */
 struct cost compute_kernel(const struct compute *compute, const struct kernel *kernel);
 
+/* The same of compute_attention_decode(), for a batch whose context grows: `line` is that of its
+   sequences, and keeps what does not change. */
+struct cost_line compute_decode_line(const struct compute *compute, double sequences);
+struct cost compute_decode(const struct compute *compute, struct cost_line *line, double sequences,
+                           double context_tokens);
+
 #endif

@@ -92,51 +92,66 @@ int cost_grid_make_monotone(struct cost_grid *grid, struct error *error)
 #define EXPONENT_BIAS 1023
 #define NODE_BITS 3 /* of the mantissa: they name a node within its octave */
 
-/* Where a quantity falls on an axis. */
-struct place {
-    uint32_t node;   /* the one at or below */
-    double fraction; /* of the way to the next */
-    double beyond;   /* times the last node's quantity; 1 on the axis */
-};
-
-static struct place place_of(const struct cost_axis *axis, double quantity)
+static struct cost_place place_of(const struct cost_axis *axis, double quantity)
 {
     _Static_assert(COST_GRID_OCTAVE_NODES == 1 << NODE_BITS, "mantissa bits name a node");
     double value = quantity + axis->shift;
     uint64_t bits, first = (uint64_t)(EXPONENT_BIAS + axis->first_octave) << MANTISSA_BITS;
     memcpy(&bits, &value, sizeof(bits));
     if (bits <= first)
-        return (struct place){.beyond = 1};
+        return (struct cost_place){.beyond = 1};
     double position = (double)(bits - first) / (double)(UINT64_C(1) << (MANTISSA_BITS - NODE_BITS));
     if (position >= axis->nodes - 1) {
         double last = cost_axis_value(axis, axis->nodes - 1) + axis->shift;
-        return (struct place){.node = axis->nodes - 1, .beyond = value / last};
+        return (struct cost_place){.node = axis->nodes - 1, .beyond = value / last};
     }
     uint32_t node = (uint32_t)position;
-    return (struct place){.node = node, .fraction = position - node, .beyond = 1};
+    return (struct cost_place){.node = node, .fraction = position - node, .beyond = 1};
+}
+
+struct cost_line cost_grid_line(const struct cost_grid *grid, double x)
+{
+    return (struct cost_line){.grid = grid, .x = place_of(&grid->x, x), .y_node = UINT32_MAX};
+}
+
+/* Works out the line's costs at a node of y and the next; there is none after the last. */
+static void move_to(struct cost_line *line, uint32_t y_node)
+{
+    const struct cost_grid *grid = line->grid;
+    size_t low = (size_t)y_node * grid->x.nodes + line->x.node;
+    size_t high = low + (y_node + 1 < grid->y.nodes ? grid->x.nodes : 0);
+    size_t right = line->x.node + 1 < grid->x.nodes ? 1 : 0;
+    size_t nearest = line->x.fraction > 0.5 ? right : 0;
+    const double *seconds = grid->seconds;
+    line->y_node = y_node;
+    line->low_s = seconds[low] + line->x.fraction * (seconds[low + right] - seconds[low]);
+    line->high_s = seconds[high] + line->x.fraction * (seconds[high + right] - seconds[high]);
+    line->low_provenance = grid->provenance[low + nearest];
+    line->high_provenance = grid->provenance[high + nearest];
+}
+
+struct cost cost_line_at(struct cost_line *line, double y)
+{
+    const struct cost_grid *grid = line->grid;
+    struct cost_place place = {.beyond = 1};
+    if (grid->y.nodes > 1)
+        place = place_of(&grid->y, y);
+    if (place.node != line->y_node)
+        move_to(line, place.node);
+    double seconds = line->low_s + place.fraction * (line->high_s - line->low_s);
+    bool is_beyond = line->x.beyond > 1 || place.beyond > 1;
+    uint8_t provenance = place.fraction > 0.5 ? line->high_provenance : line->low_provenance;
+    if (is_beyond && provenance < COST_EXTRAPOLATED)
+        provenance = COST_EXTRAPOLATED;
+    return (struct cost){.seconds = seconds * line->x.beyond * place.beyond,
+                         .provenance = (enum cost_provenance)provenance,
+                         .error = grid->errors.by_provenance[provenance]};
 }
 
 struct cost cost_grid_at(const struct cost_grid *grid, double x, double y)
 {
-    struct place along_x = place_of(&grid->x, x);
-    struct place along_y = grid->y.nodes > 1 ? place_of(&grid->y, y) : (struct place){.beyond = 1};
-    size_t corner = (size_t)along_y.node * grid->x.nodes + along_x.node;
-    size_t right = along_x.node + 1 < grid->x.nodes ? 1 : 0;
-    size_t up = along_y.node + 1 < grid->y.nodes ? grid->x.nodes : 0;
-    const double *low = grid->seconds + corner;
-    const double *high = low + up;
-    double low_s = low[0] + along_x.fraction * (low[right] - low[0]);
-    double high_s = high[0] + along_x.fraction * (high[right] - high[0]);
-    double seconds = low_s + along_y.fraction * (high_s - low_s);
-    size_t nearest =
-        corner + (along_x.fraction > 0.5 ? right : 0) + (along_y.fraction > 0.5 ? up : 0);
-    bool is_beyond = along_x.beyond > 1 || along_y.beyond > 1;
-    uint8_t provenance = grid->provenance[nearest];
-    if (is_beyond && provenance < COST_EXTRAPOLATED)
-        provenance = COST_EXTRAPOLATED;
-    return (struct cost){.seconds = seconds * along_x.beyond * along_y.beyond,
-                         .provenance = (enum cost_provenance)provenance,
-                         .error = grid->errors.by_provenance[provenance]};
+    struct cost_line line = cost_grid_line(grid, x);
+    return cost_line_at(&line, y);
 }
 
 const char *cost_provenance_name(enum cost_provenance provenance)

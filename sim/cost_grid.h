@@ -60,6 +60,13 @@ struct cost_axis {
     uint32_t nodes;
 };
 
+/* Where a quantity falls on an axis. */
+struct cost_place {
+    uint32_t node;   /* the one at or below */
+    double fraction; /* of the way to the next */
+    double beyond;   /* times the last node's quantity; 1 on the axis */
+};
+
 struct cost_grid {
     struct cost_axis x;
     struct cost_axis y;  /* of 1 node where the cost depends on x alone */
@@ -87,6 +94,24 @@ int cost_grid_make_monotone(struct cost_grid *grid, struct error *error);
 
 /* The cost at (x, y); below the first node, that node's. Finite, non-negative quantities only. */
 struct cost cost_grid_at(const struct cost_grid *grid, double x, double y);
+
+/*
+ * A grid's costs at one x, for look-ups at many y, often close together: what
+ * depends on x is worked out once, and the nodes last used are kept. The same
+ * costs as cost_grid_at()'s, to the bit; the grid must outlive it.
+ */
+struct cost_line {
+    const struct cost_grid *grid;
+    struct cost_place x;
+    uint32_t y_node; /* what follows is of this one and the next; UINT32_MAX: not worked out yet */
+    double low_s;
+    double high_s;
+    uint8_t low_provenance;
+    uint8_t high_provenance;
+};
+
+struct cost_line cost_grid_line(const struct cost_grid *grid, double x);
+struct cost cost_line_at(struct cost_line *line, double y);
 
 /* The provenance's name. */
 const char *cost_provenance_name(enum cost_provenance provenance);

@@ -72,6 +72,30 @@ START_TEST(test_beyond)
 }
 END_TEST
 
+START_TEST(test_line)
+{
+    setup();
+    struct cost_grid grid = grid_of(cost_axis_of(0, 0, 64), cost_axis_of(64, 6, 512));
+    for (uint32_t i = 0; i < grid.x.nodes * grid.y.nodes; i++) {
+        grid.seconds[i] = 1 + i * i % 37;
+        grid.provenance[i] = (uint8_t)(i % COST_PROVENANCE_COUNT);
+    }
+    /* A line is the grid at one x to the bit, wherever on y it was looked up before; and beyond. */
+    for (double x = 0; x < 100; x += 1.7) {
+        struct cost_line line = cost_grid_line(&grid, x);
+        for (uint32_t i = 0; i < 900; i++) {
+            double y = i * 77 % 900;
+            struct cost expected = cost_grid_at(&grid, x, y);
+            struct cost found = cost_line_at(&line, y);
+            ck_assert_double_eq(found.seconds, expected.seconds);
+            ck_assert_int_eq(found.provenance, expected.provenance);
+            ck_assert_double_eq(found.error, expected.error);
+        }
+    }
+    teardown();
+}
+END_TEST
+
 START_TEST(test_nearest_provenance)
 {
     setup();
@@ -112,7 +136,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_axis, test_bilinear, test_beyond, test_nearest_provenance, test_monotone, test_names,
+        test_axis,     test_bilinear, test_beyond, test_line, test_nearest_provenance,
+        test_monotone, test_names,
     };
     return suite_run("cost_grid", tests, ARRAY_LENGTH(tests));
 }
