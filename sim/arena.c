@@ -2,12 +2,15 @@
 
 #include <assert.h>
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define LINE_BYTES 64
 #define BLOCK_BYTES ((size_t)64 * 1024)
+#define HUGE_PAGE_BYTES ((size_t)2 * 1024 * 1024)
 #define SMALL_BYTES_MAX 1024
 
 struct arena_block {
@@ -38,14 +41,22 @@ void arena_release(struct arena *arena)
 /* Starts a block with room for at least `bytes`, a multiple of the line. */
 static struct arena_block *chain_grow(struct arena_chain *chain, size_t bytes)
 {
-    size_t room = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
-    struct arena_block *block = aligned_alloc(LINE_BYTES, sizeof(*block) + room);
+    size_t needed = sizeof(struct arena_block) + bytes;
+    bool is_huge = needed > HUGE_PAGE_BYTES || chain->whole_bytes >= HUGE_PAGE_BYTES;
+    size_t unit = is_huge ? HUGE_PAGE_BYTES : BLOCK_BYTES;
+    size_t block_bytes = (needed + unit - 1) / unit * unit;
+    struct arena_block *block = aligned_alloc(is_huge ? unit : LINE_BYTES, block_bytes);
     if (!block)
         return NULL;
+#ifdef MADV_HUGEPAGE
+    if (is_huge)
+        (void)madvise(block, block_bytes, MADV_HUGEPAGE); /* small pages do, too */
+#endif
     block->next = chain->blocks;
     chain->blocks = block;
     chain->used_bytes = 0;
-    chain->room_bytes = room;
+    chain->room_bytes = block_bytes - sizeof(*block);
+    chain->whole_bytes += block_bytes;
     return block;
 }
 

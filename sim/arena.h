@@ -3,7 +3,8 @@
  *
  * Blocks are chained; nothing is freed singly. Small items lie together, apart
  * from large ones: what a replica touches at every step is on few pages, however
- * long the arrays are that it rarely walks. An arena is owned by one thread.
+ * long the arrays are that it rarely walks. What is large is on huge pages, where
+ * there are any. An arena is owned by one thread.
  */
 #ifndef TANDEM_ARENA_H
 #define TANDEM_ARENA_H
@@ -15,8 +16,9 @@ struct arena_block;
 /* A chain of blocks; the last one is being filled. */
 struct arena_chain {
     struct arena_block *blocks;
-    size_t used_bytes;
+    size_t used_bytes; /* of the last block */
     size_t room_bytes;
+    size_t whole_bytes; /* of all blocks */
 };
 
 struct arena {
