@@ -191,8 +191,7 @@ static void meter_visit(struct pipeline *pipeline, uint32_t s, const struct step
     struct link_meter *meter = &stage->meter;
     if (visit->work.collective > 0)
         link_meter_add(meter, &meter->collectives, pipeline->session, visit->start,
-                       visit->work.collective,
-                       step_cost_ring_bytes(pipeline->cost, &step->work, &stage->part));
+                       visit->work.collective, visit->work.ring_bytes);
     if (s + 1 < pipeline->stage_count)
         link_meter_add(meter, &meter->sends, pipeline->session, visit->sent_from,
                        step->visits[s + 1].ready - visit->sent_from, step->work.send_bytes);

@@ -322,6 +322,55 @@ void batcher_pick(struct batcher *batcher, struct batch *batch, sim_ps now)
     }
 }
 
+/* Whether the first waiting request stays where it is while nobody finishes. */
+static bool admits_nobody(const struct batcher *batcher)
+{
+    const struct serving *serving = batcher->serving;
+    if (!batcher->waiting.first || batcher->running >= serving->max_sequences)
+        return true;
+    if (serving->policy == BATCHER_STATIC)
+        return batcher->batches_decoding >= serving->steps_in_flight;
+    /* what is scheduled ahead admits later than it could */
+    return !serving_schedules_ahead(serving) &&
+           held_blocks(batcher, batcher->waiting.first) > kv_cache_free_blocks(&batcher->kv);
+}
+
+bool batcher_is_closed(const struct batcher *batcher)
+{
+    return !batcher->ready && !batcher->prefilling.first && !batcher->forming &&
+           admits_nobody(batcher);
+}
+
+uint64_t batcher_repeats(const struct batcher *batcher, const struct batch *batch)
+{
+    const struct serving *serving = batcher->serving;
+    uint32_t rows_max = serving->policy == BATCHER_STATIC
+                            ? serving->max_sequences
+                            : u32_min(step_share(batcher), serving->max_step_tokens);
+    if (batch->chunk_count > 0 || batch->decode_rows > rows_max)
+        return 0;
+    return lane_steps_to_spare(batch->lane);
+}
+
+uint64_t batcher_repeats_of_blocks(const struct batcher *batcher, uint32_t rows)
+{
+    if (reserves(batcher))
+        return UINT64_MAX;
+    /* each row takes a block at most once in as many tokens as one holds */
+    return kv_cache_free_blocks(&batcher->kv) / rows * batcher->kv.block_tokens;
+}
+
+void batcher_repeat(struct batcher *batcher, struct batch *batch, sim_ps now)
+{
+    struct lane *lane = batch->lane;
+    lane_step(lane, now, now >= batcher->gaps_from ? batcher->gaps : NULL);
+    if (!reserves(batcher))
+        kv_cache_take(&batcher->kv, lane_growth(lane));
+    batch->decode_context_tokens = lane->context_tokens;
+    batcher->just_finished = 0;
+    batcher->known_waiting = batcher->waiting.count;
+}
+
 bool batcher_reserve(struct batcher *batcher, const struct request *request)
 {
     uint64_t blocks = held_blocks(batcher, request);

@@ -101,6 +101,23 @@ bool batcher_has_work(const struct batcher *batcher);
 /* Picks the next step's batch at `now`; an empty one where nothing can be done now. */
 void batcher_pick(struct batcher *batcher, struct batch *batch, sim_ps now);
 
+/*
+ * A step in flight repeats if it is picked again as it was, with a token more a row: nobody in it
+ * is done, and nobody else comes in.
+ */
+
+/* Whether nobody comes in while all steps in flight repeat. */
+bool batcher_is_closed(const struct batcher *batcher);
+
+/* How often a closed batcher's `batch` repeats, as far as its own rows are concerned; and how often
+   `rows` in all steps together, as far as blocks are. */
+uint64_t batcher_repeats(const struct batcher *batcher, const struct batch *batch);
+uint64_t batcher_repeats_of_blocks(const struct batcher *batcher, uint32_t rows);
+
+/* Takes a batch's tokens in at `now` and picks it again, as batcher_complete() and batcher_pick()
+   would. */
+void batcher_repeat(struct batcher *batcher, struct batch *batch, sim_ps now);
+
 /* Admits a request that is being prefilled elsewhere, if there are a place and blocks for it. */
 bool batcher_reserve(struct batcher *batcher, const struct request *request);
 

@@ -39,6 +39,7 @@ struct slot {
  */
 struct engine {
     sim_ps now;
+    uint64_t present; /* the rank of the event that is being dispatched */
     uint64_t sequence;
     uint64_t dispatched;
     event_key base;
@@ -326,6 +327,7 @@ bool engine_step(struct engine *engine)
     void *context = slot->context;
     uint64_t argument = slot->argument;
     engine->now = time_of(slot->key);
+    engine->present = (uint64_t)slot->key;
     engine->dispatched++;
     free_slot(engine, index);
     function(context, argument);
@@ -340,11 +342,26 @@ bool engine_would_be_next(struct engine *engine, sim_ps at, enum event_priority 
            key_of(at, rank_of(priority, owner, engine->sequence)) < engine->slots[earliest].key;
 }
 
-void engine_advance(struct engine *engine, sim_ps at)
+sim_ps engine_next_at(struct engine *engine)
+{
+    uint32_t earliest = find_earliest(engine);
+    return earliest == NO_SLOT ? SIM_PS_MAX : time_of(engine->slots[earliest].key);
+}
+
+void engine_advance(struct engine *engine, sim_ps at, enum event_priority priority, uint32_t owner)
 {
     assert(at >= engine->now);
-    assert(engine->count == 0 || time_of(engine->slots[find_earliest(engine)].key) >= at);
+    assert(engine_next_at(engine) >= at);
     engine->now = at;
+    engine->present = rank_of(priority, owner, 0);
+}
+
+bool engine_is_past(const struct engine *engine, sim_ps at, enum event_priority priority,
+                    uint32_t owner)
+{
+    uint64_t first_of_owner = rank_of(priority, owner, 0);
+    uint64_t present_owner = engine->present >> SEQUENCE_BITS << SEQUENCE_BITS;
+    return at != engine->now ? at < engine->now : first_of_owner < present_owner;
 }
 
 sim_ps engine_now(const struct engine *engine)

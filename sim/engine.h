@@ -72,8 +72,16 @@ bool engine_step(struct engine *engine);
 bool engine_would_be_next(struct engine *engine, sim_ps at, enum event_priority priority,
                           uint32_t owner);
 
-/* Moves the clock on to `at`, which no pending event may precede: for inner loops. */
-void engine_advance(struct engine *engine, sim_ps at);
+/* When the earliest pending event is; SIM_PS_MAX: none is. */
+sim_ps engine_next_at(struct engine *engine);
+
+/* Moves on to (at, priority, owner) as if to an event there, which no pending one may precede: for
+   inner loops. */
+void engine_advance(struct engine *engine, sim_ps at, enum event_priority priority, uint32_t owner);
+
+/* Whether an event at (at, priority, owner) would have come before the present one. */
+bool engine_is_past(const struct engine *engine, sim_ps at, enum event_priority priority,
+                    uint32_t owner);
 
 sim_ps engine_now(const struct engine *engine);
 size_t engine_pending(const struct engine *engine);

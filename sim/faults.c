@@ -95,6 +95,7 @@ static void slow_stages(struct faults *faults)
     struct fleet *fleet = faults->fleet;
     for (uint32_t r = 0; r < fleet->replica_count; r++) {
         struct replica *replica = &fleet->replicas[r];
+        replica_make_up(replica);
         for (uint32_t s = 0; s < replica->pipeline.stage_count; s++) {
             const uint32_t *gpus = gpus_of(fleet, replica, s);
             double slowest = 1;

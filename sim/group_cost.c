@@ -100,7 +100,7 @@ static struct cost use(struct group_cost *cost, struct exchange_cost *costs, uin
     struct exchange_cost *kept = &costs[u32_min(index, max + 1)];
     if (isnan(kept->cost.seconds) || index > max) {
         if (kept->uses > 0)
-            cost_sum_add(&cost->overwritten, kept->cost, (double)kept->uses);
+            cost_sum_add(&cost->overwritten, kept->cost, kept->uses);
         *kept = (struct exchange_cost){.cost = cost_of(cost, exchange, bytes)};
     }
     kept->uses += uses;
@@ -124,7 +124,7 @@ static void add_costs(struct cost_sum *sum, const struct exchange_cost *costs, u
 {
     for (uint32_t i = 0; i <= max + 1; i++)
         if (costs[i].uses > 0)
-            cost_sum_add(sum, costs[i].cost, (double)costs[i].uses);
+            cost_sum_add(sum, costs[i].cost, costs[i].uses);
 }
 
 void group_cost_add_spent(const struct group_cost *cost, struct cost_sum *spent)

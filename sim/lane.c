@@ -33,14 +33,17 @@ int lane_init(struct lane *lane, uint32_t rows_max, uint32_t block_tokens, struc
 /* The growth counter of a row whose KV holds `position` tokens at the lane's present step. */
 static uint32_t *growth_counter(struct lane *lane, uint64_t position)
 {
-    uint64_t steps = lane->steps % lane->block_tokens;
-    return &lane->growth[(position + lane->block_tokens - steps) % lane->block_tokens];
+    return &lane->growth[(position + lane->growing) % lane->block_tokens];
 }
 
 uint32_t lane_growth(const struct lane *lane)
 {
-    uint64_t steps = lane->steps % lane->block_tokens;
-    return lane->growth[(lane->block_tokens - steps) % lane->block_tokens];
+    return lane->growth[lane->growing];
+}
+
+uint64_t lane_steps_to_spare(const struct lane *lane)
+{
+    return lane->live == 0 ? 0 : lane->completions[0].at_step - lane->steps - 1;
 }
 
 static void cohort_add(struct lane *lane, sim_ps last_token, uint32_t rows)
@@ -129,6 +132,7 @@ void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps)
     for (uint32_t i = 0; gaps && i < lane->cohort_count; i++)
         quantiles_add(gaps, now - lane->cohorts[i].last_token, lane->cohorts[i].rows);
     lane->steps++;
+    lane->growing = lane->growing == 0 ? lane->block_tokens - 1 : lane->growing - 1;
     lane->context_tokens += lane->rows;
     lane->cohort_count = lane->live > 0;
     lane->cohorts[0] = (struct lane_cohort){.last_token = now, .rows = lane->live};

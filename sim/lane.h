@@ -38,6 +38,7 @@ struct lane {
     struct lane_cohort *cohorts;
     uint32_t block_tokens;
     uint32_t *growth;  /* (block_tokens): rows by (position - steps) modulo the block */
+    uint32_t growing;  /* the place in it of rows whose blocks are full: -steps modulo the block */
     struct lane *next; /* in the batcher's lists */
 };
 
@@ -60,6 +61,9 @@ void lane_merge(struct lane *into, struct lane *from);
 
 /* Rows that need a new KV block before the lane's next step. */
 uint32_t lane_growth(const struct lane *lane);
+
+/* Steps that the lane can take before the first member's last. */
+uint64_t lane_steps_to_spare(const struct lane *lane);
 
 /* Ends a step at `now`: every row has a token more. Gaps between tokens go to `gaps` if not NULL.
  */

@@ -37,38 +37,42 @@ bool pipeline_shares_links(const struct pipeline *pipeline)
 
 void pipeline_reset(struct pipeline *pipeline, sim_ps now)
 {
-    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
-        struct pipeline_stage *stage = &pipeline->stages[s];
-        stage->gpu_free = now;
-        stage->host_free = now;
-        stage->hop.free = now;
-    }
+    for (uint32_t s = 0; s < pipeline->stage_count; s++)
+        pipeline->stages[s].clock = (struct stage_clock){.gpu = now, .host = now, .hop = now};
+}
+
+/* The time that a stage computes, which grows with its slowdown. */
+static inline sim_ps slowed(const struct visit *visit, sim_ps compute)
+{
+    return visit->slowdown > 1 ? (sim_ps)((double)compute * visit->slowdown) : compute;
 }
 
 void pipeline_cost_step(struct pipeline *pipeline, struct step *step)
 {
     step->gpu_done = SIM_PS_MAX;
     step->work = step_cost_of(pipeline->cost, &step->batch, &pipeline->seen);
-    for (uint32_t s = 0; s < pipeline->stage_count; s++)
-        step->visits[s].slowdown = pipeline->stages[s].slowdown;
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        const struct pipeline_stage *stage = &pipeline->stages[s];
+        struct visit *visit = &step->visits[s];
+        visit->slowdown = stage->slowdown;
+        visit->work = step_cost_on_stage(pipeline->cost, &step->work, &stage->part);
+        visit->work.compute = slowed(visit, visit->work.compute);
+        visit->stretch = 1;
+    }
 }
 
-void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step)
+void pipeline_begin_visit(const struct pipeline *pipeline, uint32_t s, struct step *step)
 {
-    struct pipeline_stage *stage = &pipeline->stages[s];
+    const struct stage_clock *clock = &pipeline->stages[s].clock;
     struct visit *visit = &step->visits[s];
-    visit->work = step_cost_on_stage(pipeline->cost, &step->work, &stage->part);
     const struct stage_work *work = &visit->work;
-    if (visit->slowdown > 1)
-        visit->work.compute = (sim_ps)((double)work->compute * visit->slowdown);
-    sim_ps can_run = sim_ps_max(stage->gpu_free, visit->ready);
-    sim_ps prepared = sim_ps_max(stage->host_free, step->launched) + work->prepare;
+    sim_ps can_run = sim_ps_max(clock->gpu, visit->ready);
+    sim_ps prepared = sim_ps_max(clock->host, step->launched) + work->prepare;
     if (!step->work.graph && pipeline->cost->host->eager_synchronous)
         prepared = sim_ps_max(prepared, can_run);
     visit->launched = prepared + work->stall + work->launch;
     visit->start = sim_ps_max(can_run, prepared);
     visit->gpu_from = sim_ps_max(visit->start, prepared + work->stall);
-    visit->stretch = 1;
 }
 
 void pipeline_end_visit(struct pipeline *pipeline, uint32_t s, struct step *step)
@@ -77,23 +81,23 @@ void pipeline_end_visit(struct pipeline *pipeline, uint32_t s, struct step *step
     struct visit *visit = &step->visits[s];
     sim_ps computed = visit->gpu_from + visit->work.compute + visit->work.collective;
     visit->end = sim_ps_max(computed, visit->launched);
-    stage->gpu_free = visit->end;
-    stage->host_free = stage->part.is_last ? visit->end + pipeline->hand_over : visit->launched;
+    stage->clock.gpu = visit->end;
+    stage->clock.host = stage->part.is_last ? visit->end + pipeline->hand_over : visit->launched;
 }
 
 sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step)
 {
-    struct hop *hop = &pipeline->stages[s].hop;
+    struct pipeline_stage *stage = &pipeline->stages[s];
     struct visit *visit = &step->visits[s];
-    double seconds = collective_send_s(hop->path, step->work.send_bytes);
-    visit->sent_from = sim_ps_max(visit->end, hop->free);
-    hop->free = visit->sent_from + sim_ps_from_s(seconds);
-    return hop->free;
+    double seconds = collective_send_s(stage->hop.path, step->work.send_bytes);
+    visit->sent_from = sim_ps_max(visit->end, stage->clock.hop);
+    stage->clock.hop = visit->sent_from + sim_ps_from_s(seconds);
+    return stage->clock.hop;
 }
 
-void pipeline_launch(struct pipeline *pipeline, struct step *step)
+/* Lets a step whose costs are known through all stages. */
+static inline void pass(struct pipeline *pipeline, struct step *step)
 {
-    pipeline_cost_step(pipeline, step);
     sim_ps ready = step->launched;
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         step->visits[s].ready = ready;
@@ -103,4 +107,29 @@ void pipeline_launch(struct pipeline *pipeline, struct step *step)
             ready = pipeline_send(pipeline, s, step);
     }
     step->gpu_done = step->visits[pipeline->stage_count - 1].end;
+}
+
+void pipeline_launch(struct pipeline *pipeline, struct step *step)
+{
+    pipeline_cost_step(pipeline, step);
+    pass(pipeline, step);
+}
+
+void pipeline_repeat(struct pipeline *pipeline, struct step *step)
+{
+    step_cost_repeat(pipeline->cost, &step->batch, &step->work);
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        struct visit *visit = &step->visits[s];
+        sim_ps compute = step_cost_compute(&step->work, &pipeline->stages[s].part);
+        visit->work.compute = slowed(visit, compute);
+        visit->work.stall = 0; /* no shape is new the second time */
+    }
+    pass(pipeline, step);
+}
+
+void pipeline_count_repeats(struct pipeline *pipeline, const struct step *step, uint64_t times)
+{
+    step_cost_count(pipeline->cost, &step->work, times);
+    for (uint32_t s = 0; s < pipeline->stage_count; s++)
+        step_cost_count_on_stage(pipeline->cost, &step->work, &pipeline->stages[s].part, times);
 }

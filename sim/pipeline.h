@@ -48,6 +48,7 @@ struct step {
     struct step_work work;
     sim_ps scheduled;
     sim_ps host_from; /* the host's share of the wait for it begins */
+    sim_ps host_time; /* the scheduler takes to pick and prepare it */
     sim_ps launched;
     sim_ps emptied; /* the replica had no work from here on until woken; SIM_PS_MAX: it had */
     sim_ps woken;
@@ -74,9 +75,15 @@ struct stage_tally {
 /* From a stage to the next. */
 struct hop {
     struct alpha_beta path;   /* while nobody else uses it */
-    sim_ps free;              /* the transfer before is over */
     uint32_t narrowest;       /* the link of least bandwidth for each transfer on it */
     struct transfer *sharing; /* NULL: nobody else uses its links */
+};
+
+/* When what the steps of a stage take turns at is free again. */
+struct stage_clock {
+    sim_ps gpu;
+    sim_ps host; /* the process that launches for this stage */
+    sim_ps hop;  /* the transfer before is over; unused on the last */
 };
 
 struct pipeline_stage {
@@ -84,8 +91,7 @@ struct pipeline_stage {
     struct hop hop;           /* unused on the last */
     struct alpha_beta ring;   /* each rank to its successor, while nobody else uses the links */
     struct transfer *sharing; /* the same on links that others use; NULL: nobody does */
-    sim_ps gpu_free;
-    sim_ps host_free; /* the process that launches for this stage */
+    struct stage_clock clock;
     sim_ps accounted; /* the tally covers all time before this */
     double slowdown;  /* kernels take this many times as long, for steps launched from now on */
     struct link_meter meter;
@@ -118,7 +124,14 @@ void pipeline_reset(struct pipeline *pipeline, sim_ps now);
 /* Lets a step, its batch and times up to `launched` set, through all stages at once. */
 void pipeline_launch(struct pipeline *pipeline, struct step *step);
 
-/* A step's cost, its batch being set, and how fast each stage is now. */
+/* The same for a step that went through before, with the same batch of decodes but for its context:
+   only its attention's costs are counted, */
+void pipeline_repeat(struct pipeline *pipeline, struct step *step);
+
+/* and here the others, of a step that was repeated `times` times. */
+void pipeline_count_repeats(struct pipeline *pipeline, const struct step *step, uint64_t times);
+
+/* What a step costs at each stage, as fast as that is now; its batch is set. */
 void pipeline_cost_step(struct pipeline *pipeline, struct step *step);
 
 /*
@@ -127,7 +140,7 @@ void pipeline_cost_step(struct pipeline *pipeline, struct step *step);
  * collectives' time being known; and the step is sent on from there.
  * pipeline_send returns when it reaches stage s + 1, nobody else on the links.
  */
-void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step);
+void pipeline_begin_visit(const struct pipeline *pipeline, uint32_t s, struct step *step);
 void pipeline_end_visit(struct pipeline *pipeline, uint32_t s, struct step *step);
 sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step);
 

@@ -264,7 +264,7 @@ static void on_computed(void *context, uint64_t argument)
     struct pipeline_stage *of = pipeline_stage_of(stage);
     double layers = of->part.layers;
     double alone_s = sim_s_from_ps(step->visits[stage->index].work.collective) / layers;
-    double ring_bytes = step_cost_ring_bytes(pipeline->cost, &step->work, &of->part) / layers;
+    double ring_bytes = step->visits[stage->index].work.ring_bytes / layers;
     double bytes = fmin(ring_bytes, alone_s * of->ring.bytes_per_s);
     struct transfer_order order = {
         .latency_s = fmax(alone_s - bytes / of->ring.bytes_per_s, 0),

@@ -1,6 +1,7 @@
 #include "replica.h"
 
 #include "accounting.h"
+#include "decode_run.h"
 #include "pipeline_events.h"
 
 static void on_step_left(void *context, struct step *step);
@@ -13,31 +14,18 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
     const struct serving *serving = setup->serving;
     *replica = (struct replica){
         .session = setup->session,
-        .schedules_ahead = serving_schedules_ahead(serving),
         .host = &serving->host,
         .index = index,
-        .ring = serving->steps_in_flight,
         .turn_at = SIM_PS_MAX,
         .emptied = 0,
         .moving_from = SIM_PS_MAX,
         .owner = setup->owner,
     };
-    if (!replica->schedules_ahead)
-        replica->return_time = sim_ps_from_s(serving->host.return_s);
-    replica->steps = arena_calloc(arena, replica->ring, sizeof(*replica->steps));
-    if (!replica->steps)
-        return error_out_of_memory(error, "steps in flight");
-    for (uint32_t i = 0; i < replica->ring; i++) {
-        struct step *step = &replica->steps[i];
-        int rc = batch_init(&step->batch, serving, arena, error);
-        if (rc < 0)
-            return rc;
-        step->visits = arena_calloc(arena, setup->stage_count, sizeof(*step->visits));
-        if (!step->visits)
-            return error_out_of_memory(error, "steps in flight");
-    }
-    int rc = batcher_init(&replica->batcher, serving, setup->kv_blocks, setup->gaps,
-                          setup->gaps_from, arena, error);
+    int rc = flight_init(&replica->flight, serving, setup->stage_count, arena, error);
+    if (rc < 0)
+        return rc;
+    rc = batcher_init(&replica->batcher, serving, setup->kv_blocks, setup->gaps, setup->gaps_from,
+                      arena, error);
     if (rc < 0)
         return rc;
     replica->batcher.hands_over = setup->hands_over;
@@ -59,7 +47,7 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
 uint32_t replica_events_max(const struct replica *replica)
 {
     uint32_t stages = replica->pipeline.stage_count;
-    return 1 + (replica->player ? stages * PLAYER_STAGE_EVENTS(replica->ring) : 0);
+    return 1 + (replica->player ? stages * PLAYER_STAGE_EVENTS(replica->flight.ring) : 0);
 }
 
 /* The next thing in a replica's life. */
@@ -68,18 +56,9 @@ struct next {
     enum event_priority priority;
 };
 
-/* When the oldest step's tokens are back at the scheduler; SIM_PS_MAX while unknown or none. */
-static sim_ps returns_at(const struct replica *replica)
-{
-    if (replica->in_flight == 0)
-        return SIM_PS_MAX;
-    sim_ps gpu_done = replica->steps[replica->oldest].gpu_done;
-    return gpu_done == SIM_PS_MAX ? SIM_PS_MAX : gpu_done + replica->return_time;
-}
-
 static struct next next_of(const struct replica *replica)
 {
-    sim_ps returns = returns_at(replica);
+    sim_ps returns = flight_returns_at(&replica->flight);
     if (returns <= replica->turn_at)
         return (struct next){returns, EVENT_RETURN};
     return (struct next){replica->turn_at, EVENT_SCHEDULE};
@@ -88,18 +67,17 @@ static struct next next_of(const struct replica *replica)
 /* Lets the scheduler have a turn as soon as it can, for a cause that goes back to `from`. */
 static void call_scheduler(struct replica *replica, sim_ps now, sim_ps from)
 {
-    if (replica->turn_at != SIM_PS_MAX || replica->in_flight == replica->ring)
+    if (replica->turn_at != SIM_PS_MAX || replica->flight.count == replica->flight.ring)
         return;
-    replica->turn_at = sim_ps_max(now, replica->host_free);
+    replica->turn_at = sim_ps_max(now, replica->flight.host_free);
     replica->turn_from = from;
 }
 
 /* The oldest step's tokens are back. */
 static void take_return(struct replica *replica, sim_ps now)
 {
-    struct step *step = &replica->steps[replica->oldest];
-    replica->oldest = replica->oldest + 1 == replica->ring ? 0 : replica->oldest + 1;
-    replica->in_flight--;
+    struct step *step = flight_oldest(&replica->flight);
+    flight_land(&replica->flight);
     accounting_add_step(&replica->pipeline, step, now);
     struct request_list finished = batcher_complete(&replica->batcher, &step->batch, now);
     if (batcher_has_work(&replica->batcher))
@@ -126,49 +104,36 @@ static bool waits_for_kv(const struct batcher *batcher)
     return batcher->receiving > 0 || batcher->holding > 0;
 }
 
-/*
- * When the batch picked at `now` is ready for the GPUs. Scheduled ahead, it was
- * being prepared since the step before began, with what that one's predecessor
- * returned.
- */
-static sim_ps launch_time(const struct replica *replica, const struct batch *batch, sim_ps now)
-{
-    if (!replica->schedules_ahead || replica->slept)
-        return now + schedule_time(replica, batch);
-    sim_ps begun = replica->host_free;
-    sim_ps host_time = sim_ps_from_s(replica->host->return_s) + schedule_time(replica, batch);
-    return sim_ps_max(now, begun + host_time);
-}
-
 /* The scheduler's turn: one step, if there is one to take, and another turn after it. */
 static void take_turn(struct replica *replica, sim_ps now)
 {
-    uint32_t place = replica->oldest + replica->in_flight;
-    struct step *step = &replica->steps[place >= replica->ring ? place - replica->ring : place];
+    struct flight *flight = &replica->flight;
+    struct step *step = flight_next(flight);
     replica->turn_at = SIM_PS_MAX;
     batcher_pick(&replica->batcher, &step->batch, now);
     if (replica->batcher.admitted.first)
         replica->owner.admitted(replica->owner.context, replica,
                                 request_list_take(&replica->batcher.admitted));
     if (batch_is_empty(&step->batch)) {
-        if (replica->in_flight == 0 && waits_for_kv(&replica->batcher))
+        if (flight->count == 0 && waits_for_kv(&replica->batcher))
             replica->moving_from = sim_ps_min(replica->moving_from, now);
         return;
     }
     if (replica->owner.picked)
         replica->owner.picked(replica->owner.context, replica, &step->batch);
-    step->number = replica->step_count++;
+    step->number = flight->step_count++;
     step->scheduled = now;
     step->host_from = replica->turn_from;
-    step->launched = launch_time(replica, &step->batch, now);
+    step->host_time = schedule_time(replica, &step->batch);
+    step->launched = replica->slept ? now + step->host_time : flight_launch_time(flight, step, now);
     step->emptied = replica->slept ? replica->emptied : SIM_PS_MAX;
     step->woken = replica->woken;
     step->moving_from = replica->moving_from;
     replica->moving_from = SIM_PS_MAX;
-    step->in_flight = ++replica->in_flight;
+    step->in_flight = ++flight->count;
     replica->slept = false;
     replica->emptied = SIM_PS_MAX;
-    replica->host_free = step->launched;
+    flight->host_free = step->launched;
     replica->session->steps++;
     if (replica->player)
         player_launch(replica->player, step);
@@ -180,9 +145,8 @@ static void take_turn(struct replica *replica, sim_ps now)
 static void run(void *context, uint64_t unused);
 
 /* Puts the next thing into the event queue, in place of what is there. */
-static void sleep_until_next(struct replica *replica)
+static void sleep_until(struct replica *replica, struct next next)
 {
-    struct next next = next_of(replica);
     engine_cancel(replica->session->engine, replica->event);
     replica->event = 0;
     if (next.at == SIM_PS_MAX)
@@ -201,30 +165,96 @@ static bool may_run_ahead(const struct replica *replica, struct next next)
            engine_would_be_next(session->engine, next.at, next.priority, replica->index);
 }
 
-/* Does the next thing, and all that follow it before anything else happens. */
+static void do_next(struct replica *replica, struct next next)
+{
+    if (next.priority == EVENT_RETURN)
+        take_return(replica, next.at);
+    else
+        take_turn(replica, next.at);
+}
+
+/* Steps that will only repeat; 0 unless the next thing is that one of them returns. */
+static uint64_t run_length(const struct replica *replica)
+{
+    bool is_looked_at =
+        replica->session->exact || replica->player || replica->turn_at != SIM_PS_MAX;
+    return is_looked_at
+               ? 0
+               : decode_run_length(&replica->flight, &replica->pipeline, &replica->batcher);
+}
+
+/* Repeats up to `count` steps that return before `until`; returns how many are left. */
+static uint64_t repeat_steps(struct replica *replica, uint64_t count, sim_ps until)
+{
+    return count -
+           decode_run_take(&replica->flight, &replica->pipeline, &replica->batcher, count, until);
+}
+
+/*
+ * Sleeps until the next thing that needs to be looked at: after the steps that
+ * repeat, unless they are recorded, for then each has its place among others'.
+ */
+static void sleep_through(struct replica *replica, uint64_t run)
+{
+    struct next next = next_of(replica);
+    replica->run = replica->session->record_steps ? 0 : run;
+    if (replica->run > 0)
+        next.at =
+            sim_ps_max(next.at, decode_run_end_min(&replica->flight, replica->pipeline.stage_count,
+                                                   replica->run));
+    sleep_until(replica, next);
+}
+
+/* Repeats the steps that returned while the replica slept, but for those that return now; returns
+   how many are left. */
+static uint64_t make_up_to_now(struct replica *replica)
+{
+    sim_ps now = engine_now(replica->session->engine);
+    uint64_t left = repeat_steps(replica, replica->run, now);
+    replica->run = 0;
+    return left;
+}
+
+/* Does the next thing, if it is time, and all that follow it before anything else happens. */
 static void run(void *context, uint64_t unused)
 {
     (void)unused;
     struct replica *replica = context;
-    struct next next = next_of(replica);
+    struct engine *engine = replica->session->engine;
     replica->event = 0;
-    do {
-        engine_advance(replica->session->engine, next.at);
-        if (next.priority == EVENT_RETURN)
-            take_return(replica, next.at);
-        else
-            take_turn(replica, next.at);
+    uint64_t left = make_up_to_now(replica);
+    struct next next = next_of(replica);
+    bool goes_on = next.at == engine_now(engine) || may_run_ahead(replica, next);
+    while (goes_on) {
+        engine_advance(engine, next.at, next.priority, replica->index);
+        do_next(replica, next);
+        left = repeat_steps(replica, run_length(replica), engine_next_at(engine));
         next = next_of(replica);
-    } while (may_run_ahead(replica, next));
-    sleep_until_next(replica);
+        goes_on = may_run_ahead(replica, next);
+    }
+    sleep_through(replica, left);
+}
+
+void replica_make_up(struct replica *replica)
+{
+    struct engine *engine = replica->session->engine;
+    if (replica->run == 0)
+        return;
+    (void)make_up_to_now(replica);
+    struct next next = next_of(replica);
+    if (engine_is_past(engine, next.at, next.priority, replica->index)) {
+        take_return(replica, next.at);
+        next = next_of(replica);
+    }
+    sleep_until(replica, next);
 }
 
 /* A step that is played out has left the last stage. */
 static void on_step_left(void *context, struct step *step)
 {
     struct replica *replica = context;
-    if (step == &replica->steps[replica->oldest])
-        sleep_until_next(replica);
+    if (step == &replica->flight.steps[replica->flight.oldest])
+        sleep_until(replica, next_of(replica));
 }
 
 static void on_layer_computed(void *context, const struct step *step, uint32_t stage,
@@ -248,11 +278,12 @@ static void stir(struct replica *replica)
     sim_ps turn_at = replica->turn_at;
     call_scheduler(replica, now, now);
     if (replica->turn_at != turn_at)
-        sleep_until_next(replica);
+        sleep_until(replica, next_of(replica));
 }
 
 void replica_enqueue(struct replica *replica, struct request *request)
 {
+    replica_make_up(replica);
     if (!batcher_has_work(&replica->batcher))
         wake(replica);
     batcher_enqueue(&replica->batcher, request);
@@ -261,6 +292,7 @@ void replica_enqueue(struct replica *replica, struct request *request)
 
 bool replica_reserve(struct replica *replica, const struct request *request)
 {
+    replica_make_up(replica);
     bool had_work = batcher_has_work(&replica->batcher);
     if (!batcher_reserve(&replica->batcher, request))
         return false;
@@ -273,12 +305,14 @@ bool replica_reserve(struct replica *replica, const struct request *request)
 
 void replica_receive(struct replica *replica, struct request *request)
 {
+    replica_make_up(replica);
     batcher_receive(&replica->batcher, request);
     stir(replica);
 }
 
 void replica_give_blocks(struct replica *replica, const struct request *request)
 {
+    replica_make_up(replica);
     batcher_give_blocks(&replica->batcher, request);
     if (batcher_has_work(&replica->batcher))
         stir(replica);
@@ -298,12 +332,14 @@ static void rest_if_empty(struct replica *replica)
 
 void replica_withdraw(struct replica *replica, struct request *request)
 {
+    replica_make_up(replica);
     batcher_withdraw(&replica->batcher, request);
     rest_if_empty(replica);
 }
 
 void replica_unreserve(struct replica *replica, const struct request *request)
 {
+    replica_make_up(replica);
     batcher_unreserve(&replica->batcher, request);
     rest_if_empty(replica);
     if (batcher_has_work(&replica->batcher))
@@ -313,23 +349,23 @@ void replica_unreserve(struct replica *replica, const struct request *request)
 /* Accounts for the steps in flight, gives them up, and hands their requests back. */
 static void abandon_steps(struct replica *replica, sim_ps now, struct request_list *evicted)
 {
-    for (; replica->in_flight > 0; replica->in_flight--) {
-        struct step *step = &replica->steps[replica->oldest];
+    for (; replica->flight.count > 0; flight_land(&replica->flight)) {
+        struct step *step = flight_oldest(&replica->flight);
         accounting_abandon_step(&replica->pipeline, step, now);
         batcher_evict_batch(&replica->batcher, &step->batch, evicted);
-        replica->oldest = replica->oldest + 1 == replica->ring ? 0 : replica->oldest + 1;
     }
 }
 
 void replica_fail(struct replica *replica, struct request_list *evicted)
 {
     sim_ps now = engine_now(replica->session->engine);
+    replica_make_up(replica);
     abandon_steps(replica, now, evicted);
     batcher_evict(&replica->batcher, evicted);
     accounting_fail(&replica->pipeline, replica->emptied,
                     replica->slept ? replica->woken : SIM_PS_MAX, now);
     if (replica->player)
-        player_abandon(replica->player, replica->step_count);
+        player_abandon(replica->player, replica->flight.step_count);
     (void)engine_cancel(replica->session->engine, replica->event);
     replica->event = 0;
     replica->turn_at = SIM_PS_MAX;
@@ -343,7 +379,7 @@ void replica_restore(struct replica *replica)
     sim_ps now = engine_now(replica->session->engine);
     accounting_restore(&replica->pipeline, now);
     pipeline_reset(&replica->pipeline, now);
-    replica->host_free = now;
+    replica->flight.host_free = now;
     replica->emptied = now;
     replica->is_down = false;
 }

@@ -7,13 +7,14 @@
  * prepare it, and launches it. Two things can come next in a replica's life:
  * the oldest step's tokens, and the scheduler's next turn. Between two outside
  * events it runs from one to the next in a loop of its own, without touching
- * the event queue.
+ * the event queue; and while its steps only repeat, which is decode_run.h's, it
+ * lets others' events pass, and makes up for the time when somebody looks.
  */
 #ifndef TANDEM_REPLICA_H
 #define TANDEM_REPLICA_H
 
 #include "batcher.h"
-#include "pipeline.h"
+#include "flight.h"
 
 struct replica;
 
@@ -35,24 +36,18 @@ struct replica_owner {
 struct replica {
     struct session *session;
     const struct host *host;
-    bool schedules_ahead;
-    sim_ps return_time; /* the host's, rounded; 0 where the next step does not wait for it */
     uint32_t index;
     struct batcher batcher;
     struct pipeline pipeline;
     struct player *player; /* plays the pipeline out; NULL: its closed form holds */
-    struct step *steps;    /* (ring): in flight, from `oldest` on */
-    uint32_t ring;
-    uint32_t oldest;
-    uint32_t in_flight;
-    uint64_t step_count;
-    sim_ps host_free;
+    struct flight flight;
     sim_ps turn_at;   /* the scheduler's next turn; SIM_PS_MAX: none is due */
     sim_ps turn_from; /* what it waited for happened then */
     sim_ps emptied;   /* without work since; SIM_PS_MAX: has some */
     sim_ps woken;     /* when work last came to an empty replica */
     bool slept;       /* and no step has been scheduled since */
     event_id event;   /* the next thing, in the event queue; 0 while none is */
+    uint64_t run;     /* steps before it that only repeat, and are still to be made up for */
     bool is_down;
     sim_ps moving_from; /* only KV on its way keeps it from working since; SIM_PS_MAX: no */
     struct replica_owner owner;
@@ -74,6 +69,12 @@ struct replica_setup {
 
 int replica_init(struct replica *replica, uint32_t index, const struct replica_setup *setup,
                  struct arena *arena, struct error *error);
+
+/*
+ * Brings a replica up to the session's present time, before anybody looks at more than its
+ * replica_outstanding() or changes its stages; the functions below do so themselves.
+ */
+void replica_make_up(struct replica *replica);
 
 /* Hands a request over at the session's present time. */
 void replica_enqueue(struct replica *replica, struct request *request);

@@ -144,8 +144,7 @@ static struct token_cost *kept_tokens(struct step_cost *cost, uint32_t tokens)
 {
     struct token_cost *kept = &cost->tokens[u32_min(tokens, cost->tokens_max + 1)];
     if (isnan(kept->layer_s) || tokens > cost->tokens_max) {
-        cost_sum_merge(&cost->overwritten, &kept->layer,
-                       (double)kept->uses * cost->compute.model->layers);
+        cost_sum_merge(&cost->overwritten, &kept->layer, kept->uses * cost->compute.model->layers);
         *kept = token_cost_of(cost, tokens);
     }
     return kept;
@@ -155,7 +154,7 @@ static struct head_cost *kept_head(struct step_cost *cost, uint32_t rows)
 {
     struct head_cost *kept = &cost->heads[u32_min(rows, cost->rows_max + 1)];
     if (isnan(kept->seconds) || rows > cost->rows_max) {
-        cost_sum_merge(&cost->overwritten, &kept->sum, (double)kept->uses);
+        cost_sum_merge(&cost->overwritten, &kept->sum, kept->uses);
         *kept = head_cost_of(cost, rows);
     }
     return kept;
@@ -247,12 +246,15 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
     double gap_s = host->kernel_gap_eager_s - host->kernel_gap_s;
     return (struct step_work){
         .layer_compute_s = of_tokens->layer_s + attention_s(cost, batch, padding),
+        .layer_fixed_s = of_tokens->layer_s,
         .layer_gaps_s = padded ? 0 : launches * gap_s,
         .embedding_s = of_tokens->embedding_s,
         .head_s = of_head->seconds,
         .layer_launch_s = launches * host->launch_s,
         .send_bytes = send_bytes(cost, tokens),
         .tokens = tokens,
+        .padding = padding,
+        .decodes = compute_decode_line(&cost->compute, (double)batch->decode_rows + padding),
         .rows = rows,
         .graph = padded > 0,
         .prepare_s = host->prepare_s +
@@ -261,70 +263,9 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
     };
 }
 
-/* A stage's collectives: each layer's, and the last stage's of its rows and sampled tokens. */
-static double collectives_s(struct step_cost *cost, const struct step_work *work,
-                            const struct stage_part *part)
-{
-    struct group_cost *group = &cost->classes[part->group_class];
-    double seconds = 0;
-    for (uint32_t i = 0; i < cost->exchange_count; i++) {
-        enum exchange exchange = cost->exchanges[i].exchange;
-        seconds +=
-            part->layers * group_cost_exchange(group, exchange, work->tokens, part->layers).seconds;
-    }
-    if (part->is_last && step_cost_gathers_rows(cost))
-        seconds += group_cost_exchange(group, EXCHANGE_ALL_GATHER, work->rows, 1).seconds;
-    if (part->is_last)
-        seconds += group_cost_sample(group, work->rows, 1).seconds;
-    return seconds;
-}
-
-/* The host's launches of a stage's part of a step that replays no graph. */
-static double eager_launch_s(const struct step_cost *cost, const struct step_work *work,
-                             const struct stage_part *part)
-{
-    double exchanges_s = cost->exchange_count * cost->host->launch_collective_s;
-    return part->layers * (work->layer_launch_s + exchanges_s);
-}
-
-struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
-                                     const struct stage_part *part)
-{
-    double compute_s = part->layers * (work->layer_compute_s + work->layer_gaps_s);
-    if (part->is_first)
-        compute_s += work->embedding_s;
-    if (part->is_last)
-        compute_s += work->head_s;
-    struct stage_work of = {
-        .compute = sim_ps_from_s(compute_s),
-        .prepare = sim_ps_from_s(work->prepare_s) + (part->is_first ? 0 : cost->receive),
-        .launch = cost->launch_graph,
-    };
-    if (cost->compute.tensor_parallel > 1)
-        of.collective = sim_ps_from_s(collectives_s(cost, work, part));
-    if (!work->graph) {
-        of.launch = sim_ps_from_s(eager_launch_s(cost, work, part));
-        of.stall = sim_ps_from_s(work->stall_s);
-    }
-    return of;
-}
-
-struct cost_sum step_cost_spent(const struct step_cost *cost)
-{
-    double layers = cost->compute.model->layers;
-    struct cost_sum spent = cost->overwritten;
-    cost_sum_merge(&spent, &cost->attention, layers);
-    for (uint32_t i = 0; i <= cost->tokens_max + 1; i++)
-        cost_sum_merge(&spent, &cost->tokens[i].layer, (double)cost->tokens[i].uses * layers);
-    for (uint32_t i = 0; i <= cost->rows_max + 1; i++)
-        cost_sum_merge(&spent, &cost->heads[i].sum, (double)cost->heads[i].uses);
-    for (uint32_t i = 0; i < cost->class_count; i++)
-        group_cost_add_spent(&cost->classes[i], &spent);
-    return spent;
-}
-
-double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work *work,
-                            const struct stage_part *part)
+/* What each GPU of the stage sends in its collectives, were each a ring. */
+static double ring_bytes(const struct step_cost *cost, const struct step_work *work,
+                         const struct stage_part *part)
 {
     double buffers[OPERATION_COUNT] = {0};
     double bytes = 0;
@@ -343,6 +284,104 @@ double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work
             collective_bus_factor((enum collective_operation)i, cost->compute.tensor_parallel) *
             buffers[i];
     return bytes;
+}
+
+bool step_cost_keeps(const struct step_cost *cost, const struct step_work *work)
+{
+    return work->tokens <= cost->tokens_max && work->rows <= cost->rows_max;
+}
+
+void step_cost_count(struct step_cost *cost, const struct step_work *work, uint64_t times)
+{
+    kept_tokens(cost, work->tokens)->uses += times;
+    kept_head(cost, work->rows)->uses += times;
+}
+
+/* A stage's collectives: each layer's, and the last stage's of its rows and sampled tokens. Counts
+   those of `times` such steps. */
+static double collectives_s(struct step_cost *cost, const struct step_work *work,
+                            const struct stage_part *part, uint64_t times)
+{
+    struct group_cost *group = &cost->classes[part->group_class];
+    double seconds = 0;
+    for (uint32_t i = 0; i < cost->exchange_count; i++) {
+        enum exchange exchange = cost->exchanges[i].exchange;
+        uint64_t uses = part->layers * times;
+        seconds += part->layers * group_cost_exchange(group, exchange, work->tokens, uses).seconds;
+    }
+    if (part->is_last && step_cost_gathers_rows(cost))
+        seconds += group_cost_exchange(group, EXCHANGE_ALL_GATHER, work->rows, times).seconds;
+    if (part->is_last)
+        seconds += group_cost_sample(group, work->rows, times).seconds;
+    return seconds;
+}
+
+/* The host's launches of a stage's part of a step that replays no graph. */
+static double eager_launch_s(const struct step_cost *cost, const struct step_work *work,
+                             const struct stage_part *part)
+{
+    double exchanges_s = cost->exchange_count * cost->host->launch_collective_s;
+    return part->layers * (work->layer_launch_s + exchanges_s);
+}
+
+sim_ps step_cost_compute(const struct step_work *work, const struct stage_part *part)
+{
+    double compute_s = part->layers * (work->layer_compute_s + work->layer_gaps_s);
+    if (part->is_first)
+        compute_s += work->embedding_s;
+    if (part->is_last)
+        compute_s += work->head_s;
+    return sim_ps_from_s(compute_s);
+}
+
+void step_cost_repeat(struct step_cost *cost, const struct batch *batch, struct step_work *work)
+{
+    double rows = (double)batch->decode_rows + work->padding;
+    double context_tokens = (double)batch->decode_context_tokens + work->padding;
+    struct cost attention = compute_decode(&cost->compute, &work->decodes, rows, context_tokens);
+    attention.seconds *= cost->group.scale;
+    work->layer_compute_s = work->layer_fixed_s + attention.seconds;
+    cost_sum_add(&cost->attention, attention, 1);
+}
+
+void step_cost_count_on_stage(struct step_cost *cost, const struct step_work *work,
+                              const struct stage_part *part, uint64_t times)
+{
+    if (cost->compute.tensor_parallel > 1)
+        (void)collectives_s(cost, work, part, times);
+}
+
+struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
+                                     const struct stage_part *part)
+{
+    struct stage_work of = {
+        .compute = step_cost_compute(work, part),
+        .prepare = sim_ps_from_s(work->prepare_s) + (part->is_first ? 0 : cost->receive),
+        .launch = cost->launch_graph,
+    };
+    if (cost->compute.tensor_parallel > 1) {
+        of.collective = sim_ps_from_s(collectives_s(cost, work, part, 1));
+        of.ring_bytes = ring_bytes(cost, work, part);
+    }
+    if (!work->graph) {
+        of.launch = sim_ps_from_s(eager_launch_s(cost, work, part));
+        of.stall = sim_ps_from_s(work->stall_s);
+    }
+    return of;
+}
+
+struct cost_sum step_cost_spent(const struct step_cost *cost)
+{
+    uint64_t layers = cost->compute.model->layers;
+    struct cost_sum spent = cost->overwritten;
+    cost_sum_merge(&spent, &cost->attention, layers);
+    for (uint32_t i = 0; i <= cost->tokens_max + 1; i++)
+        cost_sum_merge(&spent, &cost->tokens[i].layer, cost->tokens[i].uses * layers);
+    for (uint32_t i = 0; i <= cost->rows_max + 1; i++)
+        cost_sum_merge(&spent, &cost->heads[i].sum, cost->heads[i].uses);
+    for (uint32_t i = 0; i < cost->class_count; i++)
+        group_cost_add_spent(&cost->classes[i], &spent);
+    return spent;
 }
 
 struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_class, uint32_t rows)

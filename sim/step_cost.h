@@ -59,26 +59,31 @@ struct step_cost {
 
 /* A step's cost in seconds, before it is laid on stages. */
 struct step_work {
-    double layer_compute_s; /* one layer's kernels */
+    double layer_compute_s; /* one layer's kernels, */
+    double layer_fixed_s;   /* and attention left out */
     double embedding_s;
     double head_s;
     double layer_launch_s; /* the host's launches of one layer, collectives' left out */
     double layer_gaps_s;   /* what its kernels wait for each other beyond graph replay */
     double send_bytes;     /* to the next stage, from each GPU */
     uint32_t tokens;       /* rows of the GEMMs, padding counted */
-    uint32_t rows;         /* rows of the LM head */
-    double prepare_s;      /* of the host on each stage, before the first kernel */
-    double stall_s;        /* of the host, for a number of tokens not seen before */
-    bool graph;            /* replays a captured graph */
+    uint32_t padding;
+    struct cost_line decodes; /* attention of a batch of decodes only */
+    uint32_t rows;            /* rows of the LM head */
+    double prepare_s;         /* of the host on each stage, before the first kernel */
+    double stall_s;           /* of the host, for a number of tokens not seen before */
+    bool graph;               /* replays a captured graph */
 };
 
 /* What a step comes to on one stage. */
 struct stage_work {
     sim_ps compute;
     sim_ps collective;
-    sim_ps prepare; /* the host's part before the first kernel, */
-    sim_ps stall;   /* within the first layer, */
-    sim_ps launch;  /* and for all launches; the stage takes the longer */
+    sim_ps prepare;    /* the host's part before the first kernel, */
+    sim_ps stall;      /* within the first layer, */
+    sim_ps launch;     /* and for all launches; the stage takes the longer */
+    double ring_bytes; /* that each GPU sends in collectives, were each a ring; the mean GPU, where
+                          experts are not equally busy */
 };
 
 /* The part of the model that a stage holds. */
@@ -108,6 +113,21 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
                                      const struct stage_part *part);
 
+/* Brings the work of a step of decodes up to its batch's context. */
+void step_cost_repeat(struct step_cost *cost, const struct batch *batch, struct step_work *work);
+
+/* A stage's kernels, as step_cost_on_stage() has them. */
+sim_ps step_cost_compute(const struct step_work *work, const struct stage_part *part);
+
+/* Counts the kernels and collectives of `times` more such steps, attention left out: what stages
+   have in common, and what one has of its own. */
+void step_cost_count(struct step_cost *cost, const struct step_work *work, uint64_t times);
+void step_cost_count_on_stage(struct step_cost *cost, const struct step_work *work,
+                              const struct stage_part *part, uint64_t times);
+
+/* Whether costs of such a step are kept: those over the budget are not. */
+bool step_cost_keeps(const struct step_cost *cost, const struct step_work *work);
+
 /* One kernel; a layer's attention of a batch's decodes with `padding` rows, and of a chunk; one of
    the layout's exchanges, and the all-reduce of the sampled tokens. */
 struct cost step_cost_kernel(const struct step_cost *cost, const struct kernel *kernel);
@@ -125,14 +145,8 @@ double step_cost_exchange_bytes(const struct step_cost *cost, enum exchange exch
 /* Whether the sampled rows' hidden states lie scattered, and are gathered before the LM head. */
 bool step_cost_gathers_rows(const struct step_cost *cost);
 
-/* Seconds of kernels and collectives of all steps so far, over all layers, by how they are known.
- */
+/* Kernels and collectives of all steps so far, over all layers, by how they are known. */
 struct cost_sum step_cost_spent(const struct step_cost *cost);
-
-/* Bytes that each GPU of the stage sends in its collectives, were each a ring; the mean GPU, where
-   experts are not equally busy. */
-double step_cost_ring_bytes(const struct step_cost *cost, const struct step_work *work,
-                            const struct stage_part *part);
 
 /*
  * What the first and last stage do beyond layers, in units of a layer with its

@@ -74,19 +74,17 @@ static int summarize_stages(const struct run_parts *parts, struct summary *summa
 /* How the times that the run spent are known. */
 static void summarize_provenance(const struct run_parts *parts, struct summary *summary)
 {
-    double sum_s = 0;
-    double error_s = 0;
+    struct cost_sum spent = {.error = 0};
+    cost_sum_fs whole = 0;
     for (uint32_t p = 0; p < parts->fleet->pool_count; p++) {
-        struct cost_sum spent = step_cost_spent(&parts->fleet->pools[p].deployment.cost);
-        for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++) {
-            summary->known[i] += spent.by_provenance[i];
-            sum_s += spent.by_provenance[i];
-        }
-        error_s += spent.error_s;
+        struct cost_sum of_pool = step_cost_spent(&parts->fleet->pools[p].deployment.cost);
+        cost_sum_merge(&spent, &of_pool, 1);
     }
     for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
-        summary->known[i] /= sum_s;
-    summary->cost_error = error_s / sum_s;
+        whole += spent.by_provenance[i];
+    for (size_t i = 0; i < COST_PROVENANCE_COUNT; i++)
+        summary->known[i] = (double)spent.by_provenance[i] / (double)whole;
+    summary->cost_error = (double)spent.error / (double)whole;
 }
 
 static const char *role_of(const struct fleet *fleet, uint32_t pool)

@@ -285,12 +285,11 @@ static void roll(struct dice *dice, struct trial *trial)
     roll_arrivals(dice, trial);
     trial->scenario.slo = (struct slo){.ttft_s = 0.1, .tpot_s = 0.01, .percentile = 95};
     trial->scenario.run.duration = SIM_PS_MAX;
-    trial->scenario.output.timeline = TIMELINE_STEPS;
     trial->scenario.output.window_end = SIM_PS_MAX;
 }
 
-static void play_logged(const struct trial *trial, bool exact, struct log *log,
-                        struct summary *summary, struct arena *arena)
+static void play_logged(const struct trial *trial, bool exact, enum timeline timeline,
+                        struct log *log, struct summary *summary, struct arena *arena)
 {
     struct scenario scenario = trial->scenario;
     struct script script = {.arrivals = trial->arrivals, .count = trial->count};
@@ -300,6 +299,7 @@ static void play_logged(const struct trial *trial, bool exact, struct log *log,
         .context = log, .request = log_request, .step = log_step, .span = log_span};
     struct error error = {.code = ERROR_NONE};
     scenario.run.exact = exact;
+    scenario.output.timeline = timeline;
     struct simulation *simulation = simulation_new(&scenario, source, recorder, &error);
     ck_assert_msg(simulation != NULL, "%s", error.text);
     int more;
@@ -311,16 +311,21 @@ static void play_logged(const struct trial *trial, bool exact, struct log *log,
 }
 
 /* Expectation: the same rows in the same order, every field equal. */
-static void check_same(const struct log *fast, const struct log *exact, uint64_t seed)
+static void check_same_requests(const struct log *fast, const struct log *exact, uint64_t seed)
 {
-    ck_assert_msg(fast->request_count == exact->request_count &&
-                      fast->step_count == exact->step_count &&
-                      fast->span_count == exact->span_count,
-                  "seed %llu: counts of records differ", (unsigned long long)seed);
+    ck_assert_msg(fast->request_count == exact->request_count,
+                  "seed %llu: counts of requests differ", (unsigned long long)seed);
     for (size_t i = 0; i < fast->request_count; i++)
         ck_assert_msg(memcmp(&fast->requests[i], &exact->requests[i], sizeof(fast->requests[i])) ==
                           0,
                       "seed %llu: request row %zu differs", (unsigned long long)seed, i);
+}
+
+static void check_same(const struct log *fast, const struct log *exact, uint64_t seed)
+{
+    ck_assert_msg(fast->step_count == exact->step_count && fast->span_count == exact->span_count,
+                  "seed %llu: counts of records differ", (unsigned long long)seed);
+    check_same_requests(fast, exact, seed);
     for (size_t i = 0; i < fast->step_count; i++) {
         const struct step_record *a = &fast->steps[i];
         const struct step_record *b = &exact->steps[i];
@@ -340,12 +345,43 @@ static void check_same(const struct log *fast, const struct log *exact, uint64_t
     }
 }
 
-/* Expectation: every request let in ends, in order arrival <= scheduled < first token <= done. */
+/* A summary without its arrays, and without what the number of events changes. */
+static struct summary figures_of(const struct summary *summary)
+{
+    struct summary figures = *summary;
+    figures.stages = NULL;
+    figures.memory = NULL;
+    figures.links = NULL;
+    figures.warnings = NULL;
+    figures.events = 0;
+    return figures;
+}
+
+/* Expectation: every figure is the same, to the bit. */
+static void check_same_summary(const struct summary *fast, const struct summary *exact,
+                               uint64_t seed)
+{
+    struct summary a = figures_of(fast);
+    struct summary b = figures_of(exact);
+    ck_assert_msg(memcmp(&a, &b, sizeof(a)) == 0, "seed %llu: the summaries' figures differ",
+                  (unsigned long long)seed);
+    ck_assert_msg(memcmp(fast->stages, exact->stages, fast->stage_count * sizeof(*fast->stages)) ==
+                      0,
+                  "seed %llu: the summaries' stages differ", (unsigned long long)seed);
+    ck_assert_msg(memcmp(fast->links, exact->links, fast->link_count * sizeof(*fast->links)) == 0,
+                  "seed %llu: the summaries' links differ", (unsigned long long)seed);
+    for (uint32_t i = 0; i < fast->warning_count; i++)
+        ck_assert_str_eq(fast->warnings[i].text, exact->warnings[i].text);
+}
+
+/* Expectation: every request let in ends, in order arrival <= scheduled < first token <= done; all
+   are, but for those of a closed loop whose places went down with the last replica. */
 static void check_requests(const struct trial *trial, const struct log *log,
                            const struct summary *summary)
 {
-    ck_assert_uint_eq(summary->arrived, trial->count);
-    ck_assert_uint_eq(log->request_count + summary->rejected + summary->lost, trial->count);
+    if (trial->concurrency == 0 || summary->lost == 0)
+        ck_assert_uint_eq(summary->arrived, trial->count);
+    ck_assert_uint_eq(log->request_count + summary->rejected + summary->lost, summary->arrived);
     for (size_t i = 0; i < log->request_count; i++) {
         const struct request_record *r = &log->requests[i];
         ck_assert_int_le(r->arrival, r->scheduled);
@@ -427,14 +463,22 @@ static void try_scenario(uint64_t seed)
     struct trial *trial = malloc(sizeof(*trial));
     struct log fast = {.requests = NULL};
     struct log exact = {.requests = NULL};
+    struct log unobserved = {.requests = NULL};
     struct summary summary;
+    struct summary exact_summary;
+    struct summary unobserved_summary;
     struct arena arena;
     ck_assert_ptr_nonnull(trial);
     arena_init(&arena);
     roll(&dice, trial);
-    play_logged(trial, false, &fast, &summary, &arena);
-    play_logged(trial, true, &exact, &summary, &arena);
+    play_logged(trial, false, TIMELINE_STEPS, &fast, &summary, &arena);
+    play_logged(trial, true, TIMELINE_STEPS, &exact, &exact_summary, &arena);
     check_same(&fast, &exact, seed);
+    check_same_summary(&summary, &exact_summary, seed);
+    /* steps that nobody records may be taken in another order */
+    play_logged(trial, false, TIMELINE_NONE, &unobserved, &unobserved_summary, &arena);
+    check_same_requests(&unobserved, &exact, seed);
+    check_same_summary(&unobserved_summary, &exact_summary, seed);
     check_requests(trial, &fast, &summary);
     check_tokens(trial, &fast, &summary);
     check_tiling(&fast);
@@ -442,6 +486,7 @@ static void try_scenario(uint64_t seed)
     arena_release(&arena);
     log_release(&fast);
     log_release(&exact);
+    log_release(&unobserved);
     free(trial);
 }
 

@@ -443,6 +443,52 @@ START_TEST(scheduling_ahead_a_step_knows_what_the_one_before_began_with)
 }
 END_TEST
 
+START_TEST(a_step_repeats_until_its_first_request_is_done)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 100);
+    arrive(&bench, 4, 9);
+    arrive(&bench, 7, 6);
+    pick(&bench, 0, 0, 2, 11);
+    complete(&bench, 0, 0);
+    struct batch *batch = pick(&bench, 0, 2, 0, 0);
+    ck_assert(batcher_is_closed(&bench.batcher));
+    /* Expectation: 5 tokens to go for the second, the last of which ends it: 4 repetitions. */
+    ck_assert_uint_eq(batcher_repeats(&bench.batcher, batch), 4);
+    for (uint32_t i = 4; i-- > 0;) {
+        batcher_repeat(&bench.batcher, batch, ++bench.now);
+        ck_assert_uint_eq(batcher_repeats(&bench.batcher, batch), i);
+        ck_assert_uint_eq(batch->decode_context_tokens, 5 + 8 + 2 * (4 - i));
+    }
+    /* As after so many steps: 4 + 5 and 7 + 5 tokens in blocks of 4. */
+    ck_assert_uint_eq(bench.batcher.kv.used_blocks, 3 + 3);
+    complete(&bench, 0, 1);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(steps_repeat_only_while_nobody_can_come_in)
+{
+    struct bench bench;
+    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 5);
+    arrive(&bench, 4, 9);
+    pick(&bench, 0, 0, 1, 4);
+    complete(&bench, 0, 0);
+    pick(&bench, 0, 1, 0, 0);
+    ck_assert(batcher_is_closed(&bench.batcher));
+    /* Expectation: 3 of 5 blocks are free. A row takes one in 4 tokens; two rows, each one. */
+    ck_assert_uint_eq(batcher_repeats_of_blocks(&bench.batcher, 1), 12);
+    ck_assert_uint_eq(batcher_repeats_of_blocks(&bench.batcher, 2), 4);
+    /* Whoever needs 4 waits, and the steps repeat; whoever needs 3 would come into the next. */
+    arrive(&bench, 16, 2);
+    ck_assert(batcher_is_closed(&bench.batcher));
+    batcher_withdraw(&bench.batcher, &bench.requests[1]);
+    arrive(&bench, 12, 2);
+    ck_assert(!batcher_is_closed(&bench.batcher));
+    tear_down(&bench);
+}
+END_TEST
+
 START_TEST(gaps_before_the_warm_up_s_end_are_not_counted)
 {
     struct bench bench;
@@ -483,6 +529,8 @@ int main(void)
         what_can_never_fit_is_told,
         one_output_token_ends_with_the_prompt,
         scheduling_ahead_a_step_knows_what_the_one_before_began_with,
+        a_step_repeats_until_its_first_request_is_done,
+        steps_repeat_only_while_nobody_can_come_in,
         gaps_before_the_warm_up_s_end_are_not_counted,
     };
     return suite_run("batcher", tests, ARRAY_LENGTH(tests));

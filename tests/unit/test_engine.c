@@ -207,10 +207,38 @@ START_TEST(the_clock_can_be_moved_on_to_the_next_event)
     struct engine *engine = fresh_engine();
     struct log log = {.count = 0};
     schedule(engine, 10, EVENT_ARRIVAL, 3, &log, 0);
-    engine_advance(engine, 8);
+    ck_assert_int_eq(engine_next_at(engine), 10);
+    engine_advance(engine, 8, EVENT_SCHEDULE, 5);
     ck_assert_int_eq(engine_now(engine), 8);
-    engine_advance(engine, 10);
+    engine_advance(engine, 10, EVENT_RETURN, 5);
     check_order(engine, &log, 1);
+}
+END_TEST
+
+static void expect_past(const struct engine *engine)
+{
+    ck_assert(engine_is_past(engine, 9, EVENT_SHARE, 9));
+    ck_assert(engine_is_past(engine, 10, EVENT_RETURN, 9));
+    ck_assert(engine_is_past(engine, 10, EVENT_ARRIVAL, 2));
+    ck_assert(!engine_is_past(engine, 10, EVENT_ARRIVAL, 3));
+    ck_assert(!engine_is_past(engine, 10, EVENT_SCHEDULE, 0));
+    ck_assert(!engine_is_past(engine, 11, EVENT_TRANSFER, 0));
+}
+
+START_TEST(what_would_have_come_before_the_present_event_is_past)
+{
+    /* By time, class and owner; whether the event was dispatched or is an inner loop's. */
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    schedule(engine, 10, EVENT_ARRIVAL, 3, &log, 0);
+    ck_assert(engine_step(engine));
+    ck_assert_int_eq(engine_next_at(engine), SIM_PS_MAX);
+    expect_past(engine);
+    engine_free(engine);
+    engine = fresh_engine();
+    engine_advance(engine, 10, EVENT_ARRIVAL, 3);
+    expect_past(engine);
+    engine_free(engine);
 }
 END_TEST
 
@@ -353,6 +381,7 @@ int main(void)
         an_event_may_schedule_at_its_own_time,
         would_be_next_compares_time_class_and_owner,
         the_clock_can_be_moved_on_to_the_next_event,
+        what_would_have_come_before_the_present_event_is_past,
         a_moved_event_keeps_its_turn_among_equals,
         random_schedules_moves_and_cancels_match_a_plain_list,
     };
