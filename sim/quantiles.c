@@ -6,6 +6,9 @@
 #define MANTISSA_COUNT (1u << MANTISSA_BITS)
 #define BUCKET_COUNT ((63 - MANTISSA_BITS + 1) * MANTISSA_COUNT)
 
+#define DIGIT_BITS 11 /* of a sort: 2 s in picoseconds have four digits */
+#define DIGIT_COUNT (1u << DIGIT_BITS)
+
 /* Values below MANTISSA_COUNT have a bucket each; above, a power of two has MANTISSA_COUNT. */
 static uint32_t bucket_of(sim_ps value)
 {
@@ -29,8 +32,9 @@ int quantiles_init(struct quantiles *quantiles, struct error *error)
 {
     *quantiles = (struct quantiles){.count = 0};
     quantiles->samples = malloc(QUANTILES_EXACT_MAX * sizeof(*quantiles->samples));
+    quantiles->scratch = malloc(QUANTILES_EXACT_MAX * sizeof(*quantiles->scratch));
     quantiles->buckets = calloc(BUCKET_COUNT, sizeof(*quantiles->buckets));
-    if (quantiles->samples && quantiles->buckets)
+    if (quantiles->samples && quantiles->scratch && quantiles->buckets)
         return 0;
     quantiles_release(quantiles);
     return error_out_of_memory(error, "percentiles");
@@ -39,6 +43,7 @@ int quantiles_init(struct quantiles *quantiles, struct error *error)
 void quantiles_release(struct quantiles *quantiles)
 {
     free(quantiles->samples);
+    free(quantiles->scratch);
     free(quantiles->buckets);
     *quantiles = (struct quantiles){.count = 0};
 }
@@ -66,11 +71,34 @@ void quantiles_add(struct quantiles *quantiles, sim_ps value, uint64_t weight)
     quantiles->is_sorted = false;
 }
 
-static int compare_samples(const void *a, const void *b)
+/* Moves the samples to `to`, in order of the digit of their values from bit `shift` on; those with
+   the same digit keep their order. */
+static void sort_by_digit(const struct quantiles_sample *samples, struct quantiles_sample *to,
+                          uint32_t count, uint32_t shift)
 {
-    sim_ps x = ((const struct quantiles_sample *)a)->value;
-    sim_ps y = ((const struct quantiles_sample *)b)->value;
-    return (x > y) - (x < y);
+    uint32_t places[DIGIT_COUNT] = {0};
+    uint32_t place = 0;
+    for (uint32_t i = 0; i < count; i++)
+        places[(uint64_t)samples[i].value >> shift & (DIGIT_COUNT - 1)]++;
+    for (uint32_t digit = 0; digit < DIGIT_COUNT; digit++) {
+        uint32_t with_digit = places[digit];
+        places[digit] = place;
+        place += with_digit;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        to[places[(uint64_t)samples[i].value >> shift & (DIGIT_COUNT - 1)]++] = samples[i];
+}
+
+/* A radix sort: O(samples), and as many passes as the largest has digits. */
+static void sort_samples(struct quantiles *quantiles)
+{
+    for (uint32_t shift = 0; shift < 63 && quantiles->max >> shift > 0; shift += DIGIT_BITS) {
+        struct quantiles_sample *sorted = quantiles->scratch;
+        sort_by_digit(quantiles->samples, sorted, quantiles->sample_count, shift);
+        quantiles->scratch = quantiles->samples;
+        quantiles->samples = sorted;
+    }
+    quantiles->is_sorted = true;
 }
 
 /* The value, in picoseconds, with `rank` smaller ones before it in sorted samples. */
@@ -101,9 +129,7 @@ double quantiles_percentile_s(struct quantiles *quantiles, double percentile)
     if (quantiles->in_buckets)
         return bucket_at(quantiles, below) / (double)SIM_PS_PER_S;
     if (!quantiles->is_sorted)
-        qsort(quantiles->samples, quantiles->sample_count, sizeof(*quantiles->samples),
-              compare_samples);
-    quantiles->is_sorted = true;
+        sort_samples(quantiles);
     double low = sample_at(quantiles, below);
     double high = sample_at(quantiles, u64_min(below + 1, quantiles->count - 1));
     return (low + (high - low) * (rank - (double)below)) / (double)SIM_PS_PER_S;

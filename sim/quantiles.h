@@ -27,6 +27,7 @@ struct quantiles {
     quantiles_sum sum;
     sim_ps max;
     struct quantiles_sample *samples; /* until there are too many */
+    struct quantiles_sample *scratch; /* as much room, to sort them in */
     uint32_t sample_count;
     bool is_sorted;
     bool in_buckets;
