@@ -92,32 +92,37 @@ static struct cost cost_of(const struct group_cost *cost, enum exchange exchange
     return of;
 }
 
-/* The entry for `index`, which stands for `bytes`; beyond `max` there is one, made anew each time.
- */
-static struct cost use(struct group_cost *cost, struct exchange_cost *costs, uint32_t index,
-                       uint32_t max, enum exchange exchange, double bytes, uint64_t uses)
+/* The entry for `index`: of `costs` to `max`, or the one for what is larger, which makes room. */
+static struct exchange_cost *entry(struct group_cost *cost, struct exchange_cost *costs,
+                                   uint32_t index, uint32_t max)
 {
     struct exchange_cost *kept = &costs[u32_min(index, max + 1)];
-    if (isnan(kept->cost.seconds) || index > max) {
+    if (index > max) {
         if (kept->uses > 0)
             cost_sum_add(&cost->overwritten, kept->cost, kept->uses);
-        *kept = (struct exchange_cost){.cost = cost_of(cost, exchange, bytes)};
+        *kept = (struct exchange_cost){.cost.seconds = NAN};
     }
-    kept->uses += uses;
-    return kept->cost;
+    return kept;
 }
 
 struct cost group_cost_exchange(struct group_cost *cost, enum exchange exchange, uint32_t tokens,
                                 uint64_t uses)
 {
-    return use(cost, cost->exchanges[exchange], tokens, cost->setup.tokens_max, exchange,
-               bytes_of(cost, exchange, tokens), uses);
+    struct exchange_cost *kept =
+        entry(cost, cost->exchanges[exchange], tokens, cost->setup.tokens_max);
+    if (isnan(kept->cost.seconds))
+        kept->cost = cost_of(cost, exchange, bytes_of(cost, exchange, tokens));
+    kept->uses += uses;
+    return kept->cost;
 }
 
 struct cost group_cost_sample(struct group_cost *cost, uint32_t rows, uint64_t uses)
 {
-    return use(cost, cost->samples, rows, cost->setup.rows_max, EXCHANGE_ALL_REDUCE,
-               rows * GROUP_COST_SAMPLE_BYTES, uses);
+    struct exchange_cost *kept = entry(cost, cost->samples, rows, cost->setup.rows_max);
+    if (isnan(kept->cost.seconds))
+        kept->cost = cost_of(cost, EXCHANGE_ALL_REDUCE, rows * GROUP_COST_SAMPLE_BYTES);
+    kept->uses += uses;
+    return kept->cost;
 }
 
 static void add_costs(struct cost_sum *sum, const struct exchange_cost *costs, uint32_t max)
