@@ -1,7 +1,6 @@
 #include "chunk_codec.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <isa-l/igzip_lib.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,8 +8,8 @@
 
 #define LEVEL 1
 
-/* Rows, and bytes of each, that are shuffled together. */
-#define BLOCK 8
+/* Rows, and bytes of each, that are shuffled together: what a vector register holds. */
+#define BLOCK 16
 
 /* What deflate adds at the worst: five bytes a stored block, and the zlib stream's ends. */
 #define STORED_BLOCK_BYTES 65535
@@ -36,7 +35,7 @@ int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, size_t row_by
         .shuffled = calloc(1, chunk_bytes + LOOK_AHEAD),
         .packed = malloc(packed_bytes_max),
         .stream = malloc(sizeof(struct isal_zstream)),
-        .level_buffer = calloc(1, ISAL_DEF_LVL1_DEFAULT),
+        .level_buffer = malloc(ISAL_DEF_LVL1_DEFAULT),
     };
     if (codec->shuffled && codec->packed && codec->stream && codec->level_buffer)
         return 0;
@@ -53,42 +52,44 @@ void chunk_codec_release(struct chunk_codec *codec)
     *codec = (struct chunk_codec){.row_bytes = 0};
 }
 
-/* The parts of words `step` apart that lie off the diagonal change places; `mask` has the lower. */
-static inline void exchange(uint64_t words[BLOCK], uint32_t step, uint64_t mask)
+typedef unsigned char vector __attribute__((vector_size(BLOCK)));
+
+/* Half of two vectors, a byte of each in turn. */
+static inline vector interleave_low(vector a, vector b)
+{
+    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+static inline vector interleave_high(vector a, vector b)
+{
+    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
+                                   31);
+}
+
+/* A perfect shuffle of all bytes: the top bit of a byte's number becomes its lowest. */
+static inline void interleave(const vector from[BLOCK], vector to[BLOCK])
 {
     for (uint32_t i = 0; i < BLOCK / 2; i++) {
-        uint64_t *upper = &words[i / step * 2 * step + i % step];
-        uint64_t change = (upper[0] >> 8 * step ^ upper[step]) & mask;
-        upper[step] ^= change;
-        upper[0] ^= change << 8 * step;
+        to[2 * i] = interleave_low(from[i], from[i + BLOCK / 2]);
+        to[2 * i + 1] = interleave_high(from[i], from[i + BLOCK / 2]);
     }
 }
 
-/*
- * Byte b of word r changes places with byte r of word b.
- * Source: Warren, Hacker's Delight, 2nd ed., 7-3, with bytes for bits.
- */
-static inline void transpose(uint64_t words[BLOCK])
-{
-    exchange(words, 1, 0x00ff00ff00ff00ff);
-    exchange(words, 2, 0x0000ffff0000ffff);
-    exchange(words, 4, 0x00000000ffffffff);
-}
-
-/* Shuffles eight rows from `row` on: eight bytes of each, from `byte` on. */
+/* Shuffles sixteen rows from `row` on: sixteen bytes of each, from `byte` on. Four bits of a byte's
+   number are its row's, four its place in it: four perfect shuffles exchange them. */
 static inline void shuffle_block(const struct chunk_codec *codec, const unsigned char *rows,
                                  size_t row, size_t byte)
 {
-    uint64_t words[BLOCK];
-    for (size_t i = 0; i < BLOCK; i++) {
-        memcpy(&words[i], rows + (row + i) * codec->row_bytes + byte, BLOCK);
-        words[i] = le64toh(words[i]);
-    }
-    transpose(words);
-    for (size_t i = 0; i < BLOCK; i++) {
-        words[i] = htole64(words[i]);
-        memcpy(codec->shuffled + (byte + i) * codec->row_count + row, &words[i], BLOCK);
-    }
+    vector a[BLOCK];
+    vector b[BLOCK];
+    for (size_t i = 0; i < BLOCK; i++)
+        memcpy(&a[i], rows + (row + i) * codec->row_bytes + byte, BLOCK);
+    interleave(a, b);
+    interleave(b, a);
+    interleave(a, b);
+    interleave(b, a);
+    for (size_t i = 0; i < BLOCK; i++)
+        memcpy(codec->shuffled + (byte + i) * codec->row_count + row, &a[i], BLOCK);
 }
 
 /* Byte b of row r goes to place b * rows + r. */
@@ -111,8 +112,7 @@ size_t chunk_codec_pack(struct chunk_codec *codec, const void *rows)
 {
     struct isal_zstream *stream = codec->stream;
     shuffle(codec, rows);
-    memset(codec->level_buffer, 0, ISAL_DEF_LVL1_DEFAULT); /* what it keeps of earlier chunks */
-    memset(stream, 0, sizeof(*stream));
+    memset(stream, 0, sizeof(*stream)); /* the library reads more of it than it sets */
     isal_deflate_stateless_init(stream);
     stream->level = LEVEL;
     stream->level_buf = codec->level_buffer;
