@@ -196,12 +196,25 @@ static uint32_t graph_tokens(const struct host *host, const struct batch *batch)
     return host_captured_size(host, batch->decode_rows + batch->prefill_tokens);
 }
 
+/* As step_cost_decodes(), of decodes that nothing computes beside. */
+static struct cost decodes_alone(const struct step_cost *cost, const struct batch *batch,
+                                 struct step_work *work)
+{
+    double rows = (double)batch->decode_rows + work->padding;
+    double context_tokens = (double)batch->decode_context_tokens + work->padding;
+    struct cost of = compute_decode(&cost->compute, &work->decodes, rows, context_tokens);
+    of.seconds *= cost->group.scale;
+    return of;
+}
+
 /* One layer's attention: each chunk on its own, the decodes together. */
-static double attention_s(struct step_cost *cost, const struct batch *batch, uint32_t padding)
+static double attention_s(struct step_cost *cost, const struct batch *batch, struct step_work *work)
 {
     double seconds = 0;
     if (batch->decode_rows > 0) {
-        struct cost decodes = step_cost_decodes(cost, batch, padding);
+        bool is_beside = cost->host->mixed_attention && batch->prefill_tokens > 0;
+        struct cost decodes = is_beside ? step_cost_decodes(cost, batch, work->padding)
+                                        : decodes_alone(cost, batch, work);
         seconds += decodes.seconds;
         cost_sum_add(&cost->attention, decodes, 1);
     }
@@ -244,8 +257,7 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
     of_head->uses++;
     uint32_t launches = layer_launches(cost, batch);
     double gap_s = host->kernel_gap_eager_s - host->kernel_gap_s;
-    return (struct step_work){
-        .layer_compute_s = of_tokens->layer_s + attention_s(cost, batch, padding),
+    struct step_work work = {
         .layer_fixed_s = of_tokens->layer_s,
         .layer_gaps_s = padded ? 0 : launches * gap_s,
         .embedding_s = of_tokens->embedding_s,
@@ -261,6 +273,8 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
                      (batch->decode_rows + batch->chunk_count) * host->prepare_per_request_s,
         .stall_s = seen && !padded ? seen_shapes_learn_s(seen, host, tokens) : 0,
     };
+    work.layer_compute_s = work.layer_fixed_s + attention_s(cost, batch, &work);
+    return work;
 }
 
 /* What each GPU of the stage sends in its collectives, were each a ring. */
@@ -336,10 +350,7 @@ sim_ps step_cost_compute(const struct step_work *work, const struct stage_part *
 
 void step_cost_repeat(struct step_cost *cost, const struct batch *batch, struct step_work *work)
 {
-    double rows = (double)batch->decode_rows + work->padding;
-    double context_tokens = (double)batch->decode_context_tokens + work->padding;
-    struct cost attention = compute_decode(&cost->compute, &work->decodes, rows, context_tokens);
-    attention.seconds *= cost->group.scale;
+    struct cost attention = decodes_alone(cost, batch, work);
     work->layer_compute_s = work->layer_fixed_s + attention.seconds;
     cost_sum_add(&cost->attention, attention, 1);
 }

@@ -68,7 +68,7 @@ struct step_work {
     double send_bytes;     /* to the next stage, from each GPU */
     uint32_t tokens;       /* rows of the GEMMs, padding counted */
     uint32_t padding;
-    struct cost_line decodes; /* attention of a batch of decodes only */
+    struct cost_line decodes; /* attention of its decodes, nothing computing beside them */
     uint32_t rows;            /* rows of the LM head */
     double prepare_s;         /* of the host on each stage, before the first kernel */
     double stall_s;           /* of the host, for a number of tokens not seen before */
