@@ -5,7 +5,8 @@ Source: the config.json that each model was published with.
 
 from dataclasses import dataclass
 
-HEAD_DIM = 128  # of all of them
+HEAD_DIM = 128      # of all of them
+ROOM_TOKENS = 2560  # of KV that the serving engine keeps for each sequence
 
 
 @dataclass(frozen=True)

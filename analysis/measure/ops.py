@@ -16,9 +16,10 @@ from torch.nn.attention.bias import causal_lower_right
 
 import table
 import triton_kernels as tk
-from models import HEAD_DIM, MODELS, shard
+from models import HEAD_DIM, MODELS, ROOM_TOKENS, shard
 
 BEYOND_L2_BYTES = 2.5e8
+KV_COPIES_MAX = 256
 ELEMENTWISE_CALLS = 8
 
 FULL = {
@@ -94,23 +95,36 @@ def gemms(shards, grid):
             yield row("gemm", median_us(calls), m=m, n=n, k=k)
 
 
+def cold_caches(sequences, kv_heads, context, room):
+    """(keys, values) of sequences with `room` tokens each, as many as `context` outgrows L2 with."""
+    touched_bytes = 4 * sequences * kv_heads * context * HEAD_DIM
+    copies = max(1, min(KV_COPIES_MAX, int(BEYOND_L2_BYTES // touched_bytes) + 1))
+    return [tuple(randn(sequences, kv_heads, room, HEAD_DIM) for _ in range(2))
+            for _ in range(copies)]
+
+
 def decode_attentions(heads_of_shards, grid):
-    """One new token for each of `batch` sequences of `ctx` tokens."""
+    """
+    One new token for each of `batch` sequences of `ctx` tokens. Between two steps' reads of the
+    same KV all weights pass through the L2, so the KV is cold; and it has room, which the kernel's
+    grid covers, for as many tokens as serve.py's.
+    """
     for heads, kv_heads in heads_of_shards:
         for batch in grid["decode_sequences"]:
             for context in grid["decode_contexts"]:
                 if 4 * batch * kv_heads * context * HEAD_DIM > 2e10:
                     continue  # more KV than a GPU has room for beside it
-                k_cache, v_cache = (randn(batch, kv_heads, context, HEAD_DIM) for _ in range(2))
+                room = max(context, ROOM_TOKENS)
                 q = randn(batch, heads, HEAD_DIM)
                 out = torch.empty_like(q)
                 position = torch.full((batch,), context - 1, dtype=torch.int32, device="cuda")
                 slot = torch.arange(batch, dtype=torch.int32, device="cuda")
                 partial, state = (torch.empty(floats, dtype=torch.float32, device="cuda")
-                                  for floats in tk.decode_scratch_floats(batch, kv_heads, context))
-                call = lambda: tk.attention_decode(q, k_cache, v_cache, position, slot, partial,
-                                                   state, out, batch)
-                yield row("attn_decode", median_us([call]), batch=batch, heads=heads,
+                                  for floats in tk.decode_scratch_floats(batch, kv_heads, room))
+                calls = [lambda k=k, v=v: tk.attention_decode(q, k, v, position, slot, partial,
+                                                              state, out, batch)
+                         for k, v in cold_caches(batch, kv_heads, context, room)]
+                yield row("attn_decode", median_us(calls), batch=batch, heads=heads,
                           kv_heads=kv_heads, q_len=1, ctx=context)
 
 

@@ -30,11 +30,10 @@ import torch.multiprocessing as mp
 import table
 import worker
 from channel import ROWS_MAX, Channel
-from models import MODELS
+from models import MODELS, ROOM_TOKENS
 from scheduler import Limits, Scheduler, Stuck
 
 STEP_TOKENS = 2048
-ROOM_TOKENS = 2560  # of one sequence's KV
 END_LIMIT_S = 60    # for workers to write their logs
 
 REQUEST_COLUMNS = ["case", "arrival_s", "input_tokens", "output_tokens", "scheduled_s",
