@@ -88,6 +88,8 @@ static struct cost cost_of(const struct group_cost *cost, enum exchange exchange
         struct cost custom = cost_grid_at(cost->custom, bytes, 1);
         of = custom.seconds < of.seconds ? custom : of;
     }
+    if (measured)
+        of.seconds = fmax(of.seconds - cost->setup.overlap_s, 0);
     of.seconds *= cost->setup.scale;
     return of;
 }

@@ -3,8 +3,10 @@
  *
  * Worked out once for each number of tokens and kept, with how often each was
  * used. A measured table is used where it can be of the group's links: inside a
- * node, and not faster than they are; else collective.h's models. An all-to-all
- * of experts that are not equally busy takes as long as the busiest GPU's part.
+ * node, and not faster than they are; else collective.h's models. Tables have
+ * collectives back to back: behind a kernel, part of a start is hidden. An
+ * all-to-all of experts that are not equally busy takes as long as the busiest
+ * GPU's part.
  */
 #ifndef TANDEM_GROUP_COST_H
 #define TANDEM_GROUP_COST_H
@@ -28,6 +30,7 @@ struct group_cost_setup {
     struct sharding sharding;
     const struct collective_table *table; /* NULL: nothing was measured */
     bool custom_all_reduce;               /* the engine has a kernel of its own */
+    double overlap_s;                     /* of a measured one, hidden behind a kernel */
     double scale;                         /* of every collective */
     uint32_t tokens_max;                  /* of a step */
     uint32_t rows_max;

@@ -1,5 +1,16 @@
 #include "host.h"
 
+double host_slowest(const struct host *host, uint32_t processes)
+{
+    return 1 + host->process_spread * log2(processes);
+}
+
+double host_launches_s(const struct host *host, const struct host_launches *launches)
+{
+    return launches->kernels * host->launch_s + launches->decodes * host->launch_decode_s +
+           launches->chunks * host->launch_chunk_s + launches->histories * host->launch_history_s;
+}
+
 uint32_t host_captured_size(const struct host *host, uint32_t tokens)
 {
     uint32_t low = 0;

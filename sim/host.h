@@ -35,6 +35,9 @@ struct host {
     double new_shape_halving;      /* such steps after which the difference has halved; 0: it is
                                       gone after the first */
     double launch_s;               /* one kernel of a step that replays no graph */
+    double launch_decode_s;        /* one layer's attention of such a step's decodes */
+    double launch_chunk_s;         /* the same of each of its prompts' chunks */
+    double launch_history_s;       /* the same, in addition, of a chunk that has KV before it */
     double launch_collective_s;    /* one collective of such a step */
     double launch_graph_s;         /* one replay of a captured graph */
     uint32_t launches_layer_extra; /* launches a layer beyond its kernels': copies, views */
@@ -47,12 +50,31 @@ struct host {
     bool async_scheduling;         /* a step is picked while the one before computes: schedule and
                                       return hide behind it, arrivals meanwhile wait a step more */
     bool custom_all_reduce;        /* small all-reduces by one kernel over peer memory (vLLM's) */
+    double process_spread;         /* share that a stage's host times grow by with each doubling of
+                                      its processes: the slowest counts */
     enum prefill_attention prefill_attention;
-    double kernel_gap_s;       /* between two kernels of measured time on the GPU */
-    double kernel_gap_eager_s; /* the same in a step that replays no graph */
-    uint32_t captured_count;   /* 0: nothing is captured, every step is launched */
+    double kernel_gap_s;         /* between two kernels of measured time on the GPU */
+    double kernel_gap_eager_s;   /* the same in a step that replays no graph */
+    double collective_overlap_s; /* of a collective timed alone, what hides behind a kernel */
+    uint32_t captured_count;     /* 0: nothing is captured, every step is launched */
     uint32_t captured_sizes[HOST_CAPTURED_MAX]; /* ascending: sizes decode batches are padded to */
 };
+
+/*
+ * Each GPU of a stage has a process of its own, and a collective waits for all
+ * of them: a stage of `processes` takes this many times what one takes.
+ */
+double host_slowest(const struct host *host, uint32_t processes);
+
+/* What of a layer the host launches one by one, collectives left out. */
+struct host_launches {
+    uint32_t kernels; /* and copies; attention's left out */
+    uint32_t decodes; /* 1: there are some */
+    uint32_t chunks;
+    uint32_t histories; /* chunks that have KV before them */
+};
+
+double host_launches_s(const struct host *host, const struct host_launches *launches);
 
 /* The captured size that a batch of `tokens` is padded to; 0 where it replays no graph. */
 uint32_t host_captured_size(const struct host *host, uint32_t tokens);

@@ -56,18 +56,20 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
                 .sharding = *sharding,
                 .table = measured->collectives,
                 .custom_all_reduce = serving->host.custom_all_reduce,
+                .overlap_s = serving->host.collective_overlap_s,
                 .scale = scale,
                 .tokens_max = serving->max_step_tokens,
                 .rows_max = serving->max_sequences,
             },
         .tokens_max = serving->max_step_tokens,
         .rows_max = serving->max_sequences,
-        .receive = sim_ps_from_s(serving->host.receive_s),
+        .slowest = host_slowest(&serving->host, tensor_parallel),
         .launch_graph = sim_ps_from_s(serving->host.launch_graph_s),
     };
     int rc = compute_init(&cost->compute, &setup, arena, error);
     if (rc < 0)
         return rc;
+    cost->receive = sim_ps_from_s(cost->slowest * serving->host.receive_s);
     cost->layer_kernels = compute_layer_kernels(&cost->compute, 1, kernels);
     cost->exchange_count = exchange_places(model, sharding, tensor_parallel, cost->exchanges);
     return make_room(cost, arena, error);
@@ -226,11 +228,30 @@ static double attention_s(struct step_cost *cost, const struct batch *batch, str
     return seconds;
 }
 
-/* Kernels and launches of one layer. */
-static uint32_t layer_launches(const struct step_cost *cost, const struct batch *batch)
+static struct host_launches layer_launches(const struct step_cost *cost, const struct batch *batch)
 {
-    return cost->layer_kernels + cost->host->launches_layer_extra + batch->chunk_count +
-           (batch->decode_rows > 0);
+    struct host_launches launches = {
+        .kernels = cost->layer_kernels + cost->host->launches_layer_extra,
+        .decodes = batch->decode_rows > 0,
+        .chunks = batch->chunk_count,
+    };
+    for (uint32_t i = 0; i < batch->chunk_count; i++)
+        launches.histories += batch->chunks[i].start > 0;
+    return launches;
+}
+
+/* What kernels of a layer that replays no graph wait for each other beyond those of one. */
+static double eager_gaps_s(const struct host *host, const struct host_launches *launches)
+{
+    uint32_t kernels = launches->kernels + launches->decodes + launches->chunks;
+    return kernels * (host->kernel_gap_eager_s - host->kernel_gap_s);
+}
+
+/* The process's part before the first kernel. */
+static double prepare_s(const struct host *host, const struct batch *batch)
+{
+    uint32_t requests = batch->decode_rows + batch->chunk_count;
+    return host->prepare_s + requests * host->prepare_per_request_s;
 }
 
 /* What each GPU sends to the next stage: the tokens that it holds. */
@@ -255,22 +276,20 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
     struct head_cost *of_head = kept_head(cost, rows);
     of_tokens->uses++;
     of_head->uses++;
-    uint32_t launches = layer_launches(cost, batch);
-    double gap_s = host->kernel_gap_eager_s - host->kernel_gap_s;
+    struct host_launches launches = layer_launches(cost, batch);
     struct step_work work = {
         .layer_fixed_s = of_tokens->layer_s,
-        .layer_gaps_s = padded ? 0 : launches * gap_s,
+        .layer_gaps_s = padded ? 0 : eager_gaps_s(host, &launches),
         .embedding_s = of_tokens->embedding_s,
         .head_s = of_head->seconds,
-        .layer_launch_s = launches * host->launch_s,
+        .layer_launch_s = cost->slowest * host_launches_s(host, &launches),
         .send_bytes = send_bytes(cost, tokens),
         .tokens = tokens,
         .padding = padding,
         .decodes = compute_decode_line(&cost->compute, (double)batch->decode_rows + padding),
         .rows = rows,
         .graph = padded > 0,
-        .prepare_s = host->prepare_s +
-                     (batch->decode_rows + batch->chunk_count) * host->prepare_per_request_s,
+        .prepare_s = cost->slowest * prepare_s(host, batch),
         .stall_s = seen && !padded ? seen_shapes_learn_s(seen, host, tokens) : 0,
     };
     work.layer_compute_s = work.layer_fixed_s + attention_s(cost, batch, &work);
@@ -335,7 +354,7 @@ static double eager_launch_s(const struct step_cost *cost, const struct step_wor
                              const struct stage_part *part)
 {
     double exchanges_s = cost->exchange_count * cost->host->launch_collective_s;
-    return part->layers * (work->layer_launch_s + exchanges_s);
+    return part->layers * (work->layer_launch_s + cost->slowest * exchanges_s);
 }
 
 sim_ps step_cost_compute(const struct step_work *work, const struct stage_part *part)

@@ -53,6 +53,7 @@ struct step_cost {
     struct group_cost classes[GROUP_CLASSES_MAX]; /* groups of equal links are of one class */
     struct cost_sum attention;                    /* of all steps so far, one layer of each */
     struct cost_sum overwritten; /* of entries that made room for others, over all layers */
+    double slowest;              /* of a stage's processes, over one of them */
     sim_ps receive;              /* the host's times, rounded */
     sim_ps launch_graph;
 };

@@ -87,6 +87,11 @@ static void read_host_steps(struct config_reader *reader, struct host *host)
 static void read_host_launches(struct config_reader *reader, struct host *host)
 {
     read_cost(reader, "launch", CONFIG_REQUIRED, &host->launch_s);
+    host->launch_decode_s = host->launch_s;
+    host->launch_chunk_s = host->launch_s;
+    read_cost(reader, "launch_decode", CONFIG_OPTIONAL, &host->launch_decode_s);
+    read_cost(reader, "launch_chunk", CONFIG_OPTIONAL, &host->launch_chunk_s);
+    read_cost(reader, "launch_history", CONFIG_OPTIONAL, &host->launch_history_s);
     read_cost(reader, "launch_collective", CONFIG_REQUIRED, &host->launch_collective_s);
     read_cost(reader, "launch_graph", CONFIG_REQUIRED, &host->launch_graph_s);
     config_read_count(reader, "launches_layer_extra", CONFIG_OPTIONAL, 0, LAUNCHES_MAX,
@@ -97,6 +102,7 @@ static void read_host_launches(struct config_reader *reader, struct host *host)
     read_cost(reader, "kernel_gap", CONFIG_OPTIONAL, &host->kernel_gap_s);
     host->kernel_gap_eager_s = host->kernel_gap_s;
     read_cost(reader, "kernel_gap_eager", CONFIG_OPTIONAL, &host->kernel_gap_eager_s);
+    read_cost(reader, "collective_overlap", CONFIG_OPTIONAL, &host->collective_overlap_s);
 }
 
 static void read_host(struct diagnostics *diagnostics, const struct yaml_node *node,
@@ -113,6 +119,7 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     config_read_flag(&reader, "mixed_attention", CONFIG_OPTIONAL, &host->mixed_attention);
     config_read_flag(&reader, "async_scheduling", CONFIG_OPTIONAL, &host->async_scheduling);
     config_read_flag(&reader, "custom_all_reduce", CONFIG_OPTIONAL, &host->custom_all_reduce);
+    config_read_ratio(&reader, "process_spread", CONFIG_OPTIONAL, &host->process_spread);
     host->prefill_attention = (enum prefill_attention)config_read_choice(
         &reader, "prefill_attention", CONFIG_OPTIONAL, prefill_attention_names,
         ARRAY_LENGTH(prefill_attention_names), PREFILL_ATTENTION_FASTEST);

@@ -174,7 +174,8 @@ START_TEST(test_every_key_of_the_machines)
         "price: 3.5 USD/h}, nvlink: {bandwidth: 450 GB/s, efficiency: 0.8, latency: 2 us}, "
         "gpus_per_host_bridge: 2, inter_socket: {bandwidth: 40 GB/s, latency: 1 us}, "
         "nic: {bandwidth: 400 Gb/s, latency: 5 us}, nics_per_node: 4, host_staging_factor: 2}\n"
-        "engine: {host: {base: engines/cuda-graphs, graphs_prefill: true, "
+        "engine: {host: {base: engines/cuda-graphs, graphs_prefill: true, launch_chunk: 30 us, "
+        "launch_history: 70 us, collective_overlap: 3 us, process_spread: 0.1, "
         "captured_sizes: [1, 2, 4]}}\nlayout: {}\n%s",
         config_workload);
     load(&folder, text, &config, NULL, 0);
@@ -216,6 +217,12 @@ START_TEST(test_every_key_of_the_machines)
     ck_assert_double_eq(costs->schedule_per_request_s, 1e-6);
     ck_assert_double_eq(costs->return_s, 20e-6);
     ck_assert_double_eq(costs->launch_s, 5e-6);
+    ck_assert_double_eq(costs->launch_chunk_s, 30e-6);
+    ck_assert_double_eq(costs->launch_history_s, 70e-6);
+    ck_assert_double_eq(costs->collective_overlap_s, 3e-6);
+    ck_assert_double_eq(costs->process_spread, 0.1);
+    /* Where nothing is said of it, decodes' attention is launched like any kernel. */
+    ck_assert_double_eq(costs->launch_decode_s, 5e-6);
     ck_assert_double_eq(costs->launch_collective_s, 10e-6);
     ck_assert_double_eq(costs->launch_graph_s, 15e-6);
     ck_assert(costs->graphs_prefill);
