@@ -5,7 +5,11 @@
  * libraries look for an algorithm, memory is laid out, kernels are loaded. The
  * price falls as there are fewer kernels left to load:
  *
- *     new_shape_s + (new_shape_first_s - new_shape_s) x 2^(-shapes seen / halving)
+ *     (new_shape_s + (new_shape_first_s - new_shape_s) x 2^(-shapes seen / halving))
+ *         x (1 - tokens / tokens_max)
+ *
+ * The nearer a step is to the largest, which engines warm up with, the more of
+ * its kernels are the same.
  */
 #ifndef TANDEM_SEEN_SHAPES_H
 #define TANDEM_SEEN_SHAPES_H
@@ -20,12 +24,12 @@ struct seen_shapes {
     uint64_t *bits; /* one a number of tokens */
 };
 
-/* None but the largest step, `tokens_max`, which engines warm up with. */
+/* None but the largest step, `tokens_max`. */
 int seen_shapes_init(struct seen_shapes *seen, uint32_t tokens_max, struct arena *arena,
                      struct error *error);
 
 /* Seconds that a step of `tokens` loses, whose shape is then known; over the largest, it is new
-   each time. */
+   each time and like no other. */
 double seen_shapes_learn_s(struct seen_shapes *seen, const struct host *host, uint32_t tokens);
 
 #endif
