@@ -13,6 +13,7 @@ import io
 import sys
 from statistics import mean
 
+import measured
 import published_vllm
 import rtx_pro_6000
 import serving
@@ -24,14 +25,14 @@ CLASSES = {"GEMM": ("gemm",), "decode attention": ("attn_decode",),
 GPUS = {"h200-sxm": "H200", "h100-sxm": "H100", "a100-80g-sxm": "A100", "b200-sxm": "B200",
         "l40s": "L40S", "rtx-pro-6000": "RTX PRO 6000"}
 METRICS = ["TPOT p50", "TTFT p50", "E2E p50", "tokens/s"]
+MODELS = {"8b": "Llama-3.1-8B", "70b": "Llama-3.1-70B", "32b": "Qwen3-32B's shape"}
 ABSENT = "not at hand"
 
 
 def kernel_rows():
     """A row a GPU: the mean error of each class, weighed by its points."""
-    for folder, name in GPUS.items():
-        path = serving.ROOT / "configs" / "gpus" / folder / "residuals.csv"
-        found = serving.rows(path)
+    for gpu, name in GPUS.items():
+        found = measured.rows(measured.ROOT / "configs" / "gpus" / gpu, "residuals.csv")
         cells = [name]
         for ops in CLASSES.values():
             mine = [(int(row["points"]), float(row["point_error"])) for row in found
@@ -42,32 +43,44 @@ def kernel_rows():
         yield cells
 
 
+def within_bars(figures):
+    """How many, and how many of them because repeats are as far apart as that."""
+    within = [name for name, error, bar in figures if abs(error) <= bar]
+    by_repeats = sum(abs(error) > serving.bar_of(name) for name, error, bar in figures
+                     if abs(error) <= bar)
+    return f"{len(within)} of {len(figures)}" + (f", {by_repeats} by repeats" if by_repeats else "")
+
+
 def engine_rows(program):
-    """Of each layout that was measured: the means of absolute errors over its cases."""
-    for layout in serving.LAYOUTS:
-        name = f"reference engine, Llama-3.1-8B on H200, {layout.removeprefix('8b_')}"
-        folder = serving.SILICON / "h200" / layout
-        if not folder.is_dir():
-            yield [name] + [ABSENT] * len(METRICS)
-            continue
-        cases = quietly(serving.compare_layout, program, folder)
-        yield [name] + [f"{mean(abs(case[metric][0]) for case in cases.values()):.1%}"
-                        for metric in METRICS]
+    """Of each layout that was measured: the means of absolute errors over its runs' cases."""
+    runs = [measured.read(folder) for folder in measured.folders()]
+    for layout in sorted({run.layout for run in runs}):
+        cases = [case for run in runs if run.layout == layout
+                 for case in quietly(serving.compare, program, run, runs).values()]
+        figures = [(name, *figure) for case in cases for name, figure in case.items()]
+        model, tensor_parallel, pipeline_parallel = layout[:3]
+        name = f"reference engine, {MODELS[model]} on H200, TP={tensor_parallel}" + \
+            (f" x PP={pipeline_parallel}" if pipeline_parallel != "1" else "")
+        yield [name] + [f"{mean(abs(case[metric][0]) for case in cases):.1%}"
+                        for metric in METRICS] + [within_bars(figures)]
+    if not measured.SILICON.is_dir():
+        yield ["reference engine, the folder of TANDEM_SILICON"] + [ABSENT] * len(METRICS) + ["-"]
 
 
 def published_rows(program):
     name = "vLLM 0.19, Llama-3.1-8B on RTX PRO 6000, means"
     if rtx_pro_6000.FOLDER.is_dir():
         errors = quietly(rtx_pro_6000.compare, program)
-        yield [name] + [f"{abs(errors[key]):.1%}" for key in ("tpot_s", "ttft_s", "e2e_s")] + ["-"]
+        yield [name] + [f"{abs(errors[key]):.1%}" for key in ("tpot_s", "ttft_s", "e2e_s")] + \
+            ["-", "-"]
     else:
-        yield [name] + [ABSENT] * len(METRICS)
+        yield [name] + [ABSENT] * len(METRICS) + ["-"]
     name = "vLLM, Llama-3.1-70B fp8 on 2 to 8 H100, medians of 42 rows"
     if published_vllm.PATH.exists():
         medians, _ = quietly(published_vllm.compare, program)
-        yield [name, f"{medians['tpot']:.1%}", f"{medians['ttft']:.1%}", "-", "-"]
+        yield [name, f"{medians['tpot']:.1%}", f"{medians['ttft']:.1%}", "-", "-", "-"]
     else:
-        yield [name] + [ABSENT] * len(METRICS)
+        yield [name] + [ABSENT] * len(METRICS) + ["-"]
 
 
 def quietly(function, *arguments):
@@ -86,7 +99,7 @@ def main():
         sys.exit(__doc__.split("\n\n")[1])
     print_table(["points left out", *CLASSES], kernel_rows())
     print()
-    print_table(["whole engines", *METRICS],
+    print_table(["whole engines", *METRICS, "within bars"],
                 [*engine_rows(sys.argv[1]), *published_rows(sys.argv[1])])
     return 0
 
