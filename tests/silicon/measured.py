@@ -17,6 +17,7 @@ import numpy
 ROOT = Path(__file__).resolve().parents[2]
 SILICON = Path(os.environ.get("TANDEM_SILICON", ROOT.parent / "shared" / "silicon"))
 SERVED = Path(__file__).with_name("served")
+EQUAL_CONTEXT = 1.5  # contexts of decodes within this factor are alike
 
 
 @dataclass
@@ -103,9 +104,6 @@ def busy_s(steps):
         for stage, (_, mean_s) in stages.items():
             totals[stage] = totals.get(stage, 0) + mean_s
     return totals
-
-
-EQUAL_CONTEXT = 1.5  # contexts of decodes within this factor are alike
 
 
 def batch_of(step):
