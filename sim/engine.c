@@ -14,7 +14,10 @@
 #define DIGITS (1u << DIGIT_BITS)
 #define WORDS (DIGITS / 64)
 #define LEVELS (128 / DIGIT_BITS)
-#define RANK_LEVELS (64 / DIGIT_BITS)
+
+/* Measured likewise: more take longer to keep in order, fewer are more often gone. */
+#define NEAR_MAX 32
+#define NEAR (LEVELS * DIGITS) /* for a bucket: a slot is among the near ones */
 
 /* The time in the upper half, (priority, owner, sequence) in the lower: one number orders events.
  */
@@ -32,10 +35,17 @@ struct slot {
     uint32_t previous; /* in the bucket */
 };
 
+struct near_event {
+    event_key key;
+    uint32_t slot;
+};
+
 /*
- * A pending event lies at the level of the highest digit in which its key
- * differs from `base`, in that digit's bucket. `base` is never above a pending
- * key, so lower levels, and in a level lower digits, come first.
+ * The earliest pending events are near: in order, at hand. Any other, all of them
+ * later, lies at the level of the highest digit in which its key differs from
+ * `base`, in that digit's bucket. `base` is never above such a key, so lower
+ * levels, and in a level lower digits, come first. While any event is pending,
+ * one is near.
  */
 struct engine {
     sim_ps now;
@@ -47,10 +57,11 @@ struct engine {
     uint32_t count;
     uint32_t capacity;
     uint32_t free_slot;
-    uint32_t earliest;               /* of the pending; NO_SLOT: not known, or none is */
-    uint32_t filled_levels;          /* bit l: level l has events */
-    uint64_t filled[LEVELS][WORDS];  /* bit d of level l: that bucket has events */
-    uint32_t heads[LEVELS * DIGITS]; /* each bucket's first slot; NO_SLOT: it is empty */
+    uint32_t near_count;
+    struct near_event near[NEAR_MAX + 1]; /* the latest first */
+    uint32_t filled_levels;               /* bit l: level l has events */
+    uint64_t filled[LEVELS][WORDS];       /* bit d of level l: that bucket has events */
+    uint32_t heads[LEVELS * DIGITS];      /* each bucket's first slot; NO_SLOT: it is empty */
 };
 
 struct engine *engine_new(struct error *error)
@@ -61,7 +72,6 @@ struct engine *engine_new(struct error *error)
         return NULL;
     }
     engine->free_slot = NO_SLOT;
-    engine->earliest = NO_SLOT;
     memset(engine->heads, 0xff, sizeof(engine->heads)); /* NO_SLOT */
     if (engine_reserve(engine, 64, error) < 0) {
         engine_free(engine);
@@ -97,6 +107,11 @@ int engine_reserve(struct engine *engine, size_t events, struct error *error)
     }
     engine->capacity = (uint32_t)events;
     return 0;
+}
+
+static event_key key_of(sim_ps at, uint64_t rank)
+{
+    return (event_key)(uint64_t)at << 64 | rank;
 }
 
 /* Of a number that is not 0. */
@@ -143,7 +158,7 @@ static uint32_t first_bucket(const struct engine *engine)
     return level * DIGITS + word * 64 + bit;
 }
 
-/* Puts a slot, its key set, into its bucket. */
+/* Puts a slot, whose key is not below `base`, into its bucket. */
 static void place(struct engine *engine, uint32_t index)
 {
     struct slot *slot = &engine->slots[index];
@@ -158,8 +173,123 @@ static void place(struct engine *engine, uint32_t index)
     engine->heads[bucket] = index;
 }
 
-/* Takes a slot out of its bucket. */
-static void displace(struct engine *engine, uint32_t index)
+/* Takes all slots out of a bucket: a chain. */
+static uint32_t empty(struct engine *engine, uint32_t bucket)
+{
+    uint32_t chain = engine->heads[bucket];
+    mark_empty(engine, bucket);
+    return chain;
+}
+
+static void place_chain(struct engine *engine, uint32_t chain)
+{
+    while (chain != NO_SLOT) {
+        uint32_t index = chain;
+        chain = engine->slots[index].next;
+        place(engine, index);
+    }
+}
+
+/* Lowers `base` to now: events have come in before what was the earliest when it was set. What lies
+   at the levels that this changes is placed again. */
+static void lower_base(struct engine *engine)
+{
+    event_key base = key_of(engine->now, 0);
+    uint32_t level = highest_bit(engine->base ^ base) / DIGIT_BITS;
+    uint32_t chain = NO_SLOT;
+    while (engine->filled_levels & ((2u << level) - 1)) {
+        uint32_t first = empty(engine, first_bucket(engine));
+        uint32_t last = first;
+        while (engine->slots[last].next != NO_SLOT)
+            last = engine->slots[last].next;
+        engine->slots[last].next = chain;
+        chain = first;
+    }
+    engine->base = base;
+    place_chain(engine, chain);
+}
+
+/* Puts an event among the near ones, of which there may then be one too many. */
+static void bring_near(struct engine *engine, uint32_t index)
+{
+    event_key key = engine->slots[index].key;
+    struct near_event *near = engine->near;
+    uint32_t place = engine->near_count++;
+    for (; place > 0 && near[place - 1].key < key; place--)
+        near[place] = near[place - 1];
+    near[place] = (struct near_event){.key = key, .slot = index};
+    engine->slots[index].bucket = NEAR;
+}
+
+/* Whether a chain is too long to be near. */
+static bool is_long(const struct engine *engine, uint32_t chain)
+{
+    uint32_t count = 0;
+    for (uint32_t i = chain; i != NO_SLOT && count <= NEAR_MAX; i = engine->slots[i].next)
+        count++;
+    return count > NEAR_MAX;
+}
+
+static event_key earliest_key(const struct engine *engine, uint32_t chain)
+{
+    event_key earliest = engine->slots[chain].key;
+    for (uint32_t i = engine->slots[chain].next; i != NO_SLOT; i = engine->slots[i].next)
+        if (engine->slots[i].key < earliest)
+            earliest = engine->slots[i].key;
+    return earliest;
+}
+
+/* Brings the earliest bucket's events near, when none is left there. */
+static void refill(struct engine *engine)
+{
+    if (engine->near_count > 0 || !engine->filled_levels)
+        return;
+    uint32_t chain = empty(engine, first_bucket(engine));
+    while (is_long(engine, chain)) { /* with the earliest for base, they are at lower levels */
+        engine->base = earliest_key(engine, chain);
+        place_chain(engine, chain);
+        chain = empty(engine, first_bucket(engine));
+    }
+    for (uint32_t i = chain; i != NO_SLOT; i = engine->slots[i].next)
+        bring_near(engine, i);
+}
+
+/* Puts an event, later than all near ones, into its bucket. */
+static void put_off(struct engine *engine, uint32_t index)
+{
+    if (engine->slots[index].key < engine->base)
+        lower_base(engine);
+    place(engine, index);
+}
+
+/* Lets a slot, its key set, be pending. */
+static void enter(struct engine *engine, uint32_t index)
+{
+    bool is_latest = engine->near_count > 0 && engine->slots[index].key > engine->near[0].key;
+    engine->count++;
+    if (is_latest && (engine->filled_levels || engine->near_count == NEAR_MAX)) {
+        put_off(engine, index);
+        return;
+    }
+    bring_near(engine, index);
+    if (engine->near_count > NEAR_MAX) {
+        put_off(engine, engine->near[0].slot);
+        engine->near_count--;
+        memmove(engine->near, engine->near + 1, engine->near_count * sizeof(*engine->near));
+    }
+}
+
+static void leave_near(struct engine *engine, uint32_t index)
+{
+    uint32_t place = 0;
+    while (engine->near[place].slot != index)
+        place++;
+    engine->near_count--;
+    memmove(engine->near + place, engine->near + place + 1,
+            (engine->near_count - place) * sizeof(*engine->near));
+}
+
+static void leave_bucket(struct engine *engine, uint32_t index)
 {
     const struct slot *slot = &engine->slots[index];
     if (slot->next != NO_SLOT)
@@ -170,73 +300,17 @@ static void displace(struct engine *engine, uint32_t index)
         engine->heads[slot->bucket] = slot->next;
     else
         mark_empty(engine, slot->bucket);
-    if (engine->earliest == index)
-        engine->earliest = NO_SLOT;
 }
 
-/*
- * Makes room below `base` for a new event at its very time, but of an earlier
- * class: the few others of that time are placed again.
- */
-static void lower_base(struct engine *engine)
+/* Lets a slot not be pending any more. */
+static void leave(struct engine *engine, uint32_t index)
 {
-    uint32_t chain = NO_SLOT;
-    while (engine->filled_levels & ((1u << RANK_LEVELS) - 1)) {
-        uint32_t index = engine->heads[first_bucket(engine)];
-        displace(engine, index);
-        engine->slots[index].next = chain;
-        chain = index;
-    }
-    engine->base = engine->base >> 64 << 64;
-    while (chain != NO_SLOT) {
-        uint32_t index = chain;
-        chain = engine->slots[index].next;
-        place(engine, index);
-    }
-}
-
-/* Lets a slot, its key set, be pending. */
-static void enter(struct engine *engine, uint32_t index)
-{
-    event_key key = engine->slots[index].key;
-    if (key < engine->base)
-        lower_base(engine);
-    place(engine, index);
-    bool is_known = engine->earliest != NO_SLOT || engine->count == 0;
-    if (is_known && (engine->count == 0 || key < engine->slots[engine->earliest].key))
-        engine->earliest = index;
-    engine->count++;
-}
-
-/* The earliest pending event's slot; NO_SLOT where there is none. */
-static uint32_t find_earliest(struct engine *engine)
-{
-    if (engine->earliest != NO_SLOT || engine->count == 0)
-        return engine->earliest;
-    const struct slot *slots = engine->slots;
-    uint32_t earliest = engine->heads[first_bucket(engine)];
-    for (uint32_t i = slots[earliest].next; i != NO_SLOT; i = slots[i].next)
-        if (slots[i].key < slots[earliest].key)
-            earliest = i;
-    engine->earliest = earliest;
-    return earliest;
-}
-
-/* Empties the earliest event's bucket: it becomes the base, the others come nearer to it. */
-static void take_earliest(struct engine *engine, uint32_t earliest)
-{
-    uint32_t bucket = engine->slots[earliest].bucket;
-    engine->base = engine->slots[earliest].key;
-    engine->earliest = NO_SLOT;
     engine->count--;
-    uint32_t first = engine->heads[bucket];
-    mark_empty(engine, bucket);
-    for (uint32_t i = first; i != NO_SLOT;) {
-        uint32_t next = engine->slots[i].next;
-        if (i != earliest)
-            place(engine, i);
-        i = next;
-    }
+    if (engine->slots[index].bucket == NEAR)
+        leave_near(engine, index);
+    else
+        leave_bucket(engine, index);
+    refill(engine);
 }
 
 static void free_slot(struct engine *engine, uint32_t index)
@@ -246,11 +320,6 @@ static void free_slot(struct engine *engine, uint32_t index)
         slot->generation = 1;
     slot->next = engine->free_slot;
     engine->free_slot = index;
-}
-
-static event_key key_of(sim_ps at, uint64_t rank)
-{
-    return (event_key)(uint64_t)at << 64 | rank;
 }
 
 static sim_ps time_of(event_key key)
@@ -297,8 +366,7 @@ bool engine_cancel(struct engine *engine, event_id id)
 {
     if (!is_pending(engine, id))
         return false;
-    displace(engine, (uint32_t)id);
-    engine->count--;
+    leave(engine, (uint32_t)id);
     free_slot(engine, (uint32_t)id);
     return true;
 }
@@ -310,18 +378,17 @@ void engine_move(struct engine *engine, event_id id, sim_ps at, enum event_prior
     uint32_t index = (uint32_t)id;
     struct slot *slot = &engine->slots[index];
     uint64_t rank_in_class = (uint64_t)slot->key % RANK_IN_CLASS_END;
-    displace(engine, index);
-    engine->count--;
+    leave(engine, index);
     slot->key = key_of(at, (uint64_t)priority * RANK_IN_CLASS_END | rank_in_class);
     enter(engine, index);
 }
 
 bool engine_step(struct engine *engine)
 {
-    uint32_t index = find_earliest(engine);
-    if (index == NO_SLOT)
+    if (engine->count == 0)
         return false;
-    take_earliest(engine, index);
+    uint32_t index = engine->near[--engine->near_count].slot;
+    engine->count--;
     const struct slot *slot = &engine->slots[index];
     event_function function = slot->function;
     void *context = slot->context;
@@ -330,22 +397,21 @@ bool engine_step(struct engine *engine)
     engine->present = (uint64_t)slot->key;
     engine->dispatched++;
     free_slot(engine, index);
+    refill(engine);
     function(context, argument);
     return true;
 }
 
-bool engine_would_be_next(struct engine *engine, sim_ps at, enum event_priority priority,
+bool engine_would_be_next(const struct engine *engine, sim_ps at, enum event_priority priority,
                           uint32_t owner)
 {
-    uint32_t earliest = find_earliest(engine);
-    return earliest == NO_SLOT ||
-           key_of(at, rank_of(priority, owner, engine->sequence)) < engine->slots[earliest].key;
+    event_key key = key_of(at, rank_of(priority, owner, engine->sequence));
+    return engine->count == 0 || key < engine->near[engine->near_count - 1].key;
 }
 
-sim_ps engine_next_at(struct engine *engine)
+sim_ps engine_next_at(const struct engine *engine)
 {
-    uint32_t earliest = find_earliest(engine);
-    return earliest == NO_SLOT ? SIM_PS_MAX : time_of(engine->slots[earliest].key);
+    return engine->count == 0 ? SIM_PS_MAX : time_of(engine->near[engine->near_count - 1].key);
 }
 
 void engine_advance(struct engine *engine, sim_ps at, enum event_priority priority, uint32_t owner)

@@ -6,11 +6,12 @@
  * independent of when they were scheduled, so that a shortcut which schedules
  * fewer events gives the same order as running them all.
  *
- * The queue is a radix heap (Ahuja, Mehlhorn, Orlin and Tarjan, J. ACM 37(2),
- * 1990), which a clock that never goes back allows: an event waits in the bucket
- * of the highest digit in which it differs from the last one dispatched, and
- * comes down a bucket or more when the clock reaches it, at most once a digit.
- * Scheduling, moving and cancelling are O(1), whatever is pending.
+ * The earliest few are kept in order; the others lie in a radix heap (Ahuja,
+ * Mehlhorn, Orlin and Tarjan, J. ACM 37(2), 1990), which a clock that never goes
+ * back allows: an event waits in the bucket of the highest digit in which it
+ * differs from a time that has passed, or is about to, and comes down a bucket or
+ * more when the clock reaches it, at most once a digit. Scheduling, moving and
+ * cancelling are O(1), whatever is pending.
  */
 #ifndef TANDEM_ENGINE_H
 #define TANDEM_ENGINE_H
@@ -69,11 +70,11 @@ void engine_move(struct engine *engine, event_id id, sim_ps at, enum event_prior
 bool engine_step(struct engine *engine);
 
 /* Whether an event at (at, priority, owner) would come before every pending one. */
-bool engine_would_be_next(struct engine *engine, sim_ps at, enum event_priority priority,
+bool engine_would_be_next(const struct engine *engine, sim_ps at, enum event_priority priority,
                           uint32_t owner);
 
 /* When the earliest pending event is; SIM_PS_MAX: none is. */
-sim_ps engine_next_at(struct engine *engine);
+sim_ps engine_next_at(const struct engine *engine);
 
 /* Moves on to (at, priority, owner) as if to an event there, which no pending one may precede: for
    inner loops. */

@@ -5,7 +5,7 @@
 #include "engine.h"
 #include "suite.h"
 
-#define LOG_MAX 64
+#define LOG_MAX 256
 
 /* The arguments of the events dispatched so far, in order. */
 struct log {
@@ -242,6 +242,23 @@ START_TEST(what_would_have_come_before_the_present_event_is_past)
 }
 END_TEST
 
+START_TEST(events_come_in_before_what_was_next)
+{
+    /* Many late events, of which the first are got ready; then as many earlier ones, last first. */
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    schedule(engine, 1, EVENT_STAGE, 0, &log, 0);
+    for (uint32_t i = 100; i-- > 0;)
+        schedule(engine, 1000000 + i, EVENT_STAGE, 0, &log, 101 + i);
+    ck_assert(engine_step(engine));
+    ck_assert_int_eq(engine_next_at(engine), 1000000);
+    for (uint32_t i = 100; i-- > 0;)
+        schedule(engine, 2 + i, EVENT_STAGE, 0, &log, 1 + i);
+    ck_assert_int_eq(engine_next_at(engine), 2);
+    check_order(engine, &log, 201);
+}
+END_TEST
+
 START_TEST(a_moved_event_keeps_its_turn_among_equals)
 {
     struct engine *engine = fresh_engine();
@@ -382,6 +399,7 @@ int main(void)
         would_be_next_compares_time_class_and_owner,
         the_clock_can_be_moved_on_to_the_next_event,
         what_would_have_come_before_the_present_event_is_past,
+        events_come_in_before_what_was_next,
         a_moved_event_keeps_its_turn_among_equals,
         random_schedules_moves_and_cancels_match_a_plain_list,
     };
