@@ -8,6 +8,7 @@
 #include "fixtures.h"
 #include "play.h"
 #include "simulation.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -321,9 +322,7 @@ static void check_same_requests(const struct log *fast, const struct log *exact,
     ck_assert_msg(fast->request_count == exact->request_count,
                   "seed %llu: counts of requests differ", (unsigned long long)seed);
     for (size_t i = 0; i < fast->request_count; i++)
-        ck_assert_msg(memcmp(&fast->requests[i], &exact->requests[i], sizeof(fast->requests[i])) ==
-                          0,
-                      "seed %llu: request row %zu differs", (unsigned long long)seed, i);
+        EXPECT(memcmp(&fast->requests[i], &exact->requests[i], sizeof(fast->requests[i])) == 0);
 }
 
 static void check_same(const struct log *fast, const struct log *exact, uint64_t seed)
@@ -334,19 +333,16 @@ static void check_same(const struct log *fast, const struct log *exact, uint64_t
     for (size_t i = 0; i < fast->step_count; i++) {
         const struct step_record *a = &fast->steps[i];
         const struct step_record *b = &exact->steps[i];
-        ck_assert_msg(a->step == b->step && a->replica == b->replica &&
-                          a->scheduled == b->scheduled && a->done == b->done &&
-                          a->decode_tokens == b->decode_tokens &&
-                          a->decode_context_tokens == b->decode_context_tokens &&
-                          a->prefill_tokens == b->prefill_tokens,
-                      "seed %llu: step row %zu differs", (unsigned long long)seed, i);
+        EXPECT(a->step == b->step && a->replica == b->replica && a->scheduled == b->scheduled &&
+               a->done == b->done && a->decode_tokens == b->decode_tokens &&
+               a->decode_context_tokens == b->decode_context_tokens &&
+               a->prefill_tokens == b->prefill_tokens);
     }
     for (size_t i = 0; i < fast->span_count; i++) {
         const struct span_record *a = &fast->spans[i];
         const struct span_record *b = &exact->spans[i];
-        ck_assert_msg(a->start == b->start && a->duration == b->duration && a->step == b->step &&
-                          a->stage == b->stage && a->kind == b->kind && a->replica == b->replica,
-                      "seed %llu: span row %zu differs", (unsigned long long)seed, i);
+        EXPECT(a->start == b->start && a->duration == b->duration && a->step == b->step &&
+               a->stage == b->stage && a->kind == b->kind && a->replica == b->replica);
     }
 }
 
@@ -389,11 +385,11 @@ static void check_requests(const struct trial *trial, const struct log *log,
     ck_assert_uint_eq(log->request_count + summary->rejected + summary->lost, summary->arrived);
     for (size_t i = 0; i < log->request_count; i++) {
         const struct request_record *r = &log->requests[i];
-        ck_assert_int_le(r->arrival, r->scheduled);
-        ck_assert_int_lt(r->scheduled, r->first_token);
-        ck_assert_int_le(r->first_token, r->done);
-        ck_assert_uint_eq(r->input_tokens, trial->arrivals[r->id].input_tokens);
-        ck_assert_uint_eq(r->output_tokens, trial->arrivals[r->id].output_tokens);
+        EXPECT(r->arrival <= r->scheduled);
+        EXPECT(r->scheduled < r->first_token);
+        EXPECT(r->first_token <= r->done);
+        EXPECT(r->input_tokens == trial->arrivals[r->id].input_tokens);
+        EXPECT(r->output_tokens == trial->arrivals[r->id].output_tokens);
     }
 }
 
@@ -431,18 +427,18 @@ static void check_tiling(const struct log *log)
     sim_ps whole = 0;
     for (size_t i = 0; i < log->span_count; i++) {
         const struct span_record *span = &log->spans[i];
-        ck_assert_uint_lt(span->replica, REPLICAS_MAX);
-        ck_assert_uint_lt(span->stage, STAGES_MAX);
+        EXPECT(span->replica < REPLICAS_MAX);
+        EXPECT(span->stage < STAGES_MAX);
         sim_ps *end = &until[span->replica][span->stage];
         seen[span->replica][span->stage] = true;
         if (span->kind == SPAN_KV_TRANSFER)
             continue;
         if (span->kind == SPAN_SEND) {
-            ck_assert_int_ge(span->start, *end);
+            EXPECT(span->start >= *end);
             continue;
         }
-        ck_assert_int_eq(span->start, *end);
-        ck_assert_int_ge(span->duration, 0);
+        EXPECT(span->start == *end);
+        EXPECT(span->duration >= 0);
         *end += span->duration;
         whole = sim_ps_max(whole, *end);
     }
