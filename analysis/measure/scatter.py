@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+"""How far does a published GEMM timing lie from what its neighbours say? No table can come nearer.
+
+usage: scatter.py SOURCE_FOLDER
+
+SOURCE_FOLDER is draw_tables.py's. It holds no measurement twice, but bf16 GEMMs that differ by one
+row. At 9 to 15 rows they take the same tiles and so the same time: each is held against the mean of
+the rows before and after. At pairs such as 2,304 and 2,305 rows the second may take one tile more:
+steps are held against the pairs' median step, and what is left is an upper bound, for tiles differ
+from shape to shape. Prints, for each system, the mean error that one timing has by itself, which a
+prediction without any error would show.
+"""
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from draw_tables import SYSTEMS
+
+FEW_ROWS = range(10, 15)
+PAIRS = range(2304, 4352, 256)
+SIZE_MIN = 512  # columns and depth: what models have
+
+
+def errors_of_few_rows(times):
+    """Mean error of one timing, from second differences of logarithms: 1.5 times its variance."""
+    seconds = [times[m] - (times[m - 1] + times[m + 1]) / 2 for m in FEW_ROWS]
+    return pd.concat(seconds).abs().mean() / math.sqrt(1.5)
+
+
+def errors_of_pairs(times):
+    """The same from first differences: twice its variance."""
+    steps = [times[m + 1] - times[m] for m in PAIRS]
+    return pd.concat([step - step.median() for step in steps]).abs().mean() / math.sqrt(2)
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__.split("\n\n")[1])
+    for system in SYSTEMS:
+        rows = pd.read_csv(Path(sys.argv[1]) / system.source / "gemm.csv.gz")
+        rows = rows[(rows.dtype == "bf16") & (rows.n >= SIZE_MIN) & (rows.k >= SIZE_MIN)]
+        times = np.log(rows.pivot_table(index=["n", "k"], columns="m", values="time_us"))
+        if not {m + side for m in (*FEW_ROWS, *PAIRS) for side in (0, 1)} <= set(times):
+            print(f"{system.name:16} no neighbours")
+            continue
+        print(f"{system.name:16} {errors_of_few_rows(times):.1%} at 9 to 15 rows, "
+              f"at most {errors_of_pairs(times):.1%} at 2,304 to 4,097")
+
+
+if __name__ == "__main__":
+    main()
