@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-/* Over bytes and ranks; of those tried, the least errors of left-out samples on H200. */
-static const struct surface_kind kind_of_surface = {2, {6, 3}, 0.02, 0};
+/* Over bytes and ranks; of those tried, small errors of left-out samples over all shipped tables.
+ */
+static const struct surface_kind kind_of_surface = {2, {6, 2}, 0.02, 0, {0}};
 
 /* Octaves of bytes: smaller buffers cost what 256 bytes do. */
 #define FIRST_OCTAVE 8
@@ -23,15 +24,86 @@ static double volume_share(enum collective_op op, double ranks)
     }
 }
 
+static double power_at(const struct power_of_ranks *power, double ranks)
+{
+    return exp2(power->log2_at_one + power->exponent * log2(ranks));
+}
+
 static double base_s(const struct collective_class *class, enum collective_op op, double ranks,
                      double bytes)
 {
-    return class->floor_s + bytes * volume_share(op, ranks) / class->bytes_per_s;
+    return power_at(&class->floor_s, ranks) +
+           bytes * volume_share(op, ranks) / power_at(&class->bytes_per_s, ranks);
 }
 
 static size_t class_index(const struct collective_kind *kind)
 {
     return ((size_t)kind->op * COLLECTIVE_FABRIC_COUNT + kind->fabric) * 2 + kind->graph;
+}
+
+static bool is_like(const struct collective_sample *a, const struct collective_sample *b)
+{
+    return a->ranks == b->ranks && class_index(&a->kind) == class_index(&b->kind);
+}
+
+/* Whether no sample before `at` is of its kind and number of ranks. */
+static bool begins_ranks(const struct collective_sample *samples, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (is_like(&samples[i], &samples[at]))
+            return false;
+    return true;
+}
+
+static double rate_of(const struct collective_sample *sample)
+{
+    return sample->bytes * volume_share(sample->kind.op, sample->ranks) / sample->seconds;
+}
+
+/* Sums over points (x, y). */
+struct line_fit {
+    double count, x, xx, y, xy;
+};
+
+static void line_fit_add(struct line_fit *fit, double x, double y)
+{
+    fit->count += 1;
+    fit->x += x;
+    fit->xx += x * x;
+    fit->y += y;
+    fit->xy += x * y;
+}
+
+/* The least-squares line; level through a single x. */
+static struct power_of_ranks line_fit_power(const struct line_fit *fit)
+{
+    double spread = fit->count * fit->xx - fit->x * fit->x;
+    double exponent = fit->count > 1 ? (fit->count * fit->xy - fit->x * fit->y) / spread : 0;
+    return (struct power_of_ranks){(fit->y - exponent * fit->x) / fit->count, exponent};
+}
+
+/* The powers through the best that each number of ranks reached. */
+static void fit_ideal(struct collective_class *class, size_t index,
+                      const struct collective_sample *samples, size_t count)
+{
+    struct line_fit floor = {0}, rate = {0};
+    for (size_t first = 0; first < count; first++) {
+        if (class_index(&samples[first].kind) != index || !begins_ranks(samples, first))
+            continue;
+        double floor_s = INFINITY, bytes_per_s = 0;
+        for (size_t i = first; i < count; i++)
+            if (is_like(&samples[i], &samples[first])) {
+                floor_s = fmin(floor_s, samples[i].seconds);
+                bytes_per_s = fmax(bytes_per_s, rate_of(&samples[i]));
+            }
+        line_fit_add(&floor, log2(samples[first].ranks), log2(floor_s));
+        line_fit_add(&rate, log2(samples[first].ranks), log2(bytes_per_s));
+        class->bytes_per_s_max = fmax(class->bytes_per_s_max, bytes_per_s);
+    }
+    if (rate.count == 0)
+        return;
+    class->floor_s = line_fit_power(&floor);
+    class->bytes_per_s = line_fit_power(&rate);
 }
 
 static int add_sample(struct collective_class *class, const struct collective_sample *sample,
@@ -45,18 +117,13 @@ static int add_sample(struct collective_class *class, const struct collective_sa
 int collective_table_init(struct collective_table *table, const struct collective_sample *samples,
                           size_t count, struct error *error)
 {
+    for (size_t i = 0; i < count; i++)
+        assert(samples[i].seconds > 0 && samples[i].bytes > 0 && samples[i].ranks > 1);
     for (uint32_t i = 0; i < COLLECTIVE_CLASS_COUNT; i++) {
-        table->classes[i] = (struct collective_class){.floor_s = INFINITY};
+        table->classes[i] = (struct collective_class){0};
         surface_init(&table->classes[i].surface, &kind_of_surface);
         table->classes[i].errors = cost_errors_of((double)NAN, (double)NAN);
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct collective_sample *sample = &samples[i];
-        assert(sample->seconds > 0 && sample->bytes > 0 && sample->ranks > 1);
-        struct collective_class *class = &table->classes[class_index(&sample->kind)];
-        double volume = sample->bytes * volume_share(sample->kind.op, sample->ranks);
-        class->floor_s = fmin(class->floor_s, sample->seconds);
-        class->bytes_per_s = fmax(class->bytes_per_s, volume / sample->seconds);
+        fit_ideal(&table->classes[i], i, samples, count);
     }
     for (size_t i = 0; i < count; i++) {
         struct collective_class *class = &table->classes[class_index(&samples[i].kind)];
@@ -90,7 +157,7 @@ bool collective_table_covers(const struct collective_table *table,
 double collective_table_rate(const struct collective_table *table,
                              const struct collective_kind *kind)
 {
-    return table->classes[class_index(kind)].bytes_per_s;
+    return table->classes[class_index(kind)].bytes_per_s_max;
 }
 
 static void fill_node(const struct collective_class *class, enum collective_op op, double ranks,

@@ -6,9 +6,10 @@
  *     seconds = (floor + volume / rate) x ratio
  *
  * with volume the bytes that each rank must send (all-reduce: 2(p-1)/p of the
- * buffer), rate the best that any sample reached and floor the fastest sample's
- * time; over log bytes and log ranks, for each operation, fabric and way of
- * launching on its own. Beyond the measured box the ratio at its edge holds.
+ * buffer), rate the best and floor the shortest time that a number of ranks
+ * reached, both as a power of the ranks: more of them take longer to start, and
+ * share PCIe; over log bytes and log ranks, for each operation, fabric and way
+ * of launching on its own. Beyond the measured box the ratio at its edge holds.
  */
 #ifndef TANDEM_COLLECTIVE_TABLE_H
 #define TANDEM_COLLECTIVE_TABLE_H
@@ -53,10 +54,17 @@ struct collective_sample {
     double seconds;
 };
 
+/* value = 2^(log2_at_one + exponent x log2(ranks)) */
+struct power_of_ranks {
+    double log2_at_one;
+    double exponent;
+};
+
 struct collective_class {
     struct surface surface;
-    double floor_s;
-    double bytes_per_s;
+    struct power_of_ranks floor_s;
+    struct power_of_ranks bytes_per_s;
+    double bytes_per_s_max; /* of any sample */
     struct cost_errors errors;
 };
 

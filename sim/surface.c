@@ -6,10 +6,8 @@
 #define NEIGHBOURS_MAX 32
 /* How far beyond the box, in correlation lengths, the surface runs on before it holds its value. */
 #define MARGIN 0.5
-/* Rounding, not a place outside the box or off a line. */
+/* Rounding, not a place outside the box. */
 #define EDGE 1e-9
-/* Points of the place's own line are looked for this much farther away than others. */
-#define LINE_REACH 4.0
 /* Added to the noise, so that repeated points cannot make the system singular. */
 #define NOISE_MIN 1e-6
 
@@ -62,14 +60,6 @@ static double squared_distance(const double *a, const double *b)
     return sum;
 }
 
-static bool is_same_line(const double *a, const double *b)
-{
-    double off = 0;
-    for (uint32_t d = 1; d < SURFACE_DIMENSIONS_MAX; d++)
-        off = fmax(off, fabs(a[d] - b[d]));
-    return off <= EDGE;
-}
-
 /* By squared distance. Of points equally far, the one added first is nearer: the order is total. */
 static void find_neighbours(const struct surface *surface, const double *at,
                             struct neighbours *near)
@@ -77,8 +67,6 @@ static void find_neighbours(const struct surface *surface, const double *at,
     near->count = 0;
     for (uint32_t i = 0; i < surface->count; i++) {
         double order = squared_distance(surface->points[i].at, at);
-        if (surface->kind.line_share > 0 && is_same_line(surface->points[i].at, at))
-            order /= LINE_REACH * LINE_REACH;
         if (near->count == NEIGHBOURS_MAX && order >= near->order[NEIGHBOURS_MAX - 1])
             continue;
         uint32_t slot = near->count < NEIGHBOURS_MAX ? near->count++ : NEIGHBOURS_MAX - 1;
@@ -92,12 +80,31 @@ static void find_neighbours(const struct surface *surface, const double *at,
 }
 
 /* Matern with smoothness 3/2: as rough as real timings, once differentiable. */
+static double matern(double squared_lengths)
+{
+    double distance = sqrt(3 * squared_lengths);
+    return (1 + distance) * exp(-distance);
+}
+
+/* The squared distance in fine lengths. */
+static double squared_fine_distance(const struct surface_kind *kind, const double *a,
+                                    const double *b)
+{
+    double sum = 0;
+    for (uint32_t d = 0; d < kind->dimensions; d++) {
+        double lengths = (a[d] - b[d]) * kind->length_octaves[d] / kind->fine_length_octaves[d];
+        sum += lengths * lengths;
+    }
+    return sum;
+}
+
 static double correlation(const struct surface_kind *kind, const double *a, const double *b)
 {
-    double distance = sqrt(3 * squared_distance(a, b));
-    double alike = (1 + distance) * exp(-distance);
-    bool shares_line = kind->line_share > 0 && is_same_line(a, b);
-    return shares_line ? alike : (1 - kind->line_share) * alike;
+    double broad = matern(squared_distance(a, b));
+    if (kind->fine_share == 0)
+        return broad;
+    double fine = matern(squared_fine_distance(kind, a, b));
+    return broad + kind->fine_share * (fine - broad);
 }
 
 /* Lower Cholesky factor of the neighbours' correlation matrix. */

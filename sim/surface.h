@@ -6,10 +6,10 @@
  * points with a Matern 3/2 correlation: the estimate is their best linear
  * combination given how alike two points at a distance are, so it passes (up to
  * the noise) through measured points and levels off to the local mean away from
- * them. Points that differ in the first dimension alone are a line, say one
- * kernel shape over its rows, and share a deviation of their own from the rest
- * (a kernel chosen for that shape): what a line was measured at stays with it.
- * Outside the box that the points span, the value a little beyond its edge.
+ * them. A share of the variance may be fine: a second Matern correlation with
+ * lengths of its own, short in some dimensions and long in others, for what
+ * changes with those and hardly with these. Outside the box that the points
+ * span, the value a little beyond its edge.
  * Source: Cressie, Statistics for Spatial Data, 1993, sections 3.2 and 3.4.5.
  *
  * The nearest points change from place to place, so the surface may have tiny
@@ -28,7 +28,8 @@ struct surface_kind {
     uint32_t dimensions;
     double length_octaves[SURFACE_DIMENSIONS_MAX]; /* over which correlation falls to about half */
     double noise;      /* variance of a measurement, over the surface's */
-    double line_share; /* of the surface's variance: what is a line's own */
+    double fine_share; /* of the surface's variance */
+    double fine_length_octaves[SURFACE_DIMENSIONS_MAX]; /* unused where the share is 0 */
 };
 
 struct surface_point {

@@ -286,30 +286,32 @@ START_TEST(test_surface)
 }
 END_TEST
 
-/* A surface of 0, but for one line, at y = 4, where all is 1: noisy points, so that lines near it
-   pull at each other. */
-static double value_on_odd_line(double line_share)
+/* What a surface of 0 says at (4, 3.5), off the points, when all points of x = 4 are 1. */
+static double value_on_odd_column(double fine_share)
 {
     struct surface surface;
     struct error error;
-    struct surface_kind kind = {
-        .dimensions = 2, .length_octaves = {2, 8}, .noise = 0.05, .line_share = line_share};
+    struct surface_kind kind = {.dimensions = 2,
+                                .length_octaves = {4, 4},
+                                .noise = 0.05,
+                                .fine_share = fine_share,
+                                .fine_length_octaves = {0.25, 8}};
     surface_init(&surface, &kind);
     for (double x = 0; x < 8; x++)
         for (double y = 0; y < 8; y++)
-            ck_assert_int_eq(surface_add(&surface, (double[]){x, y}, y == 4, &error), 0);
-    double value = surface_at(&surface, (double[]){3.5, 4}).value;
+            ck_assert_int_eq(surface_add(&surface, (double[]){x, y}, x == 4, &error), 0);
+    double value = surface_at(&surface, (double[]){4, 3.5}).value;
     surface_release(&surface);
     return value;
 }
 
-START_TEST(test_surface_lines)
+START_TEST(test_surface_fine)
 {
-    /* A line that keeps a share of its own stays nearer to what it was measured at. */
-    double alike = value_on_odd_line(0);
-    double own = value_on_odd_line(0.2);
-    ck_assert_double_gt(own, alike + 0.1);
-    ck_assert_double_le(own, 1.05);
+    /* A share that is short in x and long in y carries a column's own deviation along y. */
+    double broad = value_on_odd_column(0);
+    double fine = value_on_odd_column(0.3);
+    ck_assert_double_gt(fine, broad + 0.1);
+    ck_assert_double_le(fine, 1.05);
 }
 END_TEST
 
@@ -333,7 +335,7 @@ int main(void)
         test_gemm_on_samples, test_gemm_between_shapes, test_gemm_beyond,
         test_gemm_grouped,    test_gemm_other_dtype,    test_gemm_dip,
         test_attention,       test_prefill_history,     test_collective,
-        test_surface,         test_surface_lines,       test_names,
+        test_surface,         test_surface_fine,        test_names,
     };
     return suite_run("kernel_table", tests, ARRAY_LENGTH(tests));
 }
