@@ -47,12 +47,13 @@ void worker_pool_release(struct worker_pool *pool)
     *pool = (struct worker_pool){0};
 }
 
-/* The child: never returns, nor runs what the parent has registered for its own end. */
+/*
+ * The child: never returns, nor runs what the parent has registered for its own
+ * end. Signals that the parent holds back stay held: Ctrl-C and a scheduler's
+ * SIGTERM go to every process, and a job that died of one would be a result.
+ */
 _Noreturn static void run_job(worker_job *work, void *context, int descriptor, pid_t parent)
 {
-    sigset_t none;
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     bool is_orphan = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent;
     _exit(!is_orphan && work(context, descriptor) ? 0 : 1);
 }

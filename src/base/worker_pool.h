@@ -5,7 +5,8 @@
  *     worker_pool_wait(&pool, 0.1, &result, &error)       1: job 7 is done
  *
  * A job that crashes takes nothing with it but itself, and its end is a result
- * like any other. Children die with their parent. Not for programs that have
+ * like any other. Children die with their parent, and hold back the signals that
+ * it holds back. Not for programs that have
  * threads, or files open that fork() must not share.
  */
 #ifndef TANDEM_WORKER_POOL_H

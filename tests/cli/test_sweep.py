@@ -356,6 +356,21 @@ class Interruption(SweepTest):
         for child in children:
             self.assertFalse(Path(f"/proc/{child}").exists())
 
+    def test_a_signal_to_all_processes_can_be_resumed(self):
+        # Expect Ctrl-C on a terminal and SIGTERM from a batch system, which the workers get too, to
+        # leave nothing that resuming does not make good: the file is that of a sweep left alone.
+        whole = self.sweep(LONG).read_bytes()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signal=number):
+                (self.folder / "out.h5").unlink()
+                with self.start(self.write(LONG), "-j", "2") as process:
+                    children = self.wait_for_children(process, 2)
+                    for pid in (*children, process.pid):
+                        os.kill(pid, number)
+                    process.communicate(timeout=60)
+                self.assertEqual(process.returncode, -number)
+                self.assertEqual(self.sweep(LONG, "--resume").read_bytes(), whole)
+
     def wait_for_children(self, process, count):
         """The process ids of a sweep's workers, once there are so many."""
         path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
