@@ -53,6 +53,8 @@ def parse_arguments(arguments):
 
 def write_whole(path, text):
     """Writes a file that is complete or absent under its name."""
+    if path.exists() and not path.is_file():
+        raise OSError(f"cannot write {path}: it is not a regular file")
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8")

@@ -1,6 +1,8 @@
 #include "command.h"
 
 #include "data_dir.h"
+#include "export_file.h"
+#include "output_path.h"
 #include "plan_hdf5.h"
 #include "plan_json.h"
 #include "plan_reader.h"
@@ -125,13 +127,14 @@ static int emit_scenario(const struct plan_answer *answer, const char *path, str
 {
     if (!answer->scenario)
         return 0;
-    FILE *file = fopen(path, "w");
-    if (!file)
-        return error_set(error, ERROR_IO, "cannot write %s: %s", path, strerror(errno));
-    bool is_written = fputs(answer->scenario, file) != EOF;
-    is_written = fclose(file) == 0 && is_written;
-    return is_written ? 0
-                      : error_set(error, ERROR_IO, "cannot write %s: %s", path, strerror(errno));
+    struct export_file file;
+    int status = export_file_open(&file, path, error);
+    if (status == 0) {
+        (void)fputs(answer->scenario, file.stream);
+        status = export_file_finish(&file, error);
+    }
+    export_file_close(&file);
+    return status;
 }
 
 static int print(const struct plan_answer *answer, const struct plan_command *command,
@@ -163,6 +166,14 @@ static int search_and_print(struct plan_search *search, const struct plan_comman
         status = print(&answer, command, error);
     arena_release(&arena);
     return status;
+}
+
+/* Refused before minutes of work, not after. */
+static int check_outputs(const struct plan_command *command, struct error *error)
+{
+    int status = command->output_path ? output_path_check(command->output_path, error) : 0;
+    return status == 0 && command->scenario_path ? output_path_check(command->scenario_path, error)
+                                                 : status;
 }
 
 static int load_and_search(const struct plan_command *command, const struct interrupt *interrupt,
@@ -202,6 +213,8 @@ int command_plan(int argc, char **argv)
     if (status == 0 && command.wants_help)
         print_help();
     else if (status == 0)
+        status = check_outputs(&command, &error);
+    if (status == 0 && !command.wants_help)
         status = load_and_search(&command, &interrupt, &is_met, &error);
     command_scenario_release(&command.file);
     int exit_code = status < 0 ? command_fail("plan", &error) : !is_met;

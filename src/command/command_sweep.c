@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "data_dir.h"
+#include "output_path.h"
 #include "sweep_hdf5.h"
 #include "sweep_reader.h"
 #include "sweep_run.h"
@@ -144,9 +145,9 @@ static int parse_options(struct sweep_command *command, int argc, char **argv, s
 /* Refused before hours of work, not after. */
 static int check_outputs(const char *output_path, const char *point_files, struct error *error)
 {
-    struct stat there;
-    if (stat(output_path, &there) == 0 && !S_ISREG(there.st_mode))
-        return error_set(error, ERROR_IO, "cannot write %s: it is not a regular file", output_path);
+    int status = output_path_check(output_path, error);
+    if (status < 0)
+        return status;
     if (point_files && mkdir(point_files, 0777) < 0 && errno != EEXIST)
         return error_set(error, ERROR_IO, "cannot make %s: %s", point_files, strerror(errno));
     return 0;

@@ -1,9 +1,10 @@
 #include "export_file.h"
 
+#include "output_path.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char partial_suffix[] = ".partial";
@@ -19,10 +20,9 @@ int export_file_open(struct export_file *file, const char *path, struct error *e
     *file = (struct export_file){.stream = stdout, .path = path};
     if (!path)
         return 0;
-    /* A device or a pipe must not be replaced by a file of its name. */
-    struct stat there;
-    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
-        return error_set(error, ERROR_IO, "cannot write %s: it is not a regular file", path);
+    int status = output_path_check(path, error);
+    if (status < 0)
+        return status;
     file->partial_path = malloc(strlen(path) + sizeof(partial_suffix));
     if (!file->partial_path)
         return error_out_of_memory(error, "the output's path");
@@ -30,7 +30,7 @@ int export_file_open(struct export_file *file, const char *path, struct error *e
     file->stream = fopen(file->partial_path, "we");
     if (file->stream)
         return 0;
-    int status = write_error(file, error);
+    status = write_error(file, error);
     free(file->partial_path);
     file->partial_path = NULL;
     return status;

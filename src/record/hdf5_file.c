@@ -1,6 +1,7 @@
 #include "hdf5_file.h"
 
 #include "hdf5_error.h"
+#include "output_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,13 +42,16 @@ static int give_name(const char *partial_path, const char *path, struct error *e
 int hdf5_file_write(const char *path, hdf5_file_fill *fill, const void *context,
                     struct error *error)
 {
+    int status = output_path_check(path, error);
+    if (status < 0)
+        return status;
     static const char suffix[] = ".partial";
     char *partial_path = calloc(strlen(path) + sizeof(suffix), 1);
     if (!partial_path)
         return error_out_of_memory(error, "the output's path");
     (void)stpcpy(stpcpy(partial_path, path), suffix);
     hdf5_error_init();
-    int status = write_partial(partial_path, fill, context, error);
+    status = write_partial(partial_path, fill, context, error);
     if (status == 0)
         status = give_name(partial_path, path, error);
     if (status < 0)

@@ -3,6 +3,7 @@
 #include "hdf5_attribute.h"
 #include "hdf5_error.h"
 #include "hdf5_table.h"
+#include "output_path.h"
 #include "summary_hdf5.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* Rows a chunk. Measured: a quarter or twice as many write no faster, and no smaller. */
@@ -188,9 +188,9 @@ static int record_link(void *context, const struct link_record *record, struct e
  */
 static int set_paths(struct record_hdf5 *file, const char *path, struct error *error)
 {
-    struct stat there;
-    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
-        return error_set(error, ERROR_IO, "cannot write %s: it is not a regular file", path);
+    int status = output_path_check(path, error);
+    if (status < 0)
+        return status;
     static const char suffix[] = ".partial";
     file->path = strdup(path);
     file->partial_path = calloc(strlen(path) + sizeof(suffix), 1);

@@ -1,11 +1,11 @@
 #include "trace_writer.h"
 
+#include "output_path.h"
 #include "trace_csv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PARTIAL_SUFFIX ".partial"
@@ -15,21 +15,12 @@
 static int writer_error(const struct trace_writer *writer, struct error *error)
 {
     const char *name = writer->path ? writer->path : "standard output";
-    return error_set(error, ERROR_IO, "%s: cannot be written: %s", name, strerror(errno));
-}
-
-/* A device or a pipe must not be replaced by a file of its name. */
-static int check_replaceable(const char *path, struct error *error)
-{
-    struct stat existing;
-    if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode))
-        return error_set(error, ERROR_IO, "%s: cannot be written: not a regular file", path);
-    return 0;
+    return error_set(error, ERROR_IO, "cannot write %s: %s", name, strerror(errno));
 }
 
 static int open_partial(struct trace_writer *writer, const char *path, struct error *error)
 {
-    int status = check_replaceable(path, error);
+    int status = output_path_check(path, error);
     if (status < 0)
         return status;
     size_t bytes = strlen(path) + sizeof(PARTIAL_SUFFIX);

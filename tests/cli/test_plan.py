@@ -3,6 +3,7 @@
 
 import itertools
 import json
+import os
 import re
 
 import h5py
@@ -354,12 +355,15 @@ class Messages(PlanTest):
         self.assertEqual(self.tandem("plan").returncode, 2)
 
     def test_outputs_that_cannot_be_written(self):
-        # Expect exit code 4 and the path.
+        # Expect exit code 4 and the path, before anything is searched; and that what is there and no
+        # file, as a device is not, stays.
+        os.mkfifo(self.folder / "pipe")
         for option in ("-o", "--emit"):
-            done = self.plan(PLAN, "--check", "--set", "layout.replicas=4", option,
-                             "/nonexistent/out")
-            self.assertEqual(done.returncode, 4)
-            self.assertIn("/nonexistent/out", done.stderr)
+            for path in ("/nonexistent/out", self.folder / "pipe"):
+                done = self.plan(PLAN.replace("clusters:", "no_key:"), option, path)
+                self.assertEqual(done.returncode, 4)
+                self.assertIn(f"cannot write {path}", done.stderr)
+        self.assertTrue((self.folder / "pipe").is_fifo())
 
 
 class Shipped(PlanTest):

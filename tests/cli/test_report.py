@@ -3,6 +3,7 @@
 
 import html
 import json
+import os
 import re
 import subprocess
 import unittest
@@ -216,18 +217,24 @@ class Report(ReportTest):
         text.write_text("not HDF5")
         empty = self.folder / "empty.h5"
         h5py.File(empty, "w").close()
+        run = self.folder / "run.h5"
+        self.tandem_ok("run", SCENARIO, *SMALL, "-o", run)
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
         for arguments, exit_code, words in (
             ([self.folder / "none.h5"], 4, "none.h5"),
             ([text], 4, "text.h5"),
             ([empty], 4, "holds no run, sweep or plan"),
             ([], 2, "usage: tandem report"),
             ([text, "--window", "3"], 2, "two times"),
+            ([run, "-o", pipe], 4, f"cannot write {pipe}: it is not a regular file"),
         ):
             done = self.tandem("report", *arguments)
             self.assertEqual(done.returncode, exit_code, done.stderr)
             self.assertIn(words, done.stderr)
             self.assertNotIn("Traceback", done.stderr)
-        self.assertEqual(sorted(self.folder.iterdir()), [empty, text])
+        self.assertEqual(sorted(self.folder.iterdir()), [empty, pipe, run, text])
+        self.assertTrue(pipe.is_fifo())
 
 
 class Figures(ReportTest):

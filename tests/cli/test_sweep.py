@@ -462,6 +462,7 @@ class Messages(SweepTest):
             (["sweep", self.write(GRID), "-o", "/nonexistent/out.h5"], "No such file"),
             (["sweep", self.write(GRID), "-o", self.folder], "not a regular file"),
             (["merge", self.folder / "out.h5", "/nonexistent.h5"], "No such file"),
+            (["merge", self.folder, self.sweep(GRID)], "not a regular file"),
             (["merge", self.folder / "out.h5", self.write(GRID)], "cannot read"),
         ):
             with self.subTest(arguments=arguments):

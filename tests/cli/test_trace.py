@@ -192,10 +192,9 @@ class Synth(TraceTest):
         self.assertEqual(result.returncode, 3)
         self.assertIn("would arrive beyond the 104 days that the clock holds", result.stderr)
         self.assertEqual(list(self.folder.iterdir()), [])
-        self.fails(4, "tandem trace synth: none/t.csv: cannot be written: No such file or "
-                      "directory",
+        self.fails(4, "tandem trace synth: cannot write none/t.csv: No such file or directory",
                    *self.SMALL, "-o", "none/t.csv")
-        self.fails(4, "tandem trace synth: /dev/null: cannot be written: not a regular file",
+        self.fails(4, "tandem trace synth: cannot write /dev/null: it is not a regular file",
                    *self.SMALL, "-o", "/dev/null")
 
 

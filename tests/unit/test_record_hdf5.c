@@ -405,8 +405,7 @@ START_TEST(test_impossible_paths)
     struct error error = {0};
     ck_assert_ptr_null(open_file("/nonexistent/run.h5", TIMELINE_NONE, &error));
     ck_assert_int_eq(error.code, ERROR_IO);
-    ck_assert_str_eq(error.text,
-                     "cannot create /nonexistent/run.h5.partial: No such file or directory");
+    ck_assert_str_eq(error.text, "cannot write /nonexistent/run.h5: No such file or directory");
     ck_assert_ptr_null(open_file("/tmp", TIMELINE_NONE, &error));
     ck_assert_int_eq(error.code, ERROR_IO);
     ck_assert_str_eq(error.text, "cannot write /tmp: it is not a regular file");
