@@ -81,7 +81,7 @@ def latency_of_run(run):
                       textcoords="offset points", color=SLO_COLOUR, fontsize=8)
     axes.set(xlabel="percentile of requests", ylabel="latency", yscale="log", xlim=(0, 100))
     axes.yaxis.set_major_formatter(EngFormatter("s"))
-    axes.legend(ncols=4, loc="lower right")
+    legend_above(figure, axes, 4)
     return figure
 
 
@@ -103,14 +103,9 @@ def stacked_bars(names, shares):
     return figure
 
 
-def stage_name(replica, stage, several):
-    return f"replica {replica}, stage {stage}" if several else f"stage {stage}"
-
-
 def stages_of_run(run):
     stages = run.stages
-    several = stages["replica"].max() > 0
-    return stacked_bars([stage_name(row["replica"], row["stage"], several) for row in stages],
+    return stacked_bars([run.stage_name(row["replica"], row["stage"]) for row in stages],
                         {part: stages[column] for column, part in TIME_PARTS.items()})
 
 
@@ -118,7 +113,6 @@ def timeline_of_run(run, window_s):
     start_s, end_s = window_s or (run.busiest_second()[0], run.busiest_second()[0] + TIMELINE_S)
     spans, kinds = run.spans(start_s, end_s)
     rows = sorted({(int(span["replica"]), int(span["stage"])) for span in spans})
-    several = any(replica > 0 for replica, _ in rows)
     figure, axes = plt.subplots(figsize=(WIDTH_IN, 1.1 + 0.26 * len(rows)))
     named = set()
     for span in spans:
@@ -134,7 +128,7 @@ def timeline_of_run(run, window_s):
         named.add(label)
     axes.set(xlim=(start_s, end_s), xlabel="time, s",
              yticks=range(len(rows)),
-             yticklabels=[stage_name(*row, several) for row in rows])
+             yticklabels=[run.stage_name(*row) for row in rows])
     axes.ticklabel_format(axis="x", useOffset=False)
     axes.invert_yaxis()
     axes.grid(False)

@@ -68,7 +68,8 @@ def table_html(header, rows, css=""):
     """A table; the first column holds names, the others numbers. Cells may be (text, class)."""
     def cell(tag, content):
         shown, css_class = content if isinstance(content, tuple) else (content, "")
-        return f'<{tag} class="{css_class}">{escape(str(shown))}</{tag}>'
+        marked = f' class="{css_class}"' if css_class else ""
+        return f"<{tag}{marked}>{escape(str(shown))}</{tag}>"
     head = "".join(cell("th", name) for name in header)
     body = "".join("<tr>" + "".join(cell("td", value) for value in row) + "</tr>" for row in rows)
     return (f'<div class="wide"><table class="{css}"><thead><tr>{head}</tr></thead>'

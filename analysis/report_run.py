@@ -7,7 +7,7 @@ import numpy
 from provenance import annotate
 from report_page import (bars_html, data_size, dollars, duration, gpu_count, number, percent,
                          seconds, table_html, tiles_html)
-from results import LATENCIES, MEMORY_PARTS, TIME_PARTS, quantity
+from results import LATENCIES, MEMORY_PARTS, TIME_PARTS
 
 # Points of a line across the page: more than it has pixels would be lost.
 BUCKETS_MAX = 600
@@ -23,7 +23,7 @@ def answer(run):
     """The run in one sentence or two."""
     summary, slo_s = run.summary, run.scenario.slo_s
     served = (f"{number(summary['requests_per_s'])} requests/s on "
-              f"{gpu_count(run.scenario.gpus_used)}, "
+              f"{gpu_count(run.gpus)}, "
               f"{number(summary['output_tokens_per_s'])} output tokens/s")
     if not slo_s:
         return served + "."
@@ -35,12 +35,11 @@ def answer(run):
 
 
 def usd_per_million(run):
-    per_hour = run.scenario.usd_per_hour * run.scenario.gpus_used
-    return per_hour / 3600 / run.summary["output_tokens_per_s"] * 1e6
+    return run.usd_per_hour / 3600 / run.summary["output_tokens_per_s"] * 1e6
 
 
 def headline(run):
-    summary, gpus = run.summary, run.scenario.gpus_used
+    summary, gpus = run.summary, run.gpus
     slo_s = run.scenario.slo_s
     p = min((50, 90, 95, 99), key=lambda known: abs(known - run.scenario.slo_percentile))
     tiles = [("requests/s", number(summary["requests_per_s"]),
@@ -50,16 +49,18 @@ def headline(run):
     for name in ("ttft", "tpot"):
         bound = f"SLO {seconds(slo_s[name])}" if name in slo_s else LATENCIES[name]
         tiles.append((f"{name.upper()} p{p}", seconds(summary[f"{name}_s.p{p}"]), bound))
-    tiles.append(("KV cache at its fullest", percent(summary["kv.peak_fraction"]),
-                  f"of {number(summary['kv.capacity_tokens'])} tokens a replica"))
+    fullest = max(run.pools, key=lambda pool: pool.kv_peak_fraction)
+    tiles.append(("KV cache at its fullest", percent(fullest.kv_peak_fraction),
+                  f"of {number(fullest.kv_capacity_tokens)} tokens a {fullest.name} replica"
+                  .replace("  ", " ")))
     if math.isfinite(usd_per_million(run)):
         tiles.append(("a million output tokens", dollars(usd_per_million(run)),
-                      f"at {dollars(run.scenario.usd_per_hour)} a GPU and hour"))
+                      f"at {dollars(run.usd_per_hour / gpus)} a GPU and hour"))
     return tiles_html(tiles)
 
 
-def question(scenario):
-    """What was asked, as a table."""
+def load_words(scenario):
+    """Where the requests come from."""
     workload = scenario.get("workload", {})
     if "trace" in workload and workload["trace"]:
         trace = workload["trace"]
@@ -70,16 +71,34 @@ def question(scenario):
         arrivals = workload.get("arrivals", {})
         load = (f"{workload.get('requests', '?')} requests, {arrivals.get('process', '?')} "
                 f"{arrivals.get('rate', arrivals.get('concurrency', ''))}")
+    return load
+
+
+def fault_words(event):
+    """`GPU 3 1.5 times slower from 5 min to 10 min`."""
+    kind = "down" if "down" in event else "slow"
+    what = " ".join(f"{key.upper() if key == 'gpu' else key} {value}"
+                    for key, value in event[kind].items() if key != "factor")
+    how = "down" if kind == "down" else f"{event[kind].get('factor')} times slower"
+    until = f"to {event['until']}" if "until" in event else "on"
+    return f"{what} {how} from {event['at']} {until}"
+
+
+def question(run):
+    """What was asked, as a table."""
+    scenario = run.scenario
     cluster = scenario.get("cluster", {})
     rows = [
         ("model", f"{scenario.get('model.name')}, weights {scenario.get('model.weights', 'bf16')}"),
         ("cluster", f"{cluster.get('name')}: {cluster.get('nodes', 1)} × "
                     f"{cluster.get('gpus_per_node', 1)} {scenario.get('cluster.gpu.name')}"),
-        ("layout", f"{scenario.layout_name} on {gpu_count(scenario.gpus_used)}"),
-        ("batching", f"{scenario.get('engine.policy')}, at most "
-                     f"{scenario.get('engine.max_step_tokens', '?')} tokens a step and "
-                     f"{scenario.get('engine.max_sequences', '?')} sequences"),
-        ("load", load),
+        *((f"{pool.name} layout".lstrip(), f"{pool.layout_name} on {gpu_count(pool.gpus)}"
+           + (f" ({pool.gpu.get('name')})" if pool.name else "")) for pool in run.pools),
+        *((f"{pool.name} batching".lstrip(),
+           f"{pool.engine.get('policy')}, at most {pool.engine.get('max_step_tokens', '?')} tokens "
+           f"a step and {pool.engine.get('max_sequences', '?')} sequences") for pool in run.pools),
+        ("load", load_words(scenario)),
+        *(("fault", fault_words(event)) for event in scenario.get("events") or []),
     ]
     return table_html(("", ""), rows, "facts")
 
@@ -108,24 +127,28 @@ def time_parts(stage):
     return {name: float(stage[column]) for column, name in TIME_PARTS.items()}
 
 
-def stage_rows(stages):
-    if len(stages) <= STAGE_BARS_MAX:
-        several = stages["replica"].max() > 0
-        return [(f"replica {row['replica']}, stage {row['stage']}" if several
-                 else f"stage {row['stage']}",
-                 f"{row['layers']} layers", time_parts(row)) for row in stages]
-    rows = []
-    for number_of_stage in numpy.unique(stages["stage"]):
-        same = stages[stages["stage"] == number_of_stage]
-        rows.append((f"stage {number_of_stage}, mean", f"{same['layers'][0]} layers",
-                     {name: float(same[column].mean()) for column, name in TIME_PARTS.items()}))
-    return rows
+def mean_rows(pool, stages):
+    """A pool's stages, averaged over its replicas."""
+    own = stages[(stages["replica"] >= pool.first_replica)
+                 & (stages["replica"] < pool.first_replica + pool.replicas)]
+    for stage in numpy.unique(own["stage"]):
+        same = own[own["stage"] == stage]
+        yield (pool.mean_name(stage), f"{same['layers'][0]} layers",
+               {name: float(same[column].mean()) for column, name in TIME_PARTS.items()})
+
+
+def stage_rows(run):
+    stages = run.stages
+    if len(stages) > STAGE_BARS_MAX:
+        return [row for pool in run.pools for row in mean_rows(pool, stages)]
+    return [(run.stage_name(row["replica"], row["stage"]), f"{row['layers']} layers",
+             time_parts(row)) for row in stages]
 
 
 def stages_section(page, run):
     idle = sum(float(run.stages[column].mean()) for column in TIME_PARTS
                if column.startswith("idle_") and column not in ("idle_no_work", "idle_down"))
-    page.section("Where the time goes", bars_html(stage_rows(run.stages), percent, scale_to=1),
+    page.section("Where the time goes", bars_html(stage_rows(run), percent, scale_to=1),
                  f"Each stage's share of the run. Bubbles, idle time while there was work, are "
                  f"{percent(idle)} on average.")
 
@@ -137,14 +160,21 @@ def gantt_section(page, run, window_s):
         return
     start_s, end_s = window_s or run.busiest_second()
     spans, kinds = run.spans(start_s, end_s)
+    if len(spans) == 0:
+        page.section("The pipeline at work", '<p class="note">Nothing was recorded from '
+                     f"{start_s:g} s to {end_s:g} s: the run took "
+                     f"{run.summary['duration_s']:.1f} s.</p>")
+        return
     parts = {"stage": "work", "send": "send", **{
         column: name for column, name in TIME_PARTS.items() if column.startswith("idle_")}}
     names = sorted({kinds[kind] for kind in numpy.unique(spans["kind"])}, key=list(parts).index)
     rows = [[int(span["replica"]), int(span["stage"]), names.index(kinds[span["kind"]]),
              int(span["start_ps"]) / 1e12 - start_s, int(span["duration_ps"]) / 1e12,
              int(span["step"])] for span in spans]
-    place = page.chart_html(gantt=rows, kinds=[parts[name] for name in names], start=start_s,
-                            length=end_s - start_s)
+    stages = sorted({(replica, stage) for replica, stage, *_ in rows})
+    place = page.chart_html(gantt=rows, kinds=[parts[name] for name in names],
+                            stages=[[*stage, run.stage_name(*stage)] for stage in stages],
+                            start=start_s, length=end_s - start_s)
     chosen = "the second in which most tokens were processed" if not window_s else "as asked for"
     page.section("The pipeline at work", place,
                  f"From {start_s:g} s to {end_s:g} s of the run, {chosen}. A step keeps its shade "
@@ -184,15 +214,29 @@ def load_section(page, run):
 
 
 def memory_section(page, run):
-    capacity = quantity(run.scenario.get("cluster.gpu.memory", ""), "B")
     rows = []
     for row in run.memory:
+        pool = run.pools[row["pool"]]
+        capacity = pool.gpu_bytes
         parts = {name: float(row[column]) for column, name in MEMORY_PARTS.items()}
         used = sum(parts.values())
         if math.isfinite(capacity) and capacity > used:
             parts["not used"] = capacity - used
-        rows.append((f"stage {row['stage']}", f"{data_size(used)} of {data_size(capacity)}", parts))
+        name = f"{pool.name}, stage {row['stage']}" if pool.name else f"stage {row['stage']}"
+        rows.append((name, f"{data_size(used)} of {data_size(capacity)}", parts))
     page.section("Memory of a GPU", bars_html(rows, data_size))
+
+
+def transfers_section(page, run):
+    """The KV that went from the pool that prefills to the pool that decodes."""
+    if len(run.pools) == 1:
+        return
+    names = ("mean", "p50", "p90", "p95", "p99", "max")
+    waits = [seconds(run.summary[f"kv_transfers.wait_s.{name}"]) for name in names]
+    page.section("KV from pool to pool", table_html(
+        ("", *names), [("wait: from the first token until the request decodes on", *waits)]),
+        f"{number(run.summary['kv_transfers.count'])} requests, "
+        f"{data_size(run.summary['kv_transfers.bytes'])}.")
 
 
 def links_section(page, run):
@@ -217,16 +261,17 @@ def costs_section(page, run):
 def fill(page, run, window_s):
     """Fills in the page; the timeline shows `window_s`, or where None the busiest second."""
     scenario = run.scenario
-    page.title = scenario.get("name") or f"{scenario.get('model.name')}: {scenario.layout_name}"
+    page.title = scenario.get("name") or f"{scenario.get('model.name')}: {run.layout_name}"
     page.subtitle = answer(run)
     page.sections.append(headline(run))
     page.warnings(run.warnings)
-    page.section("What was asked", question(scenario))
+    page.section("What was asked", question(run))
     latency_section(page, run)
     stages_section(page, run)
     gantt_section(page, run, window_s)
     load_section(page, run)
     memory_section(page, run)
+    transfers_section(page, run)
     links_section(page, run)
     costs_section(page, run)
     page.provenance(annotate(scenario), "Assumptions and where they come from",

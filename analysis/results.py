@@ -83,19 +83,6 @@ class Scenario:
         return node
 
     @property
-    def gpus_used(self):
-        layout = self.get("layout", {})
-        return math.prod(int(layout.get(key, 1))
-                         for key in ("tensor_parallel", "pipeline_parallel", "replicas"))
-
-    @property
-    def layout_name(self):
-        names = [f"{short}={self.get('layout.' + key, 1)}"
-                 for short, key in (("TP", "tensor_parallel"), ("PP", "pipeline_parallel"))]
-        replicas = int(self.get("layout.replicas", 1))
-        return " × ".join(names) + (f", {replicas} replicas" if replicas > 1 else "")
-
-    @property
     def usd_per_hour(self):
         """Of one GPU; NaN where the GPU's file gives no price."""
         return quantity(self.get("cluster.gpu.price", ""), "USD/h")
@@ -111,6 +98,51 @@ class Scenario:
         return float(self.get("slo.percentile", 95))
 
 
+class Pool:
+    """Replicas of one layout: all that a run has, or those that prefill, or those that decode."""
+
+    def __init__(self, row, scenario):
+        role = text(row["role"])
+        own = f"layout.pools.{role}"
+        self.name = "" if role == "both" else role  # empty: the only pool
+        self.gpu = scenario.get(f"{own}.gpu") or scenario.get("cluster.gpu", {})
+        self.engine = scenario.get(f"{own}.engine") or scenario.get("engine", {})
+        self.tensor_parallel = int(row["tensor_parallel"])
+        self.pipeline_parallel = int(row["pipeline_parallel"])
+        self.replicas = int(row["replicas"])
+        self.first_replica = int(row["first_replica"])
+        self.kv_capacity_tokens = int(row["kv_capacity_tokens"])
+        self.kv_peak_fraction = float(row["kv_peak_fraction"])
+
+    @property
+    def gpus(self):
+        return self.tensor_parallel * self.pipeline_parallel * self.replicas
+
+    @property
+    def layout_name(self):
+        return (f"TP={self.tensor_parallel} × PP={self.pipeline_parallel}"
+                + (f", {self.replicas} replicas" if self.replicas > 1 else ""))
+
+    @property
+    def usd_per_hour(self):
+        """Of all its GPUs; NaN where their file gives no price."""
+        return self.gpus * quantity(self.gpu.get("price", ""), "USD/h")
+
+    @property
+    def gpu_bytes(self):
+        return quantity(self.gpu.get("memory", ""), "B")
+
+    def stage_name(self, replica, stage):
+        """`stage 0`, `replica 1, stage 0` or, among several pools, `prefill 1, stage 0`."""
+        place = "" if self.replicas == 1 else f" {replica - self.first_replica}"
+        group = self.name or ("replica" if place else "")
+        return f"{group}{place}, stage {stage}" if group else f"stage {stage}"
+
+    def mean_name(self, stage):
+        """Of a stage, averaged over the pool's replicas."""
+        return f"{self.name}, stage {stage}, mean" if self.name else f"stage {stage}, mean"
+
+
 class Run:
     """The file of one run."""
 
@@ -120,6 +152,28 @@ class Run:
         self.version = text(file.attrs["version"])
         self.seed = int(file.attrs["seed"])
         self.summary = {name: value.item() for name, value in file["summary"].attrs.items()}
+        self.pools = [Pool(row, self.scenario) for row in file["summary/pools"][:]]
+
+    @property
+    def gpus(self):
+        return sum(pool.gpus for pool in self.pools)
+
+    @property
+    def usd_per_hour(self):
+        """Of all GPUs; NaN where one has no price."""
+        return sum(pool.usd_per_hour for pool in self.pools)
+
+    @property
+    def layout_name(self):
+        return "; ".join(f"{pool.name} {pool.layout_name}".lstrip() for pool in self.pools)
+
+    def pool_of(self, replica):
+        """The pool that a replica belongs to."""
+        return max((pool for pool in self.pools if pool.first_replica <= replica),
+                   key=lambda pool: pool.first_replica)
+
+    def stage_name(self, replica, stage):
+        return self.pool_of(replica).stage_name(replica, stage)
 
     @property
     def stages(self):

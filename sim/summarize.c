@@ -4,6 +4,8 @@
 #include "summarize_links.h"
 #include "warnings.h"
 
+#include <string.h>
+
 static void summarize_requests(const struct run_parts *parts, struct summary *summary)
 {
     struct tally *tally = parts->tally;
@@ -101,8 +103,7 @@ static struct pool_summary summarize_pool(const struct fleet *fleet, uint32_t in
     uint64_t peak_blocks = 0;
     for (uint32_t r = 0; r < deployment->layout.replicas; r++)
         peak_blocks = u64_max(peak_blocks, pool->replicas[r].batcher.kv.peak_blocks);
-    return (struct pool_summary){
-        .role = role_of(fleet, index),
+    struct pool_summary summary = {
         .tensor_parallel = deployment->layout.tensor_parallel,
         .pipeline_parallel = deployment->layout.stages,
         .replicas = deployment->layout.replicas,
@@ -110,6 +111,8 @@ static struct pool_summary summarize_pool(const struct fleet *fleet, uint32_t in
         .kv_capacity_tokens = deployment->memory.kv_tokens,
         .kv_peak_fraction = (double)peak_blocks / deployment->memory.kv_blocks,
     };
+    strcpy(summary.role, role_of(fleet, index));
+    return summary;
 }
 
 /* The pools, and what they decoded from. */

@@ -39,8 +39,10 @@ struct stage_summary {
 };
 
 /* Replicas of one kind. */
+#define SUMMARY_ROLE_BYTES 8
+
 struct pool_summary {
-    const char *role; /* "both", "prefill" or "decode" */
+    char role[SUMMARY_ROLE_BYTES]; /* "both", "prefill" or "decode" */
     uint32_t tensor_parallel;
     uint32_t pipeline_parallel;
     uint32_t replicas;

@@ -3,7 +3,9 @@
  * below. The data is
  *
  *   {id, gantt: [[replica, stage, kind, start, duration, step]], kinds: [name],
- *    start, length}          seconds; starts count from `start`
+ *    stages: [[replica, stage, name]], start, length}
+ *
+ * in seconds; starts count from `start`, rows are in the order of `stages`.
  *
  * Dragging zooms in, a double click shows all again.
  */
@@ -50,18 +52,7 @@ function ganttLegend(chart) {
   return legend;
 }
 
-/* Replicas and stages in order: their names, by "replica/stage". */
-function ganttRows(chart) {
-  const keys = new Map();
-  const several = chart.gantt.some(([replica]) => replica > 0);
-  const ordered = [...chart.gantt].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  for (const [replica, stage] of ordered)
-    keys.set(`${replica}/${stage}`, several ? `replica ${replica}, stage ${stage}`
-      : `stage ${stage}`);
-  return keys;
-}
-
-/* Draws [from, to] of the window into `picture`. */
+/* Draws [from, to] of the window into `picture`; `rows` holds the stages' names by "replica/stage". */
 function paintGantt(chart, picture, rows, from, to) {
   const width = picture.clientWidth || 1000;
   const plotWidth = width - GANTT.left - GANTT.right;
@@ -116,7 +107,7 @@ function spanTip(chart, [, , kind, start, duration, step]) {
 }
 
 function drawGantt(chart) {
-  const rows = ganttRows(chart);
+  const rows = new Map(chart.stages.map(([replica, stage, name]) => [`${replica}/${stage}`, name]));
   const picture = svg("svg", { class: "gantt" });
   const shade = svg("rect", { fill: "#0072b2", "fill-opacity": 0.15, y: 0, height: "100%" });
   let view = [0, chart.length];

@@ -144,7 +144,7 @@ void preflight_text_print(const struct preflight *preflight, FILE *stream)
     print_group(preflight, stream);
     print_experts(preflight, stream);
     print_hop(preflight, stream);
-    summary_text_print_memory(memory->stage, memory->stages, memory->kv_tokens, NAN, stream);
+    summary_text_print_memory(NULL, memory->stage, memory->stages, memory->kv_tokens, NAN, stream);
     summary_text_print_warnings(preflight->warnings, preflight->warning_count, stream);
     if (!preflight->decode)
         return;

@@ -45,6 +45,15 @@ static const struct hdf5_column memory_columns[] = {
     COLUMN(memory_summary, reserve_bytes, HDF5_FLOAT64, "bytes"),
     COLUMN(memory_summary, kv_bytes, HDF5_FLOAT64, "bytes"),
 };
+static const struct hdf5_column pool_columns[] = {
+    TEXT_COLUMN(pool_summary, role),
+    COLUMN(pool_summary, tensor_parallel, HDF5_UINT32, "1"),
+    COLUMN(pool_summary, pipeline_parallel, HDF5_UINT32, "1"),
+    COLUMN(pool_summary, replicas, HDF5_UINT32, "1"),
+    COLUMN(pool_summary, first_replica, HDF5_UINT32, "1"),
+    COLUMN(pool_summary, kv_capacity_tokens, HDF5_INT64, "tokens"),
+    COLUMN(pool_summary, kv_peak_fraction, HDF5_FLOAT64, "1"),
+};
 static const struct hdf5_column link_columns[] = {
     TEXT_COLUMN(link_summary, name),
     COLUMN(link_summary, bytes, HDF5_FLOAT64, "bytes"),
@@ -82,6 +91,9 @@ static int write_tables(hid_t group, const char *path, const struct summary *sum
         status =
             write_table(group, path, "memory", memory_columns, ARRAY_LENGTH(memory_columns),
                         summary->memory, sizeof(*summary->memory), summary->memory_count, error);
+    if (status == 0)
+        status = write_table(group, path, "pools", pool_columns, ARRAY_LENGTH(pool_columns),
+                             summary->pools, sizeof(*summary->pools), summary->pool_count, error);
     if (status == 0)
         status = write_table(group, path, "links", link_columns, ARRAY_LENGTH(link_columns),
                              summary->links, sizeof(*summary->links), summary->link_count, error);

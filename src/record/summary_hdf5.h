@@ -7,8 +7,8 @@
  *     dict(f["summary"].attrs)["ttft_s.p99"]
  *
  * is one flat row; its arrays as tables (hdf5_table.h) /summary/stages, memory,
- * links and warnings. NaN stays NaN. The wall-clock numbers are left out, so
- * that the same run gives the same bytes.
+ * pools, links and warnings. NaN stays NaN. The wall-clock numbers are left out,
+ * so that the same run gives the same bytes.
  */
 #ifndef TANDEM_SUMMARY_HDF5_H
 #define TANDEM_SUMMARY_HDF5_H

@@ -210,17 +210,21 @@ static void print_memory(const struct summary *summary, FILE *stream)
     const struct memory_summary *memory = summary->memory;
     for (uint32_t i = 0; i < summary->pool_count; i++) {
         const struct pool_summary *pool = &summary->pools[i];
-        summary_text_print_memory(memory, pool->pipeline_parallel, pool->kv_capacity_tokens,
+        summary_text_print_memory(summary->pool_count > 1 ? pool->role : NULL, memory,
+                                  pool->pipeline_parallel, pool->kv_capacity_tokens,
                                   pool->kv_peak_fraction, stream);
         memory += pool->pipeline_parallel;
     }
 }
 
-void summary_text_print_memory(const struct memory_summary *memory, uint32_t count,
-                               uint64_t kv_capacity_tokens, double kv_peak_fraction, FILE *stream)
+void summary_text_print_memory(const char *pool, const struct memory_summary *memory,
+                               uint32_t count, uint64_t kv_capacity_tokens, double kv_peak_fraction,
+                               FILE *stream)
 {
     (void)fprintf(stream, "\n%-16s %10s %12s %10s %10s\n", "memory of a GPU", "weights",
                   "activations", "reserve", "KV");
+    if (pool)
+        (void)fprintf(stream, "%s\n", pool);
     for (uint32_t i = 0; i < count; i++)
         (void)fprintf(
             stream, "  stage %-8u %10s %12s %10s %10s\n", memory[i].stage,

@@ -21,9 +21,10 @@ void summary_text_print(const struct summary *summary, const struct scenario *sc
 void summary_text_print_layout(const struct scenario *scenario, FILE *stream);
 
 /* The memory of a GPU of each stage, and a replica's KV capacity; without a peak where it is NaN.
- */
-void summary_text_print_memory(const struct memory_summary *memory, uint32_t count,
-                               uint64_t kv_capacity_tokens, double kv_peak_fraction, FILE *stream);
+   `pool` is the name of one among several, or NULL. */
+void summary_text_print_memory(const char *pool, const struct memory_summary *memory,
+                               uint32_t count, uint64_t kv_capacity_tokens, double kv_peak_fraction,
+                               FILE *stream);
 
 /* `text` with its words wrapped, every line but the first behind `indent` blanks, and a newline. */
 void summary_text_print_wrapped(const char *text, int indent, FILE *stream);

@@ -135,6 +135,17 @@ class Hdf5(TandemTest):
             [warning["code"] for warning in printed["warnings"]],
         )
 
+    def test_pools_are_what_json_prints(self):
+        # Expect a row for each pool, with what `--json` says of it.
+        path = self.folder / "pools.h5"
+        printed = self.tandem_ok("run", "scenarios/70b-disaggregated", *SMALL, "--json", "-o", path)
+        with h5py.File(path, "r") as file:
+            rows = file["summary/pools"][:]
+        self.assertEqual([row["role"].decode() for row in rows], ["prefill", "decode"])
+        for row, pool in zip(rows, json.loads(printed)["pools"]):
+            for key in ("tensor_parallel", "replicas", "kv_capacity_tokens", "kv_peak_fraction"):
+                self.assertEqual(row[key], pool[key])
+
     def test_timeline_none(self):
         # Expect requests and the summary alone.
         file, _ = self.run_to_file("--timeline", "none")

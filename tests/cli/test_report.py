@@ -58,10 +58,10 @@ seeds: 2
 
 @unittest.skipUnless(DYGRAPHS.exists(), "libjs-dygraphs is not installed: no report is made")
 class ReportTest(TandemTest):
-    def report_of_run(self, *options, timeline="steps"):
+    def report_of_run(self, *options, timeline="steps", scenario=SCENARIO):
         """A small run's file and the path of its report."""
         results, page = self.folder / "run.h5", self.folder / "run.html"
-        self.tandem_ok("run", SCENARIO, *SMALL, "-o", results, "--timeline", timeline)
+        self.tandem_ok("run", scenario, *SMALL, "-o", results, "--timeline", timeline)
         self.tandem_ok("report", results, *options)
         return results, page
 
@@ -136,6 +136,37 @@ class Report(ReportTest):
         self.assertGreater(inside.sum(), 10)
         self.assertEqual(len(timeline["gantt"]), inside.sum())
         self.assertEqual((timeline["start"], timeline["length"]), (2, 0.5))
+
+    def test_run_with_pools(self):
+        # Expect both pools' GPUs counted, 2 x 4 and 8 at one price, and every bar, row and
+        # question to say which pool it is of.
+        results, page = self.report_of_run(scenario="scenarios/70b-disaggregated")
+        text = page.read_text()
+        with h5py.File(results, "r") as file:
+            tokens_per_s = file["summary"].attrs["output_tokens_per_s"]
+        self.assertIn("requests/s on 16 GPUs", text)
+        self.assertIn(f"<b class=\"short\">${16 * 2.69 / 3600 / tokens_per_s * 1e6:,.2f}</b>", text)
+        names = ["prefill 0, stage 0", "prefill 1, stage 0", "decode, stage 0"]
+        self.assertEqual(re.findall("<label>(.*? stage .*?)</label>", text),
+                         names + ["prefill, stage 0", "decode, stage 0"])
+        timeline = next(chart for chart in self.charts(page) if "gantt" in chart)
+        self.assertEqual([name for _, _, name in timeline["stages"]], names)
+        self.assertIn("<td>prefill layout</td><td>TP=4 × PP=1, 2 replicas on 8 GPUs", text)
+        self.assertIn("<td>prefill batching</td><td>chunked_prefill, at most 8192 tokens", text)
+        self.assertIn("<h2>KV from pool to pool</h2>", text)
+
+    def test_run_with_faults(self):
+        # Expect what was asked to name each fault, with its times.
+        _, page = self.report_of_run(scenario="scenarios/70b-node-down")
+        text = page.read_text()
+        self.assertIn("<td>GPU 3 1.5 times slower from 5 min to 10 min</td>", text)
+        self.assertIn("<td>node 1 down from 15 min to 20 min</td>", text)
+
+    def test_window_after_the_run(self):
+        # Expect a sentence in place of an empty timeline.
+        _, page = self.report_of_run("--window", "9000s,9001s")
+        self.assertIn("Nothing was recorded from 9000 s to 9001 s: the run took", page.read_text())
+        self.assertFalse(any("gantt" in chart for chart in self.charts(page)))
 
     def test_run_without_timeline(self):
         # Expect a report all the same, which says how to get the timeline.

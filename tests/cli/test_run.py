@@ -42,6 +42,12 @@ class Run(TandemTest):
         for word in ("200 of 200 completed", "requests/s", "TTFT", "p99", "stage", "KV cache"):
             self.assertIn(word, done.stdout)
 
+    def test_text_names_the_pools(self):
+        # Expect stages and memory of two pools under the name of each.
+        lines = self.tandem_ok("run", "scenarios/70b-disaggregated", *SMALL).splitlines()
+        for name in ("prefill", "decode"):
+            self.assertEqual(lines.count(name), 2)
+
     def test_exact_gives_the_same_result(self):
         # Expect --exact to change how it is computed, and not what comes out.
         results = []
