@@ -10,6 +10,7 @@ from Debian's libjs-dygraphs, and its data is in it.
 import argparse
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def write_whole(path, text):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, without Python's traceback
     options = parse_arguments(sys.argv[1:])
     output = options.output or options.results.with_suffix(".html")
     try:
@@ -77,7 +79,8 @@ def main():
             report_sweep.fill(page, results)
         write_whole(output, page.html())
     except (OSError, NotTandem) as fault:
-        print(f"tandem report: {fault}", file=sys.stderr)
+        reason = f"{fault.filename}: {fault.strerror}" if getattr(fault, "filename", None) else fault
+        print(f"tandem report: {reason}", file=sys.stderr)
         return EXIT_IO
     return 0
 

@@ -126,7 +126,7 @@ def ranked_section(page, plan):
                      seconds(row["tpot_s"]), percent(row["margin"])))
     header = ("plan", "engine", "GPUs", "an hour", "against the best", "$ per million",
               "Wh per million", "TTFT", "TPOT", "headroom")
-    page.section("The plans that meet it", table_html(header, rows, css="wrap"),
+    page.section("The plans that meet it", table_html(header, rows, css="plans"),
                  "The cheapest first; of equals the one with fewer GPUs, then with more headroom: "
                  "what is free of the tighter bound at the upper end of the 95% interval. Of each "
                  "layout its best engine.")

@@ -164,7 +164,7 @@ def memory_section(page, sweep):
     rows = [(curve.name, "", {name: float(point["memory." + column])
                               for column, name in MEMORY_PARTS.items()})
             for curve, point in points_with_rows(sweep)]
-    page.section("Memory of a GPU", bars_html(rows, data_size), "Of each series' fullest stage.")
+    page.section("Memory of a GPU", bars_html(rows, data_size), "Of each series' stage with the least room for KV.")
 
 
 def warnings_of(sweep):

@@ -28,7 +28,8 @@ static const struct command commands[] = {
     {"calibrate", "make a GPU's tables from measurements", command_calibrate},
     {"compare", "how far a run is from requests measured on real GPUs", command_compare},
     {"export", "a run's timeline or tables, or a cluster, for other programs", command_export},
-    {"report", "one HTML file of a run or a sweep: curves, timeline, assumptions", command_report},
+    {"report", "one HTML file of a run, a sweep or a plan: curves, timeline, assumptions",
+     command_report},
 };
 
 static void print_usage(FILE *stream)

@@ -27,8 +27,8 @@ static json_t *text_of(const json_t *value)
     return json_string(json_is_string(value) ? json_string_value(value) : "");
 }
 
-/* What becomes of an array's numbers. */
-enum fold { FOLD_MEAN, FOLD_MAX };
+/* What becomes of an array's numbers; of memory, those of the stage with the least room for KV. */
+enum fold { FOLD_MEAN, FOLD_MAX, FOLD_TIGHTEST };
 
 static double number_at(const json_t *item, const char *group, const char *key)
 {
@@ -37,11 +37,24 @@ static double number_at(const json_t *item, const char *group, const char *key)
     return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
+static double number_of_tightest(const json_t *memory, const char *key)
+{
+    const json_t *tightest = json_array_get(memory, 0);
+    for (size_t i = 1; i < json_array_size(memory); i++) {
+        const json_t *stage = json_array_get(memory, i);
+        if (number_at(stage, NULL, "kv_bytes") < number_at(tightest, NULL, "kv_bytes"))
+            tightest = stage;
+    }
+    return number_at(tightest, NULL, key);
+}
+
 static json_t *folded(const json_t *array, enum fold fold, const char *group, const char *key)
 {
     double sum = 0;
     double max = NAN;
     size_t count = json_array_size(array);
+    if (fold == FOLD_TIGHTEST)
+        return json_build_real(number_of_tightest(array, key));
     for (size_t i = 0; i < count; i++) {
         double value = number_at(json_array_get(array, i), group, key);
         sum += value;
@@ -57,13 +70,20 @@ static void add_arrays(json_t *flat, const json_t *summary, int *status)
         const char *array, *group, *key;
         enum fold fold;
     } columns[] = {
-        {"stages", "busy", "compute", FOLD_MEAN},       {"stages", "busy", "collective", FOLD_MEAN},
-        {"stages", "idle", "no_work", FOLD_MEAN},       {"stages", "idle", "fill_drain", FOLD_MEAN},
-        {"stages", "idle", "imbalance", FOLD_MEAN},     {"stages", "idle", "transfer", FOLD_MEAN},
-        {"stages", "idle", "host", FOLD_MEAN},          {"stages", "idle", "down", FOLD_MEAN},
-        {"stages", NULL, "launch_bound", FOLD_MEAN},    {"memory", NULL, "weights_bytes", FOLD_MAX},
-        {"memory", NULL, "activation_bytes", FOLD_MAX}, {"memory", NULL, "reserve_bytes", FOLD_MAX},
-        {"memory", NULL, "kv_bytes", FOLD_MAX},         {"links", NULL, "utilization", FOLD_MAX},
+        {"stages", "busy", "compute", FOLD_MEAN},
+        {"stages", "busy", "collective", FOLD_MEAN},
+        {"stages", "idle", "no_work", FOLD_MEAN},
+        {"stages", "idle", "fill_drain", FOLD_MEAN},
+        {"stages", "idle", "imbalance", FOLD_MEAN},
+        {"stages", "idle", "transfer", FOLD_MEAN},
+        {"stages", "idle", "host", FOLD_MEAN},
+        {"stages", "idle", "down", FOLD_MEAN},
+        {"stages", NULL, "launch_bound", FOLD_MEAN},
+        {"memory", NULL, "weights_bytes", FOLD_TIGHTEST},
+        {"memory", NULL, "activation_bytes", FOLD_TIGHTEST},
+        {"memory", NULL, "reserve_bytes", FOLD_TIGHTEST},
+        {"memory", NULL, "kv_bytes", FOLD_TIGHTEST},
+        {"links", NULL, "utilization", FOLD_MAX},
     };
     for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
         char name[NAME_BYTES_MAX];

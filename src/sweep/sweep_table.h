@@ -7,7 +7,8 @@
  *     status error warnings file    warnings: their codes
  *     gpus offered_requests_per_s saturated
  *     SUMMARY                       what `tandem run --json` prints, by dotted names (ttft_s.p99);
- *                                   of stages the mean, of memory and links the largest
+ *                                   of stages the mean, of links the largest, of memory
+ *                                   the stage with the least room for KV
  *
  * Numbers of a point that failed are NaN.
  */

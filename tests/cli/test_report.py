@@ -189,6 +189,21 @@ class Report(ReportTest):
         values = [value for row in chart["views"][0]["rows"] for value in row[1:] if value]
         self.assertEqual(sorted(values), sorted(points["output_tokens_per_s"]))
 
+    def test_memory_of_a_sweep_is_one_stage_s(self):
+        # Expect a stage's parts, and so no more than 90% of the 80 GiB that a GPU has;
+        # here, where stages differ in what they hold, all of that.
+        sweep = self.folder / "deep.yaml"
+        sweep.write_text(SWEEP.replace("variants:", "variants:\n  PP=8: {layout.tensor_parallel: 1, "
+                                       "layout.pipeline_parallel: 8}"))
+        results = self.folder / "deep.h5"
+        self.tandem_ok("sweep", sweep, "-o", results)
+        with h5py.File(results) as file:
+            points = file["points"][:]
+        for point in points:
+            parts = sum(point[f"memory.{part}_bytes"]
+                        for part in ("weights", "activation", "reserve", "kv"))
+            self.assertAlmostEqual(parts / (0.9 * 80 * 2 ** 30), 1, places=3)
+
     def test_plan_says_the_answer_first(self):
         # Expect what to get, how many GPUs and the cost in the first paragraph, as in the file; a
         # kind's name with markup in it to be shown as it is.
@@ -253,7 +268,7 @@ class Report(ReportTest):
         pipe = self.folder / "pipe"
         os.mkfifo(pipe)
         for arguments, exit_code, words in (
-            ([self.folder / "none.h5"], 4, "none.h5"),
+            ([self.folder / "none.h5"], 4, "none.h5: No such file or directory\n"),
             ([text], 4, "text.h5"),
             ([empty], 4, "holds no run, sweep or plan"),
             ([], 2, "usage: tandem report"),
