@@ -37,11 +37,11 @@ static int find_extras(struct deployment *deployment, struct arena *arena, struc
     return 0;
 }
 
-/* GPUs that a deployment beside it leaves: nodes hold one kind of them each. */
-static uint32_t gpus_after(const struct deployment *beside, const struct cluster *cluster)
+uint32_t deployment_gpus_after(const struct layout *beside, const struct gpu *beside_gpu,
+                               const struct cluster *cluster)
 {
-    uint32_t end = beside->layout.gpus_end;
-    if (strcmp(beside->scenario->cluster.gpu.name, cluster->gpu.name) == 0)
+    uint32_t end = beside->gpus_end;
+    if (strcmp(beside_gpu->name, cluster->gpu.name) == 0)
         return end;
     return u32_ceil_div(end, cluster->gpus_per_node) * cluster->gpus_per_node;
 }
@@ -71,7 +71,9 @@ int deployment_resolve(struct deployment *deployment, const struct scenario *sce
     const struct model *model = &scenario->model;
     const struct cluster *cluster = &scenario->cluster;
     struct layout_spec spec = scenario->layout;
-    spec.gpus_before = beside ? gpus_after(beside, cluster) : 0;
+    if (beside)
+        spec.gpus_before =
+            deployment_gpus_after(&beside->layout, &beside->scenario->cluster.gpu, cluster);
     *deployment = (struct deployment){.scenario = scenario};
     int rc = layout_check(&spec, model, cluster, error);
     if (rc == 0)

@@ -28,6 +28,11 @@ struct deployment {
 int deployment_resolve(struct deployment *deployment, const struct scenario *scenario,
                        const struct deployment *beside, struct arena *arena, struct error *error);
 
+/* The GPUs of `cluster` that a layout beside it, on GPUs of another kind or the same, does not
+   leave: nodes hold one kind of them each. */
+uint32_t deployment_gpus_after(const struct layout *beside, const struct gpu *beside_gpu,
+                               const struct cluster *cluster);
+
 /* The collectives' view of one stage's group; its cost class is found or made. */
 int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint32_t stage,
                           struct stage_part *part, struct arena *arena, struct error *error);

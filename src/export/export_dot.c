@@ -1,36 +1,80 @@
 #include "export_dot.h"
 
+#include "deployment.h"
 #include "human.h"
-#include "topology.h"
 
 /* Colours of Graphviz's scheme set38, pastels that tell eight stages apart. */
 #define STAGE_COLOURS 8
 
+#define POOLS_MAX 2
+
+/* Replicas of one layout. */
+struct pool {
+    const char *name; /* what one of its replicas is called */
+    const struct scenario *scenario;
+    struct layout layout;
+};
+
 /* What sits on a GPU. */
 struct seat {
+    const struct pool *pool; /* NULL: nothing */
     uint32_t replica;
     uint32_t stage;
-    bool is_taken;
+    uint32_t colour;
 };
 
 struct graph {
     FILE *stream;
     const struct scenario *scenario;
     struct topology topology;
-    struct layout layout;
+    struct pool pools[POOLS_MAX];
+    uint32_t pool_count;
     struct seat *seats; /* (GPUs) */
 };
 
-static int seat_stages(struct graph *graph, struct arena *arena, struct error *error)
+/* The next pool, after those that are there. */
+static int add_pool(struct graph *graph, const char *name, const struct scenario *scenario,
+                    struct arena *arena, struct error *error)
 {
-    const struct layout *layout = &graph->layout;
-    graph->seats = arena_calloc(arena, graph->topology.gpu_count, sizeof(*graph->seats));
-    if (!graph->seats)
-        return error_out_of_memory(error, "the GPUs of a graph");
+    struct stage_extras no_extras = {0}; /* where stages sit does not depend on their layers */
+    struct layout_spec spec = scenario->layout;
+    struct pool *pool = &graph->pools[graph->pool_count];
+    if (graph->pool_count > 0)
+        spec.gpus_before = deployment_gpus_after(&pool[-1].layout, &pool[-1].scenario->cluster.gpu,
+                                                 &scenario->cluster);
+    graph->pool_count++;
+    *pool = (struct pool){.name = name, .scenario = scenario};
+    return layout_resolve(&pool->layout, &spec, &scenario->model, &scenario->cluster, no_extras,
+                          arena, error);
+}
+
+static int add_pools(struct graph *graph, struct arena *arena, struct error *error)
+{
+    const struct scenario *decode = graph->scenario->decode;
+    int status = add_pool(graph, decode ? "prefill" : "replica", graph->scenario, arena, error);
+    return status == 0 && decode ? add_pool(graph, "decode", decode, arena, error) : status;
+}
+
+static void seat_pool(struct graph *graph, const struct pool *pool, uint32_t first_colour)
+{
+    const struct layout *layout = &pool->layout;
     for (uint32_t r = 0; r < layout->replicas; r++)
         for (uint32_t s = 0; s < layout->stages; s++)
             for (uint32_t g = 0; g < layout->tensor_parallel; g++)
-                graph->seats[layout_group(layout, r, s)[g]] = (struct seat){r, s, true};
+                graph->seats[layout_group(layout, r, s)[g]] =
+                    (struct seat){pool, r, s, (first_colour + s) % STAGE_COLOURS};
+}
+
+static int seat_pools(struct graph *graph, struct arena *arena, struct error *error)
+{
+    uint32_t colour = 0;
+    graph->seats = arena_calloc(arena, graph->topology.gpu_count, sizeof(*graph->seats));
+    if (!graph->seats)
+        return error_out_of_memory(error, "the GPUs of a graph");
+    for (uint32_t p = 0; p < graph->pool_count; p++) {
+        seat_pool(graph, &graph->pools[p], colour);
+        colour += graph->pools[p].layout.stages;
+    }
     return 0;
 }
 
@@ -39,9 +83,9 @@ static void write_gpu(const struct graph *graph, uint32_t vertex)
     const struct seat *seat = &graph->seats[vertex];
     (void)fprintf(graph->stream, "    v%u [label=\"GPU %u", vertex,
                   graph->topology.vertices[vertex].index);
-    if (seat->is_taken)
-        (void)fprintf(graph->stream, "\\nreplica %u\\nstage %u\", fillcolor=\"/set38/%u\"]\n",
-                      seat->replica, seat->stage, seat->stage % STAGE_COLOURS + 1);
+    if (seat->pool)
+        (void)fprintf(graph->stream, "\\n%s %u\\nstage %u\", fillcolor=\"/set38/%u\"]\n",
+                      seat->pool->name, seat->replica, seat->stage, seat->colour + 1);
     else
         (void)fputs("\"]\n", graph->stream);
 }
@@ -111,19 +155,32 @@ static void write_edges(const struct graph *graph)
     }
 }
 
+/* "2 replicas of TP=4 x PP=1", or of each pool. */
+static void write_layouts(const struct graph *graph)
+{
+    for (uint32_t p = 0; p < graph->pool_count; p++) {
+        const struct pool *pool = &graph->pools[p];
+        const struct layout *layout = &pool->layout;
+        (void)fprintf(graph->stream, "%s%s%s%u replica%s of TP=%u x PP=%u", p > 0 ? ", " : "",
+                      graph->pool_count > 1 ? pool->name : "", graph->pool_count > 1 ? " " : "",
+                      layout->replicas, layout->replicas == 1 ? "" : "s", layout->tensor_parallel,
+                      layout->stages);
+    }
+}
+
 static void write_graph(const struct graph *graph)
 {
     const struct cluster *cluster = &graph->scenario->cluster;
-    const struct layout *layout = &graph->layout;
     (void)fprintf(graph->stream,
-                  "graph cluster {\n"
-                  "  label=\"%s on %s: %u replica%s of TP=%u x PP=%u\"\n"
-                  "  labelloc=t; fontname=\"Helvetica\"; ranksep=1.0\n"
-                  "  node [shape=box, style=\"filled,rounded\", fillcolor=\"#F4F4F4\", "
-                  "color=\"#666666\", fontname=\"Helvetica\", fontsize=11]\n"
-                  "  edge [color=\"#888888\", fontname=\"Helvetica\", fontsize=8]\n",
-                  graph->scenario->model.name, cluster->name, layout->replicas,
-                  layout->replicas == 1 ? "" : "s", layout->tensor_parallel, layout->stages);
+                  "graph cluster {\n  label=\"%s on %s: ", graph->scenario->model.name,
+                  cluster->name);
+    write_layouts(graph);
+    (void)fputs("\"\n"
+                "  labelloc=t; fontname=\"Helvetica\"; ranksep=1.0\n"
+                "  node [shape=box, style=\"filled,rounded\", fillcolor=\"#F4F4F4\", "
+                "color=\"#666666\", fontname=\"Helvetica\", fontsize=11]\n"
+                "  edge [color=\"#888888\", fontname=\"Helvetica\", fontsize=8]\n",
+                graph->stream);
     for (uint32_t node = 0; node < cluster->nodes; node++)
         write_node(graph, node);
     for (uint32_t v = 0; v < graph->topology.vertex_count; v++)
@@ -137,15 +194,13 @@ int export_dot_write(const struct export_file *out, const struct scenario *scena
                      struct error *error)
 {
     struct graph graph = {.stream = out->stream, .scenario = scenario};
-    struct stage_extras no_extras = {0}; /* where stages sit does not depend on their layers */
     struct arena arena;
     arena_init(&arena);
     int status = topology_build(&graph.topology, &scenario->cluster, &arena, error);
     if (status == 0)
-        status = layout_resolve(&graph.layout, &scenario->layout, &scenario->model,
-                                &scenario->cluster, no_extras, &arena, error);
+        status = add_pools(&graph, &arena, error);
     if (status == 0)
-        status = seat_stages(&graph, &arena, error);
+        status = seat_pools(&graph, &arena, error);
     if (status == 0)
         write_graph(&graph);
     arena_release(&arena);

@@ -3,9 +3,9 @@
  *
  *     tandem export SCENARIO --format dot | dot -Tsvg > cluster.svg
  *
- * Nodes are boxes; GPUs have the colour of the stage that sits on them; an edge is
- * a cable or a bus with what large transfers reach over it in each direction, and
- * its latency.
+ * Nodes are boxes; GPUs have the colour of the pool and stage that sit on them; an
+ * edge is a cable or a bus with what large transfers reach over it in each
+ * direction, and its latency.
  */
 #ifndef TANDEM_EXPORT_DOT_H
 #define TANDEM_EXPORT_DOT_H

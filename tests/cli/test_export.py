@@ -5,6 +5,7 @@ import collections
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import unittest
@@ -241,6 +242,14 @@ class Dot(Export):
             self.assertIn(f'label="GPU {gpu}\\nreplica 0\\nstage {gpu // 4}"', graph)
         self.assertEqual(graph.count("subgraph cluster_node"), 1)
         self.assertIn("GB/s", graph)
+
+    def test_graph_has_both_pools(self):
+        # Expect two replicas of four GPUs to prefill and, on the next eight, one to decode.
+        graph = self.tandem_ok("export", "scenarios/70b-disaggregated", "--format", "dot")
+        self.assertIn("prefill 2 replicas of TP=4 x PP=1, decode 1 replica of TP=8 x PP=1", graph)
+        seats = re.findall(r'label="GPU (\d)\\n(\w+ \d)', graph)
+        self.assertEqual(seats, [(str(gpu), f"prefill {gpu // 4}") for gpu in range(8)]
+                         + [(str(gpu), "decode 0") for gpu in range(8)])
 
     @unittest.skipUnless(shutil.which("dot"), "graphviz is not installed: no graph is drawn")
     def test_graphviz_draws_every_cluster(self):
