@@ -8,17 +8,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+#define WRITER_PAUSES 300 /* 3 s: what a killed process may take to be gone */
 
 static int io_error(struct error *error, const char *action, const char *path)
 {
     return error_set(error, ERROR_IO, "cannot %s %s: %s", action, path, strerror(errno));
 }
 
+/* Waits until nobody holds HDF5's lock on a file, if there is one; not for long. */
+static void wait_for_writer(const char *path)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    for (int i = 0; i < WRITER_PAUSES && flock(descriptor, LOCK_EX | LOCK_NB) < 0; i++)
+        (void)nanosleep(&pause, NULL);
+    (void)close(descriptor);
+}
+
+hid_t hdf5_file_create(const char *path)
+{
+    wait_for_writer(path);
+    return H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+}
+
 static int write_partial(const char *partial_path, hdf5_file_fill *fill, const void *context,
                          struct error *error)
 {
-    hid_t file = H5Fcreate(partial_path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t file = hdf5_file_create(partial_path);
     if (file < 0)
         return hdf5_error_set(error, "create", partial_path);
     int status = fill(file, partial_path, context, error);

@@ -8,6 +8,12 @@
 
 #include <hdf5.h>
 
+/*
+ * Creates a file, or empties it. One that is being written stays as it is, and
+ * is an error; but a writer that was killed, and is not quite gone, is waited for.
+ */
+hid_t hdf5_file_create(const char *path);
+
 /* Writes all that the file holds; `path` names it in errors. */
 typedef int hdf5_file_fill(hid_t file, const char *path, const void *context, struct error *error);
 

@@ -2,6 +2,7 @@
 
 #include "hdf5_attribute.h"
 #include "hdf5_error.h"
+#include "hdf5_file.h"
 #include "hdf5_table.h"
 #include "output_path.h"
 #include "summary_hdf5.h"
@@ -269,7 +270,7 @@ struct record_hdf5 *record_hdf5_new(const char *path, const struct record_hdf5_h
     if (set_paths(file, path, error) < 0)
         goto failed;
     hdf5_error_init();
-    file->file = H5Fcreate(file->partial_path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    file->file = hdf5_file_create(file->partial_path);
     if (file->file < 0) {
         (void)hdf5_error_set(error, "create", file->partial_path);
         goto failed;

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """tandem run -o: does h5py read back what the run was?"""
 
+import fcntl
 import json
+import threading
 
 import h5py
 import numpy
@@ -150,6 +152,15 @@ class Hdf5(TandemTest):
         # Expect requests and the summary alone.
         file, _ = self.run_to_file("--timeline", "none")
         self.assertEqual(sorted(file), ["requests", "summary"])
+
+    def test_a_writer_that_is_nearly_gone_is_waited_for(self):
+        # Expect the run's file where the unfinished one of its name is still locked for a moment,
+        # as HDF5 locks what it writes: a killed sweep's points may outlive it so long.
+        with open(self.folder / "out.h5.partial", "w", encoding="ascii") as unfinished:
+            fcntl.flock(unfinished, fcntl.LOCK_EX)
+            threading.Timer(0.5, unfinished.close).start()
+            file, _ = self.run_to_file()
+        self.assertIn("requests", file)
 
     def test_same_run_same_bytes(self):
         # Expect two runs of one scenario to give the same file, and to leave no partial one.
