@@ -35,7 +35,7 @@ int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, size_t row_by
         .shuffled = calloc(1, chunk_bytes + LOOK_AHEAD),
         .packed = malloc(packed_bytes_max),
         .stream = malloc(sizeof(struct isal_zstream)),
-        .level_buffer = malloc(ISAL_DEF_LVL1_DEFAULT),
+        .level_buffer = calloc(1, ISAL_DEF_LVL1_DEFAULT),
     };
     if (codec->shuffled && codec->packed && codec->stream && codec->level_buffer)
         return 0;
@@ -112,7 +112,9 @@ size_t chunk_codec_pack(struct chunk_codec *codec, const void *rows)
 {
     struct isal_zstream *stream = codec->stream;
     shuffle(codec, rows);
-    memset(stream, 0, sizeof(*stream)); /* the library reads more of it than it sets */
+    /* the library reads more of both than it sets */
+    memset(codec->level_buffer, 0, ISAL_DEF_LVL1_DEFAULT);
+    memset(stream, 0, sizeof(*stream));
     isal_deflate_stateless_init(stream);
     stream->level = LEVEL;
     stream->level_buf = codec->level_buffer;
