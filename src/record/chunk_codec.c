@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEVEL 1
-
 /* Rows, and bytes of each, that are shuffled together: what a vector register holds. */
 #define BLOCK 16
 
@@ -15,10 +13,6 @@
 #define STORED_BLOCK_BYTES 65535
 #define STORED_BLOCK_EXTRA 5
 #define STREAM_EXTRA 512
-
-/* ISA-L looks this far beyond its input for matches, more than enough: zeros, so that what it packs
-   depends on nothing else. */
-#define LOOK_AHEAD 1024
 
 int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, size_t row_bytes,
                      struct error *error)
@@ -32,12 +26,11 @@ int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, size_t row_by
         .row_bytes = row_bytes,
         .chunk_bytes = chunk_bytes,
         .packed_bytes_max = packed_bytes_max,
-        .shuffled = calloc(1, chunk_bytes + LOOK_AHEAD),
+        .shuffled = malloc(chunk_bytes),
         .packed = malloc(packed_bytes_max),
         .stream = malloc(sizeof(struct isal_zstream)),
-        .level_buffer = calloc(1, ISAL_DEF_LVL1_DEFAULT),
     };
-    if (codec->shuffled && codec->packed && codec->stream && codec->level_buffer)
+    if (codec->shuffled && codec->packed && codec->stream)
         return 0;
     chunk_codec_release(codec);
     return error_out_of_memory(error, "the buffers of a table");
@@ -48,7 +41,6 @@ void chunk_codec_release(struct chunk_codec *codec)
     free(codec->shuffled);
     free(codec->packed);
     free(codec->stream);
-    free(codec->level_buffer);
     *codec = (struct chunk_codec){.row_bytes = 0};
 }
 
@@ -112,13 +104,9 @@ size_t chunk_codec_pack(struct chunk_codec *codec, const void *rows)
 {
     struct isal_zstream *stream = codec->stream;
     shuffle(codec, rows);
-    /* the library reads more of both than it sets */
-    memset(codec->level_buffer, 0, ISAL_DEF_LVL1_DEFAULT);
-    memset(stream, 0, sizeof(*stream));
+    memset(stream, 0, sizeof(*stream)); /* the library reads more of it than it sets */
     isal_deflate_stateless_init(stream);
-    stream->level = LEVEL;
-    stream->level_buf = codec->level_buffer;
-    stream->level_buf_size = ISAL_DEF_LVL1_DEFAULT;
+    isal_deflate_set_hufftables(stream, NULL, IGZIP_HUFFTABLE_STATIC);
     stream->gzip_flag = IGZIP_ZLIB;
     stream->end_of_stream = 1;
     stream->next_in = codec->shuffled;
