@@ -24,7 +24,7 @@ typedef int64_t sim_ps;
 static inline sim_ps sim_ps_from_s(double seconds)
 {
     assert(fabs(seconds) < 9.2e6);
-    return (sim_ps)(seconds * (double)SIM_PS_PER_S + (seconds < 0 ? -0.5 : 0.5));
+    return (sim_ps)(seconds * (double)SIM_PS_PER_S + copysign(0.5, seconds));
 }
 
 static inline double sim_s_from_ps(sim_ps ps)

@@ -7,6 +7,11 @@
 #define INTERPOLATED_ERROR 0.04 /* H200's left-out kernels, where nothing else is known */
 #define EXTRAPOLATED_ERROR 0.15 /* H200's collectives, one number of ranks left out: 10 to 27% */
 
+/* Of an IEEE 754 double; a non-negative one orders as its bits do. */
+#define MANTISSA_BITS 52
+#define EXPONENT_BIAS 1023
+#define NODE_BITS 3 /* of the mantissa: they name a node within its octave */
+
 struct cost_errors cost_errors_of(double point_error, double shape_error)
 {
     double left_out = fmax(point_error, shape_error); /* of which NaN is the lesser */
@@ -27,10 +32,21 @@ struct cost_axis cost_axis_of(double shift, uint32_t first_octave, double last)
     return axis;
 }
 
+/* A node's quantity, shifted, as its bits: the nodes follow each other in an octave and to the
+   next. */
+static uint64_t node_bits(const struct cost_axis *axis, uint32_t node)
+{
+    _Static_assert(COST_GRID_OCTAVE_NODES == 1 << NODE_BITS, "mantissa bits name a node");
+    uint64_t first = (uint64_t)(EXPONENT_BIAS + axis->first_octave) << MANTISSA_BITS;
+    return first + ((uint64_t)node << (MANTISSA_BITS - NODE_BITS));
+}
+
 double cost_axis_value(const struct cost_axis *axis, uint32_t node)
 {
-    double within = 1 + (double)(node % COST_GRID_OCTAVE_NODES) / COST_GRID_OCTAVE_NODES;
-    return ldexp(within, (int)(axis->first_octave + node / COST_GRID_OCTAVE_NODES)) - axis->shift;
+    uint64_t bits = node_bits(axis, node);
+    double value;
+    memcpy(&value, &bits, sizeof(value));
+    return value - axis->shift;
 }
 
 int cost_grid_init(struct cost_grid *grid, struct cost_axis x, struct cost_axis y,
@@ -87,23 +103,17 @@ int cost_grid_make_monotone(struct cost_grid *grid, struct error *error)
     return 0;
 }
 
-/* Of an IEEE 754 double; a non-negative one orders as its bits do. */
-#define MANTISSA_BITS 52
-#define EXPONENT_BIAS 1023
-#define NODE_BITS 3 /* of the mantissa: they name a node within its octave */
-
 static struct cost_place place_of(const struct cost_axis *axis, double quantity)
 {
-    _Static_assert(COST_GRID_OCTAVE_NODES == 1 << NODE_BITS, "mantissa bits name a node");
     double value = quantity + axis->shift;
-    uint64_t bits, first = (uint64_t)(EXPONENT_BIAS + axis->first_octave) << MANTISSA_BITS;
+    uint64_t bits, first = node_bits(axis, 0);
     memcpy(&bits, &value, sizeof(bits));
     if (bits <= first)
         return (struct cost_place){.beyond = 1};
     double position = (double)(bits - first) / (double)(UINT64_C(1) << (MANTISSA_BITS - NODE_BITS));
     if (position >= axis->nodes - 1) {
-        double last = cost_axis_value(axis, axis->nodes - 1) + axis->shift;
-        return (struct cost_place){.node = axis->nodes - 1, .beyond = value / last};
+        double last = cost_axis_value(axis, axis->nodes - 1);
+        return (struct cost_place){.node = axis->nodes - 1, .beyond = value / (last + axis->shift)};
     }
     uint32_t node = (uint32_t)position;
     return (struct cost_place){.node = node, .fraction = position - node, .beyond = 1};
@@ -111,41 +121,49 @@ static struct cost_place place_of(const struct cost_axis *axis, double quantity)
 
 struct cost_line cost_grid_line(const struct cost_grid *grid, double x)
 {
-    return (struct cost_line){.grid = grid, .x = place_of(&grid->x, x), .y_node = UINT32_MAX};
+    return (struct cost_line){.grid = grid, .x = place_of(&grid->x, x)};
 }
 
-/* Works out the line's costs at a node of y and the next; there is none after the last. */
-static void move_to(struct cost_line *line, uint32_t y_node)
+/* The line's cost at a node of y. */
+static struct cost cost_at_node(const struct cost_line *line, uint32_t y_node)
 {
     const struct cost_grid *grid = line->grid;
-    size_t low = (size_t)y_node * grid->x.nodes + line->x.node;
-    size_t high = low + (y_node + 1 < grid->y.nodes ? grid->x.nodes : 0);
-    size_t right = line->x.node + 1 < grid->x.nodes ? 1 : 0;
-    size_t nearest = line->x.fraction > 0.5 ? right : 0;
-    const double *seconds = grid->seconds;
-    line->y_node = y_node;
-    line->low_s = seconds[low] + line->x.fraction * (seconds[low + right] - seconds[low]);
-    line->high_s = seconds[high] + line->x.fraction * (seconds[high + right] - seconds[high]);
-    line->low_provenance = grid->provenance[low + nearest];
-    line->high_provenance = grid->provenance[high + nearest];
+    const struct cost_place *x = &line->x;
+    size_t left = (size_t)y_node * grid->x.nodes + x->node;
+    size_t right = left + (x->node + 1 < grid->x.nodes ? 1 : 0);
+    double seconds =
+        grid->seconds[left] + x->fraction * (grid->seconds[right] - grid->seconds[left]);
+    uint8_t provenance = grid->provenance[x->fraction > 0.5 ? right : left];
+    return (struct cost){.seconds = seconds * x->beyond,
+                         .provenance = (enum cost_provenance)(
+                             x->beyond > 1 ? u32_max(provenance, COST_EXTRAPOLATED) : provenance)};
 }
 
-struct cost cost_line_at(struct cost_line *line, double y)
+void cost_line_move(struct cost_line *line, double y)
 {
-    const struct cost_grid *grid = line->grid;
-    struct cost_place place = {.beyond = 1};
-    if (grid->y.nodes > 1)
-        place = place_of(&grid->y, y);
-    if (place.node != line->y_node)
-        move_to(line, place.node);
-    double seconds = line->low_s + place.fraction * (line->high_s - line->low_s);
-    bool is_beyond = line->x.beyond > 1 || place.beyond > 1;
-    uint8_t provenance = place.fraction > 0.5 ? line->high_provenance : line->low_provenance;
-    if (is_beyond && provenance < COST_EXTRAPOLATED)
-        provenance = COST_EXTRAPOLATED;
-    return (struct cost){.seconds = seconds * line->x.beyond * place.beyond,
-                         .provenance = (enum cost_provenance)provenance,
-                         .error = grid->errors.by_provenance[provenance]};
+    const struct cost_axis *axis = &line->grid->y;
+    uint32_t node = axis->nodes > 1 ? place_of(axis, y).node : 0;
+    double quantity = axis->nodes > 1 ? cost_axis_value(axis, node) : 0;
+    struct cost cost = cost_at_node(line, node);
+    line->seconds = cost.seconds;
+    line->lower = line->upper = cost.provenance;
+    if (axis->nodes == 1 || y < quantity) { /* the same for all y, or all below the first node */
+        line->from_y = line->middle_y = 0;
+        line->to_y = axis->nodes == 1 ? (double)INFINITY : quantity;
+        line->slope_s = 0;
+    } else if (node + 1 < axis->nodes) {
+        struct cost next = cost_at_node(line, node + 1);
+        line->from_y = quantity;
+        line->to_y = cost_axis_value(axis, node + 1);
+        line->middle_y = (line->from_y + line->to_y) / 2;
+        line->slope_s = (next.seconds - cost.seconds) / (line->to_y - line->from_y);
+        line->upper = next.provenance;
+    } else { /* in proportion */
+        line->from_y = line->middle_y = quantity;
+        line->to_y = (double)INFINITY;
+        line->slope_s = cost.seconds / (quantity + axis->shift);
+        line->upper = (enum cost_provenance)u32_max(cost.provenance, COST_EXTRAPOLATED);
+    }
 }
 
 struct cost cost_grid_at(const struct cost_grid *grid, double x, double y)

@@ -62,7 +62,7 @@ struct cost_axis {
 
 /* Where a quantity falls on an axis. */
 struct cost_place {
-    uint32_t node;   /* the one at or below */
+    uint32_t node;   /* the one at or below; the first for what is below all */
     double fraction; /* of the way to the next */
     double beyond;   /* times the last node's quantity; 1 on the axis */
 };
@@ -96,22 +96,36 @@ int cost_grid_make_monotone(struct cost_grid *grid, struct error *error);
 struct cost cost_grid_at(const struct cost_grid *grid, double x, double y);
 
 /*
- * A grid's costs at one x, for look-ups at many y, often close together: what
- * depends on x is worked out once, and the nodes last used are kept. The same
- * costs as cost_grid_at()'s, to the bit; the grid must outlive it.
+ * A grid's costs at one x, for look-ups at many y, often close together: between
+ * two nodes of y they lie on a straight piece, and the piece last used is kept.
+ * The same costs as cost_grid_at()'s, to the bit; the grid must outlive it.
  */
 struct cost_line {
     const struct cost_grid *grid;
     struct cost_place x;
-    uint32_t y_node; /* what follows is of this one and the next; UINT32_MAX: not worked out yet */
-    double low_s;
-    double high_s;
-    uint8_t low_provenance;
-    uint8_t high_provenance;
+    double from_y; /* the piece, up to `to_y`; none: no piece is kept yet */
+    double to_y;
+    double middle_y; /* beyond it, provenances are the upper node's */
+    double seconds;  /* at from_y */
+    double slope_s;  /* and more for each unit of y */
+    enum cost_provenance lower;
+    enum cost_provenance upper;
 };
 
 struct cost_line cost_grid_line(const struct cost_grid *grid, double x);
-struct cost cost_line_at(struct cost_line *line, double y);
+
+/* Lets the piece at y be the one that is kept. */
+void cost_line_move(struct cost_line *line, double y);
+
+static inline struct cost cost_line_at(struct cost_line *line, double y)
+{
+    if (y < line->from_y || y >= line->to_y)
+        cost_line_move(line, y);
+    enum cost_provenance provenance = y > line->middle_y ? line->upper : line->lower;
+    return (struct cost){.seconds = line->seconds + line->slope_s * (y - line->from_y),
+                         .provenance = provenance,
+                         .error = line->grid->errors.by_provenance[provenance]};
+}
 
 /* The provenance's name. */
 const char *cost_provenance_name(enum cost_provenance provenance);
