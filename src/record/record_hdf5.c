@@ -15,8 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Rows a chunk. Measured: a quarter or twice as many write no faster, and no smaller. */
-#define CHUNK_ROWS 8192
+/* Rows a chunk: as many as let deflate, which looks 32 KiB back, find a step's end again in the
+   next one's beginning, eight columns of bytes away. Measured: half as many steps are 3% larger and
+   twice as many 60%; other tables differ little. */
+#define CHUNK_ROWS 4096
 
 /* X(column, C type, HDF5 type, units) */
 #define REQUEST_COLUMNS(X)                       \
