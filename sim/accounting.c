@@ -216,6 +216,19 @@ void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim
     }
 }
 
+void accounting_add_laps(struct pipeline *pipeline, const struct step *step,
+                         const struct stage_tally *laps, uint64_t count, sim_ps end)
+{
+    struct pipeline_stage *stage = &pipeline->stages[0];
+    stage->tally.host += laps->host;
+    stage->tally.compute += laps->compute;
+    stage->tally.launch_bound += laps->launch_bound;
+    stage->tally.collective += (sim_ps)count * step->visits[0].work.collective;
+    stage->accounted = end;
+    for (uint64_t lap = 0; lap < count; lap++)
+        meter_visit(pipeline, 0, step);
+}
+
 void accounting_abandon_step(struct pipeline *pipeline, const struct step *step, sim_ps now)
 {
     for (uint32_t s = 0; s < pipeline->stage_count && step->visits[s].start < now; s++) {

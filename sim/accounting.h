@@ -27,6 +27,11 @@
    it; steps in order. */
 void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim_ps returned);
 
+/* Adds `count` laps of a step to its only stage's tally, the last of which ended at `end`: what
+   each took as laps.h divides it, their collectives left out. Records nothing. */
+void accounting_add_laps(struct pipeline *pipeline, const struct step *step,
+                         const struct stage_tally *laps, uint64_t count, sim_ps end);
+
 /* The same for a step that is given up at `now`. */
 void accounting_abandon_step(struct pipeline *pipeline, const struct step *step, sim_ps now);
 

@@ -371,6 +371,14 @@ void batcher_repeat(struct batcher *batcher, struct batch *batch, sim_ps now)
     batcher->known_waiting = batcher->waiting.count;
 }
 
+void batcher_repeated(struct batcher *batcher, const struct batch *batch, uint64_t count,
+                      sim_ps now)
+{
+    uint64_t blocks = lane_step_on(batch->lane, count, now);
+    if (!reserves(batcher))
+        kv_cache_take(&batcher->kv, blocks);
+}
+
 bool batcher_reserve(struct batcher *batcher, const struct request *request)
 {
     uint64_t blocks = held_blocks(batcher, request);

@@ -118,6 +118,19 @@ uint64_t batcher_repeats_of_blocks(const struct batcher *batcher, uint32_t rows)
    would. */
 void batcher_repeat(struct batcher *batcher, struct batch *batch, sim_ps now);
 
+/* The same in two parts, for many in a row that follow such a one: what each does at `now`, its
+   tokens `gap` after the last ones; and what `count` of them, the last at `now`, leave behind. */
+static inline void batcher_repeat_on(struct batcher *batcher, struct batch *batch, sim_ps now,
+                                     sim_ps gap)
+{
+    if (now >= batcher->gaps_from)
+        quantiles_add(batcher->gaps, gap, batch->lane->live);
+    batch->decode_context_tokens += batch->lane->rows;
+}
+
+void batcher_repeated(struct batcher *batcher, const struct batch *batch, uint64_t count,
+                      sim_ps now);
+
 /* Admits a request that is being prefilled elsewhere, if there are a place and blocks for it. */
 bool batcher_reserve(struct batcher *batcher, const struct request *request);
 

@@ -1,6 +1,7 @@
 #include "decode_run.h"
 
 #include "accounting.h"
+#include "laps.h"
 
 /* What a stage's GPU does for a step; no less when it repeats. */
 static sim_ps gpu_time(const struct visit *visit)
@@ -70,15 +71,15 @@ static void repeat(struct flight *flight, struct pipeline *pipeline, struct step
     step->emptied = SIM_PS_MAX;
     step->moving_from = SIM_PS_MAX;
     step->in_flight = flight->count;
-    step->launched = flight_launch_time(flight, step, now);
+    step->launched = flight_launch_time(flight, flight->host_free, step->host_time, now);
     flight->host_free = step->launched;
     pipeline_repeat(pipeline, step);
 }
 
-uint64_t decode_run_take(struct flight *flight, struct pipeline *pipeline, struct batcher *batcher,
-                         uint64_t count, sim_ps until)
+/* Repeats steps in turn, however many stages and steps there are. */
+static uint64_t steps_take(struct flight *flight, struct pipeline *pipeline,
+                           struct batcher *batcher, uint64_t count, sim_ps until)
 {
-    uint32_t first = flight->oldest;
     uint64_t taken = 0;
     sim_ps now;
     for (; taken < count && (now = flight_returns_at(flight)) < until; taken++) {
@@ -88,6 +89,18 @@ uint64_t decode_run_take(struct flight *flight, struct pipeline *pipeline, struc
         repeat(flight, pipeline, step, now);
         flight->oldest = flight_after(flight, flight->oldest);
     }
+    return taken;
+}
+
+uint64_t decode_run_take(struct flight *flight, struct pipeline *pipeline, struct batcher *batcher,
+                         uint64_t count, sim_ps until)
+{
+    uint32_t first = flight->oldest;
+    if (count == 0)
+        return 0;
+    uint64_t taken = laps_fit(flight, pipeline)
+                         ? laps_take(flight, pipeline, batcher, count, until)
+                         : steps_take(flight, pipeline, batcher, count, until);
     pipeline->session->steps += taken;
     count_costs(flight, pipeline, first, taken);
     return taken;

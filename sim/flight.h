@@ -55,16 +55,15 @@ static inline void flight_land(struct flight *flight)
 }
 
 /*
- * When a step that was picked at `now` is ready for the GPUs, the scheduler having been busy with
- * the one before. Ahead of time, it was prepared since that one began, with what its predecessor
- * returned.
+ * When a step that was picked at `now` and takes the scheduler `host_time` is ready for the GPUs,
+ * the one before it having been so at `host_free`. Ahead of time, it was prepared since that one
+ * began, with what its predecessor returned.
  */
-static inline sim_ps flight_launch_time(const struct flight *flight, const struct step *step,
-                                        sim_ps now)
+static inline sim_ps flight_launch_time(const struct flight *flight, sim_ps host_free,
+                                        sim_ps host_time, sim_ps now)
 {
-    return flight->schedules_ahead
-               ? sim_ps_max(now, flight->host_free + flight->return_time + step->host_time)
-               : now + step->host_time;
+    return flight->schedules_ahead ? sim_ps_max(now, host_free + flight->return_time + host_time)
+                                   : now + host_time;
 }
 
 #endif

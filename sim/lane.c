@@ -131,11 +131,22 @@ void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps)
 {
     for (uint32_t i = 0; gaps && i < lane->cohort_count; i++)
         quantiles_add(gaps, now - lane->cohorts[i].last_token, lane->cohorts[i].rows);
-    lane->steps++;
-    lane->growing = lane->growing == 0 ? lane->block_tokens - 1 : lane->growing - 1;
-    lane->context_tokens += lane->rows;
     lane->cohort_count = lane->live > 0;
-    lane->cohorts[0] = (struct lane_cohort){.last_token = now, .rows = lane->live};
+    lane->cohorts[0].rows = lane->live;
+    (void)lane_step_on(lane, 1, now);
+}
+
+uint64_t lane_step_on(struct lane *lane, uint64_t count, sim_ps now)
+{
+    uint64_t blocks = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        lane->growing = lane->growing == 0 ? lane->block_tokens - 1 : lane->growing - 1;
+        blocks += lane->growth[lane->growing];
+    }
+    lane->steps += count;
+    lane->context_tokens += count * lane->rows;
+    lane->cohorts[0].last_token = now;
+    return blocks;
 }
 
 struct request *lane_pop_finished(struct lane *lane, bool hold)

@@ -69,6 +69,10 @@ uint64_t lane_steps_to_spare(const struct lane *lane);
  */
 void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps);
 
+/* Ends `count` steps more, the last of them at `now`, after one that nobody has joined since and
+   with no gap to count; returns how many blocks rows need for them. */
+uint64_t lane_step_on(struct lane *lane, uint64_t count, sim_ps now);
+
 /*
  * The next member whose last token the ended step was, taken out of the lane
  * with its figures up to date; NULL when there are no more. With `hold` its row

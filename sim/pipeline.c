@@ -115,13 +115,17 @@ void pipeline_launch(struct pipeline *pipeline, struct step *step)
     pass(pipeline, step);
 }
 
+sim_ps pipeline_compute(const struct pipeline *pipeline, uint32_t s, const struct step *step)
+{
+    return slowed(&step->visits[s], step_cost_compute(&step->work, &pipeline->stages[s].part));
+}
+
 void pipeline_repeat(struct pipeline *pipeline, struct step *step)
 {
     step_cost_repeat(pipeline->cost, &step->batch, &step->work);
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         struct visit *visit = &step->visits[s];
-        sim_ps compute = step_cost_compute(&step->work, &pipeline->stages[s].part);
-        visit->work.compute = slowed(visit, compute);
+        visit->work.compute = pipeline_compute(pipeline, s, step);
         visit->work.stall = 0; /* no shape is new the second time */
     }
     pass(pipeline, step);

@@ -131,6 +131,9 @@ void pipeline_repeat(struct pipeline *pipeline, struct step *step);
 /* and here the others, of a step that was repeated `times` times. */
 void pipeline_count_repeats(struct pipeline *pipeline, const struct step *step, uint64_t times);
 
+/* What stage s computes of a step whose work is up to date, as fast as when it was launched. */
+sim_ps pipeline_compute(const struct pipeline *pipeline, uint32_t s, const struct step *step);
+
 /* What a step costs at each stage, as fast as that is now; its batch is set. */
 void pipeline_cost_step(struct pipeline *pipeline, struct step *step);
 

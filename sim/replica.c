@@ -125,7 +125,9 @@ static void take_turn(struct replica *replica, sim_ps now)
     step->scheduled = now;
     step->host_from = replica->turn_from;
     step->host_time = schedule_time(replica, &step->batch);
-    step->launched = replica->slept ? now + step->host_time : flight_launch_time(flight, step, now);
+    step->launched = replica->slept
+                         ? now + step->host_time
+                         : flight_launch_time(flight, flight->host_free, step->host_time, now);
     step->emptied = replica->slept ? replica->emptied : SIM_PS_MAX;
     step->woken = replica->woken;
     step->moving_from = replica->moving_from;

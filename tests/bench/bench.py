@@ -157,9 +157,9 @@ class Bench:
                 continue
             counts = {timeline: self.measure(case, timeline) for timeline in case[5]}
             none, steps = counts["none"], counts.get("steps")
-            if self.options.quick and steps and steps > 2.5 * none:
+            if self.options.quick and steps and steps > 3 * none:
                 self.faults.append(f"{case[0]}: {steps:,.0f} instructions a request with a timeline"
-                                   f" of steps, more than 2.5 times the {none:,.0f} without")
+                                   f" of steps, more than 3 times the {none:,.0f} without")
 
     def run_engine(self):
         """B6: the event queue under the hold model."""

@@ -15,7 +15,7 @@ LAYERS = [
     " collective_group collective_plan collective_table measured host serving memory summary"
     " quantiles",
     "request workload lane kv_cache seen_shapes batcher link_meter link_sharing",
-    "group_cost step_cost step_items accounting pipeline pipeline_events flight decode_run replica"
+    "group_cost step_cost step_items accounting pipeline pipeline_events flight laps decode_run replica"
     " router",
     "scenario deployment pool handover fleet faults tally simulation summarize summarize_links"
     " recommend warnings run_warnings",
