@@ -111,25 +111,6 @@ static event_id set_event(struct flow_network *network, struct flow *flow, sim_p
     return flow->event;
 }
 
-static void on_share(void *context, uint64_t argument)
-{
-    struct flow_network *network = context;
-    (void)argument;
-    network->share_event = 0;
-    flow_share(network);
-}
-
-/* Has the rates set anew at the end of this picosecond. 0 when memory is out, which it never is
-   right after an event was dispatched or cancelled. */
-static event_id plan_share(struct flow_network *network)
-{
-    if (network->share_event == 0)
-        network->share_event =
-            engine_schedule(network->engine, engine_now(network->engine), EVENT_SHARE, SHARE_OWNER,
-                            on_share, network, NO_ARGUMENT);
-    return network->share_event;
-}
-
 static void mark_dirty(struct flow_network *network, uint32_t index)
 {
     struct flow_link *link = &network->links[index];
@@ -168,7 +149,8 @@ static void leave_link(struct flow_network *network, const struct flow_hop *hop)
         mark_dirty(network, hop->link);
 }
 
-void flow_progress(struct flow_network *network, struct flow *flow)
+/* Brings what a moving flow has left, and its links' bytes, up to the clock. */
+static void progress(struct flow_network *network, struct flow *flow)
 {
     sim_ps now = engine_now(network->engine);
     /* Rates that never lasted a picosecond moved nothing, whatever part of it was carried. */
@@ -200,18 +182,49 @@ static sim_ps moment_after(sim_ps from, double delay_ps, sim_ps now)
 /* Sets the rate and gives its event; 0 when memory is out. */
 static event_id move_at(struct flow_network *network, struct flow *flow, double bytes_per_s)
 {
-    flow_progress(network, flow);
+    progress(network, flow);
     flow->bytes_per_s = bytes_per_s;
     flow->state = FLOW_MOVING;
     sim_ps end = moment_after(flow->since, moving_ps(flow), engine_now(network->engine));
     return set_event(network, flow, end, EVENT_TRANSFER);
 }
 
-void flow_set_rate(struct flow_network *network, struct flow *flow, double bytes_per_s)
+/* Sets a joined flow's rate from now on, and its end with it. */
+static void set_rate(struct flow_network *network, struct flow *flow, double bytes_per_s)
 {
     event_id event = move_at(network, flow, bytes_per_s);
     assert(event != 0);
     (void)event;
+}
+
+/* Lets all flows that dirty links connect move at their shares. */
+static void share(struct flow_network *network)
+{
+    uint32_t count = flow_share(network);
+    for (uint32_t i = 0; i < count; i++) {
+        struct flow *flow = &network->flows[network->gathered_flows[i]];
+        if (flow->share != flow->bytes_per_s)
+            set_rate(network, flow, flow->share);
+    }
+}
+
+static void on_share(void *context, uint64_t argument)
+{
+    struct flow_network *network = context;
+    (void)argument;
+    network->share_event = 0;
+    share(network);
+}
+
+/* Has the rates set anew at the end of this picosecond. 0 when memory is out, which it never is
+   right after an event was dispatched or cancelled. */
+static event_id plan_share(struct flow_network *network)
+{
+    if (network->share_event == 0)
+        network->share_event =
+            engine_schedule(network->engine, engine_now(network->engine), EVENT_SHARE, SHARE_OWNER,
+                            on_share, network, NO_ARGUMENT);
+    return network->share_event;
 }
 
 /* The rate of a flow that nothing else slows down. */
@@ -295,7 +308,7 @@ static void on_event(void *context, uint64_t argument)
     if (flow->state == FLOW_MOVING || has_nothing_to_move(flow)) {
         finish(network, flow);
     } else if (flow->state == FLOW_JOINED) {
-        flow_share(network);
+        share(network);
     } else {
         event_id event = join(network, flow);
         assert(event != 0);
@@ -355,7 +368,7 @@ bool flow_cancel(struct flow_network *network, flow_id id)
     struct flow *flow = find(network, id);
     if (!flow)
         return false;
-    flow_progress(network, flow);
+    progress(network, flow);
     (void)engine_cancel(network->engine, flow->event);
     leave_and_share(network, flow);
     return true;
@@ -367,7 +380,7 @@ double flow_bytes_per_s(struct flow_network *network, flow_id id)
     if (!flow)
         return 0;
     if (network->dirty_count > 0)
-        flow_share(network);
+        share(network);
     return flow->bytes_per_s;
 }
 

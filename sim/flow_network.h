@@ -90,13 +90,8 @@ static inline uint32_t flow_next_hop(const struct flow_network *network, uint32_
     return flow_of_hop(network, hop)->hops[hop % FLOW_LINKS_MAX].next;
 }
 
-/* Brings what a moving flow has left, and its links' bytes, up to the clock. */
-void flow_progress(struct flow_network *network, struct flow *flow);
-
-/* Sets a joined flow's rate from now on, and its end with it. */
-void flow_set_rate(struct flow_network *network, struct flow *flow, double bytes_per_s);
-
-/* Gives all flows that dirty links connect their max-min fair rates; no link is dirty then. */
-void flow_share(struct flow_network *network);
+/* Works out the max-min fair shares of all flows that dirty links connect; no link is dirty then.
+   Returns how many: they are the first of gathered_flows. */
+uint32_t flow_share(struct flow_network *network);
 
 #endif

@@ -117,16 +117,13 @@ static void fill(struct flow_network *network, uint32_t links)
     }
 }
 
-void flow_share(struct flow_network *network)
+uint32_t flow_share(struct flow_network *network)
 {
     struct gathering gathering = gather(network);
     fill(network, gathering.links);
     for (uint32_t i = 0; i < gathering.links; i++)
         network->links[network->gathered_links[i]].is_gathered = false;
-    for (uint32_t i = 0; i < gathering.flows; i++) {
-        struct flow *flow = &network->flows[network->gathered_flows[i]];
-        flow->is_gathered = false;
-        if (flow->share != flow->bytes_per_s)
-            flow_set_rate(network, flow, flow->share);
-    }
+    for (uint32_t i = 0; i < gathering.flows; i++)
+        network->flows[network->gathered_flows[i]].is_gathered = false;
+    return gathering.flows;
 }
