@@ -14,9 +14,10 @@ LAYERS = [
     "model sharding exchange layout kv_way compute kernel_table collective collective_flow"
     " collective_group collective_plan collective_table measured host serving memory summary"
     " quantiles",
-    "request workload lane kv_cache seen_shapes batcher link_meter link_sharing",
-    "group_cost step_cost step_items accounting pipeline pipeline_events flight laps decode_run replica"
-    " router",
+    "request workload lane kv_cache seen_shapes batcher batcher_parts batcher_pick link_meter"
+    " link_sharing",
+    "group_cost step_cost step_items accounting pipeline pipeline_events flight laps decode_run"
+    " replica router",
     "scenario deployment pool handover fleet faults tally simulation summarize summarize_links"
     " recommend warnings run_warnings",
 ]

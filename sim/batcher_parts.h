@@ -1,0 +1,40 @@
+/*
+ * batcher_parts: what a batcher's two halves share: batcher.c, who is in a
+ * replica and what they hold, and batcher_pick.c, who goes into its next step.
+ */
+#ifndef TANDEM_BATCHER_PARTS_H
+#define TANDEM_BATCHER_PARTS_H
+
+#include "batcher.h"
+
+/* Whether blocks for a request's last token are taken on its admission. */
+static inline bool batcher_reserves(const struct batcher *batcher)
+{
+    return batcher->serving->kv_admission == KV_ADMISSION_RESERVED ||
+           batcher->serving->policy == BATCHER_STATIC;
+}
+
+static inline bool batcher_takes_whole_prompts(const struct batcher *batcher)
+{
+    return batcher->serving->policy != BATCHER_CHUNKED_PREFILL;
+}
+
+/* Blocks that an admitted request holds, none of its steps being in flight. */
+uint64_t batcher_held_blocks(const struct batcher *batcher, const struct request *request);
+
+/* An empty lane, and its way back. */
+static inline struct lane *batcher_take_lane(struct batcher *batcher)
+{
+    struct lane *lane = batcher->free_lanes;
+    batcher->free_lanes = lane->next;
+    lane->next = NULL;
+    return lane;
+}
+
+static inline void batcher_give_lane(struct batcher *batcher, struct lane *lane)
+{
+    lane->next = batcher->free_lanes;
+    batcher->free_lanes = lane;
+}
+
+#endif
