@@ -10,22 +10,24 @@ static bool completes_before(const struct lane_completion *a, const struct lane_
                                     : a->request->admission < b->request->admission;
 }
 
-static void note_place(void *unused, const struct lane_completion *completion, uint32_t place)
+static void ignore_place(const void *nobody, const struct lane_completion *completion,
+                         uint32_t place)
 {
-    (void)unused;
-    completion->request->place = place;
+    (void)nobody;
+    (void)completion;
+    (void)place;
 }
 
-HEAP_DEFINE(completions, struct lane_completion, void, completes_before, note_place)
+HEAP_DEFINE(completions, struct lane_completion, const void, completes_before, ignore_place)
 
 int lane_init(struct lane *lane, uint32_t rows_max, uint32_t block_tokens, struct arena *arena,
               struct error *error)
 {
     *lane = (struct lane){.block_tokens = block_tokens};
     lane->completions = arena_calloc(arena, rows_max, sizeof(*lane->completions));
-    lane->cohorts = arena_calloc(arena, rows_max, sizeof(*lane->cohorts));
+    lane->joined = arena_calloc(arena, rows_max, sizeof(*lane->joined));
     lane->growth = arena_calloc(arena, block_tokens, sizeof(*lane->growth));
-    if (!lane->completions || !lane->cohorts || !lane->growth)
+    if (!lane->completions || !lane->joined || !lane->growth)
         return error_out_of_memory(error, "decode lanes");
     return 0;
 }
@@ -46,25 +48,32 @@ uint64_t lane_steps_to_spare(const struct lane *lane)
     return lane->live == 0 ? 0 : lane->completions[0].at_step - lane->steps - 1;
 }
 
-static void cohort_add(struct lane *lane, sim_ps last_token, uint32_t rows)
+/* The cohort of a live row; NULL if there is none. */
+static struct lane_cohort *cohort_of(struct lane *lane, sim_ps last_token)
 {
-    for (uint32_t i = lane->cohort_count; i-- > 0;) {
-        if (lane->cohorts[i].last_token == last_token) {
-            lane->cohorts[i].rows += rows;
-            return;
-        }
-    }
-    lane->cohorts[lane->cohort_count++] =
-        (struct lane_cohort){.last_token = last_token, .rows = rows};
+    if (lane->latest.last_token == last_token && lane->latest.rows > 0)
+        return &lane->latest;
+    for (uint32_t i = lane->joined_count; i-- > 0;)
+        if (lane->joined[i].last_token == last_token)
+            return &lane->joined[i];
+    return NULL;
+}
+
+static void cohort_add(struct lane *lane, sim_ps last_token)
+{
+    struct lane_cohort *cohort = cohort_of(lane, last_token);
+    if (cohort)
+        cohort->rows++;
+    else
+        lane->joined[lane->joined_count++] =
+            (struct lane_cohort){.last_token = last_token, .rows = 1};
 }
 
 static void cohort_take(struct lane *lane, sim_ps last_token)
 {
-    uint32_t i = 0;
-    while (lane->cohorts[i].last_token != last_token)
-        i++;
-    if (--lane->cohorts[i].rows == 0)
-        lane->cohorts[i] = lane->cohorts[--lane->cohort_count];
+    struct lane_cohort *cohort = cohort_of(lane, last_token);
+    if (--cohort->rows == 0 && cohort != &lane->latest)
+        *cohort = lane->joined[--lane->joined_count];
 }
 
 void lane_join(struct lane *lane, struct request *request)
@@ -75,24 +84,23 @@ void lane_join(struct lane *lane, struct request *request)
     lane->live++;
     lane->context_tokens += request->position + 1;
     ++*growth_counter(lane, request->position);
-    cohort_add(lane, request->last_token, 1);
+    cohort_add(lane, request->last_token);
     request_list_insert(&lane->members, request);
     struct lane_completion completion = {
         .at_step = lane->steps + request->output_tokens - request->generated, .request = request};
     completions_insert(lane->completions, &lane->completion_count, completion, NULL);
 }
 
-/* Takes a member off the lists and brings its figures up to date; its row stays in the batch. */
+/* Takes a member off the list and brings its figures up to date; its row stays in the batch. */
 static void detach(struct lane *lane, struct request *request)
 {
-    completions_remove(lane->completions, &lane->completion_count, request->place, NULL);
     request_list_remove(&lane->members, request);
     uint32_t steps = (uint32_t)(lane->steps - request->joined);
     request->generated += steps;
     request->position += steps;
     lane->live--;
-    if (steps > 0) /* after a step the lane has one cohort of rows that were in it */
-        request->last_token = lane->cohorts[0].last_token;
+    if (steps > 0)
+        request->last_token = lane->latest.last_token;
     cohort_take(lane, request->last_token);
 }
 
@@ -105,6 +113,10 @@ static void remove_row(struct lane *lane, const struct request *request)
 
 void lane_leave(struct lane *lane, struct request *request)
 {
+    uint32_t place = 0;
+    while (lane->completions[place].request != request)
+        place++;
+    completions_remove(lane->completions, &lane->completion_count, place, NULL);
     detach(lane, request);
     remove_row(lane, request);
 }
@@ -120,19 +132,23 @@ void lane_split(struct lane *from, uint32_t rows, struct lane *to)
 
 void lane_merge(struct lane *into, struct lane *from)
 {
+    from->completion_count = 0; /* all leave */
     while (from->members.last) {
         struct request *youngest = from->members.last;
-        lane_leave(from, youngest);
+        detach(from, youngest);
+        remove_row(from, youngest);
         lane_join(into, youngest);
     }
 }
 
 void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps)
 {
-    for (uint32_t i = 0; gaps && i < lane->cohort_count; i++)
-        quantiles_add(gaps, now - lane->cohorts[i].last_token, lane->cohorts[i].rows);
-    lane->cohort_count = lane->live > 0;
-    lane->cohorts[0].rows = lane->live;
+    if (gaps && lane->latest.rows > 0)
+        quantiles_add(gaps, now - lane->latest.last_token, lane->latest.rows);
+    for (uint32_t i = 0; gaps && i < lane->joined_count; i++)
+        quantiles_add(gaps, now - lane->joined[i].last_token, lane->joined[i].rows);
+    lane->joined_count = 0;
+    lane->latest.rows = lane->live;
     (void)lane_step_on(lane, 1, now);
 }
 
@@ -145,7 +161,7 @@ uint64_t lane_step_on(struct lane *lane, uint64_t count, sim_ps now)
     }
     lane->steps += count;
     lane->context_tokens += count * lane->rows;
-    lane->cohorts[0].last_token = now;
+    lane->latest.last_token = now;
     return blocks;
 }
 
@@ -154,6 +170,7 @@ struct request *lane_pop_finished(struct lane *lane, bool hold)
     if (lane->completion_count == 0 || lane->completions[0].at_step > lane->steps)
         return NULL;
     struct request *request = lane->completions[0].request;
+    completions_remove(lane->completions, &lane->completion_count, 0, NULL);
     detach(lane, request);
     if (!hold)
         remove_row(lane, request);
@@ -165,6 +182,7 @@ void lane_clear(struct lane *lane)
     assert(lane->live == 0);
     lane->rows = 0;
     lane->context_tokens = 0;
-    lane->cohort_count = 0;
+    lane->joined_count = 0;
+    lane->latest.rows = 0;
     memset(lane->growth, 0, lane->block_tokens * sizeof(*lane->growth));
 }

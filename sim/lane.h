@@ -4,7 +4,8 @@
  * What a step costs and needs is kept as sums over the lane, so a step is O(1)
  * whatever the batch: rows and total context; a heap of completions by step
  * number, looked at only at its top; and for KV growth, one counter for each
- * position within a block. Joining and leaving are O(log n).
+ * position within a block. Joining and finishing are O(log n); who leaves before
+ * is looked for among the completions, so that nobody is told where theirs lies.
  *
  * A member's own figures stay as they were when it joined; the lane's step
  * count says how far it has come since.
@@ -14,6 +15,8 @@
 
 #include "quantiles.h"
 #include "request.h"
+
+#include <stdalign.h>
 
 struct lane_completion {
     uint64_t at_step;
@@ -26,20 +29,22 @@ struct lane_cohort {
     uint32_t rows;
 };
 
+/* What steps touch comes first, on a line of the cache and a quarter. */
 struct lane {
-    uint32_t rows;           /* of the decode batch; a finished row goes on where rows are held */
-    uint32_t live;           /* rows still to finish */
-    uint64_t context_tokens; /* KV that the next step reads, its own tokens counted */
+    alignas(64) uint32_t rows; /* of the decode batch; a finished row goes on where rows are held */
+    uint32_t live;             /* rows still to finish */
+    uint64_t context_tokens;   /* KV that the next step reads, its own tokens counted */
     uint64_t steps;
-    struct request_list members; /* the live ones, by admission */
     struct lane_completion *completions;
     uint32_t completion_count;
-    uint32_t cohort_count;
-    struct lane_cohort *cohorts;
+    uint32_t joined_count;
+    uint32_t *growth; /* (block_tokens): rows by (position - steps) modulo the block */
+    uint32_t growing; /* the place in it of rows whose blocks are full: -steps modulo the block */
     uint32_t block_tokens;
-    uint32_t *growth;  /* (block_tokens): rows by (position - steps) modulo the block */
-    uint32_t growing;  /* the place in it of rows whose blocks are full: -steps modulo the block */
-    struct lane *next; /* in the batcher's lists */
+    struct lane_cohort latest;   /* who was in the last step */
+    struct lane_cohort *joined;  /* since then */
+    struct request_list members; /* the live ones, by admission */
+    struct lane *next;           /* in the batcher's lists */
 };
 
 /* A lane for up to `rows_max` rows, in `arena`. */

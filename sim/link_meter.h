@@ -18,17 +18,17 @@
 
 /* One kind of traffic: over which links, and how much. */
 struct link_traffic {
+    double bytes; /* on each, in the run */
     uint32_t link_count;
     const uint32_t *links; /* a link on two routes stands here twice */
-    double bytes;          /* on each, in the run */
     double bucket_bytes;   /* in the present bucket */
     sim_ps bucket_busy;
 };
 
 struct link_meter {
-    sim_ps bucket; /* its start */
     struct link_traffic collectives;
     struct link_traffic sends;
+    sim_ps bucket; /* its start */
 };
 
 /*

@@ -63,12 +63,12 @@ struct stage_tally {
     sim_ps compute;
     sim_ps collective;
     sim_ps launch_bound; /* part of compute */
+    sim_ps host;
     sim_ps no_work;
     sim_ps fill_drain;
     sim_ps imbalance;
     sim_ps transfer;
     sim_ps kv; /* part of transfer: for KV to come or go */
-    sim_ps host;
     sim_ps down;
 };
 
@@ -86,16 +86,18 @@ struct stage_clock {
     sim_ps hop;  /* the transfer before is over; unused on the last */
 };
 
+/* In this order what every step touches is on two lines of the cache: up to the meter's first sum,
+   and the tally's first ones. */
 struct pipeline_stage {
     struct stage_part part;
+    double slowdown; /* kernels take this many times as long, for steps launched from now on */
+    struct stage_clock clock;
+    sim_ps accounted; /* the tally covers all time before this */
+    struct link_meter meter;
+    struct stage_tally tally;
     struct hop hop;           /* unused on the last */
     struct alpha_beta ring;   /* each rank to its successor, while nobody else uses the links */
     struct transfer *sharing; /* the same on links that others use; NULL: nobody does */
-    struct stage_clock clock;
-    sim_ps accounted; /* the tally covers all time before this */
-    double slowdown;  /* kernels take this many times as long, for steps launched from now on */
-    struct link_meter meter;
-    struct stage_tally tally;
 };
 
 struct pipeline {

@@ -26,8 +26,7 @@ struct request {
     uint32_t position;  /* tokens in the KV cache; while in a lane, those from before it joined */
     uint32_t target;    /* tokens to prefill: the prompt, and after a preemption its output too */
     uint32_t preemptions;
-    uint32_t place; /* in the lane's heap of completions */
-    bool counted;   /* arrived after the warm-up */
+    bool counted; /* arrived after the warm-up */
 };
 
 /* Forgets what was done for it: it is to be served from its start. */
