@@ -2,6 +2,8 @@
 
 /* Activations, and the KV write, are 16-bit whatever the weights are. */
 #define ACTIVATION_BYTES 2.0
+/* The kernels that one operation does where it was measured: gate-up, activation, down. */
+#define EXPERT_PARTS 3
 
 static struct kernel gemm(enum span_kind kind, enum dtype weights, double m, double n, double k)
 {
@@ -90,6 +92,57 @@ static uint32_t dense_kernels(const struct compute *compute, double tokens, stru
     return 3;
 }
 
+/* Shares of the peaks that a kernel of this kind reaches. */
+struct reach {
+    double compute;
+    double memory;
+};
+
+static struct reach reach_of(const struct gpu_efficiency *efficiency, enum span_kind kind)
+{
+    switch (kind) {
+    case SPAN_QKV:
+    case SPAN_OUTPUT:
+    case SPAN_ROUTER:
+    case SPAN_GATE_UP:
+    case SPAN_DOWN:
+    case SPAN_LM_HEAD:
+        return (struct reach){efficiency->gemm_compute, efficiency->gemm_memory};
+    case SPAN_ATTENTION_PREFILL:
+    case SPAN_ATTENTION_DECODE:
+        return (struct reach){efficiency->attention_compute, efficiency->attention_memory};
+    default:
+        return (struct reach){1, efficiency->elementwise_memory};
+    }
+}
+
+static struct cost roofline_cost(const struct compute *compute, const struct kernel *kernel)
+{
+    const struct gpu *gpu = compute->gpu;
+    struct reach reach = reach_of(&gpu->efficiency, kernel->kind);
+    double peak = gpu_flops_per_s(gpu, kernel->weights);
+    double compute_s = kernel->flops / (peak * reach.compute);
+    double memory_s = kernel->bytes / (gpu->memory_bytes_per_s * reach.memory);
+    double seconds = compute_s > memory_s ? compute_s : memory_s;
+    return (struct cost){.seconds = seconds + gpu->kernel_gap_s,
+                         .provenance = COST_ESTIMATED,
+                         .error = COST_ERROR_ESTIMATED};
+}
+
+/* Makes a layer's gate-up, activation and down parts of one operation, by their rooflines. */
+static void share_experts(const struct compute *compute, double reached,
+                          struct kernel kernels[EXPERT_PARTS])
+{
+    double sum_s = 0;
+    for (uint32_t i = 0; i < EXPERT_PARTS; i++) {
+        kernels[i].experts = reached;
+        kernels[i].share = roofline_cost(compute, &kernels[i]).seconds;
+        sum_s += kernels[i].share;
+    }
+    for (uint32_t i = 0; i < EXPERT_PARTS; i++)
+        kernels[i].share /= sum_s;
+}
+
 /* Where the experts are split, every GPU routes all tokens. */
 static uint32_t expert_kernels(const struct compute *compute, double tokens, struct kernel *kernels)
 {
@@ -102,7 +155,8 @@ static uint32_t expert_kernels(const struct compute *compute, double tokens, str
     kernels[1] = expert_gemm(compute, SPAN_GATE_UP, &load, 2 * load.ffn, model->hidden);
     kernels[2] = elementwise(SPAN_ACTIVATION, load.rows, load.ffn, 3);
     kernels[3] = expert_gemm(compute, SPAN_DOWN, &load, model->hidden, load.ffn);
-    return 4;
+    share_experts(compute, load.reached, kernels + 1);
+    return 1 + EXPERT_PARTS;
 }
 
 uint32_t compute_layer_kernels(const struct compute *compute, double tokens,
@@ -177,30 +231,6 @@ struct kernel compute_attention_prefill(const struct compute *compute, double st
     return attention(compute, SPAN_ATTENTION_PREFILL, length, pairs, start + length);
 }
 
-/* Shares of the peaks that a kernel of this kind reaches. */
-struct reach {
-    double compute;
-    double memory;
-};
-
-static struct reach reach_of(const struct gpu_efficiency *efficiency, enum span_kind kind)
-{
-    switch (kind) {
-    case SPAN_QKV:
-    case SPAN_OUTPUT:
-    case SPAN_ROUTER:
-    case SPAN_GATE_UP:
-    case SPAN_DOWN:
-    case SPAN_LM_HEAD:
-        return (struct reach){efficiency->gemm_compute, efficiency->gemm_memory};
-    case SPAN_ATTENTION_PREFILL:
-    case SPAN_ATTENTION_DECODE:
-        return (struct reach){efficiency->attention_compute, efficiency->attention_memory};
-    default:
-        return (struct reach){1, efficiency->elementwise_memory};
-    }
-}
-
 /* The quantities that a kernel's measured cost depends on, as kernel_table.h has them. */
 struct place {
     double x;
@@ -219,21 +249,17 @@ static struct place place_of(const struct kernel *kernel)
     }
 }
 
-static struct cost roofline_cost(const struct compute *compute, const struct kernel *kernel)
+static struct cost experts_cost(const struct compute *compute, const struct kernel *kernel)
 {
-    const struct gpu *gpu = compute->gpu;
-    struct reach reach = reach_of(&gpu->efficiency, kernel->kind);
-    double peak = gpu_flops_per_s(gpu, kernel->weights);
-    double compute_s = kernel->flops / (peak * reach.compute);
-    double memory_s = kernel->bytes / (gpu->memory_bytes_per_s * reach.memory);
-    double seconds = compute_s > memory_s ? compute_s : memory_s;
-    return (struct cost){.seconds = seconds + gpu->kernel_gap_s,
-                         .provenance = COST_ESTIMATED,
-                         .error = COST_ERROR_ESTIMATED};
+    struct cost cost = cost_grid_at(compute->experts, kernel->m, kernel->experts);
+    cost.seconds = kernel->share * (cost.seconds + compute->measured_gap_s);
+    return cost;
 }
 
 struct cost compute_kernel(const struct compute *compute, const struct kernel *kernel)
 {
+    if (compute->experts && kernel->experts > 0)
+        return experts_cost(compute, kernel);
     const struct cost_grid *grid = compute->grids[kernel->kind];
     if (!grid)
         return roofline_cost(compute, kernel);
@@ -304,20 +330,55 @@ static struct place reach_place(const struct compute_setup *setup, const struct 
     }
 }
 
+/* A grid in the arena of what the table says of `shape`. 0 or -ERROR_MEMORY. */
+static int make_grid(const struct compute_setup *setup, const struct kernel_shape *shape,
+                     struct place reach, const struct cost_grid **made, struct arena *arena,
+                     struct error *error)
+{
+    struct cost_grid *grid = arena_calloc(arena, 1, sizeof(*grid));
+    if (!grid)
+        return error_out_of_memory(error, "kernel times");
+    *made = grid;
+    return kernel_table_prepare(setup->table, shape, reach.x, reach.y, arena, grid, error);
+}
+
 /* Prepares the grid of one kernel's kind, where the table covers it. */
 static int prepare(struct compute *compute, const struct compute_setup *setup,
                    const struct kernel *kernel, struct arena *arena, struct error *error)
 {
     struct kernel_shape shape = shape_of(setup, kernel);
     if (shape.op == KERNEL_OP_COUNT || compute->grids[kernel->kind] ||
-        !kernel_table_covers(setup->table, &shape))
+        (compute->experts && kernel->experts > 0) || !kernel_table_covers(setup->table, &shape))
         return 0;
-    struct cost_grid *grid = arena_calloc(arena, 1, sizeof(*grid));
-    if (!grid)
-        return error_out_of_memory(error, "kernel times");
-    struct place reach = reach_place(setup, kernel);
-    compute->grids[kernel->kind] = grid;
-    return kernel_table_prepare(setup->table, &shape, reach.x, reach.y, arena, grid, error);
+    return make_grid(setup, &shape, reach_place(setup, kernel), &compute->grids[kernel->kind],
+                     arena, error);
+}
+
+/*
+ * The grid of a mixture's experts, where they were measured as one operation. A
+ * GPU that holds whole experts does what one does with a model of so many: of a
+ * token's choices it has its share, but one at least.
+ */
+static int prepare_experts(struct compute *compute, const struct compute_setup *setup,
+                           struct arena *arena, struct error *error)
+{
+    const struct model *model = setup->model;
+    if (!model_is_moe(model))
+        return 0;
+    uint32_t ranks = setup->tensor_parallel;
+    double parts = sharding_has_whole_experts(&setup->sharding, ranks) ? ranks : 1;
+    struct kernel_shape shape = {
+        .op = KERNEL_EXPERTS,
+        .dtype = model->weights,
+        .n = expert_load_of(compute, 1).ffn,
+        .k = model->hidden,
+        .experts = model->experts / parts,
+        .top_k = fmax(1, model->experts_per_token / parts),
+    };
+    if (!kernel_table_covers(setup->table, &shape))
+        return 0;
+    struct place reach = {(double)setup->tokens_max * model->experts_per_token, shape.experts};
+    return make_grid(setup, &shape, reach, &compute->experts, arena, error);
 }
 
 #define BESIDE_FIRST_OCTAVE 4 /* chunks of 16 tokens; smaller ones weigh no less */
@@ -354,6 +415,7 @@ int compute_init(struct compute *compute, const struct compute_setup *setup, str
     };
     if (!setup->table)
         return 0;
+    int status = prepare_experts(compute, setup, arena, error);
     struct kernel kernels[LAYER_KERNELS_MAX + 5];
     uint32_t count = compute_layer_kernels(compute, 1, kernels);
     kernels[count++] = compute_attention_decode(compute, 1, 1);
@@ -361,10 +423,7 @@ int compute_init(struct compute *compute, const struct compute_setup *setup, str
     kernels[count++] = compute_final_norm(compute, 1);
     kernels[count++] = compute_lm_head(compute, 1);
     kernels[count++] = compute_sample(compute, 1);
-    for (uint32_t i = 0; i < count; i++) {
-        int rc = prepare(compute, setup, &kernels[i], arena, error);
-        if (rc < 0)
-            return rc;
-    }
-    return prepare_beside(compute, setup, arena, error);
+    for (uint32_t i = 0; i < count && status == 0; i++)
+        status = prepare(compute, setup, &kernels[i], arena, error);
+    return status < 0 ? status : prepare_beside(compute, setup, arena, error);
 }

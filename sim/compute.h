@@ -6,6 +6,10 @@
  * Patterson, CACM 52(4), 2009): max(FLOPs / (peak x efficiency), bytes /
  * (bandwidth x efficiency)), and the GPU file's gap, which its efficiencies
  * were fitted with. Times are seconds and never fail.
+ *
+ * Engines run a mixture's experts as one operation. Where that was measured, it
+ * and the gap after it are divided among gate-up, activation and down in
+ * proportion of their rooflines: their sum is measured, their shares are not.
  */
 #ifndef TANDEM_COMPUTE_H
 #define TANDEM_COMPUTE_H
@@ -20,7 +24,9 @@
  * attention m sequences whose KV sums to n tokens; prefill attention m new
  * tokens whose KV ends at n. `groups`: distinct experts that a grouped GEMM
  * reaches, else 1. `beside`: prompt tokens that the kernel of a decode attention
- * works on too, which matters where that was measured; else 0.
+ * works on too, which matters where that was measured; else 0. `experts`: distinct
+ * ones that the rows of an expert layer's kernel reach, and `share` what of that
+ * layer's time is this kernel's; else 0.
  */
 struct kernel {
     enum span_kind kind;
@@ -32,6 +38,8 @@ struct kernel {
     double k;
     double groups;
     double beside;
+    double experts;
+    double share;
 };
 
 #define LAYER_KERNELS_MAX 12
@@ -44,7 +52,8 @@ struct compute {
     struct sharding sharding;
     double measured_gap_s;                          /* after a kernel with a measured time */
     const struct cost_grid *grids[SPAN_KIND_COUNT]; /* measured kinds; NULL: by roofline */
-    struct cost_stack beside; /* decode attention by the prompt tokens in the same kernel */
+    struct cost_stack beside;        /* decode attention by the prompt tokens in the same kernel */
+    const struct cost_grid *experts; /* as one operation; NULL: kernel by kernel */
 };
 
 /* What a compute is made of, and how far its grids reach. */

@@ -14,7 +14,9 @@
  * percentage point, one with which no fewer figures of whole engines are within
  * their bars than before (tests/silicon prints both). A GEMM's fine part is short
  * over columns, whose tiles fill the GPU's last wave or not, and long over the
- * depth.
+ * depth. Experts' were chosen on H100 and B200: engines pick their tiles by the
+ * shape of the layer, so that times vary slowly with rows, and from one layer to
+ * the next more.
  */
 static const struct surface_kind surface_kinds[KERNEL_OP_COUNT] = {
     [KERNEL_GEMM] = {3, {2, 3, 3}, 0.02, 0.3, {1, 0.5, 3}},
@@ -27,6 +29,7 @@ static const struct surface_kind surface_kinds[KERNEL_OP_COUNT] = {
     [KERNEL_COPY] = {1, {4}, 0.005, 0, {0}},
     [KERNEL_SAMPLE] = {2, {4, 8}, 0.005, 0, {0}},
     [KERNEL_ATTENTION_BESIDE] = {4, {2, 2, 4, 4}, 0.01, 0, {0}},
+    [KERNEL_EXPERTS] = {5, {4, 1, 2, 1, 1}, 0.01, 0, {0}},
 };
 
 /* Query-key pairs of a causal chunk of `queries` tokens after `history` earlier ones. */
@@ -64,6 +67,13 @@ static void locate(const struct kernel_shape *shape, double x, double y,
         at[2] = log2(shape->heads);
         at[3] = log2(shape->kv_heads);
         break;
+    case KERNEL_EXPERTS: /* how many are reached is the roofline's alone */
+        at[0] = log2(x / shape->experts);
+        at[1] = log2(shape->experts);
+        at[2] = log2(shape->n);
+        at[3] = log2(shape->k);
+        at[4] = log2(shape->top_k);
+        break;
     case KERNEL_NORM:
     case KERNEL_ACTIVATION:
     case KERNEL_ROPE_KV:
@@ -93,14 +103,31 @@ static double passes_of(enum kernel_op op)
     }
 }
 
-static double gemm_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape, double m,
-                              double n)
+/* Of `m` rows over `groups` matrices of n x k. */
+static double gemm_roofline_s(const struct gpu *gpu, enum dtype dtype, double m, double n, double k,
+                              double groups)
 {
-    double k = shape->k;
-    double bytes = n * k * dtype_bytes(shape->dtype) + (m * k + m * n) * ACTIVATION_BYTES;
-    double peak = gpu_flops_per_s(gpu, shape->dtype) * gpu->efficiency.gemm_compute;
+    double bytes = groups * n * k * dtype_bytes(dtype) + (m * k + m * n) * ACTIVATION_BYTES;
+    double peak = gpu_flops_per_s(gpu, dtype) * gpu->efficiency.gemm_compute;
     return fmax(2 * m * n * k / peak,
                 bytes / (gpu->memory_bytes_per_s * gpu->efficiency.gemm_memory));
+}
+
+static double elementwise_roofline_s(const struct gpu *gpu, enum kernel_op op, double values)
+{
+    return passes_of(op) * values * ACTIVATION_BYTES /
+           (gpu->memory_bytes_per_s * gpu->efficiency.elementwise_memory);
+}
+
+/* A row reaches one expert: a grid has places with fewer rows too. */
+static double experts_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape,
+                                 double rows, double reached_max)
+{
+    double reached = fmin(rows, reached_max);
+    double n = shape->n, k = shape->k;
+    return gemm_roofline_s(gpu, shape->dtype, rows, 2 * n, k, reached) +
+           elementwise_roofline_s(gpu, KERNEL_ACTIVATION, rows * n) +
+           gemm_roofline_s(gpu, shape->dtype, rows, k, n, reached);
 }
 
 /* Arithmetic and loading add up: what a tile loads, it must have before it can multiply. */
@@ -121,16 +148,17 @@ double kernel_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape
 {
     switch (shape->op) {
     case KERNEL_GEMM:
-        return gemm_roofline_s(gpu, shape, x, shape->n * y);
+        return gemm_roofline_s(gpu, shape->dtype, x, shape->n * y, shape->k, 1);
     case KERNEL_ATTENTION_DECODE:
     case KERNEL_ATTENTION_BESIDE:
         return attention_roofline_s(gpu, shape, x, x * y, x * y);
     case KERNEL_ATTENTION_PREFILL:
     case KERNEL_ATTENTION_PREFILL_FA2:
         return attention_roofline_s(gpu, shape, x, causal_pairs(x, y), x + y);
+    case KERNEL_EXPERTS:
+        return experts_roofline_s(gpu, shape, x, y);
     default:
-        return passes_of(shape->op) * x * shape->n * ACTIVATION_BYTES /
-               (gpu->memory_bytes_per_s * gpu->efficiency.elementwise_memory);
+        return elementwise_roofline_s(gpu, shape->op, x * shape->n);
     }
 }
 
@@ -209,14 +237,23 @@ static bool is_decode(enum kernel_op op)
     return op == KERNEL_ATTENTION_DECODE || op == KERNEL_ATTENTION_BESIDE;
 }
 
+/* Nodes from one to the next at which the ratio is kriged. */
+struct lattice {
+    uint32_t x;
+    uint32_t y;
+};
+
 /*
  * The ratio is kriged where samples tend to lie and carried from there to every
  * node: attention is measured by the octave, other kernels more finely (m of 48,
- * 80, 96, 192).
+ * 80, 96, 192). That of experts does not depend on y.
  */
-static uint32_t lattice_stride(enum kernel_op op)
+static struct lattice lattice_of(enum kernel_op op)
 {
-    return is_decode(op) || is_prefill(op) ? COST_GRID_OCTAVE_NODES : COST_GRID_OCTAVE_NODES / 4;
+    uint32_t octave = COST_GRID_OCTAVE_NODES;
+    if (is_decode(op) || is_prefill(op))
+        return (struct lattice){octave, octave};
+    return (struct lattice){octave / 4, op == KERNEL_EXPERTS ? UINT32_MAX : octave / 4};
 }
 
 static enum cost_provenance provenance_of(const struct surface_estimate *estimate)
@@ -241,7 +278,7 @@ static void krige_node(const struct kernel_class *class, const struct kernel_sha
 /* The lattice's last line on an axis is the axis's last node, wherever that falls. */
 static uint32_t next_line(uint32_t line, uint32_t stride, uint32_t nodes)
 {
-    return line + 1 < nodes ? u32_min(line + stride, nodes - 1) : nodes;
+    return line + 1 < nodes ? line + u32_min(stride, nodes - 1 - line) : nodes;
 }
 
 /* Carries the ratio from one lattice node to the next, `step` nodes apart on one axis. */
@@ -262,18 +299,18 @@ static void carry(struct cost_grid *grid, size_t from, size_t step, uint32_t cou
 static void fill_ratios(const struct kernel_class *class, const struct kernel_shape *shape,
                         struct cost_grid *grid)
 {
-    uint32_t stride = lattice_stride(shape->op);
+    struct lattice lattice = lattice_of(shape->op);
     uint32_t width = grid->x.nodes;
     uint32_t height = grid->y.nodes;
-    for (uint32_t y = 0; y < height; y = next_line(y, stride, height)) {
-        for (uint32_t x = 0; x < width; x = next_line(x, stride, width))
+    for (uint32_t y = 0; y < height; y = next_line(y, lattice.y, height)) {
+        for (uint32_t x = 0; x < width; x = next_line(x, lattice.x, width))
             krige_node(class, shape, grid, x, y);
-        for (uint32_t x = 0; x + 1 < width; x = next_line(x, stride, width))
-            carry(grid, (size_t)y * width + x, 1, next_line(x, stride, width) - x);
+        for (uint32_t x = 0; x + 1 < width; x = next_line(x, lattice.x, width))
+            carry(grid, (size_t)y * width + x, 1, next_line(x, lattice.x, width) - x);
     }
-    for (uint32_t y = 0; y + 1 < height; y = next_line(y, stride, height))
+    for (uint32_t y = 0; y + 1 < height; y = next_line(y, lattice.y, height))
         for (uint32_t x = 0; x < width; x++)
-            carry(grid, (size_t)y * width + x, width, next_line(y, stride, height) - y);
+            carry(grid, (size_t)y * width + x, width, next_line(y, lattice.y, height) - y);
 }
 
 static void fill_seconds(const struct kernel_class *class, const struct gpu *gpu,

@@ -12,6 +12,7 @@
  *     prefill attention  queries x heads, context, heads, KV heads
  *       beside a chunk   batch x KV heads, context, the chunk's tokens, KV heads
  *     elementwise        values, row width
+ *     experts            rows an expert, experts, columns, depth, experts a token
  *
  * Beyond the measured box the ratio at its edge holds: extrapolation by the
  * roofline. A look-up in the table takes microseconds, so a shape that recurs is
@@ -37,7 +38,9 @@
     X(COPY, "copy")                                                                              \
     X(SAMPLE, "sample")                                                                          \
     X(ATTENTION_BESIDE, "attn_decode_beside") /* decodes in one kernel with a chunk of a prompt: \
-                                                 what both take, less the chunk alone */
+                                                 what both take, less the chunk alone */         \
+    X(EXPERTS, "experts") /* of a mixture: gate-up, activation and down, timed as one, with the  \
+                             sorting of rows by expert and the sum over each token's */
 
 enum kernel_op {
 #define X(name, text) KERNEL_##name,
@@ -53,11 +56,13 @@ struct kernel_shape {
     enum kernel_op op;
     enum dtype dtype; /* of a GEMM's weights, of attention's KV; else DTYPE_BF16 */
     double n;         /* GEMM: columns, of each group. Elementwise: values a row, of its output
-                         (RoPE: Q, K and V). Copy: bytes a row */
-    double k;         /* GEMM: depth */
+                         (RoPE: Q, K and V). Copy: bytes a row. Experts: each one's FFN columns */
+    double k;         /* GEMM: depth. Experts: hidden */
     double heads;     /* attention, on one GPU: in units of KERNEL_TABLE_HEAD_DIM values */
     double kv_heads;
-    double beside; /* decode attention beside a chunk: its tokens */
+    double beside;  /* decode attention beside a chunk: its tokens */
+    double experts; /* that the GPU holds, */
+    double top_k;   /* and how many of them a token goes to */
 };
 
 /*
@@ -66,6 +71,7 @@ struct kernel_shape {
  *     decode attention   sequences, context tokens of each, the new one included
  *     prefill attention  new tokens, tokens before them
  *     elementwise, copy  rows, 1
+ *     experts            rows, one for each expert that a token goes to; distinct experts reached
  */
 struct kernel_sample {
     struct kernel_shape shape;

@@ -51,7 +51,7 @@ int surface_add(struct surface *surface, const double *at, double value, struct 
     return 0;
 }
 
-/* Unused dimensions are 0 everywhere, so all four may always be summed. */
+/* Unused dimensions are 0 everywhere, so all may always be summed. */
 static double squared_distance(const double *a, const double *b)
 {
     double sum = 0;

@@ -1,7 +1,7 @@
 /*
  * surface: a smooth function through scattered measurements.
  *
- * Points lie anywhere in up to four dimensions, in octaves (log2 of what was
+ * Points lie anywhere in up to five dimensions, in octaves (log2 of what was
  * varied); values are logarithms. In between, ordinary kriging over the nearest
  * points with a Matern 3/2 correlation: the estimate is their best linear
  * combination given how alike two points at a distance are, so it passes (up to
@@ -21,7 +21,7 @@
 #include "base.h"
 #include "error.h"
 
-#define SURFACE_DIMENSIONS_MAX 4
+#define SURFACE_DIMENSIONS_MAX 5
 
 /* How alike points are. Constants of a kernel class, chosen by cross-validation. */
 struct surface_kind {

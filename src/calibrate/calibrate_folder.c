@@ -44,6 +44,13 @@ static void write_kernels(const void *what, const char *source, FILE *stream)
     sample_csv_write_kernels(stream, measurements->kernels, measurements->kernel_count);
 }
 
+static void write_experts(const void *what, const char *source, FILE *stream)
+{
+    const struct measurements *measurements = what;
+    write_head("Experts' times, written by tandem calibrate.", source, stream);
+    sample_csv_write_experts(stream, measurements->kernels, measurements->kernel_count);
+}
+
 static void write_collectives(const void *what, const char *source, FILE *stream)
 {
     const struct measurements *measurements = what;
@@ -90,8 +97,13 @@ int calibrate_folder_write(const char *folder, const struct calibrate_gpu *gpu,
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return error_set(error, ERROR_IO, "cannot make %s: %s", folder, strerror(errno));
     int status = 0;
-    if (measurements->kernel_count > 0)
+    size_t experts = 0;
+    for (size_t i = 0; i < measurements->kernel_count; i++)
+        experts += measurements->kernels[i].shape.op == KERNEL_EXPERTS;
+    if (measurements->kernel_count > experts)
         status = write_file(folder, "kernels.csv", write_kernels, measurements, source, error);
+    if (status == 0 && experts > 0)
+        status = write_file(folder, "experts.csv", write_experts, measurements, source, error);
     if (status == 0 && measurements->collective_count > 0)
         status =
             write_file(folder, "collectives.csv", write_collectives, measurements, source, error);

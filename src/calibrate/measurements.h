@@ -2,8 +2,8 @@
  * measurements: what was measured of one kind of GPU, gathered from files of
  * several formats, each number with its place for errors.
  *
- * Files are told apart by what is in them: kernels.csv and collectives.csv
- * (sample_csv.h), nccl-tests' output (nccl_tests.h).
+ * Files are told apart by what is in them: kernels.csv, experts.csv and
+ * collectives.csv (sample_csv.h), nccl-tests' output (nccl_tests.h).
  */
 #ifndef TANDEM_MEASUREMENTS_H
 #define TANDEM_MEASUREMENTS_H

@@ -35,10 +35,10 @@ static void print_help(void)
         "       tandem calibrate PROFILE --format llmservingsim --model MODEL.yaml -o FOLDER "
         "--source TEXT\n"
         "       tandem calibrate --residuals -o FOLDER\n\n"
-        "Makes a GPU's folder, as configs/gpus has them, from measurements: kernels.csv and\n"
-        "collectives.csv of analysis/measure, and nccl-tests' output, text or JSON. Says how far "
-        "the\ntables are from points that they were not given. What the GPU's datasheet rules out "
-        "is\nrefused.\n\n"
+        "Makes a GPU's folder, as configs/gpus has them, from measurements: kernels.csv,\n"
+        "experts.csv and collectives.csv as those folders have them, and nccl-tests' output, text\n"
+        "or JSON. Says how far the tables are from points that they were not given. What the\n"
+        "GPU's datasheet rules out is refused.\n\n"
         "  -o, --output FOLDER    the folder: configs/gpus/NAME; made if it is not there\n"
         "      --source TEXT      who measured, on what, when: goes into the tables' heads\n"
         "      --gpu FILE         the datasheet's figures; default FOLDER/gpu.yaml\n"
@@ -228,6 +228,8 @@ static int read_inputs(const struct calibrate_options *options, struct measureme
     int status = 0;
     if (options->only_residuals)
         status = read_own(options, "kernels.csv", measurements, error);
+    if (options->only_residuals && status == 0)
+        status = read_own(options, "experts.csv", measurements, error);
     if (options->only_residuals && status == 0)
         status = read_own(options, "collectives.csv", measurements, error);
     for (size_t i = 0; i < options->input_count && status == 0; i++)

@@ -42,7 +42,8 @@ static void read_efficiency(struct config_reader *parent, struct gpu_efficiency 
 static const char *read_measured(struct config_loader *loader, struct config_reader *reader)
 {
     static const char key[] = "measured";
-    static const char *const suffixes[] = {"/kernels.csv", "/collectives.csv", NULL};
+    static const char *const suffixes[] = {"/kernels.csv", "/experts.csv", "/collectives.csv",
+                                           NULL};
     const struct yaml_node *node = config_read_node(reader, key, CONFIG_OPTIONAL);
     const char *name;
     if (!node || !config_value_text(loader->diagnostics, node, key, FILENAME_MAX, &name))

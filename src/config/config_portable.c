@@ -17,7 +17,7 @@ struct portable {
 static const char *const *suffixes_of(const char *key)
 {
     static const char *const file[] = {"", NULL};
-    static const char *const tables[] = {"/kernels.csv", "/collectives.csv", NULL};
+    static const char *const tables[] = {"/kernels.csv", "/experts.csv", "/collectives.csv", NULL};
     if (key && strcmp(key, "file") == 0)
         return file;
     return key && strcmp(key, "measured") == 0 ? tables : NULL;

@@ -23,15 +23,35 @@ static int open_table(const char *folder, const char *name, char path[PATH_BYTES
                : error_set(error, ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
 }
 
-static int read_kernels(struct gpu_folder *folder, struct error *error)
+/* Adds `count` samples to the folder's. */
+static int add_kernels(struct gpu_folder *folder, const struct kernel_sample *samples, size_t count,
+                       struct error *error)
+{
+    size_t sum = folder->kernel_count + count;
+    struct kernel_sample *kernels = realloc(folder->kernels, (sum + 1) * sizeof(*kernels));
+    if (!kernels)
+        return error_out_of_memory(error, "measured costs");
+    for (size_t i = 0; i < count; i++)
+        kernels[folder->kernel_count + i] = samples[i];
+    folder->kernels = kernels;
+    folder->kernel_count = sum;
+    return 0;
+}
+
+/* Reads one of the folder's files of kernels. */
+static int read_kernels(struct gpu_folder *folder, const char *name, struct error *error)
 {
     char path[PATH_BYTES];
     FILE *file = NULL;
-    int status = open_table(folder->path, GPU_SAMPLES_KERNELS, path, &file, error);
+    int status = open_table(folder->path, name, path, &file, error);
     if (status > 0) {
-        status =
-            sample_csv_kernels(file, path, &folder->kernels, NULL, &folder->kernel_count, error);
+        struct kernel_sample *samples = NULL;
+        size_t count = 0;
+        status = sample_csv_kernels(file, path, &samples, NULL, &count, error);
         fclose(file);
+        if (status == 0)
+            status = add_kernels(folder, samples, count, error);
+        free(samples);
     }
     return status;
 }
@@ -74,7 +94,9 @@ static int read_folder(struct gpu_folder *folder, const char *path, struct error
     *folder = (struct gpu_folder){.path = strdup(path)};
     if (!folder->path)
         return error_out_of_memory(error, path);
-    int status = read_kernels(folder, error);
+    int status = read_kernels(folder, GPU_SAMPLES_KERNELS, error);
+    if (status == 0)
+        status = read_kernels(folder, GPU_SAMPLES_EXPERTS, error);
     if (status == 0)
         status = read_collectives(folder, error);
     return status < 0 ? status : read_residuals(folder, error);

@@ -15,13 +15,14 @@
 #include "residual_csv.h"
 
 #define GPU_SAMPLES_KERNELS "kernels.csv"
+#define GPU_SAMPLES_EXPERTS "experts.csv"
 #define GPU_SAMPLES_COLLECTIVES "collectives.csv"
 #define GPU_SAMPLES_RESIDUALS "residuals.csv"
 
 /* The samples of one folder. */
 struct gpu_folder {
     char *path;
-    struct kernel_sample *kernels;
+    struct kernel_sample *kernels; /* experts' among them */
     size_t kernel_count;
     struct collective_sample *collectives;
     size_t collective_count;

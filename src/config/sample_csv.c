@@ -19,6 +19,9 @@
     X(KV_HEADS, "kv_heads") \
     X(Q_LEN, "q_len")       \
     X(CTX, "ctx")           \
+    X(EXPERTS, "experts")   \
+    X(TOP_K, "top_k")       \
+    X(REACHED, "reached")   \
     X(RANKS, "ranks")       \
     X(BYTES, "bytes")       \
     X(P2P, "p2p")           \
@@ -77,6 +80,7 @@ struct kernel_columns {
     enum column k;
     enum column beside;
     bool has_heads;
+    bool has_experts;
 };
 
 static const struct kernel_columns columns_of[KERNEL_OP_COUNT] = {
@@ -93,6 +97,8 @@ static const struct kernel_columns columns_of[KERNEL_OP_COUNT] = {
                                  .y = COLUMN_CTX,
                                  .beside = COLUMN_Q_LEN,
                                  .has_heads = true},
+    [KERNEL_EXPERTS] =
+        {.x = COLUMN_M, .y = COLUMN_REACHED, .n = COLUMN_N, .k = COLUMN_K, .has_experts = true},
 };
 
 static bool is_prefill(enum kernel_op op)
@@ -110,6 +116,12 @@ static int settle_kernel(const struct csv_sheet *sheet, struct kernel_sample *sa
                                "'ctx' counts the chunk's own tokens, so it is at least 'q_len'");
     if (is_prefill(shape->op))
         sample->y -= sample->x;
+    if (shape->op == KERNEL_EXPERTS) {
+        sample->x *= shape->top_k;
+        if (sample->y > fmin(shape->experts, sample->x))
+            return csv_sheet_fault(sheet, error,
+                                   "'reached' is more than 'experts', or than 'm' times 'top_k'");
+    }
     if (shape->op == KERNEL_ROPE_KV)
         shape->n = (shape->heads + 2 * shape->kv_heads) * HEAD_DIM;
     sample->seconds *= 1e-6;
@@ -139,6 +151,8 @@ static int read_kernel(const struct csv_sheet *sheet, void *item, struct error *
         {columns->beside, &shape->beside},
         {columns->has_heads ? COLUMN_HEADS : COLUMN_OP, &shape->heads},
         {columns->has_heads ? COLUMN_KV_HEADS : COLUMN_OP, &shape->kv_heads},
+        {columns->has_experts ? COLUMN_EXPERTS : COLUMN_OP, &shape->experts},
+        {columns->has_experts ? COLUMN_TOP_K : COLUMN_OP, &shape->top_k},
         {COLUMN_TIME_US, &sample->seconds},
     };
     int status = read_dtype(sheet, &shape->dtype, error);
@@ -259,7 +273,7 @@ static double kernel_field(const struct kernel_sample *sample, enum column colum
 {
     const struct kernel_columns *columns = &columns_of[sample->shape.op];
     if (column == columns->x)
-        return sample->x;
+        return columns->has_experts ? sample->x / sample->shape.top_k : sample->x;
     if (column == columns->y)
         return is_prefill(sample->shape.op) ? sample->x + sample->y : sample->y;
     if (column == columns->n)
@@ -272,15 +286,33 @@ static double kernel_field(const struct kernel_sample *sample, enum column colum
         return sample->shape.heads;
     if (columns->has_heads && column == COLUMN_KV_HEADS)
         return sample->shape.kv_heads;
+    if (columns->has_experts && column == COLUMN_EXPERTS)
+        return sample->shape.experts;
+    if (columns->has_experts && column == COLUMN_TOP_K)
+        return sample->shape.top_k;
     return (double)NAN;
 }
 
-static void write_kernel(FILE *file, const struct kernel_sample *sample)
+/* The numbers of a table's rows, between its dtype and its time. */
+struct numbers {
+    const enum column *columns;
+    size_t count;
+};
+
+static void write_header(FILE *file, struct numbers numbers)
+{
+    (void)fprintf(file, "%s,%s", column_names[COLUMN_OP], column_names[COLUMN_DTYPE]);
+    for (size_t i = 0; i < numbers.count; i++)
+        (void)fprintf(file, ",%s", column_names[numbers.columns[i]]);
+    (void)fprintf(file, ",%s\n", column_names[COLUMN_TIME_US]);
+}
+
+static void write_kernel(FILE *file, struct numbers numbers, const struct kernel_sample *sample)
 {
     (void)fprintf(file, "%s,%s", kernel_op_name(sample->shape.op),
                   dtype_names[sample->shape.dtype]);
-    for (uint32_t column = COLUMN_M; column <= COLUMN_CTX; column++) {
-        double field = kernel_field(sample, column);
+    for (size_t i = 0; i < numbers.count; i++) {
+        double field = kernel_field(sample, numbers.columns[i]);
         if (isnan(field))
             (void)fputc(',', file);
         else
@@ -289,14 +321,27 @@ static void write_kernel(FILE *file, const struct kernel_sample *sample)
     (void)fprintf(file, ",%.7g\n", sample->seconds * 1e6);
 }
 
+static void write_rows(FILE *file, struct numbers numbers, bool of_experts,
+                       const struct kernel_sample *samples, size_t count)
+{
+    write_header(file, numbers);
+    for (size_t i = 0; i < count; i++)
+        if ((samples[i].shape.op == KERNEL_EXPERTS) == of_experts)
+            write_kernel(file, numbers, &samples[i]);
+}
+
 void sample_csv_write_kernels(FILE *file, const struct kernel_sample *samples, size_t count)
 {
-    (void)fprintf(file, "%s", column_names[COLUMN_OP]);
-    for (uint32_t column = COLUMN_DTYPE; column <= COLUMN_CTX; column++)
-        (void)fprintf(file, ",%s", column_names[column]);
-    (void)fprintf(file, ",%s\n", column_names[COLUMN_TIME_US]);
-    for (size_t i = 0; i < count; i++)
-        write_kernel(file, &samples[i]);
+    static const enum column columns[] = {COLUMN_M,     COLUMN_N,        COLUMN_K,     COLUMN_BATCH,
+                                          COLUMN_HEADS, COLUMN_KV_HEADS, COLUMN_Q_LEN, COLUMN_CTX};
+    write_rows(file, (struct numbers){columns, ARRAY_LENGTH(columns)}, false, samples, count);
+}
+
+void sample_csv_write_experts(FILE *file, const struct kernel_sample *samples, size_t count)
+{
+    static const enum column columns[] = {COLUMN_M,       COLUMN_N,     COLUMN_K,
+                                          COLUMN_EXPERTS, COLUMN_TOP_K, COLUMN_REACHED};
+    write_rows(file, (struct numbers){columns, ARRAY_LENGTH(columns)}, true, samples, count);
 }
 
 void sample_csv_write_collectives(FILE *file, const struct collective_sample *samples, size_t count)

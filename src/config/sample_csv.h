@@ -2,6 +2,7 @@
  * sample_csv: a GPU's measurements, as CSV files hold them.
  *
  * kernels.csv      op,dtype,m,n,k,batch,heads,kv_heads,q_len,ctx,time_us
+ * experts.csv      op,dtype,m,n,k,experts,top_k,reached,time_us
  * collectives.csv  op,ranks,bytes,p2p,graph,time_us
  *
  * The first line that is not a comment (# ...) names the columns, in any order;
@@ -16,7 +17,12 @@
  *     sample                           m n       n: vocabulary
  *     rope_kv_write                    m heads kv_heads
  *     copy                             m         bytes
+ *     experts                          m n k experts top_k reached
  *
+ * Kernels of any op may stand in either of the first two; written, they are parted.
+ * Experts: gate-up, activation and down of m tokens that go to top_k experts each,
+ * of n FFN columns and k hidden values, as one GPU holds them; reached: how many
+ * different ones the m tokens go to.
  * Heads are those of one GPU, of 128 values. p2p 1: over NVLink or PCIe peer
  * access, 0: through host memory. graph 1: replayed in a captured graph.
  * Mistakes are ERROR_CONFIG, with file and line.
@@ -39,9 +45,10 @@ int sample_csv_kernels(FILE *file, const char *name, struct kernel_sample **samp
 int sample_csv_collectives(FILE *file, const char *name, struct collective_sample **samples,
                            uint64_t **lines, size_t *count, struct error *error);
 
-/* Writes header and rows, which read back as these samples. Whether `file` took them is the
-   caller's to ask. */
+/* Writes header and rows, which read back as these samples: all but experts', and experts' alone.
+   Whether `file` took them is the caller's to ask. */
 void sample_csv_write_kernels(FILE *file, const struct kernel_sample *samples, size_t count);
+void sample_csv_write_experts(FILE *file, const struct kernel_sample *samples, size_t count);
 void sample_csv_write_collectives(FILE *file, const struct collective_sample *samples,
                                   size_t count);
 

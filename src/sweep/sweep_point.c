@@ -158,6 +158,7 @@ void sweep_point_fingerprint(const struct config *config, const char *file_path,
         if (!config->tables[i].folder)
             continue;
         hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_KERNELS);
+        hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_EXPERTS);
         hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_COLLECTIVES);
         hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_RESIDUALS);
     }

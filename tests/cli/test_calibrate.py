@@ -132,6 +132,38 @@ class CalibrateTest(TandemTest):
         self.assertIn("\nmeasured: .", (self.output / "gpu.yaml").read_text(encoding="utf-8"))
         self.assertFalse((self.output / "collectives.csv").exists())
 
+    def test_experts(self):
+        """Experts go to a table of their own, which costs runs of mixtures, and has its residuals."""
+        experts = "op,m,n,k,experts,top_k,reached,time_us\n" + "".join(
+            f"experts,{m},768,2048,128,8,{min(128, 8 * m)},{1200 + m}\n" for m in (1, 16, 256, 2048))
+        kernels = self.file("kernels.csv", KERNELS + "gemm,16,4096,4096,30\n")
+        report = self.tandem_ok(*self.arguments(kernels, self.file("experts.csv", experts)))
+        self.assertRegex(report, r"experts +bf16 +4 ")
+        self.assertEqual([row["op"] for row in self.table("kernels.csv")[2]], ["gemm"])
+        _, header, rows = self.table("experts.csv")
+        self.assertEqual(header, ["op", "dtype", "m", "n", "k", "experts", "top_k", "reached",
+                                  "time_us"])
+        self.assertEqual([row["m"] for row in rows], ["1", "16", "256", "2048"])
+        written = (self.output / "residuals.csv").read_bytes()
+        self.assertIn(b"\nexperts,bf16,,,4,", written)
+        # A folder's residuals are found anew of both tables.
+        self.tandem_ok("calibrate", "--residuals", "-o", self.output)
+        self.assertEqual((self.output / "residuals.csv").read_bytes(), written)
+        # Experts that take 1,200 us in place of the few hundred that dense GEMMs say make a
+        # decode of one request slower in each of 48 layers.
+        tpot_s = []
+        for tables in ("both", "kernels"):
+            if tables == "kernels":
+                (self.output / "experts.csv").unlink()
+            run = json.loads(self.tandem_ok(
+                "run", "--quiet", "--json", ROOT / "configs/scenarios/moe-expert-parallel.yaml",
+                "--set", "layout={tensor_parallel: 1}", "--set", "model=models/qwen3-30b-a3b",
+                "--set", f"cluster.gpu={self.output / 'gpu.yaml'}", "--set",
+                "workload={arrivals: {process: poisson, rate: 1 /s}, requests: 1, input_tokens: 300, "
+                "output_tokens: 40}"))
+            tpot_s.append(run["tpot_s"]["mean"])
+        self.assertGreater(tpot_s[0] - tpot_s[1], 48 * 500e-6)
+
     def test_residuals(self):
         """How far the tables are off is kept beside them, and can be found anew of a folder."""
         rows = "".join(f"gemm,{m},4096,4096,{30 + m / 64}\n" for m in (1, 16, 64, 512))

@@ -30,6 +30,11 @@ static struct kernel_sample random_sample(struct dice *dice, enum kernel_op op)
         sample.y = floor(random_octave(dice, 4, 14));
     if (op == KERNEL_ATTENTION_PREFILL)
         sample.y = dice_unit(dice) < 0.5 ? 0 : floor(random_octave(dice, 4, 14));
+    if (op == KERNEL_EXPERTS) {
+        sample.shape.experts = floor(random_octave(dice, 3, 9));
+        sample.shape.top_k = floor(random_octave(dice, 0, 4));
+        sample.y = 1 + floor(dice_unit(dice) * fmin(sample.x, sample.shape.experts - 1));
+    }
     /* Anything from a few microseconds to milliseconds, with no regard to the work. */
     sample.seconds = random_octave(dice, -19, -9);
     return sample;
@@ -56,11 +61,25 @@ static void check_grid(const struct cost_grid *grid, struct dice *dice, double y
     }
 }
 
+/* How far y reaches. */
+static double y_max_of(enum kernel_op op)
+{
+    switch (op) {
+    case KERNEL_ATTENTION_DECODE:
+    case KERNEL_ATTENTION_PREFILL:
+        return 30000;
+    case KERNEL_EXPERTS:
+        return 512;
+    default:
+        return 1;
+    }
+}
+
 static void check_op(enum kernel_op op)
 {
     struct dice dice = {dice_seed(20261122)};
     struct gpu gpu = fixture_gpu();
-    double y_max = op == KERNEL_ATTENTION_DECODE || op == KERNEL_ATTENTION_PREFILL ? 30000 : 1;
+    double y_max = y_max_of(op);
     for (int round = 0; round < ROUNDS; round++) {
         struct kernel_sample samples[SAMPLES];
         struct kernel_table table;
@@ -104,13 +123,16 @@ START_TEST(test_elementwise)
 }
 END_TEST
 
+START_TEST(test_experts)
+{
+    check_op(KERNEL_EXPERTS);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        test_gemm,
-        test_decode,
-        test_prefill,
-        test_elementwise,
+        test_gemm, test_decode, test_prefill, test_elementwise, test_experts,
     };
     return suite_run("kernel_table properties", tests, ARRAY_LENGTH(tests));
 }

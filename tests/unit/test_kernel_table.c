@@ -315,6 +315,60 @@ START_TEST(test_surface_fine)
 }
 END_TEST
 
+/* Seconds of the experts of a layer by the fixture's roofline: 3 weights of n x k each. */
+static double experts_roofline_s(const struct kernel_sample *sample)
+{
+    double rows = sample->x, reached = sample->y, n = sample->shape.n, k = sample->shape.k;
+    double activation_s = 3 * 2 * rows * n / 3e12;
+    double gate_up_s =
+        fmax(4 * rows * n * k / 1e15, 2 * (2 * reached * n * k + rows * (k + 2 * n)) / 3e12);
+    double down_s = fmax(2 * rows * n * k / 1e15, 2 * (reached * n * k + rows * (k + n)) / 3e12);
+    return gate_up_s + activation_s + down_s;
+}
+
+/* Experts of 8, of which a token takes 2: 20 us and 1.5 times the roofline. */
+static struct kernel_sample experts_sample(double tokens, double n, double reached)
+{
+    struct kernel_sample sample = {
+        .shape = {.op = KERNEL_EXPERTS, .n = n, .k = 4096, .experts = 8, .top_k = 2},
+        .x = 2 * tokens,
+        .y = reached};
+    sample.seconds = 20e-6 + 1.5 * experts_roofline_s(&sample);
+    return sample;
+}
+
+START_TEST(test_experts)
+{
+    setup();
+    struct kernel_sample samples[64];
+    size_t count = 0;
+    for (double n = 1024; n <= 8192; n *= 2)
+        for (double tokens = 1; tokens <= 8192; tokens *= 2)
+            samples[count++] = experts_sample(tokens, n, fmin(8, 2 * tokens));
+    struct kernel_table table = table_of(samples, count);
+    for (size_t i = 0; i < count; i++) {
+        struct cost_grid grid = grid_of(&table, samples[i].shape, 16384, 8);
+        struct cost cost = cost_grid_at(&grid, samples[i].x, samples[i].y);
+        /* A smooth table comes back where it was measured, to 2%. */
+        ck_assert_double_eq_tol(cost.seconds / samples[i].seconds, 1, 0.02);
+    }
+    /* Experts half as wide again lie between, to 3%; of 8 tokens that reach 5 experts in place of
+     * 8, 3 experts' weights less are loaded: the ratio to the roofline is that of 16 rows. */
+    struct kernel_sample between = experts_sample(8, 3072, 8);
+    struct cost_grid grid = grid_of(&table, between.shape, 16384, 8);
+    struct cost eight = cost_grid_at(&grid, between.x, 8);
+    ck_assert_double_eq_tol(eight.seconds / between.seconds, 1, 0.03);
+    struct kernel_sample fewer = experts_sample(8, 3072, 5);
+    double base_s = table.classes[KERNEL_EXPERTS][DTYPE_BF16].floor_s;
+    double expected =
+        (base_s + experts_roofline_s(&fewer)) / (base_s + experts_roofline_s(&between));
+    ck_assert_double_eq_tol(cost_grid_at(&grid, fewer.x, 5).seconds / eight.seconds, expected,
+                            0.01);
+    kernel_table_release(&table);
+    teardown();
+}
+END_TEST
+
 START_TEST(test_names)
 {
     /* Every name finds its own op, and no other does. */
@@ -335,7 +389,8 @@ int main(void)
         test_gemm_on_samples, test_gemm_between_shapes, test_gemm_beyond,
         test_gemm_grouped,    test_gemm_other_dtype,    test_gemm_dip,
         test_attention,       test_prefill_history,     test_collective,
-        test_surface,         test_surface_fine,        test_names,
+        test_surface,         test_surface_fine,        test_experts,
+        test_names,
     };
     return suite_run("kernel_table", tests, ARRAY_LENGTH(tests));
 }
