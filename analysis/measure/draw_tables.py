@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Draws tandem's tables for A100, H100, B200 and L40S from NVIDIA's published kernel timings.
+"""Draws tandem's tables for A100, H100, B200 and L40S, and H200's of experts, from NVIDIA's published
+kernel timings.
 
 usage: draw_tables.py SOURCE_FOLDER CONFIGS_GPUS_FOLDER
 
 SOURCE_FOLDER holds, for each system, the collected timings of aiconfigurator (NVIDIA, Apache-2.0)
-as gzip CSVs: gemm, gemm_fp8_block_graph, attention_context, attention_generation, nccl and
+as gzip CSVs: gemm, gemm_fp8_block_graph, attention_context, attention_generation, moe, nccl and
 custom_allreduce, times in microseconds. What is drawn is thinned to what interpolation needs, and
 corrected where the way of measuring shows:
 
@@ -16,12 +17,21 @@ corrected where the way of measuring shows:
   the second is slow at few. Blocks launched one by one are bound by the CPU and left out.
 - Weights that stay in L2 between calls are read faster than memory can be: a GEMM is given at
   least the time that its weights take from memory at its peak rate.
+- Experts are timed by vLLM as one operation, with the sorting of rows and the sum over each token's
+  experts, in a graph of one call, whose replay is some 1 us of at least 15 us and left in. Taken are
+  loads that are even, of which it is known how many experts they reach. A100 has skewed loads alone:
+  of the less skewed, what their way of drawing reaches in the mean; at equal numbers of experts such
+  loads take 4 to 12% longer elsewhere, and so A100's table will be as much too slow for even ones.
+  fp8 is 128 x 128 blocks, as published checkpoints of mixtures have them; per-tensor scales take a
+  median 2 to 6 times as long on Hopper, and 0.5 to 0.9 times on B200.
 - NCCL was timed by nccl-tests, whose launches overlap: the times stand for replayed graphs.
 """
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 REPLAY_SHARE = 0.49  # of the fastest decode attention, see above
@@ -36,10 +46,15 @@ HEADS = [(heads, kv_heads) for heads in (4, 8, 16, 32, 40, 64) for kv_heads in (
 BATCHES = [1, 4, 16, 64, 128, 256, 512]
 CONTEXTS = [128, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072]
 CHUNKS = [1, 16, 32, 64, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384]
+EXPERTS_M = [1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072,
+             4096, 8192, 16384]
+EXPERTS_N_MIN = 64  # columns: thinner slices of an expert are no layout that serves
 
 WEIGHT_BYTES = {"bf16": 2, "fp8": 1, "fp4": 0.5625}
 OURS = {"bf16": "bf16", "fp8": "fp8", "nvfp4": "fp4"}  # dtypes, theirs to ours
+EXPERTS_OURS = {"bf16": "bf16", "fp8_block": "fp8"}
 COLUMNS = ["op", "dtype", "m", "n", "k", "batch", "heads", "kv_heads", "q_len", "ctx", "time_us"]
+EXPERTS_COLUMNS = ["op", "dtype", "m", "n", "k", "experts", "top_k", "reached", "time_us"]
 
 
 @dataclass
@@ -50,12 +65,16 @@ class System:
     bytes_per_us: float      # peak memory bandwidth, NVIDIA's datasheet
     versions: str            # of what was timed
     peer: int                # 1: NVLink, 0: PCIe without peer access
+    load: str = "balanced"   # of experts
+    only_experts: bool = False  # the other tables are tandem's own measurements
 
 
 SYSTEMS = [
-    System("a100_sxm", "a100-80g-sxm", "A100 80 GB SXM", 2.039e6, "vLLM 0.14.0, NCCL 2.27.3", 1),
+    System("a100_sxm", "a100-80g-sxm", "A100 80 GB SXM", 2.039e6, "vLLM 0.14.0, NCCL 2.27.3", 1,
+           load="power_law_1.01"),
     System("h100_sxm", "h100-sxm", "H100 SXM", 3.35e6,
            "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1),
+    System("h200_sxm", "h200-sxm", "H200 SXM", 4.8e6, "vLLM 0.24.0", 1, only_experts=True),
     System("b200_sxm", "b200-sxm", "B200 SXM", 8.0e6,
            "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1),
     System("l40s", "l40s", "L40S", 0.864e6,
@@ -98,6 +117,46 @@ def attentions(source):
     return rows.assign(time_us=rows.time_us - replay_us)
 
 
+def reached_evenly(tokens, experts, top_k):
+    """Distinct experts that an even load of the source goes to: a token's are a stride apart, the
+    next token's lie beside them or, of few tokens, are spread over the stride."""
+    stride = math.ceil(experts / top_k)
+    step = 1 if tokens >= stride else stride / tokens
+    return len({int(token * step + choice * stride) % experts
+                for token in range(min(tokens, experts)) for choice in range(top_k)})
+
+
+def reached_skewed(tokens, experts, top_k, exponent):
+    """The mean of a skewed load: the source draws each expert's share from a power law between these
+    limits and rounds it to whole tokens, of which each goes to `top_k` different experts."""
+    low, high = (1, 0.8 * tokens) if tokens * top_k > experts else (0.01, 2)
+    power = 1 - exponent
+    quantiles = np.random.default_rng(1).random((100, experts))
+    shares = (low ** power + quantiles * (high ** power - low ** power)) ** (1 / power)
+    loads = np.rint(tokens * top_k * shares / shares.sum(axis=1, keepdims=True))
+    return max(top_k, round((loads > 0).sum(axis=1).mean()))
+
+
+def experts_reached(load, *layer):
+    """Of (tokens, experts, top_k) under a load of that name."""
+    if load == "balanced":
+        return reached_evenly(*layer)
+    return reached_skewed(*layer, float(load.removeprefix("power_law_")))
+
+
+def experts(source, bytes_per_us, load):
+    """Rows of experts so loaded, each GPU with a slice of all, no faster than memory allows."""
+    rows = pd.read_csv(source / "moe.csv.gz")
+    rows = rows[(rows.moe_ep == 1) & (rows.distribution == load)]
+    rows = rows.assign(op="experts", dtype=rows.dtype.map(EXPERTS_OURS), n=rows.inter // rows.moe_tp)
+    rows = rows.rename(columns={"num_tokens": "m", "hidden": "k", "topk": "top_k"})
+    rows = rows[rows.dtype.notna() & rows.m.isin(EXPERTS_M) & (rows.n >= EXPERTS_N_MIN)]
+    reached = [experts_reached(load, *one) for one in zip(rows.m, rows.experts, rows.top_k)]
+    from_memory_us = 3 * rows.n * rows.k * reached * rows.dtype.map(WEIGHT_BYTES) / bytes_per_us
+    return rows.assign(reached=reached, time_us=rows.time_us.clip(lower=from_memory_us)) \
+        .sort_values(["dtype", "k", "experts", "top_k", "n", "m"])
+
+
 def collectives(source, peer):
     """NCCL's collectives, and vLLM's own all-reduce in graphs and launched one by one."""
     nccl = pd.read_csv(source / "nccl.csv.gz")
@@ -128,6 +187,11 @@ def main():
     sources, gpus = Path(sys.argv[1]), Path(sys.argv[2])
     for system in SYSTEMS:
         source = sources / system.source
+        of_experts = experts(source, system.bytes_per_us, system.load)
+        write(gpus / system.folder / "experts.csv", f"Experts' times on {system.name}.",
+              f"{system.versions.split(',')[0]}, loads {system.load}", of_experts[EXPERTS_COLUMNS])
+        if system.only_experts:
+            continue
         kernels = pd.concat([gemms(source, system.bytes_per_us), attentions(source)])
         write(gpus / system.folder / "kernels.csv", f"Kernel times on {system.name}.",
               system.versions, kernels.reindex(columns=COLUMNS))

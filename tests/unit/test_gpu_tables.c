@@ -59,6 +59,35 @@ START_TEST(test_kernels)
 }
 END_TEST
 
+START_TEST(test_experts)
+{
+    static const char text[] = "op,dtype,m,n,k,experts,top_k,reached,time_us\n"
+                               "experts,fp8,16,768,2048,128,8,82,45.5\n";
+    struct kernel_sample *samples;
+    size_t count;
+    ck_assert_int_eq(read_kernels(text, &samples, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    /* 16 tokens with 8 experts each are 128 rows. */
+    ck_assert_double_eq(samples[0].x, 128);
+    ck_assert_double_eq(samples[0].y, 82);
+    ck_assert_double_eq(samples[0].shape.experts, 128);
+    ck_assert_double_eq(samples[0].shape.top_k, 8);
+    /* Written, the row reads as it did; the other kind of table leaves it out. */
+    char written[256] = "";
+    FILE *file = fmemopen(written, sizeof(written), "w");
+    ck_assert_ptr_nonnull(file);
+    sample_csv_write_experts(file, samples, count);
+    fclose(file);
+    ck_assert_str_eq(written, text);
+    file = fmemopen(written, sizeof(written), "w");
+    ck_assert_ptr_nonnull(file);
+    sample_csv_write_kernels(file, samples, count);
+    fclose(file);
+    ck_assert_str_eq(written, "op,dtype,m,n,k,batch,heads,kv_heads,q_len,ctx,time_us\n");
+    free(samples);
+}
+END_TEST
+
 START_TEST(test_many_rows)
 {
     enum { ROWS = 1000 };
@@ -116,6 +145,12 @@ static const struct {
     {"op,dtype,m,time_us\ncopy,fp7,1,2\n", "kernels.csv:2: unknown dtype 'fp7'"},
     {"op,heads,kv_heads,q_len,ctx,time_us\nattn_prefill,8,1,64,32,2\n",
      "kernels.csv:2: 'ctx' counts the chunk's own tokens, so it is at least 'q_len'"},
+    {"op,m,n,k,experts,top_k,time_us\nexperts,4,64,64,8,2,5\n",
+     "kernels.csv:2: 'reached' must be a positive number, not ''"},
+    {"op,m,n,k,experts,top_k,reached,time_us\nexperts,4,64,64,8,2,9,5\n",
+     "kernels.csv:2: 'reached' is more than 'experts', or than 'm' times 'top_k'"},
+    {"op,m,n,k,experts,top_k,reached,time_us\nexperts,1,64,64,8,2,3,5\n",
+     "kernels.csv:2: 'reached' is more than 'experts', or than 'm' times 'top_k'"},
 };
 
 START_TEST(test_kernel_faults)
@@ -307,6 +342,7 @@ START_TEST(test_shipped)
         {.op = KERNEL_GEMM, .n = 8192, .k = 8192},
         {.op = KERNEL_ATTENTION_DECODE, .heads = 8, .kv_heads = 1},
         {.op = KERNEL_ATTENTION_PREFILL, .heads = 8, .kv_heads = 1},
+        {.op = KERNEL_EXPERTS, .n = 768, .k = 2048, .experts = 128, .top_k = 8},
     };
     struct gpu gpu = fixture_gpu();
     struct gpu_samples samples = {.folders = NULL};
@@ -318,7 +354,8 @@ START_TEST(test_shipped)
         const struct gpu_folder *folder = gpu_samples_of(&samples, path, &error);
         ck_assert_msg(folder != NULL, "%s", error.text);
         ck_assert_int_eq(gpu_tables_init(&tables, &gpu, folder, &error), 0);
-        /* Every GPU that ships with tables has what a transformer needs, and its all-reduce. */
+        /* Every GPU that ships with tables of all kinds has what a transformer needs, with experts
+         * or without, and its all-reduce. */
         for (size_t j = 0; j < ARRAY_LENGTH(shapes); j++)
             ck_assert(kernel_table_covers(&tables.kernels, &shapes[j]));
         ck_assert(covers_all_reduce(&tables, COLLECTIVE_FABRIC_HOST) ||
@@ -332,9 +369,11 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_kernels,         test_many_rows,         test_collectives,
-        test_kernel_faults,   test_collective_faults, test_residuals,
-        test_residual_faults, test_no_folder,         test_a_folder_is_read_once,
+        test_kernels,       test_experts,
+        test_many_rows,     test_collectives,
+        test_kernel_faults, test_collective_faults,
+        test_residuals,     test_residual_faults,
+        test_no_folder,     test_a_folder_is_read_once,
         test_shipped,
     };
     return suite_run("gpu_tables", tests, ARRAY_LENGTH(tests));
