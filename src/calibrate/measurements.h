@@ -1,9 +1,6 @@
 /*
  * measurements: what was measured of one kind of GPU, gathered from files of
  * several formats, each number with its place for errors.
- *
- * Files are told apart by what is in them: kernels.csv, experts.csv and
- * collectives.csv (sample_csv.h), nccl-tests' output (nccl_tests.h).
  */
 #ifndef TANDEM_MEASUREMENTS_H
 #define TANDEM_MEASUREMENTS_H
@@ -32,13 +29,5 @@ int measurements_add_kernel(struct measurements *measurements, const struct kern
 int measurements_add_collective(struct measurements *measurements,
                                 const struct collective_sample *sample, const char *place,
                                 struct error *error);
-
-/*
- * Adds all of a file, whichever it is. nccl-tests does not say what its bytes
- * travelled over: `fabric` does. ERROR_CONFIG with file and line, ERROR_IO,
- * ERROR_MEMORY.
- */
-int measurements_add_file(struct measurements *measurements, const char *path,
-                          enum collective_fabric fabric, struct error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "calibrate_folder.h"
 #include "calibrate_report.h"
 #include "llmservingsim.h"
+#include "measurement_file.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -217,7 +218,7 @@ static int read_own(const struct calibrate_options *options, const char *name,
         return error_set(error, ERROR_IO, "%s: the path is too long", options->folder);
     if (access(path, F_OK) != 0)
         return 0;
-    return measurements_add_file(measurements, path, options->fabric, error);
+    return measurement_file_add(measurements, path, options->fabric, error);
 }
 
 static int read_inputs(const struct calibrate_options *options, struct measurements *measurements,
@@ -233,7 +234,7 @@ static int read_inputs(const struct calibrate_options *options, struct measureme
     if (options->only_residuals && status == 0)
         status = read_own(options, "collectives.csv", measurements, error);
     for (size_t i = 0; i < options->input_count && status == 0; i++)
-        status = measurements_add_file(measurements, options->inputs[i], options->fabric, error);
+        status = measurement_file_add(measurements, options->inputs[i], options->fabric, error);
     if (status == 0 && measurements->kernel_count + measurements->collective_count == 0)
         return error_set(error, ERROR_CONFIG, "%s: there are no measurements",
                          options->only_residuals ? options->folder : options->inputs[0]);
