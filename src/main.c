@@ -1,7 +1,7 @@
 /*
  * tandem: simulates GPU clusters that serve large language models.
  *
- * main() finds the subcommand; src/command_*.c are the subcommands.
+ * main() finds the subcommand; src/command/ has them, one a file.
  */
 #include "base.h"
 #include "command.h"
@@ -50,6 +50,16 @@ static int usage_error(const char *name)
     return error_exit_code(ERROR_USAGE);
 }
 
+/* The exit code of `name`, which has printed all it had to: what stdout did not take is an error.
+ */
+static int finish(const char *name, int exit_code)
+{
+    struct error error;
+    if (exit_code != 0 || command_flush(&error) == 0)
+        return exit_code;
+    return command_fail(name, &error);
+}
+
 int main(int argc, char **argv)
 {
     /* GSL's own handler aborts; the simulator checks what GSL returns. */
@@ -59,15 +69,15 @@ int main(int argc, char **argv)
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_usage(stdout);
-        return 0;
+        return finish(name, 0);
     }
     if (strcmp(name, "--version") == 0) {
         (void)puts("tandem " TANDEM_VERSION);
-        return 0;
+        return finish(name, 0);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
         if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return finish(name, commands[i].run(argc - 1, argv + 1));
     }
     return usage_error(name);
 }

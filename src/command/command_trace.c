@@ -366,15 +366,19 @@ static bool is_help(const char *argument)
 int command_trace(int argc, char **argv)
 {
     const struct subcommand *subcommand = argc > 1 ? find_subcommand(argv[1]) : NULL;
-    if (argc > 1 && is_help(argv[1]))
-        return fputs(help_trace, stdout) < 0 ? error_exit_code(ERROR_IO) : 0;
+    if (argc > 1 && is_help(argv[1])) {
+        (void)fputs(help_trace, stdout);
+        return 0;
+    }
     if (!subcommand) {
         (void)fputs(help_trace, stderr);
         return error_exit_code(ERROR_USAGE);
     }
     for (int i = 2; i < argc; i++) {
-        if (is_help(argv[i]))
-            return fputs(subcommand->help, stdout) < 0 ? error_exit_code(ERROR_IO) : 0;
+        if (is_help(argv[i])) {
+            (void)fputs(subcommand->help, stdout);
+            return 0;
+        }
     }
     /* 0 has GNU getopt start afresh: the program has parsed its own options by now. */
     optind = 0;

@@ -134,6 +134,18 @@ class Run(TandemTest):
                     self.assertEqual(done.returncode, 4)
                     self.assertIn(message, done.stderr)
 
+    def test_help_that_nobody_gets(self):
+        # Expect help and version on a full disk to be told from help that was read.
+        commands = ("run", "check", "sweep", "merge", "collective", "plan", "trace", "calibrate",
+                    "compare", "export")
+        helps = [[command, "--help"] for command in commands]
+        with open("/dev/full", "w") as full:
+            for arguments in (["--help"], ["--version"], ["trace", "info", "--help"], *helps):
+                with self.subTest(arguments=arguments):
+                    done = self.tandem(*arguments, stdout=full)
+                    self.assertEqual(done.returncode, 4)
+                    self.assertIn("No space left on device", done.stderr)
+
     def test_help_and_version(self):
         # Expect both on stdout, with exit code 0.
         self.assertIn("--timeline", self.tandem_ok("run", "--help"))
