@@ -40,15 +40,21 @@ static bool is_control(char byte)
     return (unsigned char)byte < 0x20 || byte == 0x7F;
 }
 
+/* Whether a control character of two bytes, U+0080 to U+009F, starts here. */
+static bool is_c1(const char *text)
+{
+    return (unsigned char)text[0] == 0xC2 && (unsigned char)text[1] >= 0x80 &&
+           (unsigned char)text[1] < 0xA0;
+}
+
 /* What the user's file says goes to a terminal: nothing in it may steer that. */
 static void make_printable(char *text)
 {
     for (; *text; text++) {
-        bool is_c1 = (unsigned char)text[0] == 0xC2 && (unsigned char)text[1] >= 0x80 &&
-                     (unsigned char)text[1] < 0xA0;
-        if (is_c1)
+        bool is_long = is_c1(text);
+        if (is_long)
             *text++ = '?';
-        if (is_c1 || is_control(*text))
+        if (is_long || is_control(*text))
             *text = '?';
     }
 }
@@ -138,6 +144,23 @@ static size_t break_bytes(const char *at, const char *end)
     return 0;
 }
 
+struct position diagnostic_position(const struct source *source, size_t offset)
+{
+    struct position position = {.source = source};
+    if (!source->text)
+        return position;
+    const char *end = source->text + (offset < source->bytes ? offset : source->bytes);
+    position.line = 1;
+    position.column = 1;
+    for (const char *at = source->text; at < end;) {
+        size_t bytes = break_bytes(at, end);
+        position.line += bytes > 0;
+        position.column = bytes > 0 ? 1 : position.column + !is_continuation(*at);
+        at += bytes > 0 ? bytes : 1;
+    }
+    return position;
+}
+
 /* The start of the position's line; NULL where the source has no such line. */
 static const char *find_line(const struct position *position, const char *end)
 {
@@ -152,6 +175,19 @@ static const char *find_line(const struct position *position, const char *end)
     return at;
 }
 
+/* Bytes of the UTF-8 character at `at`, 0 where there is none. */
+static size_t character_bytes(const char *at, const char *end)
+{
+    unsigned char lead = (unsigned char)*at;
+    size_t bytes = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (lead > 0xF4 || bytes > (size_t)(end - at))
+        return 0;
+    for (size_t i = 1; i < bytes; i++)
+        if (!is_continuation(at[i]))
+            return 0;
+    return bytes;
+}
+
 static void append_excerpt(struct rendered *rendered, const struct position *position)
 {
     const char *end = position->source->text + position->source->bytes;
@@ -162,13 +198,15 @@ static void append_excerpt(struct rendered *rendered, const struct position *pos
     uint32_t skipped =
         position->column > EXCERPT_COLUMNS - 16 ? position->column - EXCERPT_COLUMNS / 2 : 0;
     append(rendered, "%5u | ", position->line);
-    uint32_t column = 0;
-    for (; at < end && break_bytes(at, end) == 0; at++) {
-        column += !is_continuation(*at);
-        if (column > skipped + EXCERPT_COLUMNS)
-            break;
-        if (column > skipped)
-            append(rendered, "%c", *at == '\t' ? ' ' : is_control(*at) ? '?' : *at);
+    uint32_t column = 1;
+    for (; at < end && break_bytes(at, end) == 0 && column <= skipped + EXCERPT_COLUMNS; column++) {
+        size_t bytes = character_bytes(at, end);
+        bool is_shown = bytes > 0 && !is_control(*at) && !(bytes == 2 && is_c1(at));
+        if (column > skipped && is_shown)
+            append(rendered, "%.*s", (int)bytes, at);
+        else if (column > skipped)
+            append(rendered, "%c", *at == '\t' ? ' ' : '?');
+        at += bytes > 0 ? bytes : 1;
     }
     append(rendered, "\n      | %*s^\n", (int)(position->column - skipped) - 1, "");
 }

@@ -52,6 +52,10 @@ struct diagnostics {
     struct diagnostic items[DIAGNOSTICS_MAX];
 };
 
+/* Where the byte at `offset` of the source's text stands; the source as a whole where it has none.
+ */
+struct position diagnostic_position(const struct source *source, size_t offset);
+
 void diagnostics_init(struct diagnostics *diagnostics);
 
 /* Adds a mistake, once: the same text at the same place again is passed over. */

@@ -77,6 +77,14 @@ static int read_stream(FILE *stream, const char *path, char **text, size_t *byte
     return 0;
 }
 
+/* Bytes of the byte order mark that Windows editors write; libyaml skips one only where it has to
+   guess the encoding. */
+static size_t mark_bytes(const char *text, size_t bytes)
+{
+    static const char mark[] = {'\xEF', '\xBB', '\xBF'};
+    return bytes >= sizeof(mark) && memcmp(text, mark, sizeof(mark)) == 0 ? sizeof(mark) : 0;
+}
+
 int config_file_read(struct config_loader *loader, const char *path, const char **text,
                      size_t *bytes, struct error *error)
 {
@@ -87,9 +95,11 @@ int config_file_read(struct config_loader *loader, const char *path, const char 
     int status = read_stream(stream, path, &read, bytes, error);
     if (status == 0) {
         assert(read);
+        size_t skipped = mark_bytes(read, *bytes);
+        *bytes -= skipped;
         char *kept = arena_calloc(loader->arena, *bytes + 1, 1);
         if (kept)
-            *text = memcpy(kept, read, *bytes);
+            *text = memcpy(kept, read + skipped, *bytes);
         else
             status = error_out_of_memory(error, path);
     }

@@ -30,8 +30,9 @@ struct source *config_source_new(struct config_loader *loader, const char *name,
 struct source *config_source_new_option(struct config_loader *loader, const char *name);
 
 /*
- * Reads `path` into the arena, a NUL added after its `bytes`. ERROR_IO where it
- * cannot be read, ERROR_CONFIG where it is larger than CONFIG_FILE_BYTES_MAX.
+ * Reads `path` into the arena but for a byte order mark, a NUL added after its
+ * `bytes`. ERROR_IO where it cannot be read, ERROR_CONFIG where it is larger than
+ * CONFIG_FILE_BYTES_MAX.
  */
 int config_file_read(struct config_loader *loader, const char *path, const char **text,
                      size_t *bytes, struct error *error);

@@ -39,12 +39,12 @@ static void *out_of_memory(struct builder *builder)
 static void report_syntax(struct builder *builder)
 {
     const yaml_parser_t *parser = &builder->parser;
-    struct position whole = {.source = builder->source};
     if (parser->error == YAML_MEMORY_ERROR)
         out_of_memory(builder);
     else if (parser->error == YAML_READER_ERROR)
-        diagnostics_add(builder->diagnostics, whole, "not a text in UTF-8: %s at byte %zu",
-                        parser->problem, parser->problem_offset);
+        diagnostics_add(builder->diagnostics,
+                        diagnostic_position(builder->source, parser->problem_offset),
+                        "bad text: %s", parser->problem);
     else
         diagnostics_add(builder->diagnostics, position_of(builder, parser->problem_mark),
                         "bad YAML: %s%s%s", parser->problem, parser->context ? " " : "",
@@ -176,16 +176,23 @@ static bool merge(struct builder *builder, struct yaml_node *node, const struct 
     return true;
 }
 
+static bool is_merge_key(const struct yaml_node *key)
+{
+    return key->is_plain && strcmp(key->text, "<<") == 0;
+}
+
+/* Whether `key` may be one of the mapping's, whose merge key is `merge_key`, NULL before it. */
 static bool is_key(struct builder *builder, const struct yaml_node *mapping,
-                   const struct yaml_node *key)
+                   const struct yaml_node *merge_key, const struct yaml_node *key)
 {
     if (key->kind != YAML_KIND_SCALAR) {
         diagnostics_add(builder->diagnostics, key->position, "a key must be a plain word");
         return false;
     }
-    const struct yaml_entry *first = yaml_node_find(mapping, key->text);
+    const struct yaml_entry *entry = yaml_node_find(mapping, key->text);
+    const struct yaml_node *first = entry ? entry->key : is_merge_key(key) ? merge_key : NULL;
     if (first) {
-        const struct position *at = &first->key->position;
+        const struct position *at = &first->position;
         diagnostics_add(builder->diagnostics, key->position,
                         "duplicate key '%.60s'; the first is at %.200s:%u:%u", key->text,
                         at->source->name, at->line, at->column);
@@ -197,7 +204,7 @@ static bool is_key(struct builder *builder, const struct yaml_node *mapping,
  * The next entry of `node`: 1 with it added or, where it is a merge key, noted
  * in `merged`; 0 at the mapping's end; -1 where it cannot be built.
  */
-static int build_entry(struct builder *builder, struct yaml_node *node, struct yaml_node **merged)
+static int build_entry(struct builder *builder, struct yaml_node *node, struct yaml_entry *merged)
 {
     yaml_event_t event;
     if (!next_event(builder, &event))
@@ -214,10 +221,10 @@ static int build_entry(struct builder *builder, struct yaml_node *node, struct y
     if (!value)
         return -1;
     /* A duplicate is left out, and the search for mistakes goes on. */
-    if (!is_key(builder, node, key))
+    if (!is_key(builder, node, merged->key, key))
         return 1;
-    if (key->is_plain && strcmp(key->text, "<<") == 0) {
-        *merged = value;
+    if (is_merge_key(key)) {
+        *merged = (struct yaml_entry){.key = key, .value = value};
         return 1;
     }
     return append(builder, node, key, value) ? 1 : -1;
@@ -225,12 +232,12 @@ static int build_entry(struct builder *builder, struct yaml_node *node, struct y
 
 static struct yaml_node *build_mapping(struct builder *builder, struct yaml_node *node)
 {
-    struct yaml_node *merged = NULL;
+    struct yaml_entry merged = {.value = NULL};
     int status;
     do
         status = build_entry(builder, node, &merged);
     while (status > 0);
-    if (status < 0 || (merged && !merge(builder, node, merged)))
+    if (status < 0 || (merged.value && !merge(builder, node, merged.value)))
         return NULL;
     return node;
 }

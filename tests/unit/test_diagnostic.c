@@ -99,6 +99,11 @@ START_TEST(test_terminal_is_safe)
     /* Escape sequences in the file, its text or its name do not reach the terminal. */
     diagnostics_add(&diagnostics, at(&source, 1, 1), "key '\x1B[2J\xC2\x9B'");
     expect(&diagnostics, "a.yaml:1:1: key '?[2J?\?'\n    1 | ?[2J: 1\n      | ^");
+    /* Nor do control characters of two bytes, nor what is no UTF-8; what is stays as it is. */
+    struct source damaged = file_of("\xC3\xA9\xC2\x9B\xE2\x82: 1\n");
+    diagnostics_init(&diagnostics);
+    diagnostics_add(&diagnostics, at(&damaged, 1, 2), "control characters");
+    expect(&diagnostics, "a.yaml:1:2: control characters\n    1 | \xC3\xA9??\?: 1\n      |  ^");
 }
 END_TEST
 

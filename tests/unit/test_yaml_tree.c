@@ -140,10 +140,12 @@ START_TEST(test_errors_name_their_place)
     expect_error("", "a.yaml: holds no value");
     expect_error("--- 1\n--- 2\n", "a.yaml:2:1: a second document");
     expect_error("a: \"\\0\"\n", "a.yaml:1:4: a value holds a NUL character");
-    expect_error("a: \xFF\n", "a.yaml: not a text in UTF-8");
+    /* In characters: the e with an accent is one. */
+    expect_error("# ok\nb: \xC3\xA9\xFF\n", "a.yaml:2:5: bad text: invalid leading UTF-8 octet");
+    expect_error("a: \x01\n", "a.yaml:1:4: bad text: control characters are not allowed");
     expect_error("\xFF\xFE"
                  "a:\n",
-                 "a.yaml: not a text in UTF-8");
+                 "a.yaml:1:1: bad text: invalid leading UTF-8 octet");
 }
 END_TEST
 
