@@ -186,8 +186,10 @@ static int load_and_search(const struct plan_command *command, const struct inte
     if (status < 0)
         return status;
     const char *const search_path[] = {configs, NULL};
-    status = plan_reader_load(&plan, command->file.path, search_path, command->file.sets,
-                              command->file.set_count, error);
+    char found[DATA_DIR_FILE_BYTES];
+    const char *path = data_dir_file(command->file.path, configs, found);
+    status = plan_reader_load(&plan, path, search_path, command->file.sets, command->file.set_count,
+                              error);
     if (status == 0) {
         status = plan_search_init(&search, &plan, worker_count(command), interrupt,
                                   command->is_quiet, error);
