@@ -1,14 +1,42 @@
 /*
- * output_path: whether a result can be put under a name, asked before the work
- * that makes it and not after.
+ * output_path: the name of a result that is whole under it, or not there.
+ *
+ *     output_path_init(&output, "out.h5", &error)
+ *     ...                                           makes output.partial, "out.h5.partial"
+ *     output.is_partial = true                      from here on it is removed,
+ *     output_path_keep(&output, &error)             unless it is kept: "out.h5"
+ *     output_path_release(&output)
+ *
+ * Errors are ERROR_IO and ERROR_MEMORY.
  */
 #ifndef TANDEM_OUTPUT_PATH_H
 #define TANDEM_OUTPUT_PATH_H
 
 #include "error.h"
 
-/* ERROR_IO where its folder cannot be written to, or where something else than a file has the name:
-   a device or a pipe must not be replaced by a file. ERROR_MEMORY. */
+#include <stdbool.h>
+
+struct output_path {
+    char *path;
+    char *partial;
+    bool is_partial; /* `partial` is there and ours to remove */
+};
+
+/*
+ * Whether a result can be put under a name, asked before the work that makes it
+ * and not after: its folder can be written to, and nothing else than a file has
+ * the name, for a device or a pipe must not be replaced by a file.
+ */
 int output_path_check(const char *path, struct error *error);
+
+/* Takes the name, which is checked. Nothing is made yet; on failure there is nothing to release. */
+int output_path_init(struct output_path *output, const char *path, struct error *error);
+
+/* Gives the result its name, synced first: a power cut leaves all of it under the name, or nothing.
+   It must be closed, or flushed. */
+int output_path_keep(struct output_path *output, struct error *error);
+
+/* Removes what was not kept. A zeroed or released one may be released. */
+void output_path_release(struct output_path *output);
 
 #endif

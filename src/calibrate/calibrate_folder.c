@@ -1,6 +1,6 @@
 #include "calibrate_folder.h"
 
-#include "export_file.h"
+#include "output_file.h"
 #include "sample_csv.h"
 
 #include <errno.h>
@@ -77,16 +77,16 @@ static int write_file(const char *folder, const char *name, file_writer *writer,
                       const char *source, struct error *error)
 {
     char path[PATH_BYTES];
-    struct export_file out;
+    struct output_file out;
     int length = snprintf(path, sizeof(path), "%s/%s", folder, name);
     if (length < 0 || length >= PATH_BYTES)
         return error_set(error, ERROR_IO, "%s: the path is too long", folder);
-    int status = export_file_open(&out, path, error);
+    int status = output_file_open(&out, path, error);
     if (status == 0) {
         writer(what, source, out.stream);
-        status = export_file_finish(&out, error);
+        status = output_file_finish(&out, error);
     }
-    export_file_close(&out);
+    output_file_close(&out);
     return status;
 }
 

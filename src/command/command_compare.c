@@ -2,7 +2,7 @@
 
 #include "compare_svg.h"
 #include "compare_text.h"
-#include "export_file.h"
+#include "output_file.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -95,13 +95,13 @@ static int parse_options(struct compare_options *options, int argc, char **argv,
 static int write_plot(const char *path, const struct comparison *comparisons, size_t count,
                       struct error *error)
 {
-    struct export_file out;
-    int status = export_file_open(&out, path, error);
+    struct output_file out;
+    int status = output_file_open(&out, path, error);
     if (status == 0) {
         compare_svg_write(comparisons, count, out.stream);
-        status = export_file_finish(&out, error);
+        status = output_file_finish(&out, error);
     }
-    export_file_close(&out);
+    output_file_close(&out);
     return status;
 }
 

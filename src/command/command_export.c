@@ -118,7 +118,7 @@ static int parse_options(struct export_options *options, int argc, char **argv, 
     return status < 0 ? status : take_input(options, argc, argv, error);
 }
 
-static int write_dot(const struct export_options *options, const struct export_file *out,
+static int write_dot(const struct export_options *options, const struct output_file *out,
                      struct error *error)
 {
     struct config config = {0};
@@ -129,7 +129,7 @@ static int write_dot(const struct export_options *options, const struct export_f
     return status;
 }
 
-static int write_format(const struct export_options *options, const struct export_file *out,
+static int write_format(const struct export_options *options, const struct output_file *out,
                         struct error *error)
 {
     const char *path = options->input.path;
@@ -148,13 +148,13 @@ static int write_format(const struct export_options *options, const struct expor
 
 static int export(const struct export_options *options, struct error *error)
 {
-    struct export_file out;
-    int status = export_file_open(&out, options->output_path, error);
+    struct output_file out;
+    int status = output_file_open(&out, options->output_path, error);
     if (status == 0)
         status = write_format(options, &out, error);
     if (status == 0)
-        status = export_file_finish(&out, error);
-    export_file_close(&out);
+        status = output_file_finish(&out, error);
+    output_file_close(&out);
     return status;
 }
 

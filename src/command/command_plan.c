@@ -1,7 +1,7 @@
 #include "command.h"
 
 #include "data_dir.h"
-#include "export_file.h"
+#include "output_file.h"
 #include "output_path.h"
 #include "plan_hdf5.h"
 #include "plan_json.h"
@@ -127,13 +127,13 @@ static int emit_scenario(const struct plan_answer *answer, const char *path, str
 {
     if (!answer->scenario)
         return 0;
-    struct export_file file;
-    int status = export_file_open(&file, path, error);
+    struct output_file file;
+    int status = output_file_open(&file, path, error);
     if (status == 0) {
         (void)fputs(answer->scenario, file.stream);
-        status = export_file_finish(&file, error);
+        status = output_file_finish(&file, error);
     }
-    export_file_close(&file);
+    output_file_close(&file);
     return status;
 }
 

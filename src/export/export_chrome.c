@@ -92,7 +92,7 @@ struct kind {
 
 struct chrome {
     struct event_writer events;
-    const struct export_file *out;
+    const struct output_file *out;
     const char *path;
     hid_t file;
     struct export_window window;
@@ -332,7 +332,7 @@ static int write_spans(struct chrome *chrome, struct error *error)
                 write_span(chrome, span);
         }
         if (status == 0)
-            status = export_file_check(chrome->out, error);
+            status = output_file_check(chrome->out, error);
     }
     export_table_release(&table);
     return status < 0 ? status : count;
@@ -383,7 +383,7 @@ static int write_counters(struct chrome *chrome, struct error *error)
                 count_step(chrome, &steps[i]);
         }
         if (status == 0)
-            status = export_file_check(chrome->out, error);
+            status = output_file_check(chrome->out, error);
     }
     export_table_release(&table);
     for (uint32_t r = 0; r < replicas; r++)
@@ -408,7 +408,7 @@ static int write_document(struct chrome *chrome, struct error *error)
     return status;
 }
 
-int export_chrome_write(const struct export_file *out, const char *path,
+int export_chrome_write(const struct output_file *out, const char *path,
                         const struct export_window *window, struct error *error)
 {
     struct chrome chrome = {.out = out, .path = path, .window = *window};

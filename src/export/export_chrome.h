@@ -15,12 +15,12 @@
 #ifndef TANDEM_EXPORT_CHROME_H
 #define TANDEM_EXPORT_CHROME_H
 
-#include "export_file.h"
 #include "export_window.h"
+#include "output_file.h"
 
 /* Writes the part of the file at `path` that touches `window`. ERROR_IO, also for a run without
    a timeline; ERROR_MEMORY. */
-int export_chrome_write(const struct export_file *out, const char *path,
+int export_chrome_write(const struct output_file *out, const char *path,
                         const struct export_window *window, struct error *error);
 
 #endif

@@ -200,7 +200,7 @@ static int set_window(struct csv *csv, const struct export_window *window, struc
                      csv->table.name, csv->times->start, csv->times->end);
 }
 
-static int write_rows(struct csv *csv, const struct export_file *out, struct error *error)
+static int write_rows(struct csv *csv, const struct output_file *out, struct error *error)
 {
     for (unsigned i = 0; i < csv->column_count; i++) {
         (void)fputs(i > 0 ? "," : "", csv->stream);
@@ -220,7 +220,7 @@ static int write_rows(struct csv *csv, const struct export_file *out, struct err
             }
             (void)fputc('\n', csv->stream);
         }
-        int status = export_file_check(out, error);
+        int status = output_file_check(out, error);
         if (status < 0)
             return status;
     }
@@ -238,7 +238,7 @@ static void release(struct csv *csv)
     export_table_release(&csv->table);
 }
 
-int export_csv_write(const struct export_file *out, const char *path, const char *name,
+int export_csv_write(const struct output_file *out, const char *path, const char *name,
                      const struct export_window *window, struct error *error)
 {
     struct csv csv = {.stream = out->stream};

@@ -12,15 +12,15 @@
 #ifndef TANDEM_EXPORT_CSV_H
 #define TANDEM_EXPORT_CSV_H
 
-#include "export_file.h"
 #include "export_window.h"
+#include "output_file.h"
 
 /*
  * Writes table `name` of the file at `path`. Where `window` bounds anything, the
  * rows that it touches; ERROR_USAGE for a table whose rows have no time. ERROR_IO,
  * ERROR_MEMORY.
  */
-int export_csv_write(const struct export_file *out, const char *path, const char *name,
+int export_csv_write(const struct output_file *out, const char *path, const char *name,
                      const struct export_window *window, struct error *error);
 
 #endif

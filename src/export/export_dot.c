@@ -190,7 +190,7 @@ static void write_graph(const struct graph *graph)
     (void)fputs("}\n", graph->stream);
 }
 
-int export_dot_write(const struct export_file *out, const struct scenario *scenario,
+int export_dot_write(const struct output_file *out, const struct scenario *scenario,
                      struct error *error)
 {
     struct graph graph = {.stream = out->stream, .scenario = scenario};

@@ -10,12 +10,12 @@
 #ifndef TANDEM_EXPORT_DOT_H
 #define TANDEM_EXPORT_DOT_H
 
-#include "export_file.h"
+#include "output_file.h"
 #include "scenario.h"
 
 /* Writes the graph of `scenario`'s cluster. ERROR_CONFIG where there are no routes between its
    GPUs or the layout has no place on them; ERROR_MEMORY. */
-int export_dot_write(const struct export_file *out, const struct scenario *scenario,
+int export_dot_write(const struct output_file *out, const struct scenario *scenario,
                      struct error *error);
 
 #endif

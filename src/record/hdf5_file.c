@@ -1,23 +1,13 @@
 #include "hdf5_file.h"
 
 #include "hdf5_error.h"
-#include "output_path.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WRITER_PAUSES 300 /* 3 s: what a killed process may take to be gone */
-
-static int io_error(struct error *error, const char *action, const char *path)
-{
-    return error_set(error, ERROR_IO, "cannot %s %s: %s", action, path, strerror(errno));
-}
 
 /* Waits until nobody holds HDF5's lock on a file, if there is one; not for long. */
 static void wait_for_writer(const char *path)
@@ -31,53 +21,49 @@ static void wait_for_writer(const char *path)
     (void)close(descriptor);
 }
 
-hid_t hdf5_file_create(const char *path)
+int hdf5_file_open(struct hdf5_file *file, const char *path, struct error *error)
 {
-    wait_for_writer(path);
-    return H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    *file = (struct hdf5_file){.id = 0};
+    int status = output_path_init(&file->output, path, error);
+    if (status < 0)
+        return status;
+    const char *partial = file->output.partial;
+    hdf5_error_init();
+    wait_for_writer(partial);
+    hid_t id = H5Fcreate(partial, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (id < 0)
+        return hdf5_error_set(error, "create", partial);
+    file->id = id;
+    file->output.is_partial = true;
+    return 0;
 }
 
-static int write_partial(const char *partial_path, hdf5_file_fill *fill, const void *context,
-                         struct error *error)
+int hdf5_file_finish(struct hdf5_file *file, struct error *error)
 {
-    hid_t file = hdf5_file_create(partial_path);
-    if (file < 0)
-        return hdf5_error_set(error, "create", partial_path);
-    int status = fill(file, partial_path, context, error);
-    if (H5Fclose(file) < 0 && status == 0)
-        status = hdf5_error_set(error, "write", partial_path);
-    return status;
+    hid_t id = file->id;
+    file->id = 0;
+    if (H5Fclose(id) < 0)
+        return hdf5_error_set(error, "write", file->output.partial);
+    return output_path_keep(&file->output, error);
 }
 
-static int give_name(const char *partial_path, const char *path, struct error *error)
+void hdf5_file_release(struct hdf5_file *file)
 {
-    int descriptor = open(partial_path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return io_error(error, "open", partial_path);
-    int status = fsync(descriptor) < 0 ? io_error(error, "write", partial_path) : 0;
-    (void)close(descriptor);
-    if (status == 0 && rename(partial_path, path) < 0)
-        status = io_error(error, "rename the output to", path);
-    return status;
+    if (file->id > 0)
+        (void)H5Fclose(file->id);
+    file->id = 0;
+    output_path_release(&file->output);
 }
 
 int hdf5_file_write(const char *path, hdf5_file_fill *fill, const void *context,
                     struct error *error)
 {
-    int status = output_path_check(path, error);
-    if (status < 0)
-        return status;
-    static const char suffix[] = ".partial";
-    char *partial_path = calloc(strlen(path) + sizeof(suffix), 1);
-    if (!partial_path)
-        return error_out_of_memory(error, "the output's path");
-    (void)stpcpy(stpcpy(partial_path, path), suffix);
-    hdf5_error_init();
-    status = write_partial(partial_path, fill, context, error);
+    struct hdf5_file file;
+    int status = hdf5_file_open(&file, path, error);
     if (status == 0)
-        status = give_name(partial_path, path, error);
-    if (status < 0)
-        (void)unlink(partial_path);
-    free(partial_path);
+        status = fill(file.id, file.output.partial, context, error);
+    if (status == 0)
+        status = hdf5_file_finish(&file, error);
+    hdf5_file_release(&file);
     return status;
 }

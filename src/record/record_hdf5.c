@@ -1,19 +1,14 @@
 #include "record_hdf5.h"
 
 #include "hdf5_attribute.h"
-#include "hdf5_error.h"
 #include "hdf5_file.h"
 #include "hdf5_table.h"
-#include "output_path.h"
 #include "summary_hdf5.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Rows a chunk: as many as let deflate, which looks 32 KiB back, find a step's end again in the
    next one's beginning, eight columns of bytes away. Measured: half as many steps are 3% larger and
@@ -115,15 +110,12 @@ static const struct hdf5_column link_name_columns[] = {
 };
 
 struct record_hdf5 {
-    hid_t file;
+    struct hdf5_file file;
     enum timeline timeline;
-    bool is_partial; /* partial_path exists and is ours to remove */
     struct hdf5_table requests;
     struct hdf5_table steps;
     struct hdf5_table spans;
     struct hdf5_table links;
-    char *path;
-    char *partial_path;
 };
 
 static int record_request(void *context, const struct request_record *record, struct error *error)
@@ -187,31 +179,15 @@ static int record_link(void *context, const struct link_record *record, struct e
     return hdf5_table_append(&file->links, &row, error);
 }
 
-/* `path` and `path`.partial, on the heap. What could not be renamed to is refused before the run.
- */
-static int set_paths(struct record_hdf5 *file, const char *path, struct error *error)
-{
-    int status = output_path_check(path, error);
-    if (status < 0)
-        return status;
-    static const char suffix[] = ".partial";
-    file->path = strdup(path);
-    file->partial_path = calloc(strlen(path) + sizeof(suffix), 1);
-    if (!file->path || !file->partial_path)
-        return error_out_of_memory(error, "the output's path");
-    (void)stpcpy(stpcpy(file->partial_path, path), suffix);
-    return 0;
-}
-
 static int write_header(struct record_hdf5 *file, const struct record_hdf5_header *header,
                         struct error *error)
 {
-    const char *path = file->partial_path;
-    int status = hdf5_attribute_text(file->file, path, "version", header->version, error);
+    const char *path = file->file.output.partial;
+    int status = hdf5_attribute_text(file->file.id, path, "version", header->version, error);
     if (status == 0)
-        status = hdf5_attribute_text(file->file, path, "scenario", header->scenario_text, error);
+        status = hdf5_attribute_text(file->file.id, path, "scenario", header->scenario_text, error);
     if (status == 0)
-        status = hdf5_attribute_uint(file->file, path, "seed", header->seed, error);
+        status = hdf5_attribute_uint(file->file.id, path, "seed", header->seed, error);
     return status;
 }
 
@@ -233,9 +209,9 @@ static int create_tables(struct record_hdf5 *file, struct error *error)
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         if (file->timeline < tables[i].from)
             continue;
-        int status =
-            hdf5_table_create(tables[i].table, file->file, file->partial_path, tables[i].name,
-                              tables[i].columns, tables[i].column_count, CHUNK_ROWS, error);
+        int status = hdf5_table_create(tables[i].table, file->file.id, file->file.output.partial,
+                                       tables[i].name, tables[i].columns, tables[i].column_count,
+                                       CHUNK_ROWS, error);
         if (status < 0)
             return status;
     }
@@ -246,9 +222,9 @@ static int write_link_names(struct record_hdf5 *file, const struct topology *top
                             struct error *error)
 {
     struct hdf5_table names;
-    int status =
-        hdf5_table_create(&names, file->file, file->partial_path, "link_names", link_name_columns,
-                          ARRAY_LENGTH(link_name_columns), u32_max(1, topology->link_count), error);
+    int status = hdf5_table_create(&names, file->file.id, file->file.output.partial, "link_names",
+                                   link_name_columns, ARRAY_LENGTH(link_name_columns),
+                                   u32_max(1, topology->link_count), error);
     for (uint32_t i = 0; i < topology->link_count && status == 0; i++) {
         char name[NAME_BYTES] = {0};
         (void)snprintf(name, sizeof(name), "%s", topology->links[i].name);
@@ -269,15 +245,8 @@ struct record_hdf5 *record_hdf5_new(const char *path, const struct record_hdf5_h
         return NULL;
     }
     file->timeline = header->timeline;
-    if (set_paths(file, path, error) < 0)
+    if (hdf5_file_open(&file->file, path, error) < 0)
         goto failed;
-    hdf5_error_init();
-    file->file = hdf5_file_create(file->partial_path);
-    if (file->file < 0) {
-        (void)hdf5_error_set(error, "create", file->partial_path);
-        goto failed;
-    }
-    file->is_partial = true;
     if (write_header(file, header, error) < 0 || create_tables(file, error) < 0)
         goto failed;
     if (file->timeline >= TIMELINE_STEPS && write_link_names(file, header->topology, error) < 0)
@@ -313,45 +282,12 @@ static int close_tables(struct record_hdf5 *file, struct error *error)
     return status;
 }
 
-static int io_error(struct error *error, const char *action, const char *path)
-{
-    return error_set(error, ERROR_IO, "cannot %s %s: %s", action, path, strerror(errno));
-}
-
-/* Waits until the file `path` is on disk. */
-static int sync_to_disk(const char *path, struct error *error)
-{
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return io_error(error, "open", path);
-    int status = fsync(descriptor) < 0 ? io_error(error, "write", path) : 0;
-    (void)close(descriptor);
-    return status;
-}
-
-/* Synced before it is renamed: a power cut leaves the whole file under the name, or none. */
-static int give_name(struct record_hdf5 *file, struct error *error)
-{
-    int status = sync_to_disk(file->partial_path, error);
-    if (status < 0)
-        return status;
-    if (rename(file->partial_path, file->path) < 0)
-        return io_error(error, "rename the output to", file->path);
-    file->is_partial = false;
-    return 0;
-}
-
 int record_hdf5_finish(struct record_hdf5 *file, const struct summary *summary, struct error *error)
 {
     int status = close_tables(file, error);
     if (status == 0)
-        status = summary_hdf5_write(file->file, file->partial_path, summary, error);
-    if (status < 0)
-        return status;
-    if (H5Fclose(file->file) < 0)
-        return hdf5_error_set(error, "write", file->partial_path);
-    file->file = 0;
-    return give_name(file, error);
+        status = summary_hdf5_write(file->file.id, file->file.output.partial, summary, error);
+    return status < 0 ? status : hdf5_file_finish(&file->file, error);
 }
 
 void record_hdf5_free(struct record_hdf5 *file)
@@ -362,11 +298,6 @@ void record_hdf5_free(struct record_hdf5 *file)
     hdf5_table_release(&file->steps);
     hdf5_table_release(&file->spans);
     hdf5_table_release(&file->links);
-    if (file->file > 0)
-        (void)H5Fclose(file->file);
-    if (file->is_partial)
-        (void)unlink(file->partial_path);
-    free(file->partial_path);
-    free(file->path);
+    hdf5_file_release(&file->file);
     free(file);
 }

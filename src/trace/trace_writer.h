@@ -7,14 +7,11 @@
 #ifndef TANDEM_TRACE_WRITER_H
 #define TANDEM_TRACE_WRITER_H
 
+#include "output_file.h"
 #include "workload.h"
 
-#include <stdio.h>
-
 struct trace_writer {
-    FILE *file;
-    char *path; /* NULL: standard output */
-    char *partial_path;
+    struct output_file file;
 };
 
 /* Starts a trace at `path`, or on standard output where it is NULL. 0, ERROR_IO or ERROR_MEMORY. */
