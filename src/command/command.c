@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int command_scenario_init(struct command_scenario *scenario, int argc, struct error *error)
 {
@@ -59,6 +60,15 @@ int command_bad_option(char **argv, int option, struct error *error)
     if (optopt != 0 && given[1] != '-')
         return error_set(error, ERROR_USAGE, "unknown option '-%c'", optopt);
     return error_set(error, ERROR_USAGE, "unknown option '%s'", given);
+}
+
+int command_check_output(const char *output, const char *input, struct error *error)
+{
+    struct stat out, in;
+    if (!output || stat(output, &out) < 0 || stat(input, &in) < 0 || out.st_dev != in.st_dev ||
+        out.st_ino != in.st_ino)
+        return 0;
+    return error_set(error, ERROR_USAGE, "the output '%s' would replace the input", output);
 }
 
 int command_fail(const char *command, const struct error *error)

@@ -50,6 +50,10 @@ int command_scenario_take(struct command_scenario *scenario, int argc, char **ar
                           struct error *error);
 int command_bad_option(char **argv, int option, struct error *error);
 
+/* ERROR_USAGE where a file written to `output` would replace `input`, which is read. `output` may
+   be NULL: nothing is written. */
+int command_check_output(const char *output, const char *input, struct error *error);
+
 /* Prints `error`, if it has a text, to stderr; returns its exit code. */
 int command_fail(const char *command, const struct error *error);
 

@@ -64,7 +64,7 @@ static int check_options(const struct export_options *options, struct error *err
         return error_set(error, ERROR_USAGE, "--window goes with --format chrome or csv");
     if (options->input.set_count > 0 && options->format != FORMAT_DOT)
         return error_set(error, ERROR_USAGE, "--set goes with --format dot: a run is over");
-    return 0;
+    return command_check_output(options->output_path, options->input.path, error);
 }
 
 static int take_input(struct export_options *options, int argc, char **argv, struct error *error)

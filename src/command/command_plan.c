@@ -171,7 +171,12 @@ static int search_and_print(struct plan_search *search, const struct plan_comman
 /* Refused before minutes of work, not after. */
 static int check_outputs(const struct plan_command *command, struct error *error)
 {
-    int status = command->output_path ? output_path_check(command->output_path, error) : 0;
+    const char *input = command->file.path;
+    int status = command_check_output(command->output_path, input, error);
+    if (status == 0)
+        status = command_check_output(command->scenario_path, input, error);
+    if (status == 0 && command->output_path)
+        status = output_path_check(command->output_path, error);
     return status == 0 && command->scenario_path ? output_path_check(command->scenario_path, error)
                                                  : status;
 }

@@ -124,7 +124,10 @@ static int parse_options(struct run_options *options, int argc, char **argv, str
             return command_bad_option(argv, option, error);
         }
     }
-    return status < 0 ? status : command_scenario_take(&options->scenario, argc, argv, error);
+    if (status == 0)
+        status = command_scenario_take(&options->scenario, argc, argv, error);
+    return status < 0 ? status
+                      : command_check_output(options->output_path, options->scenario.path, error);
 }
 
 /* The scenario with what the command line asks for. */

@@ -90,7 +90,9 @@ static int take_file(struct sweep_command *command, int argc, char **argv, struc
 {
     if (optind == argc)
         return error_set(error, ERROR_USAGE, "which sweep? Name one YAML file");
-    return command_scenario_take(&command->file, argc, argv, error);
+    int status = command_scenario_take(&command->file, argc, argv, error);
+    return status < 0 ? status
+                      : command_check_output(command->output_path, command->file.path, error);
 }
 
 static int parse_options(struct sweep_command *command, int argc, char **argv, struct error *error)

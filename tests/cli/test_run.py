@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from tandem_cli import ENVIRONMENT, SCENARIO, SMALL, TandemTest, main
 
@@ -125,6 +126,7 @@ class Run(TandemTest):
                 (["run", "/nonexistent.yaml"], {}, "No such file or directory"),
                 (["run", SCENARIO, *SMALL, "-o", "/nonexistent/out.h5"], {}, "No such file"),
                 (["run", SCENARIO, *SMALL, "-o", self.folder], {}, "not a regular file"),
+                (["run", SCENARIO, *SMALL, "-o", ""], {}, "a file without a name"),
                 (["run", SCENARIO, *SMALL], {"stdout": full}, "No space left on device"),
                 (["run", SCENARIO, *SMALL, "--json"], {"stdout": full}, "No space left"),
             )
@@ -133,6 +135,20 @@ class Run(TandemTest):
                     done = self.tandem(*arguments, **options)
                     self.assertEqual(done.returncode, 4)
                     self.assertIn(message, done.stderr)
+
+    def test_outputs_do_not_replace_inputs(self):
+        # Expect a slip of -o to be refused, by each command that has one, and its input to stay.
+        text = Path(SCENARIO).read_text()
+        path = self.folder / "scenario.yaml"
+        path.write_text(text)
+        for arguments in (["run", path, "-o", path], ["sweep", path, "-o", path],
+                          ["plan", path, "-o", path], ["plan", path, "--emit", path],
+                          ["export", path, "--format", "dot", "-o", path]):
+            with self.subTest(arguments=arguments):
+                done = self.tandem(*arguments)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn("would replace the input", done.stderr)
+                self.assertEqual(path.read_text(), text)
 
     def test_help_that_nobody_gets(self):
         # Expect help and version on a full disk to be told from help that was read.
