@@ -40,6 +40,15 @@ int command_scenario_load(const struct command_scenario *scenario, struct config
     return status;
 }
 
+int command_scenario_fault(const struct command_scenario *scenario, struct error *error)
+{
+    if (error->code != ERROR_CONFIG)
+        return -(int)error->code;
+    char text[ERROR_TEXT_BYTES];
+    memcpy(text, error->text, sizeof(text));
+    return error_set(error, ERROR_CONFIG, "%s: %s", scenario->path, text);
+}
+
 int command_scenario_take(struct command_scenario *scenario, int argc, char **argv,
                           struct error *error)
 {

@@ -43,6 +43,13 @@ int command_scenario_load(const struct command_scenario *scenario, struct config
                           struct error *error);
 
 /*
+ * Names the scenario before what the simulator found wrong with it: a layout that
+ * does not fit, say, stands in no one line. Other errors than ERROR_CONFIG stay.
+ * Returns the error.
+ */
+int command_scenario_fault(const struct command_scenario *scenario, struct error *error);
+
+/*
  * After getopt's loop: takes the one scenario that must be left in argv. And
  * what getopt made of an option that `command` does not know. ERROR_USAGE.
  */

@@ -123,8 +123,8 @@ static int write_dot(const struct export_options *options, const struct output_f
 {
     struct config config = {0};
     int status = command_scenario_load(&options->input, &config, error);
-    if (status == 0)
-        status = export_dot_write(out, &config.scenario, error);
+    if (status == 0 && export_dot_write(out, &config.scenario, error) < 0)
+        status = command_scenario_fault(&options->input, error);
     config_release(&config);
     return status;
 }

@@ -162,19 +162,19 @@ static int open_file(struct run_state *state, const char *path, struct error *er
     return state->file ? 0 : -(int)error->code;
 }
 
-/* Makes the simulation, recording to `output_path` if there is one. */
-static int set_up(struct run_state *state, const char *output_path, struct error *error)
+/* Makes the simulation, recording to a file if one is asked for. */
+static int set_up(struct run_state *state, const struct run_options *options, struct error *error)
 {
     struct recorder recorder = {0};
-    if (output_path) {
-        int status = open_file(state, output_path, error);
+    if (options->output_path) {
+        int status = open_file(state, options->output_path, error);
         if (status < 0)
             return status;
         recorder = record_hdf5_recorder(state->file);
     }
     state->simulation = simulation_new(&state->config.scenario,
                                        workload_source_arrivals(&state->source), recorder, error);
-    return state->simulation ? 0 : -(int)error->code;
+    return state->simulation ? 0 : command_scenario_fault(&options->scenario, error);
 }
 
 /* How much of the run is behind: by requests, or by the clock where `duration` ends it first. */
@@ -269,7 +269,7 @@ static int run(const struct run_options *options, const struct interrupt *interr
     arena_init(&state.arena);
     int status = load(&state, options, error);
     if (status == 0)
-        status = set_up(&state, options->output_path, error);
+        status = set_up(&state, options, error);
     if (status == 0)
         status = advance(&state, options->is_quiet, interrupt, error);
     if (status == 0)

@@ -2,6 +2,7 @@
 """tandem check: does it show what a scenario comes to, without running it?"""
 
 import json
+import re
 
 from tandem_cli import SCENARIO, TandemTest, main
 
@@ -124,6 +125,15 @@ class Check(TandemTest):
         self.assertEqual(done.returncode, 3)
         self.assertRegex(done.stderr, r"too few; layouts that fit: TP=2")
         self.assertIn("for latency: TP=8", done.stdout)
+
+    def test_a_fault_of_the_whole_scenario_names_its_file(self):
+        # Expect what no one line is to blame for to say at least which file's it is.
+        three = ["--set", "layout.tensor_parallel=3"]
+        for command in (["check"], ["run"], ["export", "--format", "dot"]):
+            with self.subTest(command=command):
+                done = self.tandem(*command, SCENARIO, *three)
+                self.assertEqual(done.returncode, 3)
+                self.assertRegex(done.stderr, f"^{re.escape(SCENARIO)}: heads 64 of .* not divisible")
 
     def test_wrong_use(self):
         # Expect exit code 2 and where help is.
