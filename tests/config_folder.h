@@ -16,6 +16,7 @@
 #include "config_scenario.h"
 
 #define PATH_BYTES 512
+#define FILES_MAX 16
 
 static const char config_model[] = "name: tiny\nlayers: 4\nhidden: 256\nffn: 1024\nheads: 8\n"
                                    "kv_heads: 4\nvocab: 1000\n";
@@ -37,7 +38,7 @@ static const char config_head[] = "model: models/tiny\ncluster: clusters/box\nen
 /* A scratch directory that a test fills with files and that knows what to take away. */
 struct folder {
     char path[PATH_BYTES / 2];
-    char files[16][PATH_BYTES / 4];
+    char files[FILES_MAX][PATH_BYTES / 4];
     size_t file_count;
 };
 
@@ -46,7 +47,7 @@ static inline void folder_path(const struct folder *folder, const char *name, ch
     snprintf(path, PATH_BYTES, "%s/%s", folder->path, name);
 }
 
-/* Writes a file, making the folders on its way. */
+/* Writes a file, or writes it anew, making the folders on its way. */
 static inline void folder_write(struct folder *folder, const char *name, const char *text)
 {
     char path[PATH_BYTES];
@@ -60,6 +61,10 @@ static inline void folder_write(struct folder *folder, const char *name, const c
     ck_assert_ptr_nonnull(stream);
     fputs(text, stream);
     ck_assert_int_eq(fclose(stream), 0);
+    for (size_t i = 0; i < folder->file_count; i++)
+        if (strcmp(folder->files[i], name) == 0)
+            return;
+    ck_assert_uint_lt(folder->file_count, FILES_MAX);
     snprintf(folder->files[folder->file_count++], sizeof(folder->files[0]), "%s", name);
 }
 
@@ -98,8 +103,7 @@ static inline void load(struct folder *folder, const char *text, struct config *
     char configs[PATH_BYTES];
     folder_path(folder, "scenario.yaml", path);
     folder_path(folder, "configs", configs);
-    if (access(path, F_OK) != 0)
-        folder_write(folder, "scenario.yaml", text);
+    folder_write(folder, "scenario.yaml", text);
     const char *const search[] = {configs, NULL};
     struct error error = {0};
     int status = config_load_scenario(config, path, sets, set_count, search, &error);

@@ -205,7 +205,8 @@ static int read_tables(struct config *config, struct gpu_samples *samples, struc
                                 &scenario->measured, error);
     if (status < 0 || !config->decode)
         return status;
-    if (strcmp(config->decode->cluster.gpu.name, scenario->cluster.gpu.name) == 0) {
+    /* A GPU's name does not tell: a pool may give the cluster's other tables or figures. */
+    if (!config->pools->of[0].has_gpu && !config->pools->of[1].has_gpu) {
         config->decode->measured = scenario->measured;
         return 0;
     }

@@ -28,7 +28,7 @@ struct config_setting {
 
 /* What was measured of a GPU. */
 struct config_tables {
-    const char *folder; /* NULL: nothing, or what the other pool has */
+    const char *folder; /* NULL: nothing, or what both pools have is the first's */
     struct gpu_tables of;
     bool are_read;
 };

@@ -160,6 +160,41 @@ START_TEST(test_pools)
 }
 END_TEST
 
+/* Expectation: a pool's tables are those of its own GPU, whatever that is called; pools that name
+   none share the cluster's. */
+START_TEST(test_tables_of_pools)
+{
+    static const char kernels[] = "op,m,n,k,time_us\ngemm,16,256,256,%s\n";
+    static const char pools[] = "model: models/tiny\ncluster: clusters/box\nengine: {}\n"
+                                "layout: {pools: {prefill: {}, decode: {%s}}}\n%s";
+    struct folder folder;
+    struct config config;
+    char text[4096];
+    folder_init(&folder);
+    snprintf(text, sizeof(text), kernels, "5");
+    folder_write(&folder, "configs/gpus/toy/kernels.csv", text);
+    folder_write(&folder, "configs/gpus/other/kernels.csv", text);
+    snprintf(text, sizeof(text), "%smeasured: .\n", config_gpu);
+    folder_write(&folder, "configs/gpus/toy/gpu.yaml", text);
+
+    snprintf(text, sizeof(text), pools, "", config_workload);
+    load(&folder, text, &config, NULL, 0);
+    ck_assert_ptr_nonnull(config.scenario.measured.kernels);
+    ck_assert_ptr_eq(config.decode->measured.kernels, config.scenario.measured.kernels);
+    config_release(&config);
+
+    snprintf(text, sizeof(text), pools, "gpu: {base: gpus/toy, measured: gpus/other}",
+             config_workload);
+    load(&folder, text, &config, NULL, 0);
+    ck_assert_str_eq(config.decode->cluster.gpu.name, config.scenario.cluster.gpu.name);
+    ck_assert_ptr_nonnull(config.decode->measured.kernels);
+    ck_assert_ptr_ne(config.decode->measured.kernels, config.scenario.measured.kernels);
+    ck_assert_ptr_nonnull(strstr(config.tables[1].folder, "gpus/other"));
+    config_release(&config);
+    folder_release(&folder);
+}
+END_TEST
+
 START_TEST(test_every_key_of_the_machines)
 {
     struct folder folder;
@@ -308,6 +343,7 @@ int main(void)
     tcase_add_test(config, test_defaults);
     tcase_add_test(config, test_every_key_of_a_scenario);
     tcase_add_test(config, test_pools);
+    tcase_add_test(config, test_tables_of_pools);
     tcase_add_test(config, test_every_key_of_the_machines);
     tcase_add_test(config, test_trace);
     tcase_add_test(config, test_synthetic);
