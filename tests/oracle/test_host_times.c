@@ -4,35 +4,14 @@
  * Llama-3.1-8B on eight GPUs of NVLink. A layer has eight kernels beside attention, and two
  * all-reduces; three decodes and two chunks of prompts, one with KV before it, make a step.
  */
-#include "step_cost.h"
+#include "step_bench.h"
 
-#include "../fixtures.h"
-#include "suite.h"
-
-#define RANKS 8
 #define LAYERS 10
 #define LAYER_KERNELS 8
-#define CONTEXT_MAX 4096
 
-struct bench {
-    struct model model;
-    struct gpu gpu;
-    struct cluster cluster;
-    struct serving serving;
-    struct measured measured;
-    struct topology topology;
-    struct step_cost cost;
-    struct arena arena;
-};
-
-static void set_up(struct bench *bench)
+static void set_up(struct step_bench *bench)
 {
-    *bench = (struct bench){
-        .model = fixture_llama_8b(),
-        .gpu = fixture_gpu(),
-        .cluster = fixture_nvlink_cluster(1, RANKS),
-        .serving = fixture_serving(),
-    };
+    step_bench_init(bench);
     bench->serving.host = (struct host){
         .prepare_s = 60e-6,
         .prepare_per_request_s = 2e-6,
@@ -43,13 +22,11 @@ static void set_up(struct bench *bench)
         .launch_history_s = 110e-6,
         .launch_collective_s = 75e-6,
     };
-    arena_init(&bench->arena);
 }
 
 /* The step on a stage in the middle of a pipeline. */
-static struct stage_work work_of(struct bench *bench)
+static struct stage_work work_of(struct step_bench *bench)
 {
-    static const struct sharding sharding;
     static const struct stage_part part = {.layers = LAYERS};
     struct chunk chunks[] = {{.length = 500}, {.start = 512, .length = 100}};
     const struct batch batch = {.decode_rows = 3,
@@ -57,19 +34,7 @@ static struct stage_work work_of(struct bench *bench)
                                 .chunks = chunks,
                                 .chunk_count = ARRAY_LENGTH(chunks),
                                 .prefill_tokens = 600};
-    struct error error;
-    uint32_t gpus[RANKS];
-    for (uint32_t i = 0; i < RANKS; i++)
-        gpus[i] = i;
-    int status = topology_build(&bench->topology, &bench->cluster, &bench->arena, &error);
-    if (status == 0)
-        status = step_cost_init(&bench->cost, &bench->model, &bench->gpu, &bench->serving,
-                                &bench->measured, RANKS, &sharding, CONTEXT_MAX, 1, &bench->arena,
-                                &error);
-    ck_assert_msg(status == 0, "%s", error.text);
-    struct collective_group group = collective_group_of(&bench->topology, gpus, RANKS);
-    ck_assert_int_eq(
-        step_cost_class(&bench->cost, &group, COLLECTIVE_FABRIC_PEER, &bench->arena, &error), 0);
+    step_bench_prepare(bench, (struct sharding){0});
     struct step_work work = step_cost_of(&bench->cost, &batch, NULL);
     return step_cost_on_stage(&bench->cost, &work, &part);
 }
@@ -84,7 +49,7 @@ START_TEST(a_stage_waits_for_its_slowest_process)
     /* Prepared: 60 us, 2 us for each of five requests, 70 us to receive. Launched, for each layer:
        eight kernels, the decodes', two chunks', one history, two collectives. Over 2^3 processes
        a spread of 10% makes both 1.3 times as long. */
-    struct bench bench;
+    struct step_bench bench;
     double prepare_s = 60e-6 + 5 * 2e-6 + 70e-6;
     double layer_s = LAYER_KERNELS * 20e-6 + 40e-6 + 2 * 60e-6 + 110e-6 + 2 * 75e-6;
     set_up(&bench);
@@ -120,7 +85,7 @@ START_TEST(a_measured_collective_hides_its_start_behind_a_kernel)
 {
     /* Two all-reduces a layer, each shorter by what overlaps; none is shorter than nothing. */
     struct collective_table table;
-    struct bench bench;
+    struct step_bench bench;
     set_up(&bench);
     measure(&table);
     bench.measured.collectives = &table;
@@ -137,7 +102,7 @@ END_TEST
 START_TEST(a_modelled_collective_has_no_start_to_hide)
 {
     /* By model a collective is what it takes behind a kernel. */
-    struct bench bench;
+    struct step_bench bench;
     set_up(&bench);
     sim_ps alone = work_of(&bench).collective;
     bench.serving.host.collective_overlap_s = 3e-6;

@@ -4,59 +4,18 @@
  * Llama-3.1-8B, also as a mixture of 8 experts, two a token, on eight GPUs of NVLink: 400 GB/s,
  * 1 us from GPU to GPU, 3 us to start.
  */
-#include "step_cost.h"
+#include "step_bench.h"
 
-#include "../fixtures.h"
-#include "suite.h"
-
-#define RANKS 8
 #define TOKENS 800 /* a multiple of the ranks, but for the tests of remainders */
 #define HIDDEN_BYTES 2.0
-#define CONTEXT_MAX 4096
 
-struct bench {
-    struct model model;
-    struct gpu gpu;
-    struct cluster cluster;
-    struct serving serving;
-    struct measured measured;
-    struct topology topology;
-    struct step_cost cost;
-    struct arena arena;
-};
-
-static void set_up(struct bench *bench, uint32_t experts)
+static void set_up(struct step_bench *bench, uint32_t experts)
 {
-    *bench = (struct bench){
-        .model = fixture_llama_8b(),
-        .gpu = fixture_gpu(),
-        .cluster = fixture_nvlink_cluster(1, RANKS),
-        .serving = fixture_serving(),
-    };
+    step_bench_init(bench);
     bench->model.experts = experts;
     bench->model.experts_per_token = experts > 0 ? 2 : 0;
     bench->serving.host.send_tensors = 2;
     bench->serving.host.launch_collective_s = 15e-6;
-    arena_init(&bench->arena);
-}
-
-/* The cost of steps on all ranks, sharded so. */
-static struct step_cost *prepare(struct bench *bench, struct sharding sharding)
-{
-    struct error error;
-    uint32_t gpus[RANKS];
-    for (uint32_t i = 0; i < RANKS; i++)
-        gpus[i] = i;
-    int status = topology_build(&bench->topology, &bench->cluster, &bench->arena, &error);
-    if (status == 0)
-        status = step_cost_init(&bench->cost, &bench->model, &bench->gpu, &bench->serving,
-                                &bench->measured, RANKS, &sharding, CONTEXT_MAX, 1, &bench->arena,
-                                &error);
-    ck_assert_msg(status == 0, "%s", error.text);
-    struct collective_group group = collective_group_of(&bench->topology, gpus, RANKS);
-    ck_assert_int_eq(
-        step_cost_class(&bench->cost, &group, COLLECTIVE_FABRIC_PEER, &bench->arena, &error), 0);
-    return &bench->cost;
 }
 
 /* A step of so many prompt tokens. */
@@ -103,15 +62,15 @@ START_TEST(sequence_parallel_collectives_cost_an_all_reduce_where_halves_do)
     /* An all-reduce is a reduce-scatter and an all-gather: where each takes half its time, a
        layer's two all-reduces and its four collectives take the same. */
     struct collective_table table;
-    struct bench bench;
+    struct step_bench bench;
     struct chunk chunk;
     set_up(&bench, 0);
     measure_halves(&table);
     bench.measured.collectives = &table;
-    struct step_cost *cost = prepare(&bench, (struct sharding){0});
+    struct step_cost *cost = step_bench_prepare(&bench, (struct sharding){0});
     struct step_work work = work_of(cost, &chunk, TOKENS);
     sim_ps plain = on_stage(cost, &work).collective;
-    cost = prepare(&bench, (struct sharding){.sequence_parallel = true});
+    cost = step_bench_prepare(&bench, (struct sharding){.sequence_parallel = true});
     work = work_of(cost, &chunk, TOKENS);
     sim_ps scattered = on_stage(cost, &work).collective;
     check_close(sim_s_from_ps(scattered), sim_s_from_ps(plain));
@@ -124,9 +83,10 @@ START_TEST(sequence_parallel_rings_add_a_start_each)
 {
     /* Rings of p ranks: an all-reduce starts once and takes 2(p-1) rounds, a reduce-scatter and an
        all-gather start twice and take p-1 each. */
-    struct bench bench;
+    struct step_bench bench;
     set_up(&bench, 0);
-    struct step_cost *cost = prepare(&bench, (struct sharding){.sequence_parallel = true});
+    struct step_cost *cost =
+        step_bench_prepare(&bench, (struct sharding){.sequence_parallel = true});
     double bytes = 1000.0 * 4096 * HIDDEN_BYTES;
     double ring_s = collective_ring_all_reduce_s(&cost->classes[0].group, bytes);
     double halves_s =
@@ -141,15 +101,15 @@ START_TEST(sequence_parallel_norms_and_sends_are_of_the_gpu_s_share)
 {
     /* 803 tokens over 8 GPUs: the fullest has 101. It norms as many, embeds as many, and sends two
        tensors of as many x hidden; projections work on all. */
-    struct bench bench;
+    struct step_bench bench;
     struct chunk chunk;
     struct kernel plain[LAYER_KERNELS_MAX];
     struct kernel scattered[LAYER_KERNELS_MAX];
     set_up(&bench, 0);
-    struct step_cost *cost = prepare(&bench, (struct sharding){0});
+    struct step_cost *cost = step_bench_prepare(&bench, (struct sharding){0});
     uint32_t count = compute_layer_kernels(&cost->compute, 803, plain);
     check_close(work_of(cost, &chunk, 803).send_bytes, 2 * 803.0 * 4096 * HIDDEN_BYTES);
-    cost = prepare(&bench, (struct sharding){.sequence_parallel = true});
+    cost = step_bench_prepare(&bench, (struct sharding){.sequence_parallel = true});
     ck_assert_uint_eq(compute_layer_kernels(&cost->compute, 803, scattered), count);
     for (uint32_t i = 0; i < count; i++) {
         ck_assert_int_eq(scattered[i].kind, plain[i].kind);
@@ -164,15 +124,15 @@ END_TEST
 START_TEST(sequence_parallel_rings_move_as_many_bytes)
 {
     /* Each GPU sends 2(p-1)/p of an all-reduce's buffer, and (p-1)/p of each half's. */
-    struct bench bench;
+    struct step_bench bench;
     struct chunk chunk;
     const struct stage_part part = {.layers = 10};
     set_up(&bench, 0);
-    struct step_cost *cost = prepare(&bench, (struct sharding){0});
+    struct step_cost *cost = step_bench_prepare(&bench, (struct sharding){0});
     struct step_work work = work_of(cost, &chunk, TOKENS);
     double plain = step_cost_on_stage(cost, &work, &part).ring_bytes;
     check_close(plain, 10 * 2 * 2 * 7.0 / 8 * TOKENS * 4096 * HIDDEN_BYTES);
-    cost = prepare(&bench, (struct sharding){.sequence_parallel = true});
+    cost = step_bench_prepare(&bench, (struct sharding){.sequence_parallel = true});
     check_close(step_cost_on_stage(cost, &work, &part).ring_bytes, plain);
     arena_release(&bench.arena);
 }
@@ -182,10 +142,10 @@ START_TEST(dispatch_sends_each_token_to_each_of_its_experts)
 {
     /* A GPU has 800 / 8 tokens, and sends each to two experts: 200 rows of 4,096 x 2 bytes, 1/8 of
        them to itself. All pairs at once: start, a hop, 7/8 of them over 400 GB/s. */
-    struct bench bench;
+    struct step_bench bench;
     set_up(&bench, 8);
-    struct step_cost *cost =
-        prepare(&bench, (struct sharding){.expert_parallel = true, .expert_imbalance = 1});
+    struct step_cost *cost = step_bench_prepare(
+        &bench, (struct sharding){.expert_parallel = true, .expert_imbalance = 1});
     double bytes = 200.0 * 4096 * HIDDEN_BYTES;
     ck_assert_double_eq(step_cost_exchange_bytes(cost, EXCHANGE_DISPATCH, TOKENS), bytes);
     ck_assert_double_eq(step_cost_exchange_bytes(cost, EXCHANGE_COMBINE, TOKENS), bytes);
@@ -213,11 +173,12 @@ START_TEST(whole_experts_do_the_same_work_on_other_shapes)
 {
     /* Of 800 tokens x 2 = 1,600 rows a GPU's one expert gets 200, over the whole FFN: as many FLOPs
        as 1,600 rows over an eighth of it. All 8 experts are reached, so one here. */
-    struct bench bench;
+    struct step_bench bench;
     set_up(&bench, 8);
-    struct kernel split = kernel_of(prepare(&bench, (struct sharding){0}), SPAN_GATE_UP, TOKENS);
+    struct kernel split =
+        kernel_of(step_bench_prepare(&bench, (struct sharding){0}), SPAN_GATE_UP, TOKENS);
     struct sharding whole = {.expert_parallel = true, .expert_imbalance = 1};
-    struct kernel own = kernel_of(prepare(&bench, whole), SPAN_GATE_UP, TOKENS);
+    struct kernel own = kernel_of(step_bench_prepare(&bench, whole), SPAN_GATE_UP, TOKENS);
     ck_assert_double_eq(own.m, 200);
     ck_assert_double_eq(own.n, 2 * 14336);
     check_close(own.groups, 1);
@@ -237,13 +198,14 @@ START_TEST(a_step_waits_for_the_busiest_gpu)
     /* At an imbalance of 2 the step is longer by what the busiest GPU's 400 rows take over the mean
        GPU's 200, in the experts' kernels and both all-to-alls, and by nothing else. */
     static const enum span_kind expert_kernels[] = {SPAN_GATE_UP, SPAN_ACTIVATION, SPAN_DOWN};
-    struct bench balanced;
-    struct bench busy;
+    struct step_bench balanced;
+    struct step_bench busy;
     struct chunk chunk;
     set_up(&balanced, 8);
     set_up(&busy, 8);
-    prepare(&balanced, (struct sharding){.expert_parallel = true, .expert_imbalance = 1});
-    prepare(&busy, (struct sharding){.expert_parallel = true, .expert_imbalance = 2});
+    step_bench_prepare(&balanced,
+                       (struct sharding){.expert_parallel = true, .expert_imbalance = 1});
+    step_bench_prepare(&busy, (struct sharding){.expert_parallel = true, .expert_imbalance = 2});
     struct step_work balanced_work = work_of(&balanced.cost, &chunk, TOKENS);
     struct step_work busy_work = work_of(&busy.cost, &chunk, TOKENS);
     double longer_s = 0;
@@ -271,7 +233,7 @@ START_TEST(no_gpu_is_busier_than_all_tokens_make_it)
 {
     /* Two picks of eight experts on eight GPUs: a GPU's one expert gets every token at most, which
        is 8 / 2 = 4 times the mean; four experts a GPU both picks, 2 times on two GPUs. */
-    struct bench bench;
+    struct step_bench bench;
     set_up(&bench, 8);
     const struct sharding sharding = {.expert_parallel = true, .expert_imbalance = 100};
     ck_assert_double_eq(sharding_imbalance(&sharding, &bench.model, 8), 4);
@@ -288,12 +250,12 @@ START_TEST(both_options_leave_one_gather_a_layer)
        the experts' two; launched one by one, four collectives a layer. */
     static const enum exchange expected[] = {EXCHANGE_ALL_GATHER, EXCHANGE_REDUCE_SCATTER,
                                              EXCHANGE_DISPATCH, EXCHANGE_COMBINE};
-    struct bench bench;
+    struct step_bench bench;
     struct chunk chunk;
     set_up(&bench, 8);
     const struct sharding both = {
         .sequence_parallel = true, .expert_parallel = true, .expert_imbalance = 1};
-    struct step_cost *cost = prepare(&bench, both);
+    struct step_cost *cost = step_bench_prepare(&bench, both);
     ck_assert_uint_eq(cost->exchange_count, ARRAY_LENGTH(expected));
     for (size_t i = 0; i < ARRAY_LENGTH(expected); i++)
         ck_assert_int_eq(cost->exchanges[i].exchange, expected[i]);
