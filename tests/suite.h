@@ -7,7 +7,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define SUITE_TIMEOUT_S 300
+#define SUITE_TIMEOUT_S 600
 
 /* As ck_assert, for loops of millions: it costs nothing until it fails. */
 #define EXPECT(condition)                             \
@@ -16,12 +16,17 @@
             ck_abort_msg("expected: %s", #condition); \
     } while (0)
 
-/* Runs `count` tests as the suite `name`; returns the program's exit status. */
-static inline int suite_run(const char *name, const TTest *const tests[], size_t count)
+/*
+ * Runs `count` tests as the suite `name`, each after `setup` and before
+ * `teardown`, which may be NULL; returns the program's exit status.
+ */
+static inline int suite_run_between(const char *name, SFun setup, SFun teardown,
+                                    const TTest *const tests[], size_t count)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
     tcase_set_timeout(tcase, SUITE_TIMEOUT_S);
+    tcase_add_checked_fixture(tcase, setup, teardown);
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
@@ -30,6 +35,12 @@ static inline int suite_run(const char *name, const TTest *const tests[], size_t
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* The same for tests that need nothing prepared. */
+static inline int suite_run(const char *name, const TTest *const tests[], size_t count)
+{
+    return suite_run_between(name, NULL, NULL, tests, count);
 }
 
 #endif

@@ -1,10 +1,8 @@
 /* Do the collectives' times agree with their closed forms, and with what was measured? */
 #include "collective.h"
 
-#include "../fixtures.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "fixtures.h"
+#include "suite.h"
 
 #define MIB 1048576.0
 
@@ -401,35 +399,30 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("collective");
-    TCase *tests = tcase_create("closed forms");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_test(tests, one_rank_costs_nothing);
-    tcase_add_test(tests, ring_is_start_plus_latencies_plus_share_of_bytes);
-    tcase_add_test(tests, ring_without_bytes_is_latency_alone);
-    tcase_add_test(tests, tree_of_one_node_is_a_chain);
-    tcase_add_test(tests, tree_of_nodes_is_its_depth_twice);
-    tcase_add_test(tests, tree_of_many_bytes_sends_them_twice);
-    tcase_add_test(tests, tree_takes_the_best_number_of_chunks);
-    tcase_add_test(tests, direct_takes_one_step_or_two);
-    tcase_add_test(tests, direct_needs_peer_access);
-    tcase_add_test(tests, hierarchical_adds_its_three_phases);
-    tcase_add_test(tests, hierarchical_beats_a_flat_ring_across_nodes);
-    tcase_add_test(tests, hierarchical_needs_equal_nodes);
-    tcase_add_test(tests, auto_is_the_fastest);
-    tcase_add_test(tests, twice_the_bandwidth_and_half_the_latency_halve_the_time);
-    tcase_add_test(tests, eight_h100s_are_near_the_measured);
-    tcase_add_test(tests, small_messages_go_by_ll_and_large_ones_by_simple);
-    tcase_add_test(tests, the_switch_reduces_by_simple_alone);
-    tcase_add_test(tests, send_is_alpha_plus_beta);
-    tcase_add_test(tests, other_operations_on_eight_ranks);
-    tcase_add_test(tests, a_broadcast_chain_takes_the_best_number_of_chunks);
-    tcase_add_test(tests, the_switch_reduces_where_the_cluster_says_so);
-    tcase_add_test(tests, measured_l40s_steps_down_with_each_slower_link);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        one_rank_costs_nothing,
+        ring_is_start_plus_latencies_plus_share_of_bytes,
+        ring_without_bytes_is_latency_alone,
+        tree_of_one_node_is_a_chain,
+        tree_of_nodes_is_its_depth_twice,
+        tree_of_many_bytes_sends_them_twice,
+        tree_takes_the_best_number_of_chunks,
+        direct_takes_one_step_or_two,
+        direct_needs_peer_access,
+        hierarchical_adds_its_three_phases,
+        hierarchical_beats_a_flat_ring_across_nodes,
+        hierarchical_needs_equal_nodes,
+        auto_is_the_fastest,
+        twice_the_bandwidth_and_half_the_latency_halve_the_time,
+        eight_h100s_are_near_the_measured,
+        small_messages_go_by_ll_and_large_ones_by_simple,
+        the_switch_reduces_by_simple_alone,
+        send_is_alpha_plus_beta,
+        other_operations_on_eight_ranks,
+        a_broadcast_chain_takes_the_best_number_of_chunks,
+        the_switch_reduces_where_the_cluster_says_so,
+        measured_l40s_steps_down_with_each_slower_link,
+    };
+    return suite_run_between("collective", setup, teardown, tests,
+                             sizeof(tests) / sizeof(tests[0]));
 }

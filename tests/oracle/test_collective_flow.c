@@ -5,7 +5,7 @@
 #include "collective.h"
 #include "collective_flow.h"
 
-#include "../fixtures.h"
+#include "fixtures.h"
 #include "suite.h"
 
 #define GPUS_MAX 32

@@ -5,9 +5,9 @@
  */
 #include "layout.h"
 
-#include "../fixtures.h"
+#include "fixtures.h"
+#include "suite.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
@@ -186,17 +186,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("layout properties");
-    TCase *tests = tcase_create("random layouts");
-    tcase_add_checked_fixture(tests, setup, NULL);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, balanced_split_is_the_optimum);
-    tcase_add_test(tests, balanced_split_gives_later_stages_the_fewer_of_equals);
-    tcase_add_test(tests, groups_are_disjoint_and_stay_in_a_node);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        balanced_split_is_the_optimum,
+        balanced_split_gives_later_stages_the_fewer_of_equals,
+        groups_are_disjoint_and_stay_in_a_node,
+    };
+    return suite_run_between("layout properties", setup, NULL, tests,
+                             sizeof(tests) / sizeof(tests[0]));
 }

@@ -510,14 +510,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("simulation, random scenarios");
-    TCase *tests = tcase_create("property");
-    tcase_set_timeout(tests, 600);
-    tcase_add_test(tests, shortcuts_give_the_records_of_every_event);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    const TTest *const tests[] = {
+        shortcuts_give_the_records_of_every_event,
+    };
+    return suite_run("simulation, random scenarios", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -2,7 +2,8 @@
  * Does each key of a scenario and its files land where it belongs? What wrong
  * ones say is for tests/cli/config_errors.
  */
-#include "../config_folder.h"
+#include "config_folder.h"
+#include "suite.h"
 
 START_TEST(test_defaults)
 {
@@ -338,20 +339,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config");
-    TCase *config = tcase_create("config");
-    tcase_add_test(config, test_defaults);
-    tcase_add_test(config, test_every_key_of_a_scenario);
-    tcase_add_test(config, test_pools);
-    tcase_add_test(config, test_tables_of_pools);
-    tcase_add_test(config, test_every_key_of_the_machines);
-    tcase_add_test(config, test_trace);
-    tcase_add_test(config, test_synthetic);
-    suite_add_tcase(suite, config);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_defaults,        test_every_key_of_a_scenario,   test_pools,
+        test_tables_of_pools, test_every_key_of_the_machines, test_trace,
+        test_synthetic,
+    };
+    return suite_run("config", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -3,7 +3,8 @@
  */
 #include <dirent.h>
 
-#include "../config_folder.h"
+#include "config_folder.h"
+#include "suite.h"
 
 START_TEST(test_set)
 {
@@ -187,21 +188,15 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config_files");
-    TCase *config = tcase_create("config_files");
-    tcase_add_test(config, test_set);
-    tcase_add_test(config, test_set_leaves_other_aliases);
-    tcase_add_test(config, test_where_files_are_looked_for);
-    tcase_add_test(config, test_scenario_builds_on_scenario);
-    tcase_add_test(config, test_text_says_it_all);
-    tcase_add_test(config, test_unreadable_file);
-    tcase_add_test(config, test_diagnostics_outlive_the_names);
-    tcase_add_test(config, test_shipped_scenarios_are_right);
-    suite_add_tcase(suite, config);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_set,
+        test_set_leaves_other_aliases,
+        test_where_files_are_looked_for,
+        test_scenario_builds_on_scenario,
+        test_text_says_it_all,
+        test_unreadable_file,
+        test_diagnostics_outlive_the_names,
+        test_shipped_scenarios_are_right,
+    };
+    return suite_run("config_files", tests, sizeof(tests) / sizeof(tests[0]));
 }

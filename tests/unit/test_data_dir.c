@@ -1,7 +1,6 @@
 /*
  * Does data_dir find the configs where its header says, in that order?
  */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "data_dir.h"
+#include "suite.h"
 
 #define PATH_BYTES 256
 
@@ -151,18 +151,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("data_dir");
-    TCase *search = tcase_create("search");
-    tcase_add_test(search, test_environment_comes_first);
-    tcase_add_test(search, test_wrong_environment_is_an_error);
-    tcase_add_test(search, test_beside_the_executable);
-    tcase_add_test(search, test_long_paths_are_passed_over);
-    tcase_add_test(search, test_this_process);
-    suite_add_tcase(suite, search);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_environment_comes_first,
+        test_wrong_environment_is_an_error,
+        test_beside_the_executable,
+        test_long_paths_are_passed_over,
+        test_this_process,
+    };
+    return suite_run("data_dir", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -1,13 +1,13 @@
 /*
  * Do diagnostics come out as a compiler's would, in order, and never too many?
  */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "diagnostic.h"
 #include "spelling.h"
+#include "suite.h"
 
 static struct source file_of(const char *text)
 {
@@ -184,22 +184,16 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("diagnostic");
-    TCase *diagnostic = tcase_create("diagnostic");
-    tcase_add_test(diagnostic, test_none_is_no_error);
-    tcase_add_test(diagnostic, test_caret_stands_under_the_column);
-    tcase_add_test(diagnostic, test_order_is_the_readers);
-    tcase_add_test(diagnostic, test_long_lines_show_the_part_that_matters);
-    tcase_add_test(diagnostic, test_terminal_is_safe);
-    tcase_add_test(diagnostic, test_too_many);
-    tcase_add_test(diagnostic, test_memory_outweighs_mistakes);
-    tcase_add_test(diagnostic, test_clip_cuts_no_character);
-    tcase_add_test(diagnostic, test_spelling);
-    suite_add_tcase(suite, diagnostic);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_none_is_no_error,
+        test_caret_stands_under_the_column,
+        test_order_is_the_readers,
+        test_long_lines_show_the_part_that_matters,
+        test_terminal_is_safe,
+        test_too_many,
+        test_memory_outweighs_mistakes,
+        test_clip_cuts_no_character,
+        test_spelling,
+    };
+    return suite_run("diagnostic", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -1,9 +1,8 @@
 /* human: does a number read as a person would write it? */
 #include "human.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 /* Expect three significant digits in the largest unit that leaves at least 1, where rounding may
    carry into the next unit. */
@@ -63,16 +62,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("human");
-    TCase *tests = tcase_create("human");
-    tcase_add_test(tests, test_seconds);
-    tcase_add_test(tests, test_duration);
-    tcase_add_test(tests, test_bytes);
-    tcase_add_test(tests, test_numbers);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_seconds,
+        test_duration,
+        test_bytes,
+        test_numbers,
+    };
+    return suite_run("human", tests, sizeof(tests) / sizeof(tests[0]));
 }

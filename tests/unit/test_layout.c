@@ -1,10 +1,9 @@
 /* Does layout place groups and split layers as its contract says, and refuse what cannot be? */
 #include "layout.h"
 
-#include "../fixtures.h"
+#include "fixtures.h"
+#include "suite.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct arena arena;
@@ -275,27 +274,21 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("layout");
-    TCase *tests = tcase_create("layout");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_test(tests, groups_fill_a_node_in_order);
-    tcase_add_test(tests, groups_leave_gpus_rather_than_cross);
-    tcase_add_test(tests, groups_larger_than_a_node_take_equal_shares);
-    tcase_add_test(tests, capacity_counts_whole_groups);
-    tcase_add_test(tests, kv_heads_divide_either_way);
-    tcase_add_test(tests, even_split_gives_early_stages_the_rest);
-    tcase_add_test(tests, listed_split_is_taken_as_it_is);
-    tcase_add_test(tests, balanced_split_makes_room_for_the_head);
-    tcase_add_test(tests, too_few_gpus_are_refused);
-    tcase_add_test(tests, groups_without_a_place_are_refused);
-    tcase_add_test(tests, indivisible_models_are_refused);
-    tcase_add_test(tests, impossible_stages_are_refused);
-    tcase_add_test(tests, wrong_lists_are_refused);
-    tcase_add_test(tests, experts_are_dealt_out_equally);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        groups_fill_a_node_in_order,
+        groups_leave_gpus_rather_than_cross,
+        groups_larger_than_a_node_take_equal_shares,
+        capacity_counts_whole_groups,
+        kv_heads_divide_either_way,
+        even_split_gives_early_stages_the_rest,
+        listed_split_is_taken_as_it_is,
+        balanced_split_makes_room_for_the_head,
+        too_few_gpus_are_refused,
+        groups_without_a_place_are_refused,
+        indivisible_models_are_refused,
+        impossible_stages_are_refused,
+        wrong_lists_are_refused,
+        experts_are_dealt_out_equally,
+    };
+    return suite_run_between("layout", setup, teardown, tests, sizeof(tests) / sizeof(tests[0]));
 }

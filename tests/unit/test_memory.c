@@ -1,10 +1,9 @@
 /* Does memory count what a GPU holds, and explain what does not fit? */
 #include "memory.h"
 
-#include "../fixtures.h"
+#include "fixtures.h"
+#include "suite.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Llama-3.1-70B, bf16, by hand: parameters of one layer's projections and of its norms. */
@@ -274,28 +273,22 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("memory");
-    TCase *tests = tcase_create("memory");
-    tcase_add_checked_fixture(tests, setup, NULL);
-    tcase_add_test(tests, weights_divide_by_tensor_parallel);
-    tcase_add_test(tests, pipeline_ends_hold_the_tables);
-    tcase_add_test(tests, tied_table_counts_once_on_a_single_stage);
-    tcase_add_test(tests, activations_are_states_intermediate_and_logits);
-    tcase_add_test(tests, activations_take_the_widest_intermediate);
-    tcase_add_test(tests, parts_sum_to_the_usable_memory);
-    tcase_add_test(tests, capacity_is_the_tightest_stages);
-    tcase_add_test(tests, kv_tokens_caps_in_whole_blocks);
-    tcase_add_test(tests, replicated_kv_heads_take_their_memory);
-    tcase_add_test(tests, too_large_a_model_is_explained);
-    tcase_add_test(tests, worst_stage_is_named);
-    tcase_add_test(tests, hopeless_cluster_is_said_so);
-    tcase_add_test(tests, listed_layouts_fit_when_taken);
-    tcase_add_test(tests, sequence_parallel_holds_a_share_of_the_residual);
-    tcase_add_test(tests, whole_experts_get_rows_from_all);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        weights_divide_by_tensor_parallel,
+        pipeline_ends_hold_the_tables,
+        tied_table_counts_once_on_a_single_stage,
+        activations_are_states_intermediate_and_logits,
+        activations_take_the_widest_intermediate,
+        parts_sum_to_the_usable_memory,
+        capacity_is_the_tightest_stages,
+        kv_tokens_caps_in_whole_blocks,
+        replicated_kv_heads_take_their_memory,
+        too_large_a_model_is_explained,
+        worst_stage_is_named,
+        hopeless_cluster_is_said_so,
+        listed_layouts_fit_when_taken,
+        sequence_parallel_holds_a_share_of_the_residual,
+        whole_experts_get_rows_from_all,
+    };
+    return suite_run_between("memory", setup, NULL, tests, sizeof(tests) / sizeof(tests[0]));
 }

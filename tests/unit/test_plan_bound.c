@@ -1,8 +1,8 @@
 /* Are the bounds of a plan what peak rates allow, and no more? */
 #include "plan_bound.h"
 
-#include "../fixtures.h"
 #include "../suite.h"
+#include "fixtures.h"
 
 START_TEST(bounds_follow_from_peak_rates)
 {

@@ -1,7 +1,6 @@
 /*
  * Do quantities come out in SI, and do wrong ones say what a right one looks like?
  */
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <time.h>
 
 #include "quantity.h"
+#include "suite.h"
 
 struct expectation {
     const char *text;
@@ -161,18 +161,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("quantity");
-    TCase *quantity = tcase_create("quantity");
-    tcase_add_test(quantity, test_values);
-    tcase_add_test(quantity, test_mistakes);
-    tcase_add_test(quantity, test_examples_are_right);
-    tcase_add_test(quantity, test_formats);
-    tcase_add_test(quantity, test_random_values_survive);
-    suite_add_tcase(suite, quantity);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_values,
+        test_mistakes,
+        test_examples_are_right,
+        test_formats,
+        test_random_values_survive,
+    };
+    return suite_run("quantity", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -2,10 +2,9 @@
 #include "recommend.h"
 #include "warnings.h"
 
-#include "../fixtures.h"
+#include "fixtures.h"
+#include "suite.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct arena arena;
@@ -253,31 +252,22 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("recommend");
-    TCase *rules = tcase_create("rules");
-    tcase_add_checked_fixture(rules, setup, teardown);
-    tcase_add_test(rules, small_model_stays_on_one_gpu);
-    tcase_add_test(rules, latency_on_nvlink_takes_tensor_parallel);
-    tcase_add_test(rules, throughput_takes_a_pipeline);
-    tcase_add_test(rules, pcie_takes_a_pipeline_for_either_goal);
-    tcase_add_test(rules, more_than_a_node_pipelines_nodes);
-    tcase_add_test(rules, nothing_that_fits_is_an_error);
-    suite_add_tcase(suite, rules);
-    TCase *mistakes = tcase_create("warnings");
-    tcase_add_checked_fixture(mistakes, setup, teardown);
-    tcase_add_test(mistakes, sound_layouts_have_no_warnings);
-    tcase_add_test(mistakes, tensor_parallel_over_pcie_shows_its_price);
-    tcase_add_test(mistakes, tensor_parallel_across_nodes_shows_its_price);
-    tcase_add_test(mistakes, underfilled_pipelines_are_bounded);
-    tcase_add_test(mistakes, sequence_parallel_of_few_tokens_shows_its_price);
-    tcase_add_test(mistakes, busy_experts_show_their_price);
-    tcase_add_test(mistakes, unbalanced_stages_name_the_better_split);
-    tcase_add_test(mistakes, long_splits_are_cut);
-    tcase_add_test(mistakes, replicated_kv_heads_are_told);
-    suite_add_tcase(suite, mistakes);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        small_model_stays_on_one_gpu,
+        latency_on_nvlink_takes_tensor_parallel,
+        throughput_takes_a_pipeline,
+        pcie_takes_a_pipeline_for_either_goal,
+        more_than_a_node_pipelines_nodes,
+        nothing_that_fits_is_an_error,
+        sound_layouts_have_no_warnings,
+        tensor_parallel_over_pcie_shows_its_price,
+        tensor_parallel_across_nodes_shows_its_price,
+        underfilled_pipelines_are_bounded,
+        sequence_parallel_of_few_tokens_shows_its_price,
+        busy_experts_show_their_price,
+        unbalanced_stages_name_the_better_split,
+        long_splits_are_cut,
+        replicated_kv_heads_are_told,
+    };
+    return suite_run_between("recommend", setup, teardown, tests, sizeof(tests) / sizeof(tests[0]));
 }

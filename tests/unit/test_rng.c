@@ -1,11 +1,10 @@
 /*
  * Does each name have a stream of its own, and the same one every time?
  */
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "rng.h"
+#include "suite.h"
 
 #define DRAWS 100000
 
@@ -69,16 +68,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("rng");
-    TCase *tests = tcase_create("streams");
-    tcase_add_test(tests, test_same_seed_and_name_draw_the_same);
-    tcase_add_test(tests, test_another_name_or_seed_draws_others);
-    tcase_add_test(tests, test_streams_are_uncorrelated);
-    tcase_add_test(tests, test_free_takes_null);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_same_seed_and_name_draw_the_same,
+        test_another_name_or_seed_draws_others,
+        test_streams_are_uncorrelated,
+        test_free_takes_null,
+    };
+    return suite_run("rng", tests, sizeof(tests) / sizeof(tests[0]));
 }

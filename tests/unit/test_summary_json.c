@@ -1,7 +1,7 @@
 /* summary_json: is the object the promised one, exact in its numbers, whole or not at all? */
+#include "suite.h"
 #include "summary_json.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +75,8 @@ START_TEST(test_keys)
     assert_keys(object, "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
                         "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages "
                         "memory kv pools kv_transfers links costs warnings simulation");
-    assert_keys(json_object_get(object, "requests"), "arrived completed rejected preemptions retried lost");
+    assert_keys(json_object_get(object, "requests"),
+                "arrived completed rejected preemptions retried lost");
     assert_keys(json_object_get(object, "slo"), "met");
     assert_keys(json_object_get(object, "queue_s"), "mean p50 p90 p95 p99 max");
     assert_keys(json_object_get(object, "kv"), "capacity_tokens peak_fraction");
@@ -86,7 +87,8 @@ START_TEST(test_keys)
     assert_keys(json_object_get(stage, "idle"), "no_work fill_drain imbalance transfer host down");
     assert_keys(json_array_get(json_object_get(object, "memory"), 0),
                 "pool stage weights_bytes activation_bytes reserve_bytes kv_bytes");
-    assert_keys(json_array_get(json_object_get(object, "links"), 0), "name bytes utilization waited_s twice_saves");
+    assert_keys(json_array_get(json_object_get(object, "links"), 0),
+                "name bytes utilization waited_s twice_saves");
     assert_keys(json_array_get(json_object_get(object, "warnings"), 0), "code text");
     json_decref(object);
 }
@@ -189,17 +191,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("summary_json");
-    TCase *tests = tcase_create("summary_json");
-    tcase_add_test(tests, test_keys);
-    tcase_add_test(tests, test_values);
-    tcase_add_test(tests, test_nothing);
-    tcase_add_test(tests, test_full_stream);
-    tcase_add_test(tests, test_out_of_memory);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_keys, test_values, test_nothing, test_full_stream, test_out_of_memory,
+    };
+    return suite_run("summary_json", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -2,6 +2,7 @@
 #include "sweep_journal.h"
 
 #include "../suite.h"
+#include "suite.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -199,19 +200,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("sweep_journal");
-    TCase *tcase = tcase_create("sweep_journal");
-    tcase_set_timeout(tcase, SUITE_TIMEOUT_S);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, gives_back_what_was_written);
-    tcase_add_test(tcase, cut_anywhere_it_loses_the_cut_line_only);
-    tcase_add_test(tcase, damaged_line_is_not_believed);
-    tcase_add_test(tcase, never_overwrites_unfinished_work);
-    tcase_add_test(tcase, is_one_process_s_at_a_time);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        gives_back_what_was_written,  cut_anywhere_it_loses_the_cut_line_only,
+        damaged_line_is_not_believed, never_overwrites_unfinished_work,
+        is_one_process_s_at_a_time,
+    };
+    return suite_run_between("sweep_journal", setup, teardown, tests,
+                             sizeof(tests) / sizeof(tests[0]));
 }

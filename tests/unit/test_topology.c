@@ -1,10 +1,9 @@
 /* Does topology build the graph that the cluster file describes, and route through it? */
 #include "topology.h"
 
-#include "../fixtures.h"
+#include "fixtures.h"
+#include "suite.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct arena arena;
@@ -380,32 +379,26 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("topology");
-    TCase *tests = tcase_create("topology");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_test(tests, route_in_a_node_takes_nvlink);
-    tcase_add_test(tests, route_in_a_pcie_box_takes_bridges);
-    tcase_add_test(tests, route_between_nodes_takes_nics);
-    tcase_add_test(tests, shared_nic_is_reached_across_sockets);
-    tcase_add_test(tests, routes_are_paths);
-    tcase_add_test(tests, vertices_are_what_links_join);
-    tcase_add_test(tests, route_cost_sums_latency_and_takes_least_bandwidth);
-    tcase_add_test(tests, efficiency_and_staging_scale_bandwidth);
-    tcase_add_test(tests, staging_spares_nvlink);
-    tcase_add_test(tests, parallel_transfers_share_links);
-    tcase_add_test(tests, parallel_transfers_over_nothing_are_free);
-    tcase_add_test(tests, ring_of_a_pcie_box_is_bound_by_its_slots);
-    tcase_add_test(tests, medium_is_the_slowest_hop);
-    tcase_add_test(tests, pcie_switches_share_their_uplinks);
-    tcase_add_test(tests, nvlink_bridges_join_pairs);
-    tcase_add_test(tests, leaves_of_a_fat_tree);
-    tcase_add_test(tests, rails_have_leaves_of_their_own);
-    tcase_add_test(tests, unconnected_clusters_are_refused);
-    tcase_add_test(tests, lone_gpu_needs_no_links);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        route_in_a_node_takes_nvlink,
+        route_in_a_pcie_box_takes_bridges,
+        route_between_nodes_takes_nics,
+        shared_nic_is_reached_across_sockets,
+        routes_are_paths,
+        vertices_are_what_links_join,
+        route_cost_sums_latency_and_takes_least_bandwidth,
+        efficiency_and_staging_scale_bandwidth,
+        staging_spares_nvlink,
+        parallel_transfers_share_links,
+        parallel_transfers_over_nothing_are_free,
+        ring_of_a_pcie_box_is_bound_by_its_slots,
+        medium_is_the_slowest_hop,
+        pcie_switches_share_their_uplinks,
+        nvlink_bridges_join_pairs,
+        leaves_of_a_fat_tree,
+        rails_have_leaves_of_their_own,
+        unconnected_clusters_are_refused,
+        lone_gpu_needs_no_links,
+    };
+    return suite_run_between("topology", setup, teardown, tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -1,12 +1,12 @@
 /*
  * Does each trace format read as it is published, and does each bad line say what is wrong?
  */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "line_reader.h"
+#include "suite.h"
 #include "trace.h"
 
 #define TANDEM "arrival_s,input_tokens,output_tokens\n"
@@ -471,53 +471,36 @@ START_TEST(test_published_traces)
 }
 END_TEST
 
-static TCase *formats(void)
-{
-    TCase *tests = tcase_create("formats");
-    tcase_add_test(tests, test_tandem_format);
-    tcase_add_test(tests, test_azure_2023_format);
-    tcase_add_test(tests, test_azure_2024_format);
-    tcase_add_test(tests, test_mooncake_format);
-    tcase_add_test(tests, test_burstgpt_format);
-    tcase_add_test(tests, test_columns_go_by_name);
-    tcase_add_test(tests, test_line_ends);
-    tcase_add_test(tests, test_equal_times_are_allowed);
-    tcase_add_test(tests, test_rate_scale_divides_the_gaps);
-    tcase_add_test(tests, test_long_lines);
-    tcase_add_test(tests, test_many_lines_across_reads);
-    tcase_add_test(tests, test_format_names);
-    tcase_add_test(tests, test_published_traces);
-    return tests;
-}
-
-static TCase *errors(void)
-{
-    TCase *tests = tcase_create("errors");
-    tcase_add_test(tests, test_impossible_rate_scale_is_an_error);
-    tcase_add_test(tests, test_named_format_must_fit);
-    tcase_add_test(tests, test_missing_content_is_an_error);
-    tcase_add_test(tests, test_bad_counts_are_errors);
-    tcase_add_test(tests, test_bad_seconds_are_errors);
-    tcase_add_test(tests, test_bad_dates_are_errors);
-    tcase_add_test(tests, test_bad_json_is_an_error);
-    tcase_add_test(tests, test_wrong_number_of_fields_is_an_error);
-    tcase_add_test(tests, test_time_must_not_go_back);
-    tcase_add_test(tests, test_time_must_fit_the_clock);
-    tcase_add_test(tests, test_zero_tokens_are_an_error_in_our_own_format);
-    tcase_add_test(tests, test_found_text_is_cut_and_printable);
-    tcase_add_test(tests, test_nul_bytes_are_an_error);
-    tcase_add_test(tests, test_missing_file_is_an_io_error);
-    return tests;
-}
-
 int main(void)
 {
-    Suite *suite = suite_create("trace");
-    suite_add_tcase(suite, formats());
-    suite_add_tcase(suite, errors());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_tandem_format,
+        test_azure_2023_format,
+        test_azure_2024_format,
+        test_mooncake_format,
+        test_burstgpt_format,
+        test_columns_go_by_name,
+        test_line_ends,
+        test_equal_times_are_allowed,
+        test_rate_scale_divides_the_gaps,
+        test_long_lines,
+        test_many_lines_across_reads,
+        test_format_names,
+        test_published_traces,
+        test_impossible_rate_scale_is_an_error,
+        test_named_format_must_fit,
+        test_missing_content_is_an_error,
+        test_bad_counts_are_errors,
+        test_bad_seconds_are_errors,
+        test_bad_dates_are_errors,
+        test_bad_json_is_an_error,
+        test_wrong_number_of_fields_is_an_error,
+        test_time_must_not_go_back,
+        test_time_must_fit_the_clock,
+        test_zero_tokens_are_an_error_in_our_own_format,
+        test_found_text_is_cut_and_printable,
+        test_nul_bytes_are_an_error,
+        test_missing_file_is_an_io_error,
+    };
+    return suite_run("trace", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -4,10 +4,9 @@
  * Seeds are fixed, so a bound that holds once holds always; five standard
  * errors leave the bounds honest for any other seed.
  */
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
+#include "suite.h"
 #include "workload.h"
 
 #define REQUESTS 200000
@@ -363,28 +362,22 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("workload");
-    TCase *tests = tcase_create("workload");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, test_poisson_gaps);
-    tcase_add_test(tests, test_gamma_gaps_have_their_cv);
-    tcase_add_test(tests, test_constant_gaps);
-    tcase_add_test(tests, test_closed_loop_says_its_concurrency);
-    tcase_add_test(tests, test_fixed_lengths);
-    tcase_add_test(tests, test_uniform_lengths);
-    tcase_add_test(tests, test_normal_lengths);
-    tcase_add_test(tests, test_lengths_are_clamped);
-    tcase_add_test(tests, test_lognormal_mean_and_sd_are_the_distributions_own);
-    tcase_add_test(tests, test_zipf_probabilities_are_exact);
-    tcase_add_test(tests, test_empirical_lengths);
-    tcase_add_test(tests, test_streams_leave_each_other_alone);
-    tcase_add_test(tests, test_impossible_arrivals_are_errors);
-    tcase_add_test(tests, test_impossible_lengths_are_errors);
-    tcase_add_test(tests, test_arrivals_beyond_the_clock_are_an_error);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_poisson_gaps,
+        test_gamma_gaps_have_their_cv,
+        test_constant_gaps,
+        test_closed_loop_says_its_concurrency,
+        test_fixed_lengths,
+        test_uniform_lengths,
+        test_normal_lengths,
+        test_lengths_are_clamped,
+        test_lognormal_mean_and_sd_are_the_distributions_own,
+        test_zipf_probabilities_are_exact,
+        test_empirical_lengths,
+        test_streams_leave_each_other_alone,
+        test_impossible_arrivals_are_errors,
+        test_impossible_lengths_are_errors,
+        test_arrivals_beyond_the_clock_are_an_error,
+    };
+    return suite_run("workload", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -2,11 +2,11 @@
  * Does a YAML text become the tree that it means, and is a wrong one refused
  * at the right place?
  */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
 #include "yaml_tree.h"
 
 /* A text and what became of it. */
@@ -222,23 +222,17 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("yaml_tree");
-    TCase *tree = tcase_create("tree");
-    tcase_add_test(tree, test_tree_and_positions);
-    tcase_add_test(tree, test_nulls);
-    tcase_add_test(tree, test_aliases);
-    tcase_add_test(tree, test_merge_keys);
-    tcase_add_test(tree, test_copies_leave_the_original);
-    tcase_add_test(tree, test_errors_name_their_place);
-    tcase_add_test(tree, test_duplicates_are_all_found);
-    tcase_add_test(tree, test_depth_has_a_limit);
-    tcase_add_test(tree, test_values_have_a_limit);
-    tcase_add_test(tree, test_aliases_count_as_what_they_stand_for);
-    suite_add_tcase(suite, tree);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_tree_and_positions,
+        test_nulls,
+        test_aliases,
+        test_merge_keys,
+        test_copies_leave_the_original,
+        test_errors_name_their_place,
+        test_duplicates_are_all_found,
+        test_depth_has_a_limit,
+        test_values_have_a_limit,
+        test_aliases_count_as_what_they_stand_for,
+    };
+    return suite_run("yaml_tree", tests, sizeof(tests) / sizeof(tests[0]));
 }
