@@ -68,7 +68,7 @@ int csv_sheet_init(struct csv_sheet *sheet, FILE *file, const char *name, const 
     char *rest;
     status = next_line(sheet, &rest, error);
     if (status == 0)
-        status = csv_sheet_fault(sheet, error, "the file has no header");
+        status = error_set(error, ERROR_CONFIG, "%s: the file has no header", name);
     for (char *field; status >= 0 && (field = take_field(&rest));)
         status = read_column(sheet, field, others, error);
     if (status < 0)
@@ -122,6 +122,17 @@ int csv_sheet_number(const struct csv_sheet *sheet, uint32_t column, double *num
     if (parse_number(field, number))
         return 0;
     return csv_sheet_fault(sheet, error, "'%s' must be a number, not '%s'", sheet->names[column],
+                           field);
+}
+
+int csv_sheet_switch(const struct csv_sheet *sheet, uint32_t column, bool *is_on,
+                     struct error *error)
+{
+    const char *field = sheet->fields[column];
+    *is_on = strcmp(field, "1") == 0;
+    if (*is_on || strcmp(field, "0") == 0)
+        return 0;
+    return csv_sheet_fault(sheet, error, "'%s' must be 0 or 1, not '%s'", sheet->names[column],
                            field);
 }
 

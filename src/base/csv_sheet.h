@@ -54,6 +54,10 @@ int csv_sheet_number(const struct csv_sheet *sheet, uint32_t column, double *num
 int csv_sheet_positive(const struct csv_sheet *sheet, uint32_t column, double *number,
                        struct error *error);
 
+/* Whether the row has a 1 there; it must be 0 or 1. */
+int csv_sheet_switch(const struct csv_sheet *sheet, uint32_t column, bool *is_on,
+                     struct error *error);
+
 /* Says what is wrong with the row at hand; returns -ERROR_CONFIG. */
 int csv_sheet_fault(const struct csv_sheet *sheet, struct error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,15 +1,10 @@
 #include "preflight_text.h"
 
+#include "dtype_name.h"
 #include "human.h"
 #include "summary_text.h"
 
 #include <string.h>
-
-static const char *const dtype_names[DTYPE_COUNT] = {
-#define X(name, text, bits) text,
-    DTYPES(X)
-#undef X
-};
 
 static void print_heading(const struct preflight *preflight, FILE *stream)
 {

@@ -2,15 +2,10 @@
 
 #include "config_limits.h"
 #include "config_value.h"
+#include "dtype_name.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static const char *const dtype_names[] = {
-#define X(name, text, bits) text,
-    DTYPES(X)
-#undef X
-};
 
 static void read_peak(struct config_reader *parent, double flops_per_s[DTYPE_COUNT])
 {

@@ -1,21 +1,17 @@
 #include "config_model.h"
 
+#include "dtype_name.h"
+
 #define LAYERS_MAX 4096
 #define WIDTH_MAX 4194304
 #define HEADS_MAX 65536
 #define VOCAB_MAX 16777216
 #define EXPERTS_MAX 65536
 
-static const char *const dtype_names[] = {
-#define X(name, text, bits) text,
-    DTYPES(X)
-#undef X
-};
-
 static enum dtype read_dtype(struct config_reader *reader, const char *key)
 {
-    return (enum dtype)config_read_choice(reader, key, CONFIG_OPTIONAL, dtype_names,
-                                          ARRAY_LENGTH(dtype_names), DTYPE_BF16);
+    return (enum dtype)config_read_choice(reader, key, CONFIG_OPTIONAL, dtype_names, DTYPE_COUNT,
+                                          DTYPE_BF16);
 }
 
 static void read_heads(struct config_reader *reader, struct model *model)

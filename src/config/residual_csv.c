@@ -1,20 +1,14 @@
 #include "residual_csv.h"
 
 #include "csv_sheet.h"
+#include "dtype_name.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum column { OP, DTYPE, P2P, GRAPH, POINTS, POINT_ERROR, SHAPE_ERROR, COLUMN_COUNT };
 
 static const char *const column_names[COLUMN_COUNT] = {
     "op", "dtype", "p2p", "graph", "points", "point_error", "shape_error"};
-
-static const char *const dtype_names[DTYPE_COUNT] = {
-#define X(name, text, bits) text,
-    DTYPES(X)
-#undef X
-};
 
 /* An error, or NaN where its field is empty. */
 static int read_error(const struct csv_sheet *sheet, enum column column, double *value,
@@ -29,29 +23,42 @@ static int read_error(const struct csv_sheet *sheet, enum column column, double 
     return status;
 }
 
-static int find_dtype(const struct csv_sheet *sheet, enum dtype *dtype, struct error *error)
+static int read_kernel(const struct csv_sheet *sheet, struct residual *residual,
+                       struct error *error)
 {
-    for (uint32_t i = 0; i < DTYPE_COUNT; i++)
-        if (strcmp(sheet->fields[DTYPE], dtype_names[i]) == 0) {
-            *dtype = (enum dtype)i;
-            return 0;
-        }
+    residual->dtype = dtype_named(sheet->fields[DTYPE]);
+    if (residual->dtype < DTYPE_COUNT)
+        return 0;
     return csv_sheet_fault(sheet, error, "unknown dtype '%s'", sheet->fields[DTYPE]);
+}
+
+static int read_collective(const struct csv_sheet *sheet, struct residual *residual,
+                           struct error *error)
+{
+    bool is_peer;
+    residual->kind.op = collective_op_named(sheet->fields[OP]);
+    if (residual->kind.op == COLLECTIVE_OP_COUNT)
+        return csv_sheet_fault(sheet, error, "unknown op '%s'", sheet->fields[OP]);
+    int status = csv_sheet_switch(sheet, P2P, &is_peer, error);
+    if (status < 0)
+        return status;
+    residual->kind.fabric = is_peer ? COLLECTIVE_FABRIC_PEER : COLLECTIVE_FABRIC_HOST;
+    return csv_sheet_switch(sheet, GRAPH, &residual->kind.graph, error);
 }
 
 static int read_row(const struct csv_sheet *sheet, struct residual *residual, struct error *error)
 {
-    *residual = (struct residual){.op = kernel_op_named(sheet->fields[OP]),
-                                  .kind.op = collective_op_named(sheet->fields[OP])};
+    double points;
+    *residual = (struct residual){.op = kernel_op_named(sheet->fields[OP])};
     residual->is_collective = residual->op == KERNEL_OP_COUNT;
-    residual->kind.fabric =
-        strcmp(sheet->fields[P2P], "1") == 0 ? COLLECTIVE_FABRIC_PEER : COLLECTIVE_FABRIC_HOST;
-    residual->kind.graph = strcmp(sheet->fields[GRAPH], "1") == 0;
-    if (residual->is_collective && residual->kind.op == COLLECTIVE_OP_COUNT)
-        return csv_sheet_fault(sheet, error, "unknown op '%s'", sheet->fields[OP]);
-    int status = residual->is_collective ? 0 : find_dtype(sheet, &residual->dtype, error);
+    int status = residual->is_collective ? read_collective(sheet, residual, error)
+                                         : read_kernel(sheet, residual, error);
     if (status == 0)
-        status = read_error(sheet, POINT_ERROR, &residual->point_error, error);
+        status = csv_sheet_positive(sheet, POINTS, &points, error);
+    if (status < 0)
+        return status;
+    residual->points = (size_t)points;
+    status = read_error(sheet, POINT_ERROR, &residual->point_error, error);
     if (status == 0)
         status = read_error(sheet, SHAPE_ERROR, &residual->shape_error, error);
     return status;

@@ -1,9 +1,9 @@
 #include "sample_csv.h"
 
 #include "csv_sheet.h"
+#include "dtype_name.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define HEAD_DIM 128
 
@@ -41,35 +41,11 @@ static const char *const column_names[COLUMN_COUNT] = {
 #undef X
 };
 
-static const char *const dtype_names[DTYPE_COUNT] = {
-#define X(name, text, bits) text,
-    DTYPES(X)
-#undef X
-};
-
-static int read_switch(const struct csv_sheet *sheet, enum column column, bool *is_on,
-                       struct error *error)
-{
-    const char *field = sheet->fields[column];
-    *is_on = strcmp(field, "1") == 0;
-    if (*is_on || strcmp(field, "0") == 0)
-        return 0;
-    return csv_sheet_fault(sheet, error, "'%s' must be 0 or 1, not '%s'", column_names[column],
-                           field);
-}
-
 static int read_dtype(const struct csv_sheet *sheet, enum dtype *dtype, struct error *error)
 {
     const char *field = sheet->fields[COLUMN_DTYPE];
-    *dtype = DTYPE_BF16;
-    if (*field == '\0')
-        return 0;
-    for (uint32_t i = 0; i < DTYPE_COUNT; i++)
-        if (strcmp(field, dtype_names[i]) == 0) {
-            *dtype = (enum dtype)i;
-            return 0;
-        }
-    return csv_sheet_fault(sheet, error, "unknown dtype '%s'", field);
+    *dtype = *field == '\0' ? DTYPE_BF16 : dtype_named(field);
+    return *dtype < DTYPE_COUNT ? 0 : csv_sheet_fault(sheet, error, "unknown dtype '%s'", field);
 }
 
 /* Which columns a sample's x, y, n, k and beside are in; OP stands for none. */
@@ -169,9 +145,9 @@ static int read_collective(const struct csv_sheet *sheet, void *item, struct err
     if (sample->kind.op == COLLECTIVE_OP_COUNT)
         return csv_sheet_fault(sheet, error, "unknown op '%s'", sheet->fields[COLUMN_OP]);
     bool is_peer = false;
-    int status = read_switch(sheet, COLUMN_P2P, &is_peer, error);
+    int status = csv_sheet_switch(sheet, COLUMN_P2P, &is_peer, error);
     if (status == 0)
-        status = read_switch(sheet, COLUMN_GRAPH, &sample->kind.graph, error);
+        status = csv_sheet_switch(sheet, COLUMN_GRAPH, &sample->kind.graph, error);
     if (status == 0)
         status = csv_sheet_positive(sheet, COLUMN_RANKS, &sample->ranks, error);
     if (status == 0)

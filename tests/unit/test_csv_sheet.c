@@ -72,8 +72,8 @@ START_TEST(test_headers)
         const char *text;
         const char *expected;
     } faults[] = {
-        {"", "f.csv:0: the file has no header"},
-        {"# nothing\n", "f.csv:1: the file has no header"},
+        {"", "f.csv: the file has no header"},
+        {"# nothing\n", "f.csv: the file has no header"},
         {"name,shape\n", "f.csv:1: unknown column 'shape'"},
         {"name,name\n", "f.csv:1: column 'name' stands twice"},
     };

@@ -132,7 +132,7 @@ static const struct {
     const char *text;
     const char *expected;
 } kernel_faults[] = {
-    {"# nothing\n", "kernels.csv:1: the file has no header"},
+    {"# nothing\n", "kernels.csv: the file has no header"},
     {"op,m,time\n", "kernels.csv:1: unknown column 'time'"},
     {"op,m,m,time_us\n", "kernels.csv:1: column 'm' stands twice"},
     {"op,m,time_us\ncopy,1\n", "kernels.csv:2: 2 fields where the header has 3"},
@@ -255,6 +255,10 @@ START_TEST(test_residual_faults)
     } faults[] = {
         {"gem,bf16,,,1,0.1,0.1\n", "residuals.csv:2: unknown op 'gem'"},
         {"gemm,bf61,,,1,0.1,0.1\n", "residuals.csv:2: unknown dtype 'bf61'"},
+        {"all_reduce,,peer,1,1,0.1,0.1\n", "residuals.csv:2: 'p2p' must be 0 or 1, not 'peer'"},
+        {"all_reduce,,1,,1,0.1,0.1\n", "residuals.csv:2: 'graph' must be 0 or 1, not ''"},
+        {"gemm,bf16,,,few,0.1,0.1\n",
+         "residuals.csv:2: 'points' must be a positive number, not 'few'"},
         {"gemm,bf16,,,1,-0.1,0.1\n", "residuals.csv:2: 'point_error' must not be negative"},
         {"gemm,bf16,,,1,0.1,x\n", "residuals.csv:2: 'shape_error' must be a number, not 'x'"},
     };
