@@ -8,7 +8,8 @@
  *     ...
  *     config_release(&config);
  *
- * Keys and defaults are those of the readers, config_model.c to config_run.c.
+ * Keys and defaults are those of the readers, config_model.c to config_run.c;
+ * doc/scenario.md lists them.
  */
 #ifndef TANDEM_CONFIG_SCENARIO_H
 #define TANDEM_CONFIG_SCENARIO_H

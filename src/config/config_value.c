@@ -74,8 +74,9 @@ bool config_value_number(struct diagnostics *diagnostics, const struct yaml_node
         return true;
     }
     char description[CONFIG_DESCRIPTION_BYTES];
-    diagnostics_add(diagnostics, node->position, "'%s' must be a number from %g to %g, not %s",
-                    name, min, max, config_value_describe(node, description));
+    diagnostics_add(diagnostics, node->position,
+                    "'%s' must be a number from %.10g to %.10g, not %s", name, min, max,
+                    config_value_describe(node, description));
     return false;
 }
 
