@@ -1,6 +1,7 @@
 #include "length_spec.h"
 
 #include "length_file.h"
+#include "quantity.h"
 #include "trace_field.h"
 
 #include <stdlib.h>
@@ -93,9 +94,10 @@ static int parse_pair(struct length_spec *spec, enum length_distribution distrib
     if (!number)
         return error_set(error, ERROR_USAGE, "a distribution '%s' has no '%s'",
                          distribution_names[distribution], pair);
-    char *end;
-    *number = strtod(value, &end);
-    if (end == value || *end != '\0' || !isfinite(*number) || *number < 0)
+    if (!isnan(*number))
+        return error_set(error, ERROR_USAGE, "%s= stands twice", pair);
+    const char *end = quantity_parse_number(value, number);
+    if (!end || *end != '\0' || !isfinite(*number) || *number < 0)
         return error_set(error, ERROR_USAGE, "%s: expected a number of at least 0, found '%s'",
                          pair, value);
     return 0;
@@ -124,16 +126,18 @@ static int resolve(struct lengths *lengths, const struct length_spec *spec, stru
         return error_set(error, ERROR_USAGE, "%s needs exponent=", name);
     if (keys.file && spec->file[0] == '\0')
         return error_set(error, ERROR_USAGE, "%s needs file=", name);
-    int status = check_bound("min", spec->min, error);
+    double min = isnan(spec->min) ? 1 : spec->min;
+    double max = isnan(spec->max) ? LENGTH_MAX_DEFAULT : spec->max;
+    int status = check_bound("min", min, error);
     if (status == 0)
-        status = check_bound("max", spec->max, error);
+        status = check_bound("max", max, error);
     if (status < 0)
         return status;
     lengths->mean = spec->mean;
     lengths->sd = isnan(spec->sd) ? spec->cv * spec->mean : spec->sd;
     lengths->exponent = spec->exponent;
-    lengths->min = (uint32_t)spec->min;
-    lengths->max = (uint32_t)spec->max;
+    lengths->min = (uint32_t)min;
+    lengths->max = (uint32_t)max;
     if (!keys.file)
         return 0;
     uint32_t *values;
@@ -145,7 +149,7 @@ static int resolve(struct lengths *lengths, const struct length_spec *spec, stru
 
 int length_spec_parse(struct lengths *lengths, const char *text, struct error *error)
 {
-    struct length_spec spec = {NAN, NAN, NAN, NAN, 1, LENGTH_MAX_DEFAULT, ""};
+    struct length_spec spec = {NAN, NAN, NAN, NAN, NAN, NAN, ""};
     *lengths = (struct lengths){.distribution = LENGTH_FIXED};
     char pairs[FIELD_BYTES];
     if (strlen(text) >= sizeof(pairs))

@@ -196,7 +196,7 @@ static int arrival_time(struct trace *trace, struct trace_time time, sim_ps *at,
     if (arrival_s > ARRIVAL_S_MAX)
         return error_set(error, ERROR_TRACE,
                          "%s:%llu: expected an arrival within the %.0f days that the clock holds, "
-                         "found one after %.1f days",
+                         "found one after %.4g days",
                          place.file, (unsigned long long)place.line, ARRIVAL_S_MAX / 86400,
                          arrival_s / 86400);
     /* Scaled from the start rather than gap by gap, so that rounding does not add up; unscaled

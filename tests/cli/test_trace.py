@@ -176,6 +176,10 @@ class Synth(TraceTest):
             (*good, "--input", "zipf:exponent"): "expected key=value, found 'exponent'",
             (*good, "--input", "zipf:exponent=x"):
                 "exponent: expected a number of at least 0, found 'x'",
+            (*good, "--input", "lognormal:mean=0x10,cv=1"):
+                "mean: expected a number of at least 0, found '0x10'",
+            (*good, "--input", "lognormal:mean=5,cv=1,mean=6"): "mean= stands twice",
+            (*good, "--input", "uniform:max=8,max=9"): "max= stands twice",
             (*good, "--input", "uniform:min=0"):
                 "min: expected a whole number from 1 to 10000000, found 0",
             (*good, "--input", "uniform:min=9,max=8"):
@@ -210,6 +214,13 @@ class Convert(TraceTest):
         # Converted once more, nothing changes.
         self.done("convert", "t.csv", "u.csv")
         self.assertEqual((self.folder / "u.csv").read_text(), (self.folder / "t.csv").read_text())
+
+    def test_times_beyond_the_clock(self):
+        # Expect days that a person can read, of however small a scale.
+        self.write("a.csv", self.AZURE)
+        self.fails(3, "a.csv:3: expected an arrival within the 104 days that the clock holds, found "
+                      "one after 4.994e+95 days", "convert", "a.csv", "t.csv", "--rate-scale",
+                   "1e-100")
 
     def test_rate_scale(self):
         self.write("a.csv", self.AZURE)
