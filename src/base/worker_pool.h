@@ -6,8 +6,8 @@
  *
  * A job that crashes takes nothing with it but itself, and its end is a result
  * like any other. Children die with their parent, and hold back the signals that
- * it holds back. Not for programs that have
- * threads, or files open that fork() must not share.
+ * it holds back. Not for programs that have threads, or files open that fork()
+ * must not share.
  */
 #ifndef TANDEM_WORKER_POOL_H
 #define TANDEM_WORKER_POOL_H

@@ -13,7 +13,8 @@ static void *out_of_memory(struct config_loader *loader)
     return NULL;
 }
 
-bool config_reference_is_key(const char *key)
+/* Whether the values of `key` are references. */
+static bool is_reference_key(const char *key)
 {
     static const char *const keys[] = {"model", "cluster", "gpu", "host"};
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
@@ -67,7 +68,7 @@ static struct yaml_node *with_base(struct config_loader *loader, struct yaml_nod
 static struct yaml_node *overlay(struct config_loader *loader, const char *key,
                                  struct yaml_node *base, struct yaml_node *over, unsigned depth)
 {
-    bool is_reference = config_reference_is_key(key);
+    bool is_reference = is_reference_key(key);
     if (over->kind != YAML_KIND_MAPPING || depth == YAML_TREE_DEPTH_MAX ||
         (is_reference && yaml_node_find(over, "base")))
         return over;
@@ -158,7 +159,7 @@ struct yaml_node *config_reference_enter(struct config_loader *loader, struct ya
     if (!entry || yaml_node_is_null(entry->value))
         return NULL;
     struct yaml_node *value = entry->value;
-    if (config_reference_is_key(key))
+    if (is_reference_key(key))
         value = config_reference_resolve(loader, value);
     value = value ? yaml_node_copy(loader->arena, value) : NULL;
     if (!value)

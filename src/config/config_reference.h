@@ -17,9 +17,6 @@
 
 #define CONFIG_REFERENCES_MAX 16 /* files that build on each other */
 
-/* Whether the values of `key` are references. */
-bool config_reference_is_key(const char *key);
-
 /*
  * The mapping that `node` stands for, bases merged in: `node` itself where it
  * refers to nothing. A node that is_broken, with diagnostics added, where its

@@ -100,7 +100,6 @@ bool config_value_quantity(struct diagnostics *diagnostics, const struct yaml_no
                            double *value)
 {
     char description[CONFIG_DESCRIPTION_BYTES];
-    config_value_describe(node, description);
     struct error error;
     double quantity;
     if (node->kind != YAML_KIND_SCALAR) {
@@ -118,7 +117,7 @@ bool config_value_quantity(struct diagnostics *diagnostics, const struct yaml_no
         quantity_format(min, kind, min_text);
         quantity_format(max, kind, max_text);
         diagnostics_add(diagnostics, node->position, "'%s' must lie between %s and %s, not %s",
-                        name, min_text, max_text, description);
+                        name, min_text, max_text, config_value_describe(node, description));
         return false;
     }
     *value = quantity;

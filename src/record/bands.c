@@ -6,7 +6,8 @@
 
 #define SLICE_REQUESTS 65536
 
-double bands_cost_error(const struct summary *summary)
+/* The error of a step's time, relative, by what `summary` says of its costs. */
+static double cost_error_of(const struct summary *summary)
 {
     return isfinite(summary->cost_error) ? summary->cost_error : COST_ERROR_ESTIMATED;
 }
@@ -38,7 +39,7 @@ int bands_run(struct bands *bands, const struct scenario *scenario,
               const struct workload_spec *workload, const struct summary *summary,
               struct arena *arena, struct error *error)
 {
-    bands->cost_error = bands_cost_error(summary);
+    bands->cost_error = cost_error_of(summary);
     int status = run_scaled(*scenario, workload, 1 - bands->cost_error, &bands->fast, arena, error);
     if (status == 0)
         status = run_scaled(*scenario, workload, 1 + bands->cost_error, &bands->slow, arena, error);

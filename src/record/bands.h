@@ -5,10 +5,9 @@
  * Each cost has an error by how it is known, of its class of kernels where the
  * GPU's folder says how far that was off on points left out (residual_csv.h);
  * weighed by the time that each accounts for, they give the error of a step's
- * time, were all off the same way. The
- * run is then repeated with all kernels and collectives that much faster, and
- * slower: near saturation a small error in a step grows in the queue, which no
- * formula would show.
+ * time, were all off the same way. The run is then repeated with all kernels and
+ * collectives that much faster, and slower: near saturation a small error in a
+ * step grows in the queue, which no formula would show.
  */
 #ifndef TANDEM_BANDS_H
 #define TANDEM_BANDS_H
@@ -25,9 +24,6 @@ struct bands {
     struct summary fast; /* all costs less by as much */
     struct summary slow; /* more */
 };
-
-/* The error of a step's time, relative, by what `summary` says of its costs. */
-double bands_cost_error(const struct summary *summary);
 
 /*
  * Repeats the run that `summary` is of twice; arrays go to `arena`. `scenario`
