@@ -182,16 +182,12 @@ struct run_row {
 };
 
 static const struct hdf5_column run_columns[] = {
-    {.name = "id", .type = HDF5_INT64, .offset = offsetof(struct run_row, id)},
-    {.name = "arrival_s", .type = HDF5_FLOAT64, .offset = offsetof(struct run_row, arrival_s)},
-    {.name = "first_token_s",
-     .type = HDF5_FLOAT64,
-     .offset = offsetof(struct run_row, first_token_s)},
-    {.name = "done_s", .type = HDF5_FLOAT64, .offset = offsetof(struct run_row, done_s)},
-    {.name = "input_tokens", .type = HDF5_UINT32, .offset = offsetof(struct run_row, input_tokens)},
-    {.name = "output_tokens",
-     .type = HDF5_UINT32,
-     .offset = offsetof(struct run_row, output_tokens)},
+    {HDF5_COLUMN(run_row, id, NULL)},
+    {HDF5_COLUMN(run_row, arrival_s, NULL)},
+    {HDF5_COLUMN(run_row, first_token_s, NULL)},
+    {HDF5_COLUMN(run_row, done_s, NULL)},
+    {HDF5_COLUMN(run_row, input_tokens, NULL)},
+    {HDF5_COLUMN(run_row, output_tokens, NULL)},
 };
 
 static int compare_places(const void *left, const void *right)

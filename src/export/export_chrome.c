@@ -37,26 +37,21 @@ struct span_row {
     uint8_t kind;
 };
 
-#define COLUMN(row, column, hdf5_type)                                                    \
-    {                                                                                     \
-        .name = #column, .type = HDF5_##hdf5_type, .offset = offsetof(struct row, column) \
-    }
-
 static const struct hdf5_column stage_columns[] = {
-    COLUMN(stage_row, replica, UINT32),
-    COLUMN(stage_row, stage, UINT32),
-    COLUMN(stage_row, layers, UINT32),
+    {HDF5_COLUMN(stage_row, replica, NULL)},
+    {HDF5_COLUMN(stage_row, stage, NULL)},
+    {HDF5_COLUMN(stage_row, layers, NULL)},
 };
 static const struct hdf5_column step_columns[] = {
-    COLUMN(step_row, scheduled_s, FLOAT64),  COLUMN(step_row, done_s, FLOAT64),
-    COLUMN(step_row, replica, UINT32),       COLUMN(step_row, prefill_tokens, UINT32),
-    COLUMN(step_row, decode_tokens, UINT32),
+    {HDF5_COLUMN(step_row, scheduled_s, NULL)},   {HDF5_COLUMN(step_row, done_s, NULL)},
+    {HDF5_COLUMN(step_row, replica, NULL)},       {HDF5_COLUMN(step_row, prefill_tokens, NULL)},
+    {HDF5_COLUMN(step_row, decode_tokens, NULL)},
 };
 static const struct hdf5_column span_columns[] = {
-    COLUMN(span_row, start_ps, INT64), COLUMN(span_row, duration_ps, INT64),
-    COLUMN(span_row, step, INT64),     COLUMN(span_row, bytes, INT64),
-    COLUMN(span_row, replica, UINT32), COLUMN(span_row, stage, UINT32),
-    COLUMN(span_row, layer, INT32),    COLUMN(span_row, kind, UINT8_ENUM),
+    {HDF5_COLUMN(span_row, start_ps, NULL)}, {HDF5_COLUMN(span_row, duration_ps, NULL)},
+    {HDF5_COLUMN(span_row, step, NULL)},     {HDF5_COLUMN(span_row, bytes, NULL)},
+    {HDF5_COLUMN(span_row, replica, NULL)},  {HDF5_COLUMN(span_row, stage, NULL)},
+    {HDF5_COLUMN(span_row, layer, NULL)},    {HDF5_COLUMN(span_row, kind, NULL)},
 };
 
 /* How a kind of span is shown. */

@@ -43,6 +43,23 @@ struct hdf5_column {
     size_t enum_count;
 };
 
+/* The type of a column that holds `value`; a uint64_t is a count below 2^63. */
+#define HDF5_TYPE_OF(value) \
+    _Generic((value),               \
+        uint8_t: HDF5_UINT8_ENUM,   \
+        int32_t: HDF5_INT32,        \
+        uint32_t: HDF5_UINT32,      \
+        int64_t: HDF5_INT64,        \
+        uint64_t: HDF5_INT64,       \
+        double: HDF5_FLOAT64,       \
+        char *: HDF5_TEXT,          \
+        const char *: HDF5_TEXT)
+
+/* The column of a member of `struct row`, under its own name; an enum's names go after it. */
+#define HDF5_COLUMN(row, member, unit)                                                       \
+    .name = #member, .units = (unit), .type = HDF5_TYPE_OF(((const struct row *)0)->member), \
+    .offset = offsetof(struct row, member), .text_bytes = sizeof(((const struct row *)0)->member)
+
 /* Columns that lie side by side in the caller's row. */
 struct hdf5_piece {
     size_t offset;

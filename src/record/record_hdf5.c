@@ -15,46 +15,46 @@
    twice as many 60%; other tables differ little. */
 #define CHUNK_ROWS 4096
 
-/* X(column, C type, HDF5 type, units) */
-#define REQUEST_COLUMNS(X)                       \
-    X(id, int64_t, INT64, "1")                   \
-    X(arrival_s, double, FLOAT64, "s")           \
-    X(input_tokens, uint32_t, UINT32, "tokens")  \
-    X(output_tokens, uint32_t, UINT32, "tokens") \
-    X(replica, uint32_t, UINT32, "1")            \
-    X(scheduled_s, double, FLOAT64, "s")         \
-    X(first_token_s, double, FLOAT64, "s")       \
-    X(done_s, double, FLOAT64, "s")              \
-    X(preemptions, uint32_t, UINT32, "1")
+/* X(column, C type, units) */
+#define REQUEST_COLUMNS(X)               \
+    X(id, int64_t, "1")                  \
+    X(arrival_s, double, "s")            \
+    X(input_tokens, uint32_t, "tokens")  \
+    X(output_tokens, uint32_t, "tokens") \
+    X(replica, uint32_t, "1")            \
+    X(scheduled_s, double, "s")          \
+    X(first_token_s, double, "s")        \
+    X(done_s, double, "s")               \
+    X(preemptions, uint32_t, "1")
 
-#define STEP_COLUMNS(X)                           \
-    X(replica, uint32_t, UINT32, "1")             \
-    X(step, int64_t, INT64, "1")                  \
-    X(scheduled_s, double, FLOAT64, "s")          \
-    X(done_s, double, FLOAT64, "s")               \
-    X(prefill_tokens, uint32_t, UINT32, "tokens") \
-    X(decode_tokens, uint32_t, UINT32, "tokens")  \
-    X(decode_context_tokens, int64_t, INT64, "tokens")
+#define STEP_COLUMNS(X)                   \
+    X(replica, uint32_t, "1")             \
+    X(step, int64_t, "1")                 \
+    X(scheduled_s, double, "s")           \
+    X(done_s, double, "s")                \
+    X(prefill_tokens, uint32_t, "tokens") \
+    X(decode_tokens, uint32_t, "tokens")  \
+    X(decode_context_tokens, int64_t, "tokens")
 
-#define SPAN_COLUMNS(X)                  \
-    X(start_ps, int64_t, INT64, "ps")    \
-    X(duration_ps, int64_t, INT64, "ps") \
-    X(replica, uint32_t, UINT32, "1")    \
-    X(stage, uint32_t, UINT32, "1")      \
-    X(kind, uint8_t, UINT8_ENUM, "1")    \
-    X(step, int64_t, INT64, "1")         \
-    X(layer, int32_t, INT32, "1")        \
-    X(bytes, int64_t, INT64, "bytes")
+#define SPAN_COLUMNS(X)           \
+    X(start_ps, int64_t, "ps")    \
+    X(duration_ps, int64_t, "ps") \
+    X(replica, uint32_t, "1")     \
+    X(stage, uint32_t, "1")       \
+    X(kind, uint8_t, "1")         \
+    X(step, int64_t, "1")         \
+    X(layer, int32_t, "1")        \
+    X(bytes, int64_t, "bytes")
 
-#define LINK_COLUMNS(X)                 \
-    X(link, uint32_t, UINT32, "1")      \
-    X(start_s, double, FLOAT64, "s")    \
-    X(duration_s, double, FLOAT64, "s") \
-    X(bytes, double, FLOAT64, "bytes")  \
-    X(busy_s, double, FLOAT64, "s")
+#define LINK_COLUMNS(X)        \
+    X(link, uint32_t, "1")     \
+    X(start_s, double, "s")    \
+    X(duration_s, double, "s") \
+    X(bytes, double, "bytes")  \
+    X(busy_s, double, "s")
 
 /* Rows as they lie in the file, packed: appended in one piece. */
-#define MEMBER(column, c_type, hdf5_type, unit) c_type column;
+#define MEMBER(column, c_type, unit) c_type column;
 struct __attribute__((packed)) request_row {
     REQUEST_COLUMNS(MEMBER)
 };
@@ -75,33 +75,30 @@ static const char *const span_kind_names[SPAN_KIND_COUNT] = {
 #undef X
 };
 
-#define COLUMN(row, column, hdf5_type, unit)    \
-    {                                           \
-        .name = #column,                        \
-        .units = (unit),                        \
-        .type = HDF5_##hdf5_type,               \
-        .offset = offsetof(struct row, column), \
-        .enum_names = span_kind_names,          \
-        .enum_count = SPAN_KIND_COUNT,          \
+#define COLUMN(row, column, unit)       \
+    {                                   \
+        HDF5_COLUMN(row, column, unit), \
+        .enum_names = span_kind_names,  \
+        .enum_count = SPAN_KIND_COUNT,  \
     },
 
 static const struct hdf5_column request_columns[] = {
-#define X(column, c_type, hdf5_type, unit) COLUMN(request_row, column, hdf5_type, unit)
+#define X(column, c_type, unit) COLUMN(request_row, column, unit)
     REQUEST_COLUMNS(X)
 #undef X
 };
 static const struct hdf5_column step_columns[] = {
-#define X(column, c_type, hdf5_type, unit) COLUMN(step_row, column, hdf5_type, unit)
+#define X(column, c_type, unit) COLUMN(step_row, column, unit)
     STEP_COLUMNS(X)
 #undef X
 };
 static const struct hdf5_column span_columns[] = {
-#define X(column, c_type, hdf5_type, unit) COLUMN(span_row, column, hdf5_type, unit)
+#define X(column, c_type, unit) COLUMN(span_row, column, unit)
     SPAN_COLUMNS(X)
 #undef X
 };
 static const struct hdf5_column link_columns[] = {
-#define X(column, c_type, hdf5_type, unit) COLUMN(link_row, column, hdf5_type, unit)
+#define X(column, c_type, unit) COLUMN(link_row, column, unit)
     LINK_COLUMNS(X)
 #undef X
 };

@@ -12,58 +12,45 @@
 /* Rows a chunk: these tables hold a row for each stage or link. */
 #define CHUNK_ROWS 256
 
-#define COLUMN(row, column, hdf5_type, unit)                   \
-    {                                                          \
-        .name = #column, .units = (unit), .type = (hdf5_type), \
-        .offset = offsetof(struct row, column)                 \
-    }
-#define TEXT_COLUMN(row, column)                                                                  \
-    {                                                                                             \
-        .name = #column, .units = "1", .type = HDF5_TEXT, .offset = offsetof(struct row, column), \
-        .text_bytes = sizeof(((struct row *)0)->column)                                           \
-    }
-
 static const struct hdf5_column stage_columns[] = {
-    COLUMN(stage_summary, replica, HDF5_UINT32, "1"),
-    COLUMN(stage_summary, stage, HDF5_UINT32, "1"),
-    COLUMN(stage_summary, layers, HDF5_UINT32, "1"),
-    COLUMN(stage_summary, busy_compute, HDF5_FLOAT64, "1"),
-    COLUMN(stage_summary, busy_collective, HDF5_FLOAT64, "1"),
-    COLUMN(stage_summary, idle_no_work, HDF5_FLOAT64, "1"),
-    COLUMN(stage_summary, idle_fill_drain, HDF5_FLOAT64, "1"),
-    COLUMN(stage_summary, idle_imbalance, HDF5_FLOAT64, "1"),
-    COLUMN(stage_summary, idle_transfer, HDF5_FLOAT64, "1"),
-    COLUMN(stage_summary, idle_host, HDF5_FLOAT64, "1"),
-    COLUMN(stage_summary, idle_down, HDF5_FLOAT64, "1"),
-    COLUMN(stage_summary, launch_bound, HDF5_FLOAT64, "1"),
+    {HDF5_COLUMN(stage_summary, replica, "1")},
+    {HDF5_COLUMN(stage_summary, stage, "1")},
+    {HDF5_COLUMN(stage_summary, layers, "1")},
+    {HDF5_COLUMN(stage_summary, busy_compute, "1")},
+    {HDF5_COLUMN(stage_summary, busy_collective, "1")},
+    {HDF5_COLUMN(stage_summary, idle_no_work, "1")},
+    {HDF5_COLUMN(stage_summary, idle_fill_drain, "1")},
+    {HDF5_COLUMN(stage_summary, idle_imbalance, "1")},
+    {HDF5_COLUMN(stage_summary, idle_transfer, "1")},
+    {HDF5_COLUMN(stage_summary, idle_host, "1")},
+    {HDF5_COLUMN(stage_summary, idle_down, "1")},
+    {HDF5_COLUMN(stage_summary, launch_bound, "1")},
 };
 static const struct hdf5_column memory_columns[] = {
-    COLUMN(memory_summary, pool, HDF5_UINT32, "1"),
-    COLUMN(memory_summary, stage, HDF5_UINT32, "1"),
-    COLUMN(memory_summary, weights_bytes, HDF5_FLOAT64, "bytes"),
-    COLUMN(memory_summary, activation_bytes, HDF5_FLOAT64, "bytes"),
-    COLUMN(memory_summary, reserve_bytes, HDF5_FLOAT64, "bytes"),
-    COLUMN(memory_summary, kv_bytes, HDF5_FLOAT64, "bytes"),
+    {HDF5_COLUMN(memory_summary, pool, "1")},
+    {HDF5_COLUMN(memory_summary, stage, "1")},
+    {HDF5_COLUMN(memory_summary, weights_bytes, "bytes")},
+    {HDF5_COLUMN(memory_summary, activation_bytes, "bytes")},
+    {HDF5_COLUMN(memory_summary, reserve_bytes, "bytes")},
+    {HDF5_COLUMN(memory_summary, kv_bytes, "bytes")},
 };
 static const struct hdf5_column pool_columns[] = {
-    TEXT_COLUMN(pool_summary, role),
-    COLUMN(pool_summary, tensor_parallel, HDF5_UINT32, "1"),
-    COLUMN(pool_summary, pipeline_parallel, HDF5_UINT32, "1"),
-    COLUMN(pool_summary, replicas, HDF5_UINT32, "1"),
-    COLUMN(pool_summary, first_replica, HDF5_UINT32, "1"),
-    COLUMN(pool_summary, kv_capacity_tokens, HDF5_INT64, "tokens"),
-    COLUMN(pool_summary, kv_peak_fraction, HDF5_FLOAT64, "1"),
+    {HDF5_COLUMN(pool_summary, role, "1")},
+    {HDF5_COLUMN(pool_summary, tensor_parallel, "1")},
+    {HDF5_COLUMN(pool_summary, pipeline_parallel, "1")},
+    {HDF5_COLUMN(pool_summary, replicas, "1")},
+    {HDF5_COLUMN(pool_summary, first_replica, "1")},
+    {HDF5_COLUMN(pool_summary, kv_capacity_tokens, "tokens")},
+    {HDF5_COLUMN(pool_summary, kv_peak_fraction, "1")},
 };
 static const struct hdf5_column link_columns[] = {
-    TEXT_COLUMN(link_summary, name),
-    COLUMN(link_summary, bytes, HDF5_FLOAT64, "bytes"),
-    COLUMN(link_summary, utilization, HDF5_FLOAT64, "1"),
-    COLUMN(link_summary, waited_s, HDF5_FLOAT64, "s"),
-    COLUMN(link_summary, twice_saves, HDF5_FLOAT64, "1"),
+    {HDF5_COLUMN(link_summary, name, "1")},        {HDF5_COLUMN(link_summary, bytes, "bytes")},
+    {HDF5_COLUMN(link_summary, utilization, "1")}, {HDF5_COLUMN(link_summary, waited_s, "s")},
+    {HDF5_COLUMN(link_summary, twice_saves, "1")},
 };
 static const struct hdf5_column warning_columns[] = {
-    TEXT_COLUMN(warning, code),
-    TEXT_COLUMN(warning, text),
+    {HDF5_COLUMN(warning, code, "1")},
+    {HDF5_COLUMN(warning, text, "1")},
 };
 
 static int write_table(hid_t group, const char *path, const char *name,
