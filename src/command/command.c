@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "data_dir.h"
+#include "worker_pool.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int command_scenario_init(struct command_scenario *scenario, int argc, struct error *error)
 {
@@ -69,6 +71,25 @@ int command_bad_option(char **argv, int option, struct error *error)
     if (optopt != 0 && given[1] != '-')
         return error_set(error, ERROR_USAGE, "unknown option '-%c'", optopt);
     return error_set(error, ERROR_USAGE, "unknown option '%s'", given);
+}
+
+int command_parse_jobs(const char *text, size_t *workers, struct error *error)
+{
+    char *end;
+    errno = 0;
+    unsigned long jobs = strtoul(text, &end, 10);
+    bool is_count = *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+    if (!is_count || jobs < 1 || jobs > WORKER_POOL_MAX)
+        return error_set(error, ERROR_USAGE, "-j takes a number from 1 to %d, not '%s'",
+                         WORKER_POOL_MAX, text);
+    *workers = jobs;
+    return 0;
+}
+
+size_t command_core_count(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > WORKER_POOL_MAX ? WORKER_POOL_MAX : (size_t)cores;
 }
 
 int command_check_output(const char *output, const char *input, struct error *error)

@@ -57,6 +57,10 @@ int command_scenario_take(struct command_scenario *scenario, int argc, char **ar
                           struct error *error);
 int command_bad_option(char **argv, int option, struct error *error);
 
+/* Of -j: a number of worker processes, 1 to WORKER_POOL_MAX. ERROR_USAGE. And one for each core. */
+int command_parse_jobs(const char *text, size_t *workers, struct error *error);
+size_t command_core_count(void);
+
 /* ERROR_USAGE where a file written to `output` would replace `input`, which is read. `output` may
    be NULL: nothing is written. */
 int command_check_output(const char *output, const char *input, struct error *error);

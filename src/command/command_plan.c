@@ -8,12 +8,8 @@
 #include "plan_reader.h"
 #include "plan_text.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 struct plan_command {
     struct command_scenario file; /* the plan's */
@@ -46,17 +42,6 @@ static void print_help(void)
         "Exit codes: 0 there is a plan that meets the SLO, 1 there is none, 2 wrong use,\n"
         "3 bad configuration, 4 I/O.\n",
         stdout);
-}
-
-static int parse_jobs(struct plan_command *command, const char *text, struct error *error)
-{
-    char *end;
-    long jobs = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || jobs < 1 || jobs > WORKER_POOL_MAX)
-        return error_set(error, ERROR_USAGE, "-j takes a number from 1 to %d, not '%s'",
-                         WORKER_POOL_MAX, text);
-    command->workers = (size_t)jobs;
-    return 0;
 }
 
 static int parse_options(struct plan_command *command, int argc, char **argv, struct error *error)
@@ -97,7 +82,7 @@ static int parse_options(struct plan_command *command, int argc, char **argv, st
             command->file.sets[command->file.set_count++] = optarg;
             break;
         case 'j':
-            status = parse_jobs(command, optarg, error);
+            status = command_parse_jobs(optarg, &command->workers, error);
             break;
         case 'q':
             command->is_quiet = true;
@@ -112,14 +97,6 @@ static int parse_options(struct plan_command *command, int argc, char **argv, st
     if (status == 0 && optind == argc)
         return error_set(error, ERROR_USAGE, "which plan? Name one YAML file");
     return status < 0 ? status : command_scenario_take(&command->file, argc, argv, error);
-}
-
-static size_t worker_count(const struct plan_command *command)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (command->workers > 0)
-        return command->workers;
-    return cores < 1 ? 1 : cores > WORKER_POOL_MAX ? WORKER_POOL_MAX : (size_t)cores;
 }
 
 /* Writes the best plan's scenario, where there is one. */
@@ -193,11 +170,11 @@ static int load_and_search(const struct plan_command *command, const struct inte
     const char *const search_path[] = {configs, NULL};
     char found[DATA_DIR_FILE_BYTES];
     const char *path = data_dir_file(command->file.path, configs, found);
+    size_t workers = command->workers > 0 ? command->workers : command_core_count();
     status = plan_reader_load(&plan, path, search_path, command->file.sets, command->file.set_count,
                               error);
     if (status == 0) {
-        status = plan_search_init(&search, &plan, worker_count(command), interrupt,
-                                  command->is_quiet, error);
+        status = plan_search_init(&search, &plan, workers, interrupt, command->is_quiet, error);
         search.is_exhaustive = command->is_exhaustive;
         if (status == 0)
             status = search_and_print(&search, command, is_met, error);

@@ -6,7 +6,6 @@
 #include "sweep_reader.h"
 #include "sweep_run.h"
 #include "sweep_text.h"
-#include "worker_pool.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 struct sweep_command {
     struct command_scenario file; /* the sweep's */
@@ -56,17 +54,6 @@ static const char *parse_count(const char *text, unsigned long max, unsigned lon
     *count = strtoul(text, &end, 10);
     bool is_count = *text >= '0' && *text <= '9' && errno == 0 && *count >= 1 && *count <= max;
     return is_count ? end : NULL;
-}
-
-static int parse_jobs(struct sweep_command *command, const char *text, struct error *error)
-{
-    unsigned long jobs;
-    const char *end = parse_count(text, WORKER_POOL_MAX, &jobs);
-    if (!end || *end != '\0')
-        return error_set(error, ERROR_USAGE, "-j takes a number from 1 to %d, not '%s'",
-                         WORKER_POOL_MAX, text);
-    command->workers = jobs;
-    return 0;
 }
 
 static int parse_shard(struct sweep_command *command, const char *text, struct error *error)
@@ -117,7 +104,7 @@ static int parse_options(struct sweep_command *command, int argc, char **argv, s
             command->output_path = optarg;
             break;
         case 'j':
-            status = parse_jobs(command, optarg, error);
+            status = command_parse_jobs(optarg, &command->workers, error);
             break;
         case OPTION_RESUME:
             command->is_resume = true;
@@ -153,12 +140,6 @@ static int check_outputs(const char *output_path, const char *point_files, struc
     if (point_files && mkdir(point_files, 0777) < 0 && errno != EEXIST)
         return error_set(error, ERROR_IO, "cannot make %s: %s", point_files, strerror(errno));
     return 0;
-}
-
-static size_t core_count(void)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 1 ? 1 : cores > WORKER_POOL_MAX ? WORKER_POOL_MAX : (size_t)cores;
 }
 
 /* Runs what is not in the journal, writes the file, prints the result. */
@@ -208,7 +189,7 @@ static int load_and_run(const struct sweep_command *command, const struct interr
     const char *const search[] = {configs, NULL};
     const struct sweep_run_options options = {
         .inputs = {search, command->file.sets, command->file.set_count, &samples},
-        .workers = command->workers > 0 ? command->workers : core_count(),
+        .workers = command->workers > 0 ? command->workers : command_core_count(),
         .point_files = command->point_files,
         .shard = command->shard,
         .shard_count = command->shard_count,
