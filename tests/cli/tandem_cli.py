@@ -1,6 +1,7 @@
 """What the command-line tests share: how to call the program that argv[1] names."""
 
 import os
+import pty
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,21 @@ class TandemTest(unittest.TestCase):
         done = self.tandem(*arguments)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
+
+
+def shown_on_terminal(run):
+    """What is written to the terminal that `run` is called with, a descriptor, and returns from."""
+    master, slave = pty.openpty()
+    run(slave)
+    os.close(slave)
+    shown = b""
+    try:
+        while chunk := os.read(master, 65536):
+            shown += chunk
+    except OSError:  # Linux's way to say that the other side is closed
+        pass
+    os.close(master)
+    return shown.decode()
 
 
 def main():

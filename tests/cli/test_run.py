@@ -2,14 +2,12 @@
 """tandem run: are its results, messages and exit codes what a person needs?"""
 
 import json
-import os
-import pty
 import signal
 import subprocess
 import time
 from pathlib import Path
 
-from tandem_cli import ENVIRONMENT, SCENARIO, SMALL, TandemTest, main
+from tandem_cli import ENVIRONMENT, SCENARIO, SMALL, TandemTest, main, shown_on_terminal
 
 KEYS = (
     "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
@@ -191,25 +189,16 @@ class Run(TandemTest):
 
     def progress_of(self, *options):
         """What a long run that is interrupted after two seconds shows on a terminal."""
-        master, slave = pty.openpty()
-        with subprocess.Popen(
-            [self.program, "run", SCENARIO, *LONG, "-o", str(self.folder / "out.h5"), *options],
-            stdout=subprocess.DEVNULL,
-            stderr=slave,
-            env=ENVIRONMENT,
-        ) as process:
-            time.sleep(2)
-            process.terminate()
-            process.wait(timeout=60)
-        os.close(slave)
-        shown = b""
-        try:
-            while chunk := os.read(master, 65536):
-                shown += chunk
-        except OSError:  # Linux's way to say that the other side is closed
-            pass
-        os.close(master)
-        return shown.decode()
+        command = [self.program, "run", SCENARIO, *LONG, "-o", str(self.folder / "out.h5"), *options]
+
+        def run(terminal):
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal,
+                                  env=ENVIRONMENT) as process:
+                time.sleep(2)
+                process.terminate()
+                process.wait(timeout=60)
+
+        return shown_on_terminal(run)
 
     def test_progress_on_a_terminal(self):
         # Expect a bar with count, rate and time left on a terminal, and none with --quiet.

@@ -3,7 +3,6 @@
 
 import json
 import os
-import pty
 import random
 import signal
 import subprocess
@@ -14,7 +13,7 @@ import h5py
 import numpy
 import pandas
 
-from tandem_cli import ENVIRONMENT, ROOT, TandemTest, main
+from tandem_cli import ENVIRONMENT, ROOT, TandemTest, main, shown_on_terminal
 
 SCENARIO = """
 scenario:
@@ -394,20 +393,12 @@ class Interruption(SweepTest):
 
     def test_progress_on_a_terminal(self):
         # Expect a bar that counts points on a terminal.
-        master, slave = pty.openpty()
         sweep = self.write(LONG.replace("[1, 2]", "[1, 2, 3, 4]"))
-        subprocess.run([self.program, "sweep", str(sweep), "-j", "1", "-o",
-                        str(self.folder / "out.h5")], stdout=subprocess.DEVNULL, stderr=slave,
-                       env=ENVIRONMENT, timeout=120, check=True)
-        os.close(slave)
-        shown = b""
-        try:
-            while chunk := os.read(master, 65536):
-                shown += chunk
-        except OSError:  # Linux's way to say that the other side is closed
-            pass
-        os.close(master)
-        self.assertRegex(shown.decode(), r"\[=*>? *\] +\d+%  [123] points  [\d.]+/s  .* left")
+        command = [self.program, "sweep", str(sweep), "-j", "1", "-o", str(self.folder / "out.h5")]
+        shown = shown_on_terminal(lambda terminal: subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=terminal, env=ENVIRONMENT, timeout=120,
+            check=True))
+        self.assertRegex(shown, r"\[=*>? *\] +\d+%  [123] points  [\d.]+/s  .* left")
 
 
 class Messages(SweepTest):
