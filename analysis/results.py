@@ -5,6 +5,7 @@ src/sweep/sweep_hdf5.h, src/sweep/sweep_nexus.h and src/plan/plan_hdf5.h say wha
 """
 
 import math
+import re
 
 import h5py
 import numpy
@@ -42,7 +43,12 @@ LATENCIES = {
 # Rows of /spans that are looked at together; a run may have a hundred million.
 SPANS_AT_ONCE = 1 << 20
 
-UNITS = {"": 1, "m": 1e-3, "u": 1e-6, "n": 1e-9, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+# Quantities, as src/base/quantity.c reads them.
+QUANTITY = re.compile(r"([-+]?[\d.]+(?:[eE][-+]?\d+)?) *(\S+)$")
+PREFIXES = {"": 1, "p": 1e-12, "n": 1e-9, "u": 1e-6, "\u00b5": 1e-6, "\u03bc": 1e-6, "m": 1e-3,
+            "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
+            "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
+LONG_TIMES_S = {"min": 60, "h": 3600, "d": 86400}
 
 
 class NotTandem(Exception):
@@ -55,15 +61,15 @@ def text(value):
 
 def quantity(value, unit):
     """`50 ms`, `80 GiB` or `2.69 USD/h` as a number in `unit`; NaN where it is none."""
-    number, _, prefixed = str(value).partition(" ")
-    if prefixed == "min" and unit == "s":
-        return 60 * float(number)
+    match = QUANTITY.match(str(value))
+    if not match:
+        return math.nan
+    number, prefixed = float(match[1]), match[2]
+    if unit == "s" and prefixed in LONG_TIMES_S:
+        return number * LONG_TIMES_S[prefixed]
     if not prefixed.endswith(unit):
         return math.nan
-    prefix = prefixed[: -len(unit)]
-    if prefix.endswith("i"):
-        return float(number) * 1024 ** ("KMGT".index(prefix[0].upper()) + 1)
-    return float(number) * UNITS.get(prefix, math.nan)
+    return number * PREFIXES.get(prefixed.removesuffix(unit), math.nan)
 
 
 class Scenario:

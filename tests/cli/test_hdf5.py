@@ -3,12 +3,16 @@
 
 import fcntl
 import json
+import sys
 import threading
 
 import h5py
 import numpy
 
-from tandem_cli import SCENARIO, SMALL, TandemTest, main
+from tandem_cli import ROOT, SCENARIO, SMALL, TandemTest, main
+
+sys.path.insert(0, str(ROOT / "analysis"))
+import results
 
 COLUMNS = {
     "requests": "id arrival_s input_tokens output_tokens replica scheduled_s first_token_s done_s"
@@ -29,6 +33,17 @@ class Hdf5(TandemTest):
         file = h5py.File(path, "r")
         self.addCleanup(file.close)
         return file, json.loads(printed)
+
+    def test_the_analysis_reads_quantities_as_the_program_does(self):
+        # Expect an SLO in any spelling that tandem takes to be the same number of seconds.
+        spellings = {"500 ms": 0.5, "500ms": 0.5, "5e2 ms": 0.5, ".5 s": 0.5, "2 min": 120,
+                     "1.5h": 5400, "250000 \u00b5s": 0.25}
+        for index, (spelling, seconds) in enumerate(spellings.items()):
+            with self.subTest(spelling=spelling):
+                file, _ = self.run_to_file("--set", f"slo={{ttft: {spelling}}}",
+                                           name=f"{index}.h5")
+                slo_s = results.Scenario(file.attrs["scenario"]).slo_s
+                self.assertAlmostEqual(slo_s["ttft"], seconds, delta=1e-12)
 
     def test_columns_and_units(self):
         # Expect the documented columns, and for each the unit that its name promises.
