@@ -168,12 +168,24 @@ static void write_layouts(const struct graph *graph)
     }
 }
 
+/* Text of a user's file, which may hold what ends a label. */
+static void write_text(const char *text, FILE *stream)
+{
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            (void)fputc('\\', stream);
+        (void)fputc(*text, stream);
+    }
+}
+
 static void write_graph(const struct graph *graph)
 {
     const struct cluster *cluster = &graph->scenario->cluster;
-    (void)fprintf(graph->stream,
-                  "graph cluster {\n  label=\"%s on %s: ", graph->scenario->model.name,
-                  cluster->name);
+    (void)fputs("graph cluster {\n  label=\"", graph->stream);
+    write_text(graph->scenario->model.name, graph->stream);
+    (void)fputs(" on ", graph->stream);
+    write_text(cluster->name, graph->stream);
+    (void)fputs(": ", graph->stream);
     write_layouts(graph);
     (void)fputs("\"\n"
                 "  labelloc=t; fontname=\"Helvetica\"; ranksep=1.0\n"

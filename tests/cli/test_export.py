@@ -251,6 +251,12 @@ class Dot(Export):
         self.assertEqual(seats, [(str(gpu), f"prefill {gpu // 4}") for gpu in range(8)]
                          + [(str(gpu), "decode 0") for gpu in range(8)])
 
+    def test_names_may_hold_what_ends_a_label(self):
+        # Expect quotes and backslashes of a name to be marked as part of the label.
+        graph = self.tandem_ok("export", SCENARIO, "--format", "dot", "--set",
+                               'cluster.name=\'my "big" box\\\'')
+        self.assertIn(r'label="Llama-3.1-70B on my \"big\" box\\: 1 replica', graph)
+
     @unittest.skipUnless(shutil.which("dot"), "graphviz is not installed: no graph is drawn")
     def test_graphviz_draws_every_cluster(self):
         # Expect dot to draw each shipped cluster of a few nodes without a word.
