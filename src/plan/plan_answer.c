@@ -71,6 +71,35 @@ const struct plan_candidate *plan_answer_nearest(const struct plan_answer *answe
     return nearest;
 }
 
+const struct plan_hardware *plan_answer_hardware(const struct plan_answer *answer,
+                                                 const struct plan_option *option)
+{
+    const struct plan_search *search = answer->search;
+    size_t i = 0;
+    while (i + 1 < search->candidate_count && search->candidates[i].option.kind != option->kind)
+        i++;
+    return &search->candidates[i].hardware;
+}
+
+struct plan_untold plan_answer_untold(const struct plan_answer *answer)
+{
+    const struct plan_search *search = answer->search;
+    const struct plan_candidate *best = plan_answer_best(answer);
+    struct plan_untold untold = {0, 0};
+    for (size_t i = 0; i < search->runner.trialled_count; i++) {
+        const struct plan_option *option = &search->runner.trialled[i].option;
+        const struct plan_verdict *verdict = &search->runner.trialled[i].verdict;
+        struct plan_bill bill = plan_cost_bill(search->plan, plan_answer_hardware(answer, option),
+                                               option, verdict->pressure.busy);
+        bool is_cheap = !best || bill.usd_per_hour <= best->bill.usd_per_hour;
+        if (verdict->outcome != PLAN_TOO_SHORT || option->load != search->plan->growth || !is_cheap)
+            continue;
+        untold.count++;
+        untold.requests_to_tell = fmax(untold.requests_to_tell, verdict->balance.requests_to_tell);
+    }
+    return untold;
+}
+
 void plan_answer_obstacles(const struct plan_answer *answer, char text[PLAN_OBSTACLES_BYTES])
 {
     const struct plan_search *search = answer->search;

@@ -34,6 +34,20 @@ const struct plan_candidate *plan_answer_of_cut(const struct plan_answer *answer
    kept up with the load. */
 const struct plan_candidate *plan_answer_nearest(const struct plan_answer *answer);
 
+/* What an option that was tried runs on. */
+const struct plan_hardware *plan_answer_hardware(const struct plan_answer *answer,
+                                                 const struct plan_option *option);
+
+/* Options of which the answer does not know whether they serve the load. */
+struct plan_untold {
+    size_t count;
+    double requests_to_tell; /* that a run should have for the last of them */
+};
+
+/* Those that cost no more than the best, or all where nothing meets the SLO: one may be the answer.
+ */
+struct plan_untold plan_answer_untold(const struct plan_answer *answer);
+
 #define PLAN_OBSTACLES_BYTES 512
 
 /* What rules candidates out, the most of them first: "36 miss the TTFT, 12 do not fit in memory".

@@ -50,7 +50,7 @@ enum plan_constraint plan_constraint_of(const struct plan_verdict *verdict)
     case PLAN_FIGURE_NONE:
         break;
     }
-    return PLAN_CONSTRAINT_RUN;
+    return verdict->outcome == PLAN_TOO_SHORT ? PLAN_CONSTRAINT_TOO_SHORT : PLAN_CONSTRAINT_RUN;
 }
 
 void plan_candidate_rule_out(struct plan_candidate *candidate, enum plan_constraint constraint,

@@ -41,6 +41,9 @@ struct row {
     double output_tokens_per_s;
     double busy;
     double kv;
+    double backlog_growth;
+    double backlog_growth_half;
+    double requests_to_tell;
     char kind[NAME_BYTES];
     char engine[PLAN_ENGINE_NAME_BYTES];
     char state[WORD_BYTES];
@@ -74,7 +77,8 @@ struct row {
 #define RESULTS                                                                                    \
     REAL(ttft_s, "s"), REAL(ttft_half_s, "s"), REAL(tpot_s, "s"), REAL(tpot_half_s, "s"),          \
         REAL(margin, "1"), REAL(served, "1"), REAL(good, "1"), REAL(requests_per_s, "requests/s"), \
-        REAL(output_tokens_per_s, "tokens/s"), REAL(busy, "1"), REAL(kv, "1")
+        REAL(output_tokens_per_s, "tokens/s"), REAL(busy, "1"), REAL(kv, "1"),                     \
+        REAL(backlog_growth, "1"), REAL(backlog_growth_half, "1"), REAL(requests_to_tell, "1")
 #define NAMES TEXT(kind), TEXT(engine)
 #define VERDICT TEXT(outcome), TEXT(figure), TEXT(resource)
 
@@ -112,6 +116,9 @@ static struct row row_of(const struct plan *plan, const struct plan_hardware *ha
         .output_tokens_per_s = NAN,
         .busy = NAN,
         .kv = NAN,
+        .backlog_growth = NAN,
+        .backlog_growth_half = NAN,
+        .requests_to_tell = NAN,
         .load = option->load / plan->growth,
         .tensor_parallel = option->tensor_parallel,
         .pipeline_parallel = option->pipeline_parallel,
@@ -151,6 +158,9 @@ static void put_verdict(struct row *row, const struct plan_verdict *verdict)
     row->output_tokens_per_s = verdict->output_tokens_per_s;
     row->busy = pressure->busy;
     row->kv = pressure->kv;
+    row->backlog_growth = verdict->balance.growth;
+    row->backlog_growth_half = verdict->balance.half;
+    row->requests_to_tell = verdict->balance.requests_to_tell;
     put(row->outcome, sizeof(row->outcome), plan_outcome_name(verdict->outcome));
     put(row->figure, sizeof(row->figure), plan_figure_name(verdict->figure));
     put(row->resource, sizeof(row->resource), plan_resource_name(plan_pressure_first(pressure)));
@@ -247,16 +257,6 @@ static int write_growth(const struct writer *writer, const struct plan_answer *a
     return close_table(writer, &table, status);
 }
 
-/* The candidate that an option was tried for, whose hardware is its. */
-static const struct plan_candidate *candidate_of(const struct plan_search *search,
-                                                 const struct plan_option *option)
-{
-    size_t i = 0;
-    while (i + 1 < search->candidate_count && search->candidates[i].option.kind != option->kind)
-        i++;
-    return &search->candidates[i];
-}
-
 static int write_trials(const struct writer *writer, const struct plan_answer *answer)
 {
     struct hdf5_table table;
@@ -266,7 +266,7 @@ static int write_trials(const struct writer *writer, const struct plan_answer *a
     for (size_t i = 0; i < runner->trialled_count && status == 0; i++) {
         const struct plan_option *option = &runner->trialled[i].option;
         const struct plan_verdict *verdict = &runner->trialled[i].verdict;
-        const struct plan_hardware *hardware = &candidate_of(search, option)->hardware;
+        const struct plan_hardware *hardware = plan_answer_hardware(answer, option);
         struct plan_bill bill =
             plan_cost_bill(search->plan, hardware, option, verdict->pressure.busy);
         struct row row = row_of(search->plan, hardware, option);
@@ -299,6 +299,7 @@ static int write_header(const struct writer *writer, const struct plan_answer *a
 static int write_numbers(const struct writer *writer, hid_t group, const struct plan_answer *answer)
 {
     const struct plan_search *search = answer->search;
+    const struct plan_untold untold = plan_answer_untold(answer);
     const struct {
         const char *name;
         double value;
@@ -313,6 +314,8 @@ static int write_numbers(const struct writer *writer, hid_t group, const struct 
         {"headroom", search->plan->headroom},
         {"seeds", search->plan->seeds},
         {"runs", (double)search->runner.runs},
+        {"untold", (double)untold.count},
+        {"requests_to_tell", untold.requests_to_tell},
         {"pue", search->plan->ownership.pue},
         {"ownership_years", search->plan->ownership.years},
         {"usd_per_kwh", search->plan->ownership.usd_per_kwh},

@@ -1,5 +1,6 @@
 #include "plan_json.h"
 
+#include "balance_json.h"
 #include "json_build.h"
 
 #include <string.h>
@@ -22,15 +23,15 @@ static json_t *pressure_json(const struct plan_pressure *pressure)
 
 static json_t *verdict_json(const struct plan_verdict *verdict)
 {
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "outcome",
-                     plan_outcome_name(verdict->outcome), "figure",
-                     plan_figure_name(verdict->figure), "reason", verdict->reason, "ttft_s",
-                     estimate_json(&verdict->ttft_s), "tpot_s", estimate_json(&verdict->tpot_s),
-                     "margin", json_build_real(verdict->margin), "served",
-                     json_build_real(verdict->served), "good", json_build_real(verdict->good),
-                     "requests_per_s", json_build_real(verdict->requests_per_s),
-                     "output_tokens_per_s", json_build_real(verdict->output_tokens_per_s),
-                     "pressure", pressure_json(&verdict->pressure));
+    return json_pack(
+        "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "outcome",
+        plan_outcome_name(verdict->outcome), "figure", plan_figure_name(verdict->figure), "reason",
+        verdict->reason, "ttft_s", estimate_json(&verdict->ttft_s), "tpot_s",
+        estimate_json(&verdict->tpot_s), "margin", json_build_real(verdict->margin), "served",
+        json_build_real(verdict->served), "good", json_build_real(verdict->good), "requests_per_s",
+        json_build_real(verdict->requests_per_s), "output_tokens_per_s",
+        json_build_real(verdict->output_tokens_per_s), "pressure",
+        pressure_json(&verdict->pressure), "balance", balance_json_new(&verdict->balance));
 }
 
 /* The engine's settings by their keys. */
@@ -160,10 +161,13 @@ int plan_json_print(const struct plan_answer *answer, FILE *stream, struct error
         json_pack("{s:o, s:o, s:o, s:o}", "ttft_s", json_build_real(slo->ttft_s), "tpot_s",
                   json_build_real(slo->tpot_s), "percentile", json_build_real(slo->percentile),
                   "headroom", json_build_real(plan->headroom));
+    const struct plan_untold count = plan_answer_untold(answer);
+    json_t *untold = json_pack("{s:o, s:o}", "options", json_build_count(count.count),
+                               "requests_to_tell", json_build_real(count.requests_to_tell));
     json_t *object =
-        json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "name", plan->name, "met",
+        json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", plan->name, "met",
                   (int)(search->ranked_count > 0), "seeds", json_build_count(plan->seeds), "runs",
-                  json_build_count(search->runner.runs), "traffic", asked, "slo", bounds, "plans",
-                  plans_json(answer), "candidates", candidates_json(search));
+                  json_build_count(search->runner.runs), "traffic", asked, "slo", bounds, "untold",
+                  untold, "plans", plans_json(answer), "candidates", candidates_json(search));
     return json_build_print(object, stream, error);
 }

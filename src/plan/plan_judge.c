@@ -1,6 +1,8 @@
 #include "plan_judge.h"
 
+#include "balance_json.h"
 #include "human.h"
+#include "plan.h"
 
 #include <gsl/gsl_cdf.h>
 #include <stdio.h>
@@ -113,13 +115,32 @@ static const json_t *find_failure(const json_t *trials)
     return NULL;
 }
 
-static bool is_any_saturated(const json_t *trials)
+static struct balance balance_of_trials(const json_t *trials)
 {
-    for (size_t i = 0; i < json_array_size(trials); i++) {
-        if (json_is_true(json_object_get(json_array_get(trials, i), "saturated")))
-            return true;
-    }
-    return false;
+    struct balance runs[PLAN_SEEDS_MAX];
+    size_t count = json_array_size(trials);
+    assert(count > 0 && count <= PLAN_SEEDS_MAX);
+    for (size_t i = 0; i < count; i++)
+        runs[i] = balance_json_read(json_object_get(json_array_get(trials, i), "balance"));
+    return balance_mean(runs, count);
+}
+
+static void judge_saturated(struct plan_verdict *verdict)
+{
+    verdict->outcome = PLAN_SATURATED;
+    verdict->figure = PLAN_FIGURE_THROUGHPUT;
+    (void)snprintf(verdict->reason, sizeof(verdict->reason), "serves %.0f%% of the load",
+                   verdict->served * 100);
+}
+
+static void judge_too_short(struct plan_verdict *verdict)
+{
+    verdict->outcome = PLAN_TOO_SHORT;
+    verdict->figure = PLAN_FIGURE_NONE;
+    verdict->margin = NAN;
+    (void)snprintf(verdict->reason, sizeof(verdict->reason),
+                   "runs too short to tell whether it serves the load; about %s requests would",
+                   human_number(verdict->balance.requests_to_tell).text);
 }
 
 const char *plan_outcome_name(enum plan_outcome outcome)
@@ -164,18 +185,19 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         .output_tokens_per_s = mean_of(trials, "output_tokens_per_s"),
         .margin = NAN,
         .pressure = plan_pressure_mean(trials),
+        .balance = balance_of_trials(trials),
     };
+    enum balance_answer answer = balance_answer(&verdict->balance);
     const json_t *failure = find_failure(trials);
     if (failure) {
         const char *why = json_string_value(json_object_get(failure, "error"));
         verdict->outcome = PLAN_FAILED;
         (void)snprintf(verdict->reason, sizeof(verdict->reason), "%s", why ? why : "");
-    } else if (is_any_saturated(trials)) {
-        verdict->outcome = PLAN_SATURATED;
-        verdict->figure = PLAN_FIGURE_THROUGHPUT;
-        (void)snprintf(verdict->reason, sizeof(verdict->reason), "serves %.0f%% of the load",
-                       verdict->served * 100);
+    } else if (answer == BALANCE_SATURATED) {
+        judge_saturated(verdict);
     } else {
         judge_latencies(verdict, slo, headroom);
+        if (answer == BALANCE_TOO_SHORT && verdict->outcome != PLAN_MISSES)
+            judge_too_short(verdict);
     }
 }

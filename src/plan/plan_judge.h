@@ -4,20 +4,24 @@
  * A percentile is the mean over all batches of all seeds, give or take Student's
  * t interval at 95%. An option meets the SLO when the interval's upper end does,
  * with headroom; it misses when the lower end does not; between, it is unproven
- * and not bought.
+ * and not bought. Latencies count for something only where the load is kept up
+ * with: the mean growth over all seeds says whether it is (balance.h), and where
+ * it cannot, an option that does not miss the SLO anyhow ran too short to tell.
  */
 #ifndef TANDEM_PLAN_JUDGE_H
 #define TANDEM_PLAN_JUDGE_H
 
+#include "balance.h"
 #include "plan_pressure.h"
 #include "scenario.h"
 
 /* X(NAME, for programs, in words) */
-#define PLAN_OUTCOMES(X)                                                     \
-    X(MEETS, "meets", "meets the SLO")                                       \
-    X(UNPROVEN, "unproven", "may meet the SLO, which more seeds would show") \
-    X(MISSES, "misses", "misses the SLO")                                    \
-    X(SATURATED, "saturated", "cannot serve the load")                       \
+#define PLAN_OUTCOMES(X)                                                          \
+    X(MEETS, "meets", "meets the SLO")                                            \
+    X(UNPROVEN, "unproven", "may meet the SLO, which more seeds would show")      \
+    X(TOO_SHORT, "too_short", "may serve the load, which longer runs would show") \
+    X(MISSES, "misses", "misses the SLO")                                         \
+    X(SATURATED, "saturated", "cannot serve the load")                            \
     X(FAILED, "failed", "cannot run")
 
 enum plan_outcome {
@@ -51,12 +55,14 @@ struct plan_verdict {
     enum plan_figure figure;
     struct plan_estimate ttft_s;
     struct plan_estimate tpot_s;
+    struct balance balance;
     double served; /* share of the load; NaN in a closed loop */
     double good;   /* share of the requests within the SLO */
     double requests_per_s;
     double output_tokens_per_s;
     double margin; /* the smaller share of a latency's bound that is free at the interval's upper
-                      end, below 0 where it is beyond; NaN: saturated, or nothing was seen */
+                      end, below 0 where it is beyond; NaN: saturated, too short to tell, or
+                      nothing was seen */
     struct plan_pressure pressure;
     char reason[PLAN_REASON_BYTES]; /* why it does not meet the SLO; empty: it does */
 };

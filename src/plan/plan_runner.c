@@ -118,7 +118,7 @@ static int run_batch(struct plan_runner *runner, const struct batch *batch,
         status = wait_for_all(runner, batch, error);
     for (size_t i = 0; i < batch->count && status == 0; i++) {
         plan_judge(batch->trials[i], &runner->slo, headroom, &verdicts[i]);
-        if (verdicts[i].outcome <= PLAN_UNPROVEN)
+        if (verdicts[i].outcome <= PLAN_TOO_SHORT)
             status = start_seeds(runner, batch, i, 2, batch->seeds, error);
     }
     if (status == 0)

@@ -183,6 +183,14 @@ static void rule_out_with(struct plan_candidate *candidate, uint32_t replicas)
                             candidate->verdict.reason);
 }
 
+/* The share of the load that a saturated option serves: what a short run completes a second is
+   less, for it fills and drains. */
+static double served_at_most(const struct plan_verdict *verdict)
+{
+    const struct balance *balance = &verdict->balance;
+    return fmax(verdict->served, 1 - (balance->growth - balance->half));
+}
+
 /* It did not meet the SLO: more replicas next time, where there may be more. */
 static void grow(const struct plan_search *search, struct plan_candidate *candidate)
 {
@@ -190,7 +198,7 @@ static void grow(const struct plan_search *search, struct plan_candidate *candid
     uint32_t replicas = candidate->option.replicas;
     double more = replicas + 1.0;
     if (!search->is_exhaustive && verdict->outcome == PLAN_SATURATED && verdict->served > 0)
-        more = fmax(more, floor(replicas / verdict->served * GUESS_SHARE));
+        more = fmax(more, floor(replicas / served_at_most(verdict) * GUESS_SHARE));
     if (verdict->outcome == PLAN_FAILED || replicas == candidate->replicas_max)
         rule_out_with(candidate, replicas);
     else

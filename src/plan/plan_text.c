@@ -158,6 +158,21 @@ static void print_others(const struct plan_answer *answer, FILE *stream)
     }
 }
 
+/* Warns that the answer may be another one. */
+static void print_untold(const struct plan_answer *answer, FILE *stream)
+{
+    struct plan_untold untold = plan_answer_untold(answer);
+    if (untold.count == 0)
+        return;
+    (void)fprintf(stream,
+                  "  unsure %zu option%s%s ran too short to tell whether %s the load; about %s\n"
+                  "         requests a run would tell (workload.requests)\n",
+                  untold.count, untold.count == 1 ? "" : "s",
+                  plan_answer_best(answer) ? " that cost no more" : "",
+                  untold.count == 1 ? "it serves" : "they serve",
+                  human_number(untold.requests_to_tell).text);
+}
+
 static void print_nothing(const struct plan_answer *answer, FILE *stream)
 {
     const struct plan_candidate *nearest = plan_answer_nearest(answer);
@@ -165,6 +180,7 @@ static void print_nothing(const struct plan_answer *answer, FILE *stream)
     plan_answer_obstacles(answer, obstacles);
     (void)fprintf(stream, "Nothing within the limits meets it: of %zu candidates %s.\n",
                   answer->search->candidate_count, obstacles);
+    print_untold(answer, stream);
     if (!nearest)
         return;
     char name[PLAN_NAME_BYTES];
@@ -183,6 +199,7 @@ void plan_text_print(const struct plan_answer *answer, FILE *stream)
         (void)fprintf(stream, "%s %s.\n",
                       search->plan->kinds[best->option.kind].is_bought ? "Buy" : "Rent", name);
         print_engine(search, best, stream);
+        print_untold(answer, stream);
         print_details(search, best, stream);
         print_growth(&answer->stresses[0], stream);
         print_lost_node(&answer->stresses[0], best, stream);

@@ -1,5 +1,6 @@
 #include "plan_trial.h"
 
+#include "balance_json.h"
 #include "json_build.h"
 #include "simulation.h"
 #include "sweep_meter.h"
@@ -144,12 +145,12 @@ static json_t *result_of(const struct config *config, const struct sweep_meter *
     const struct slo *slo = &config->scenario.slo;
     bool is_closed_loop =
         !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
-    struct sweep_reading reading = sweep_meter_read(meter, is_closed_loop, summary);
+    struct sweep_reading reading = sweep_meter_read(meter, is_closed_loop);
     qsort(heard->items, heard->count, sizeof(*heard->items), compare_arrivals);
     json_t *result = pressure_of(&config->scenario, heard, summary);
     json_t *outcome =
-        json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "status", "done", "saturated",
-                  (int)reading.is_saturated, "served",
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status", "done", "balance",
+                  balance_json_new(&reading.balance), "served",
                   json_build_real(summary->requests_per_s / reading.offered_requests_per_s),
                   "requests_per_s", json_build_real(summary->requests_per_s), "output_tokens_per_s",
                   json_build_real(summary->output_tokens_per_s), "good",

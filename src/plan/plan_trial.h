@@ -2,7 +2,7 @@
  * plan_trial: one run of something that could be bought, as JSON.
  *
  *     status    "done"
- *     saturated see sweep_meter.h
+ *     balance   whether it kept up (balance_json.h)
  *     served    share of the load that was completed a second; null in a closed loop
  *     requests_per_s output_tokens_per_s
  *     good      share of requests whose own TTFT and TPOT are within the SLO

@@ -25,13 +25,13 @@ static struct bracket bracket_of(const struct sweep_curve_point *tried, size_t c
 {
     struct bracket bracket = {0, INFINITY, NAN};
     for (size_t i = 0; i < count; i++) {
-        if (!tried[i].is_saturated || tried[i].load > bracket.above)
+        if (!tried[i].is_beyond || tried[i].load > bracket.above)
             continue;
         bracket.above = tried[i].load;
         bracket.guess = tried[i].load * tried[i].served;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!tried[i].is_saturated && tried[i].load < bracket.above)
+        if (!tried[i].is_beyond && tried[i].load < bracket.above)
             bracket.below = fmax(bracket.below, tried[i].load);
     }
     return bracket;

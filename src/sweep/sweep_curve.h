@@ -31,11 +31,12 @@ struct sweep_curve {
     bool is_whole; /* loads are whole numbers */
 };
 
-/* A load that was tried. A run that failed counts as saturated. */
+/* A load that was tried. Which side of the wall it is on is a guess where its run was too short to
+   tell, good enough for where to look; a run that failed is beyond. */
 struct sweep_curve_point {
     double load;
-    bool is_saturated; /* it is beyond the wall */
-    double served;     /* share of what was offered that was served; NaN: nobody knows */
+    bool is_beyond; /* the wall */
+    double served;  /* share of what was offered that was served; NaN: nobody knows */
 };
 
 /*

@@ -151,6 +151,14 @@ static json_t *warning_codes(const json_t *summary)
     return json_string(codes);
 }
 
+static void add_balance(json_t *flat, const json_t *balance, int *status)
+{
+    set(flat, "balance", text_of(json_object_get(balance, "answer")), status);
+    set(flat, "backlog_growth", real_of(json_object_get(balance, "growth")), status);
+    set(flat, "backlog_growth_half", real_of(json_object_get(balance, "half")), status);
+    set(flat, "requests_to_tell", real_of(json_object_get(balance, "requests_to_tell")), status);
+}
+
 json_t *sweep_flat_new(const json_t *record, size_t index)
 {
     json_t *flat = json_object();
@@ -170,6 +178,7 @@ json_t *sweep_flat_new(const json_t *record, size_t index)
         &status);
     set(flat, "saturated", json_boolean(json_is_true(json_object_get(record, "saturated"))),
         &status);
+    add_balance(flat, json_object_get(record, "balance"), &status);
     add_summary(flat, summary, &status);
     if (status == 0)
         return flat;

@@ -1,7 +1,6 @@
 #include "sweep_meter.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define FIRST_ROOM 4096
 
@@ -12,22 +11,17 @@ void sweep_meter_init(struct sweep_meter *meter, struct recorder next)
 
 void sweep_meter_release(struct sweep_meter *meter)
 {
-    free(meter->arrivals);
-    free(meter->completions);
+    free(meter->passages);
     *meter = (struct sweep_meter){.count = 0};
 }
 
 static int grow(struct sweep_meter *meter, struct error *error)
 {
     size_t room = meter->room == 0 ? FIRST_ROOM : 2 * meter->room;
-    sim_ps *arrivals = realloc(meter->arrivals, room * sizeof(*arrivals));
-    if (arrivals)
-        meter->arrivals = arrivals;
-    sim_ps *completions = realloc(meter->completions, room * sizeof(*completions));
-    if (completions)
-        meter->completions = completions;
-    if (!arrivals || !completions)
+    struct passage *larger = realloc(meter->passages, room * sizeof(*larger));
+    if (!larger)
         return error_out_of_memory(error, "the times of requests");
+    meter->passages = larger;
     meter->room = room;
     return 0;
 }
@@ -37,8 +31,8 @@ static int hear_request(void *context, const struct request_record *record, stru
     struct sweep_meter *meter = context;
     if (meter->count == meter->room && grow(meter, error) < 0)
         return -(int)error->code;
-    meter->arrivals[meter->count] = record->arrival;
-    meter->completions[meter->count++] = record->done;
+    meter->passages[meter->count++] =
+        (struct passage){record->arrival, record->scheduled, record->done, record->output_tokens};
     return meter->next.request ? meter->next.request(meter->next.context, record, error) : 0;
 }
 
@@ -71,41 +65,18 @@ struct recorder sweep_meter_recorder(struct sweep_meter *meter)
     };
 }
 
-static size_t count_between(const sim_ps *times, size_t count, sim_ps after, sim_ps until)
+struct sweep_reading sweep_meter_read(const struct sweep_meter *meter, bool is_closed_loop)
 {
-    size_t between = 0;
-    for (size_t i = 0; i < count; i++)
-        between += times[i] > after && times[i] <= until;
-    return between;
-}
-
-static bool has_warning(const struct summary *summary, const char *code)
-{
-    for (uint32_t i = 0; i < summary->warning_count; i++) {
-        if (strcmp(summary->warnings[i].code, code) == 0)
-            return true;
-    }
-    return false;
-}
-
-struct sweep_reading sweep_meter_read(const struct sweep_meter *meter, bool is_closed_loop,
-                                      const struct summary *summary)
-{
-    struct sweep_reading reading = {NAN, false};
     if (is_closed_loop || meter->count == 0)
-        return reading;
+        return (struct sweep_reading){NAN, balance_of_closed_loop(meter->count)};
     sim_ps first = SIM_PS_MAX;
     sim_ps last = 0;
     for (size_t i = 0; i < meter->count; i++) {
-        first = sim_ps_min(first, meter->arrivals[i]);
-        last = sim_ps_max(last, meter->arrivals[i]);
+        first = sim_ps_min(first, meter->passages[i].arrival);
+        last = sim_ps_max(last, meter->passages[i].arrival);
     }
-    if (last > first)
-        reading.offered_requests_per_s = (double)(meter->count - 1) / sim_s_from_ps(last - first);
-    sim_ps middle = first + (last - first) / 2;
-    size_t arrived = count_between(meter->arrivals, meter->count, middle, last);
-    size_t completed = count_between(meter->completions, meter->count, middle, last);
-    reading.is_saturated = (double)completed < SWEEP_METER_KEPT_UP * (double)arrived ||
-                           has_warning(summary, "overloaded");
-    return reading;
+    double offered_requests_per_s =
+        last > first ? (double)(meter->count - 1) / sim_s_from_ps(last - first) : (double)NAN;
+    return (struct sweep_reading){offered_requests_per_s,
+                                  balance_of(meter->passages, meter->count)};
 }

@@ -1,26 +1,19 @@
 /*
- * sweep_meter: whether a run kept up with its load.
+ * sweep_meter: what load a run was offered, and whether it kept up with it.
  *
- * Listens to a run's requests, hands them on to another recorder, and compares
- * two rates over the second half of the arrivals: requests that arrived and
- * requests that were completed. Where the queue is in balance the two are the
- * same, however long a request takes; where they are not, the system is
- * saturated, and its latencies measure only how long one looked.
+ * Listens to a run's requests, hands them on to another recorder, and judges them
+ * once the run has ended (balance.h). A system that does not keep up is
+ * saturated: its latencies measure only how long one looked.
  */
 #ifndef TANDEM_SWEEP_METER_H
 #define TANDEM_SWEEP_METER_H
 
+#include "balance.h"
 #include "recorder.h"
-#include "summary.h"
 
-/* Completions per arrival below which a run is saturated. */
-#define SWEEP_METER_KEPT_UP 0.95
-
-/* Two times of each request, in order of completion. */
 struct sweep_meter {
-    struct recorder next; /* what hears all of it too; zeroed: nothing */
-    sim_ps *arrivals;
-    sim_ps *completions;
+    struct recorder next;     /* what hears all of it too; zeroed: nothing */
+    struct passage *passages; /* in order of completion */
     size_t count;
     size_t room;
 };
@@ -28,7 +21,7 @@ struct sweep_meter {
 /* What a meter shows. */
 struct sweep_reading {
     double offered_requests_per_s; /* NaN in a closed loop, and for fewer than two arrivals */
-    bool is_saturated;             /* never in a closed loop, which waits for what it asks */
+    struct balance balance;
 };
 
 void sweep_meter_init(struct sweep_meter *meter, struct recorder next);
@@ -37,8 +30,7 @@ void sweep_meter_release(struct sweep_meter *meter);
 /* What the simulation is to call. ERROR_MEMORY. */
 struct recorder sweep_meter_recorder(struct sweep_meter *meter);
 
-/* After the run. A run that warns that it was `overloaded` is saturated too. */
-struct sweep_reading sweep_meter_read(const struct sweep_meter *meter, bool is_closed_loop,
-                                      const struct summary *summary);
+/* After the run. */
+struct sweep_reading sweep_meter_read(const struct sweep_meter *meter, bool is_closed_loop);
 
 #endif

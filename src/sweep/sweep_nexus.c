@@ -16,6 +16,7 @@ struct series {
     const json_t **records;
     double *loads;
     uint8_t *is_saturated;
+    uint8_t *is_too_short;
     double *values; /* (SIGNALS_MAX, count): room for what is written */
     size_t count;
     double saturated_from;
@@ -40,10 +41,12 @@ static void locate_wall(struct series *series)
     series->sustained_to = NAN;
     for (size_t i = 0; i < series->count; i++) {
         bool is_saturated = sweep_record_is_saturated(series->records[i]);
+        bool is_too_short = sweep_record_is_too_short(series->records[i]);
         series->is_saturated[i] = is_saturated;
+        series->is_too_short[i] = is_too_short;
         if (is_saturated && isnan(series->saturated_from))
             series->saturated_from = series->loads[i];
-        else if (isnan(series->saturated_from))
+        else if (isnan(series->saturated_from) && !is_too_short)
             series->sustained_to = series->loads[i];
     }
 }
@@ -116,7 +119,11 @@ static int write_wall(const struct nexus *nexus, hid_t group, const struct serie
 {
     const struct nexus_field saturated = {"saturated", "saturated", "1", H5T_NATIVE_UINT8,
                                           series->is_saturated};
+    const struct nexus_field too_short = {"too_short", "too short to tell", "1", H5T_NATIVE_UINT8,
+                                          series->is_too_short};
     int status = nexus_field_write(nexus, group, &saturated, series->count);
+    if (status == 0)
+        status = nexus_field_write(nexus, group, &too_short, series->count);
     if (status == 0)
         status = hdf5_attribute_double(group, nexus->path, "saturated_from", series->saturated_from,
                                        nexus->error);
@@ -226,16 +233,19 @@ static int write_series_groups(const struct nexus *nexus, hid_t curves,
         .records = calloc(room + 1, sizeof(json_t *)),
         .loads = calloc(room + 1, sizeof(*series.loads)),
         .is_saturated = calloc(room + 1, sizeof(*series.is_saturated)),
+        .is_too_short = calloc(room + 1, sizeof(*series.is_too_short)),
         .values = calloc(room + 1, SIGNALS_MAX * sizeof(*series.values)),
     };
     int status = 0;
-    if (!series.records || !series.loads || !series.is_saturated || !series.values)
+    if (!series.records || !series.loads || !series.is_saturated || !series.is_too_short ||
+        !series.values)
         status = error_out_of_memory(nexus->error, "the curves");
     else
         status = write_all_series(nexus, curves, results, &series, first);
     free(series.records);
     free(series.loads);
     free(series.is_saturated);
+    free(series.is_too_short);
     free(series.values);
     return status;
 }

@@ -10,9 +10,10 @@
  *                                 the median TPOT), of the points that no other beats in both
  *
  * A series is drawn where the sweep has a load axis and it has two points that
- * were run. Each of its groups holds the dataset `saturated` (0 or 1), and
- * attributes tell where the wall is: `saturated_from` the lowest load that
- * saturated it, `sustained_to` the highest below that did not; NaN: none.
+ * were run. Each of its groups holds the datasets `saturated` and `too_short` (0
+ * or 1; balance.h), and attributes tell where the wall is: `saturated_from` the
+ * lowest load that saturated it, `sustained_to` the highest below that it kept up
+ * with; NaN: none.
  * Latencies at saturated loads are NaN: they measure how long one looked.
  *
  * Source: NeXus manual, NXdata: attributes signal, auxiliary_signals, axes, units.

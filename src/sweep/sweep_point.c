@@ -1,5 +1,6 @@
 #include "sweep_point.h"
 
+#include "balance_json.h"
 #include "json_build.h"
 #include "record_hdf5.h"
 #include "simulation.h"
@@ -81,12 +82,14 @@ static json_t *result_of(const struct point_run *run, const struct config *confi
     const struct workload_spec *workload = &config->workload;
     bool is_closed_loop =
         !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
-    struct sweep_reading reading = sweep_meter_read(&run->meter, is_closed_loop, &run->summary);
+    struct sweep_reading reading = sweep_meter_read(&run->meter, is_closed_loop);
     uint64_t gpus =
         (uint64_t)layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
-    return json_pack("{s:s, s:o, s:o, s:b, s:o}", "status", "done", "gpus", json_build_count(gpus),
-                     "offered_requests_per_s", json_build_real(reading.offered_requests_per_s),
-                     "saturated", (int)reading.is_saturated, "summary",
+    bool is_saturated = balance_answer(&reading.balance) == BALANCE_SATURATED;
+    return json_pack("{s:s, s:o, s:o, s:b, s:o, s:o}", "status", "done", "gpus",
+                     json_build_count(gpus), "offered_requests_per_s",
+                     json_build_real(reading.offered_requests_per_s), "saturated",
+                     (int)is_saturated, "balance", balance_json_new(&reading.balance), "summary",
                      summary_json_reproducible(&run->summary));
 }
 

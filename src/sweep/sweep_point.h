@@ -5,7 +5,8 @@
  *
  *     status   "done"
  *     gpus     that the layout takes
- *     offered_requests_per_s, saturated    see sweep_meter.h
+ *     offered_requests_per_s    see sweep_meter.h
+ *     saturated, balance        whether it was, and all that is known (balance_json.h)
  *     summary  what `tandem run --json` prints, but for its wall-clock numbers
  *
  * or, where the run failed,

@@ -1,5 +1,6 @@
 #include "sweep_results.h"
 
+#include "balance_json.h"
 #include "json_build.h"
 
 #include <math.h>
@@ -58,9 +59,21 @@ bool sweep_record_is_done(const json_t *record)
     return status && strcmp(status, "done") == 0;
 }
 
+struct balance sweep_record_balance(const json_t *record)
+{
+    return balance_json_read(json_object_get(record, "balance"));
+}
+
 bool sweep_record_is_saturated(const json_t *record)
 {
-    return json_is_true(json_object_get(record, "saturated"));
+    struct balance balance = sweep_record_balance(record);
+    return balance_answer(&balance) == BALANCE_SATURATED;
+}
+
+bool sweep_record_is_too_short(const json_t *record)
+{
+    struct balance balance = sweep_record_balance(record);
+    return sweep_record_is_done(record) && balance_answer(&balance) == BALANCE_TOO_SHORT;
 }
 
 double sweep_record_summary(const json_t *record, const char *path)

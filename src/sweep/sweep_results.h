@@ -16,6 +16,7 @@
 #ifndef TANDEM_SWEEP_RESULTS_H
 #define TANDEM_SWEEP_RESULTS_H
 
+#include "balance.h"
 #include "sweep.h"
 
 #include <jansson.h>
@@ -35,9 +36,12 @@ struct sweep_results {
 /* Puts the records in order of series and position. ERROR_MEMORY. */
 int sweep_results_sort(struct sweep_results *results, struct error *error);
 
-/* Whether a point's run failed, and whether it was saturated. */
 bool sweep_record_is_done(const json_t *record);
+
+/* What a point that was run tells of its load. */
+struct balance sweep_record_balance(const json_t *record);
 bool sweep_record_is_saturated(const json_t *record);
+bool sweep_record_is_too_short(const json_t *record);
 
 /* A number of the record's summary by its dotted path: "ttft_s.p95". NaN where it has none. */
 double sweep_record_summary(const json_t *record, const char *path);

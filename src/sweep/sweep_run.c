@@ -65,6 +65,12 @@ static int add_task(struct runner *runner, size_t series, double position,
     return sweep_task_finish(task, known, error);
 }
 
+/* Good enough for where to look next, also where the run was too short to tell. */
+static bool looks_saturated(const struct balance *balance, double served)
+{
+    return isnan(balance->growth) ? served < 1 - BALANCE_LIMIT : balance->growth > BALANCE_LIMIT;
+}
+
 static size_t next_loads(const struct runner *runner, const struct series_state *series,
                          double loads[SWEEP_CURVE_POINTS_MAX])
 {
@@ -73,10 +79,12 @@ static size_t next_loads(const struct runner *runner, const struct series_state 
         const struct sweep_task *task = &runner->tasks[series->tasks[i]];
         const json_t *record = task->record;
         double offered = sweep_record_load(record, SWEEP_LOAD_RATE);
+        double served = sweep_record_summary(record, "requests_per_s") / offered;
+        struct balance balance = sweep_record_balance(record);
         tried[i] = (struct sweep_curve_point){
             .load = task->position,
-            .is_saturated = !sweep_record_is_done(record) || sweep_record_is_saturated(record),
-            .served = sweep_record_summary(record, "requests_per_s") / offered,
+            .is_beyond = !sweep_record_is_done(record) || looks_saturated(&balance, served),
+            .served = served,
         };
     }
     return sweep_curve_next(&runner->sweep->load.curve, tried, series->count, loads);

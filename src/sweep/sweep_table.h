@@ -6,6 +6,8 @@
  *                                   where every point's value is a number of one kind, else text
  *     status error warnings file    warnings: their codes
  *     gpus offered_requests_per_s saturated
+ *     balance backlog_growth backlog_growth_half requests_to_tell   whether it kept up, or ran too
+ *                                   short to tell: balance.h, but NaN in place of INFINITY
  *     SUMMARY                       what `tandem run --json` prints, by dotted names (ttft_s.p99);
  *                                   of stages the mean, of links the largest, of memory
  *                                   the stage with the least room for KV

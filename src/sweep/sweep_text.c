@@ -49,7 +49,9 @@ static void print_point(const json_t *record, int columns, FILE *stream)
                   human_seconds(sweep_record_summary(record, "tpot_s.p95")).text,
                   human_seconds(sweep_record_summary(record, "e2e_s.p95")).text,
                   human_number(tokens_per_gpu(record)).text,
-                  sweep_record_is_saturated(record) ? "  saturated" : "");
+                  sweep_record_is_saturated(record)   ? "  saturated"
+                  : sweep_record_is_too_short(record) ? "  too short"
+                                                      : "");
 }
 
 static void print_points(const json_t *records, FILE *stream)
@@ -63,10 +65,12 @@ static void print_points(const json_t *records, FILE *stream)
 
 /* What is said of a series. */
 struct ends {
-    const json_t *first;     /* its lowest load that was run */
-    const json_t *sustained; /* the highest that was not saturated, below any that was; or NULL */
-    double saturated_from;   /* NaN: no load was */
+    const json_t *first; /* its lowest load that was run */
+    const json_t
+        *sustained;        /* the highest that it kept up with, below any that saturated; or NULL */
+    double saturated_from; /* NaN: no load was */
     size_t points;
+    size_t too_short; /* of the points, to tell */
 };
 
 /* Reads the series that starts at `at`; returns where the next one starts. */
@@ -87,12 +91,13 @@ static size_t read_series(const json_t *records, size_t at, enum sweep_load_kind
             ends->first = record;
         if (sweep_record_is_saturated(record))
             ends->saturated_from = fmin(ends->saturated_from, value);
+        ends->too_short += sweep_record_is_too_short(record);
     }
     for (size_t i = at; i < next; i++) {
         const json_t *record = json_array_get(records, i);
         double value = sweep_record_load(record, load);
         bool is_below = !(value >= ends->saturated_from);
-        if (sweep_record_is_done(record) && is_below &&
+        if (sweep_record_is_done(record) && is_below && !sweep_record_is_too_short(record) &&
             (!ends->sustained || value > sweep_record_load(ends->sustained, load)))
             ends->sustained = record;
     }
@@ -114,10 +119,13 @@ static void print_curve(const struct ends *ends, enum sweep_load_kind load, FILE
                   human_number(sustained ? sweep_record_load(sustained, load) : NAN).text);
     (void)fprintf(stream, " %10s", human_number(ends->saturated_from).text);
     (void)fprintf(
-        stream, " %10s %10s %12s\n",
+        stream, " %10s %10s %12s",
         human_seconds(sustained ? sweep_record_summary(sustained, "ttft_s.p95") : NAN).text,
         human_seconds(sustained ? sweep_record_summary(sustained, "tpot_s.p95") : NAN).text,
         human_number(sustained ? tokens_per_gpu(sustained) : NAN).text);
+    if (ends->too_short > 0)
+        (void)fprintf(stream, "  %zu too short", ends->too_short);
+    (void)fputc('\n', stream);
 }
 
 static void print_curves(const struct sweep_results *results, FILE *stream)
@@ -160,6 +168,26 @@ static void print_failures(const json_t *records, size_t failed, FILE *stream)
         (void)fputc('\n', stream);
 }
 
+/* Says of how many points it is not known whether they kept up, and what would tell. */
+static void print_too_short(const json_t *records, FILE *stream)
+{
+    size_t count = 0;
+    double requests = 0;
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *record = json_array_get(records, i);
+        if (!sweep_record_is_too_short(record))
+            continue;
+        count++;
+        requests = fmax(requests, sweep_record_balance(record).requests_to_tell);
+    }
+    if (count > 0)
+        (void)fprintf(stream,
+                      "\n%zu of %zu points ran too short to tell whether they keep up with their "
+                      "load or are saturated;\nabout %s requests a point would tell "
+                      "(workload.requests)\n",
+                      count, json_array_size(records), human_number(requests).text);
+}
+
 void sweep_text_print(const struct sweep_results *results, FILE *stream)
 {
     const json_t *records = results->records;
@@ -176,5 +204,6 @@ void sweep_text_print(const struct sweep_results *results, FILE *stream)
         print_points(records, stream);
     else
         print_curves(results, stream);
+    print_too_short(records, stream);
     print_failures(records, failed, stream);
 }

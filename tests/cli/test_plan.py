@@ -121,7 +121,8 @@ class Search(PlanTest):
 
     def test_growth_needs_more(self):
         # Expect three times the traffic to need more GPUs than once.
-        gpus = [self.answer(text)["plans"][0]["gpus"] for text in (PLAN, PLAN + "growth: 3\n")]
+        grown = PLAN.replace("requests: 800", "requests: 2400") + "growth: 3\n"
+        gpus = [self.answer(text)["plans"][0]["gpus"] for text in (PLAN, grown)]
         self.assertGreater(gpus[1], gpus[0])
 
     def test_workers_do_not_matter(self):
@@ -162,7 +163,10 @@ class Answer(PlanTest):
                    if point["outcome"] == "meets" and point["load"] < growth["fails"]]
             missed = [point["load"] for point in growth["points"] if point["outcome"] != "meets"]
             self.assertEqual((max(met), min(missed)), (growth["holds"], growth["fails"]))
-            self.assertIn(growth["breaks"]["figure"], ("ttft", "tpot", "throughput"))
+            first = next(point for point in growth["points"] if point["load"] == growth["fails"])
+            figures = (("none",) if first["outcome"] == "too_short"
+                       else ("ttft", "tpot", "throughput"))
+            self.assertIn(growth["breaks"]["figure"], figures)
             pressure = growth["breaks"]["pressure"]
             for name in ("busy", "kv", "slots"):
                 self.assertTrue(0 <= pressure[name] <= 1.001, (name, pressure))
@@ -284,9 +288,31 @@ class Check(PlanTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"meets the SLO\.\n +TTFT .* ms allowed, [\d.]+% of it free")
         self.assertIn("a node lost: 2 replicas", done.stdout)
-        done = self.plan(PLAN + "growth: 10\n", "--check")
+        done = self.plan(PLAN + "growth: 10\n", "--check", "--set", "workload.requests=8000")
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout, r"cannot serve the load\.\n +why +serves \d+% of the load")
+
+    def test_a_run_too_short_to_tell_says_so(self):
+        # Expect a load of which 60 requests tell nothing to be neither met nor missed, with how
+        # many would tell, in words and as JSON.
+        options = ("--check", "--set", "layout.replicas=4", "--set", "workload.requests=60")
+        done = self.plan(PLAN, *options)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"may serve the load, which longer runs would show\.\n"
+                                      r" +why +runs too short to tell .*; about [\d,]+ requests would")
+        answer = self.answer(PLAN, *options)
+        verdict = answer["candidates"][0]["verdict"]
+        self.assertEqual((answer["met"], verdict["outcome"]), (False, "too_short"))
+        self.assertGreater(verdict["balance"]["requests_to_tell"], 60)
+        self.assertEqual(answer["untold"]["options"], 1)
+
+    def test_a_winner_among_the_untold_is_named_with_a_warning(self):
+        # Expect short runs to warn, with the options that might be better, wherever they name a
+        # winner at all, and longer ones not to.
+        short = self.plan(PLAN, "--set", "workload.requests=200")
+        self.assertRegex(short.stdout, r"unsure \d+ options? that cost.* too short to tell")
+        long = self.plan(PLAN, "--set", "workload.requests=6000")
+        self.assertNotIn("unsure", long.stdout)
 
     def test_check_writes_the_same_forms(self):
         # Expect the only candidate, judged, in JSON and HDF5, whether it meets the SLO or not.

@@ -189,10 +189,36 @@ class Curves(SweepTest):
                         self.assertIn("units", data[signal_name].attrs)
                     self.assertTrue((numpy.diff(axis[:]) > 0).all())
 
+    def test_short_points_say_that_they_cannot_tell(self):
+        # Expect of 1,500 requests a point the lightest load to be kept up with, the heaviest to be
+        # saturated, and loads between to tell neither: marked in the file, counted in the table
+        # with how many requests would tell, and on no Pareto front.
+        path = self.folder / "out.h5"
+        out = self.tandem_ok("sweep", self.write(CURVES), "-o", path)
+        points = frame(path)
+        points = points[points["status"] == "done"]
+        for curve in ("TP=8", "PP=8"):
+            answers = list(points[points["curve"] == curve].sort_values("offered_requests_per_s")["balance"])
+            self.assertEqual((answers[0], answers[-1]), ("kept_up", "saturated"))
+            self.assertIn("too_short", answers)
+            with h5py.File(path) as file:
+                data = file["curves"][curve]["ttft"]
+                self.assertEqual([answer == "too_short" for answer in answers],
+                                 list(data["too_short"][:].astype(bool)))
+                self.assertEqual([answer == "saturated" for answer in answers],
+                                 list(data["saturated"][:].astype(bool)))
+        short = points[points["balance"] == "too_short"]
+        self.assertTrue((short["requests_to_tell"] > 1500).all())
+        self.assertRegex(out, rf"{len(short)} of \d+ points ran too short to tell .*\n.*about [\d,]+ requests")
+        with h5py.File(path) as file:
+            front = file["curves/pareto/point"][:].astype(int)
+        self.assertFalse(set(front) & set(short["index"]))
+
     def test_saturation_is_marked_and_not_drawn(self):
-        # Expect a wall within 6% between the highest sustained and the lowest saturated load,
-        # latencies NaN beyond it and rising before it, and throughput that levels off.
-        with h5py.File(self.sweep(CURVES)) as file:
+        # Expect a wall within 6% between the highest sustained and the lowest saturated load of
+        # long runs, but for loads too short to tell between; latencies NaN beyond it and rising
+        # before it, and throughput that levels off.
+        with h5py.File(self.sweep(CURVES.replace("requests: 1500", "requests: 30000"))) as file:
             for name in ("TP=8", "PP=8"):
                 data = file["curves"][name]["e2e"]
                 saturated = data["saturated"][:].astype(bool)
@@ -202,7 +228,12 @@ class Curves(SweepTest):
                 self.assertTrue(numpy.isnan(p95[saturated]).all())
                 self.assertTrue(numpy.isfinite(p95[~saturated]).all())
                 self.assertGreater(p95[~saturated][-1], 2 * p95[0])
-                self.assertLess(wall / data.attrs["sustained_to"], 1.06)
+                told = ~data["too_short"][:].astype(bool)
+                loads = data["load"][:]
+                between = (loads > data.attrs["sustained_to"]) & (loads < wall)
+                self.assertFalse((told & between).any())
+                beyond = loads[loads > data.attrs["sustained_to"]]
+                self.assertLess(beyond[0] / data.attrs["sustained_to"], 1.06)
                 served = file["curves"][name]["throughput"]["requests_per_s"][:]
                 self.assertLess(served.max(), data["load"][:].max() / 3)
 

@@ -27,7 +27,7 @@ static void draw(const struct sweep_curve *curve, struct server server, struct t
         for (size_t i = 0; i < count; i++)
             trial->tried[trial->count++] = (struct sweep_curve_point){
                 .load = next[i],
-                .is_saturated = next[i] > server.capacity,
+                .is_beyond = next[i] > server.capacity,
                 .served = server.tells_served ? fmin(1, server.capacity / next[i]) : (double)NAN,
             };
         ck_assert_uint_le(trial->count, curve->points);
@@ -38,7 +38,7 @@ static size_t count_saturated(const struct trial *trial)
 {
     size_t count = 0;
     for (size_t i = 0; i < trial->count; i++)
-        count += trial->tried[i].is_saturated;
+        count += trial->tried[i].is_beyond;
     return count;
 }
 
@@ -48,7 +48,7 @@ static void find_wall(const struct trial *trial, double *below, double *above)
     *below = 0;
     *above = INFINITY;
     for (size_t i = 0; i < trial->count; i++) {
-        if (trial->tried[i].is_saturated)
+        if (trial->tried[i].is_beyond)
             *above = fmin(*above, trial->tried[i].load);
         else
             *below = fmax(*below, trial->tried[i].load);
@@ -121,7 +121,7 @@ START_TEST(is_denser_near_the_knee)
     size_t count = 0;
     draw(&curve, (struct server){4, true}, &trial);
     for (size_t i = 0; i < trial.count; i++) {
-        if (!trial.tried[i].is_saturated)
+        if (!trial.tried[i].is_beyond)
             loads[count++] = trial.tried[i].load;
     }
     qsort(loads, count, sizeof(*loads), compare);

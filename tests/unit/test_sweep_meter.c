@@ -1,9 +1,8 @@
-/* Does a meter tell a system that keeps up from one that does not? */
+/* Does a meter tell a system that keeps up from one that does not, and from one that it saw too
+   little of? */
 #include "sweep_meter.h"
 
 #include "../suite.h"
-
-#include <string.h>
 
 #define REQUESTS 1000
 
@@ -21,31 +20,34 @@ static int hear_next(void *context, const struct request_record *record, struct 
 
 /* REQUESTS requests a second apart, the first at 100 s, each `latency_s` + `growth_s` x its number
    in the system. */
-static struct sweep_reading read_run(double latency_s, double growth_s, const char *warning,
-                                     bool is_closed_loop)
+static struct sweep_reading read_run(double latency_s, double growth_s, bool is_closed_loop)
 {
     struct sweep_meter meter;
-    struct warning warned = {.code = ""};
-    struct summary summary = {.warnings = &warned, .warning_count = 1};
-    strcpy(warned.code, warning);
     sweep_meter_init(&meter, (struct recorder){.request = hear_next});
     struct recorder recorder = sweep_meter_recorder(&meter);
     for (int i = 0; i < REQUESTS; i++) {
         struct request_record record = {.arrival = sim_ps_from_s(100 + i)};
+        record.scheduled = record.arrival;
         record.done = record.arrival + sim_ps_from_s(latency_s + growth_s * i);
         ck_assert_int_eq(recorder.request(recorder.context, &record, &error), 0);
     }
-    struct sweep_reading reading = sweep_meter_read(&meter, is_closed_loop, &summary);
+    struct sweep_reading reading = sweep_meter_read(&meter, is_closed_loop);
     sweep_meter_release(&meter);
     return reading;
+}
+
+static enum balance_answer answer(double latency_s, double growth_s)
+{
+    struct sweep_reading reading = read_run(latency_s, growth_s, false);
+    return balance_answer(&reading.balance);
 }
 
 START_TEST(a_steady_latency_is_no_saturation)
 {
     /* One request a second is offered and served, whether each takes 1 s or 300 s. */
-    ck_assert(!read_run(1, 0, "", false).is_saturated);
-    ck_assert(!read_run(300, 0, "", false).is_saturated);
-    ck_assert_double_eq_tol(read_run(1, 0, "", false).offered_requests_per_s, 1, 1e-12);
+    ck_assert_int_eq(answer(1, 0), BALANCE_KEPT_UP);
+    ck_assert_int_eq(answer(300, 0), BALANCE_KEPT_UP);
+    ck_assert_double_eq_tol(read_run(1, 0, false).offered_requests_per_s, 1, 1e-12);
 }
 END_TEST
 
@@ -53,24 +55,26 @@ START_TEST(a_growing_latency_is_saturation)
 {
     /* Each waits g longer than the one before: 1 / (1 + g) of the load is served. The limit is
        0.95. */
-    ck_assert(!read_run(1, 0.04, "", false).is_saturated);
-    ck_assert(read_run(1, 0.07, "", false).is_saturated);
+    ck_assert_int_eq(answer(1, 0.04), BALANCE_KEPT_UP);
+    ck_assert_int_eq(answer(1, 0.07), BALANCE_SATURATED);
+    ck_assert_double_eq_tol(read_run(1, 0.25, false).balance.growth, 0.2, 1e-3);
 }
 END_TEST
 
-START_TEST(a_run_that_says_so_is_saturated)
+START_TEST(a_run_as_short_as_its_requests_cannot_tell)
 {
-    /* The simulator's own warning counts, another does not. */
-    ck_assert(read_run(1, 0, "overloaded", false).is_saturated);
-    ck_assert(!read_run(1, 0, "kv_preemptions", false).is_saturated);
+    /* Nothing is done before the second half of the 1,000 s: they may all be served at once, or
+       none. 20 times the 600 s that each takes would tell, at one a second. */
+    ck_assert_int_eq(answer(600, 0), BALANCE_TOO_SHORT);
+    ck_assert_double_eq(read_run(600, 0, false).balance.requests_to_tell, 13000);
 }
 END_TEST
 
 START_TEST(a_closed_loop_never_saturates)
 {
     /* It has no load of its own. */
-    struct sweep_reading reading = read_run(1, 0.5, "", true);
-    ck_assert(!reading.is_saturated);
+    struct sweep_reading reading = read_run(1, 0.5, true);
+    ck_assert_int_eq(balance_answer(&reading.balance), BALANCE_KEPT_UP);
     ck_assert_double_nan(reading.offered_requests_per_s);
 }
 END_TEST
@@ -79,7 +83,7 @@ START_TEST(hands_everything_on)
 {
     /* The recorder behind it hears each request; what it does not listen to is not asked for. */
     heard_next = 0;
-    (void)read_run(1, 0, "", false);
+    (void)read_run(1, 0, false);
     ck_assert_uint_eq(heard_next, REQUESTS);
     struct sweep_meter meter;
     sweep_meter_init(&meter, (struct recorder){0});
@@ -92,7 +96,7 @@ int main(void)
     const TTest *const tests[] = {
         a_steady_latency_is_no_saturation,
         a_growing_latency_is_saturation,
-        a_run_that_says_so_is_saturated,
+        a_run_as_short_as_its_requests_cannot_tell,
         a_closed_loop_never_saturates,
         hands_everything_on,
     };

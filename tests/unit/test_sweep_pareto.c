@@ -1,23 +1,25 @@
 /* Is the Pareto front the points that no other beats? */
+#include "balance_json.h"
 #include "sweep_pareto.h"
 
 #include "../suite.h"
 
 static json_t *records;
 
-static void add(const char *status, int is_saturated, double tpot_s, double tokens_per_s, int gpus)
+static void add(const char *status, double growth, double tpot_s, double tokens_per_s, int gpus)
 {
-    json_t *record = json_pack("{s:s, s:b, s:i, s:{s:f, s:{s:f}}}", "status", status, "saturated",
-                               is_saturated, "gpus", gpus, "summary", "output_tokens_per_s",
-                               tokens_per_s, "tpot_s", "p50", tpot_s);
+    const struct balance balance = {growth, 0.07, 0, 1000, 1000};
+    json_t *record = json_pack("{s:s, s:o, s:i, s:{s:f, s:{s:f}}}", "status", status, "balance",
+                               balance_json_new(&balance), "gpus", gpus, "summary",
+                               "output_tokens_per_s", tokens_per_s, "tpot_s", "p50", tpot_s);
     ck_assert_int_eq(json_array_append_new(records, record), 0);
 }
 
 START_TEST(keeps_what_nothing_beats)
 {
     /* Per user and per GPU: (100, 10), (50, 40), (50, 30) beaten, (20, 35) beaten, (10, 80); those
-       that failed or were saturated would win if they counted. */
-    struct sweep_pareto_point front[7];
+       that failed, were saturated or too short to tell would win if they counted. */
+    struct sweep_pareto_point front[8];
     records = json_array();
     add("done", 0, 0.01, 80, 8);
     add("done", 0, 0.02, 30, 1);
@@ -26,6 +28,7 @@ START_TEST(keeps_what_nothing_beats)
     add("done", 0, 0.1, 160, 2);
     add("failed", 0, 0.001, 9000, 1);
     add("done", 1, 0.001, 9000, 1);
+    add("done", 0.04, 0.001, 9000, 1);
     ck_assert_uint_eq(sweep_pareto_front(records, front), 3);
     ck_assert_uint_eq(front[0].index, 4);
     ck_assert_double_eq_tol(front[0].per_user, 10, 1e-9);

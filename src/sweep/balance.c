@@ -1,0 +1,207 @@
+#include "balance.h"
+
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_statistics_double.h>
+
+#define STEPS (BALANCE_SLICES - 1)
+
+/* Fewer arrivals in the window show nothing: each is worth more than the limit. */
+#define REQUESTS_MIN 20
+
+/* A run should last this many times as long as its requests are served. */
+#define SERVICES_PER_RUN 20
+
+/* Filling above which that is what keeps a run from telling. */
+#define FILLING_MAX (BALANCE_LIMIT / 2)
+
+/* When a run's requests arrive. */
+struct span {
+    sim_ps first;
+    sim_ps start; /* of the window that is looked at */
+    sim_ps last;
+    size_t late; /* requests after it */
+};
+
+static struct span span_of(const struct passage *passages, size_t count)
+{
+    struct span span = {.first = SIM_PS_MAX};
+    for (size_t i = 0; i < count; i++) {
+        span.first = sim_ps_min(span.first, passages[i].arrival);
+        span.last = sim_ps_max(span.last, passages[i].arrival);
+    }
+    span.start = span.first + (sim_ps)((double)(span.last - span.first) * BALANCE_SETTLING);
+    for (size_t i = 0; i < count; i++)
+        span.late += passages[i].arrival > span.start;
+    return span;
+}
+
+/* How long a request is served, by its output tokens. */
+struct pace {
+    double base_s;
+    double token_s;
+};
+
+/* The least squares line (Welford, Technometrics 4(3), 1962). */
+static struct pace pace_of(const struct passage *passages, size_t count)
+{
+    double mean_tokens = 0;
+    double mean_s = 0;
+    double tokens_squared = 0;
+    double tokens_by_s = 0;
+    for (size_t i = 0; i < count; i++) {
+        double service_s = sim_s_from_ps(passages[i].done - passages[i].scheduled);
+        double off_tokens = passages[i].output_tokens - mean_tokens;
+        mean_tokens += off_tokens / (double)(i + 1);
+        mean_s += (service_s - mean_s) / (double)(i + 1);
+        tokens_squared += off_tokens * (passages[i].output_tokens - mean_tokens);
+        tokens_by_s += off_tokens * (service_s - mean_s);
+    }
+    double token_s = tokens_squared > 0 ? tokens_by_s / tokens_squared : 0;
+    return (struct pace){mean_s - token_s * mean_tokens, token_s};
+}
+
+static double paced_s(struct pace pace, const struct passage *passage)
+{
+    return fmax(pace.base_s + pace.token_s * passage->output_tokens, 0);
+}
+
+/* By how much the requests in service grow over the window because some are served for longer than
+   there was before it, as a share of the arrivals. */
+static double filling_of(const struct passage *passages, size_t count, struct pace pace,
+                         const struct span *span)
+{
+    double before_s = sim_s_from_ps(span->start - span->first);
+    double window_s = sim_s_from_ps(span->last - span->start);
+    double filling_s = 0;
+    for (size_t i = 0; i < count; i++)
+        filling_s += fmin(fmax(paced_s(pace, &passages[i]) - before_s, 0), window_s);
+    return filling_s / window_s / (double)count;
+}
+
+/* Request-seconds in flight until `edge_s` after the window's start, less those of the pace. */
+static double excess_until(const struct passage *passages, size_t count, struct pace pace,
+                           sim_ps start, double edge_s)
+{
+    double excess_s = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct passage *passage = &passages[i];
+        double arrival_s = sim_s_from_ps(passage->arrival - start);
+        double scheduled_s = sim_s_from_ps(passage->scheduled - start);
+        double done_s = sim_s_from_ps(passage->done - start);
+        double in_flight_s = fmin(done_s, edge_s) - fmin(arrival_s, edge_s);
+        double in_service_s =
+            fmin(scheduled_s + paced_s(pace, passage), edge_s) - fmin(scheduled_s, edge_s);
+        excess_s += in_flight_s - in_service_s;
+    }
+    return excess_s;
+}
+
+/* How the excess grows from each slice to the next, as a share of a slice's arrivals. */
+static void find_steps(const struct passage *passages, size_t count, struct pace pace,
+                       const struct span *span, double steps[STEPS])
+{
+    double slice_s = sim_s_from_ps(span->last - span->start) / BALANCE_SLICES;
+    double slice_arrivals = (double)span->late / BALANCE_SLICES;
+    double means[BALANCE_SLICES];
+    double before = excess_until(passages, count, pace, span->start, 0);
+    for (int i = 0; i < BALANCE_SLICES; i++) {
+        double until = excess_until(passages, count, pace, span->start, (i + 1) * slice_s);
+        means[i] = (until - before) / slice_s;
+        before = until;
+    }
+    for (int i = 0; i < STEPS; i++)
+        steps[i] = (means[i + 1] - means[i]) / slice_arrivals;
+}
+
+static double round_up(double requests)
+{
+    double unit = pow(10, fmax(floor(log10(requests)) - 1, 0));
+    return ceil(requests / unit) * unit;
+}
+
+/* Of a run that cannot tell yet; intervals shrink with the root of the requests. */
+static double narrowed(const struct balance *balance)
+{
+    double room = BALANCE_TOLERANCE + fabs(BALANCE_LIMIT - balance->growth);
+    double ratio = balance->half / room;
+    return round_up(balance->requests * fmax(ratio * ratio, 1));
+}
+
+/* Of a run that was short beside its requests, or had too few. */
+static double settled(const struct passage *passages, size_t count, const struct span *span)
+{
+    double sum_s = 0;
+    for (size_t i = 0; i < count; i++)
+        sum_s += sim_s_from_ps(passages[i].done - passages[i].scheduled);
+    double wanted = SERVICES_PER_RUN * sum_s / sim_s_from_ps(span->last - span->first);
+    return round_up(fmax(wanted, fmax(2 * (double)count, 4 * REQUESTS_MIN)));
+}
+
+struct balance balance_of_closed_loop(size_t count)
+{
+    return (struct balance){.requests = (double)count, .requests_to_tell = (double)count};
+}
+
+struct balance balance_of(const struct passage *passages, size_t count)
+{
+    struct span span = span_of(passages, count);
+    if (span.last <= span.first)
+        return balance_of_closed_loop(count);
+    struct balance balance = {NAN, INFINITY, 1, (double)count, settled(passages, count, &span)};
+    if (span.late < REQUESTS_MIN)
+        return balance;
+    struct pace pace = pace_of(passages, count);
+    double steps[STEPS];
+    find_steps(passages, count, pace, &span, steps);
+    balance.growth = gsl_stats_mean(steps, 1, STEPS);
+    balance.half = gsl_cdf_tdist_Pinv(BALANCE_CONFIDENCE, STEPS - 1) *
+                   gsl_stats_sd_m(steps, 1, STEPS, balance.growth) / sqrt(STEPS);
+    balance.filling = filling_of(passages, count, pace, &span);
+    if (balance_answer(&balance) != BALANCE_TOO_SHORT)
+        balance.requests_to_tell = balance.requests;
+    else if (balance.filling <= FILLING_MAX)
+        balance.requests_to_tell = narrowed(&balance);
+    else
+        balance.requests_to_tell = fmax(balance.requests_to_tell, narrowed(&balance));
+    return balance;
+}
+
+struct balance balance_mean(const struct balance *runs, size_t count)
+{
+    struct balance mean = {.requests_to_tell = 0};
+    double squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        mean.growth += runs[i].growth / (double)count;
+        squares += runs[i].half * runs[i].half;
+        mean.filling += runs[i].filling / (double)count;
+        mean.requests += runs[i].requests / (double)count;
+        mean.requests_to_tell = fmax(mean.requests_to_tell, runs[i].requests_to_tell);
+    }
+    mean.half = sqrt(squares) / (double)count;
+    if (balance_answer(&mean) != BALANCE_TOO_SHORT)
+        mean.requests_to_tell = mean.requests;
+    else if (mean.filling <= FILLING_MAX)
+        mean.requests_to_tell = narrowed(&mean);
+    return mean;
+}
+
+enum balance_answer balance_answer(const struct balance *balance)
+{
+    double low = balance->growth - balance->half;
+    double high = balance->growth + balance->half + balance->filling;
+    if (balance->growth > BALANCE_LIMIT && low > BALANCE_LIMIT - BALANCE_TOLERANCE)
+        return BALANCE_SATURATED;
+    if (balance->growth <= BALANCE_LIMIT && high <= BALANCE_LIMIT + BALANCE_TOLERANCE)
+        return BALANCE_KEPT_UP;
+    return BALANCE_TOO_SHORT;
+}
+
+const char *balance_answer_name(enum balance_answer answer)
+{
+    static const char *const names[] = {
+#define X(name, key) key,
+        BALANCE_ANSWERS(X)
+#undef X
+    };
+    return names[answer];
+}
