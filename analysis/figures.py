@@ -146,10 +146,13 @@ def title(axes, words):
 
 
 def draw_latency(axes, sweep, name):
-    """A latency against load; each curve climbs towards its wall, a dotted line."""
+    """A latency against load; each curve climbs towards its wall, a dotted line. Hollow: runs too
+    short to tell whether they keep up."""
     for index, curve in enumerate(sweep.curves):
         points, style = curve.unsaturated, line_style(index)
         axes.plot(sweep.loads(points), points[sweep.slo_column(name)], marker="o", **style)
+        axes.plot(sweep.loads(curve.too_short), curve.too_short[sweep.slo_column(name)], marker="o",
+                  markerfacecolor="white", color=style["color"], linestyle="none")
         if numpy.isfinite(curve.saturated_from):
             axes.axvline(curve.saturated_from, color=style["color"], linestyle=":", linewidth=1)
     if name in sweep.scenario.slo_s:
@@ -176,7 +179,7 @@ def draw_capacity(axes, sweep):
     has_slo = bool(sweep.scenario.slo_s)
     for index, curve in enumerate(sweep.curves):
         colour = line_style(index)["color"]
-        carried, good = sweep.loads(curve.unsaturated).max(initial=0), sweep.load_within_slo(curve)
+        carried, good = sweep.loads(curve.kept_up).max(initial=0), sweep.load_within_slo(curve)
         axes.barh(index, carried, color=colour, alpha=0.3, height=0.7)
         axes.barh(index, good, color=colour, height=0.7)
         axes.annotate(f"{good:.3g} of {carried:.3g}" if has_slo else f"{carried:.3g}",
@@ -215,7 +218,7 @@ def throughput_of_sweep(sweep):
 def pareto_of_sweep(sweep):
     figure, axes = plt.subplots(figsize=(WIDTH_IN, 3.2))
     for index, curve in enumerate(sweep.curves):
-        points = curve.unsaturated
+        points = curve.kept_up
         axes.plot(1 / points["tpot_s.p50"], points["output_tokens_per_s"] / curve.gpus,
                   marker="o", label=curve.name, **line_style(index))
     axes.set(xlabel="output tokens/s per user", ylabel="output tokens/s per GPU",

@@ -138,7 +138,7 @@ def stress_section(page, plan):
     body = table_html(("plan", "breaks first", "with a node lost"), rows, css="texts")
     curves = [plan.growth_of(row["rank"]) for row in plan.ranked]
     # What does not keep up has no latency but how long one looked.
-    curves = [curve[curve["outcome"] != b"saturated"] for curve in curves]
+    curves = [curve[~numpy.isin(curve["outcome"], (b"saturated", b"too_short"))] for curve in curves]
     rate = plan.summary["requests_per_s"]
     scale, unit = (rate, "requests/s") if math.isfinite(rate) else (1, "times")
     body += page.chart_html(
@@ -154,7 +154,8 @@ def stress_section(page, plan):
                for name, bound in plan.slo_s.items()])
     page.section("What breaks first", body,
                  "Each plan under more and more of the same traffic, and at today's with one node "
-                 "less. Lines end where a plan no longer keeps up.")
+                 "less. Lines end where a plan no longer keeps up, or where its runs are "
+                 "too short to tell whether it does.")
 
 
 def cost_section(page, plan):
@@ -220,6 +221,16 @@ def assumption_rows(plan):
                      "are taken never to be worse")
 
 
+def warnings_of(plan):
+    count = int(plan.summary["untold"])
+    if count == 0:
+        return []
+    cost = " that cost no more than the best" if len(plan.ranked) else ""
+    return [("too_short", f"options{cost} of which the runs were too short to tell whether they "
+                          f"serve the load: {count}; runs of about "
+                          f"{number(plan.summary['requests_to_tell'])} requests would tell")]
+
+
 def fill(page, plan):
     """Fills in the page."""
     page.title = plan.name
@@ -227,6 +238,8 @@ def fill(page, plan):
     page.subtitle = answer(plan)
     if len(plan.ranked):
         page.sections.append(headline(plan))
+    page.warnings(warnings_of(plan))
+    if len(plan.ranked):
         ranked_section(page, plan)
         stress_section(page, plan)
     cost_section(page, plan)

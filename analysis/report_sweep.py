@@ -45,7 +45,8 @@ def answer(sweep):
     best, *others = ranking(sweep)
     point = best.best_point
     if point is None:
-        return f"No series serves anything{slo_words(sweep)}."
+        known = "is known to serve" if any(len(curve.too_short) for curve in sweep.curves) else "serves"
+        return f"No series {known} anything{slo_words(sweep)}."
     per_gpu = " per GPU" if any(curve.gpus != best.gpus for curve in others) else ""
     words = (f"{best.name} serves most{per_gpu}{slo_words(sweep)}: "
              f"{number(point['requests_per_s'])} requests/s on {gpu_count(best.gpus)}")
@@ -122,13 +123,13 @@ def curves_section(page, sweep):
     page.section("Curves", body,
                  "Click a series to hide or show it; drag to zoom in, double-click to see all. "
                  "Latencies end where a series is saturated: beyond, they measure only how long "
-                 "one looked.")
+                 "one looked. The warnings say how many points were too short to tell.")
 
 
 def pareto_section(page, sweep):
-    """Tokens/s per GPU against tokens/s per user, of every point that was not saturated."""
-    users = [1 / curve.unsaturated["tpot_s.p50"] for curve in sweep.curves]
-    gpus = [curve.unsaturated["output_tokens_per_s"] / curve.gpus for curve in sweep.curves]
+    """Tokens/s per GPU against tokens/s per user, of every point that kept up with its load."""
+    users = [1 / curve.kept_up["tpot_s.p50"] for curve in sweep.curves]
+    gpus = [curve.kept_up["output_tokens_per_s"] / curve.gpus for curve in sweep.curves]
     finite = [numpy.isfinite(user) for user in users]
     users = [user[keep] for user, keep in zip(users, finite)]
     gpus = [gpu[keep] for gpu, keep in zip(gpus, finite)]
@@ -167,6 +168,15 @@ def memory_section(page, sweep):
     page.section("Memory of a GPU", bars_html(rows, data_size), "Of each series' stage with the least room for KV.")
 
 
+def too_short_words(sweep):
+    counts = {curve.name: len(curve.too_short) for curve in sweep.curves if len(curve.too_short)}
+    requests = max(curve.too_short["requests_to_tell"].max(initial=0) for curve in sweep.curves)
+    return ("points whose runs were too short to tell whether they keep up with their load, none of "
+            "which is taken for the best: "
+            + ", ".join(f"{count} of {name}" for name, count in counts.items())
+            + f"; about {number(requests)} requests a point would tell")
+
+
 def warnings_of(sweep):
     """Each code with the series that it was raised for, and points that failed."""
     series = {}
@@ -174,7 +184,8 @@ def warnings_of(sweep):
         for codes in numpy.unique(curve.points["warnings"]):
             for code in filter(None, codes.decode().replace(",", " ").split()):
                 series.setdefault(code, {})[curve.name] = True
-    return ([(code, "in " + ", ".join(names)) for code, names in series.items()]
+    return ([("too_short", too_short_words(sweep))] * any(len(curve.too_short) for curve in sweep.curves)
+            + [(code, "in " + ", ".join(names)) for code, names in series.items()]
             + [("failed", f"{name}: {error}") for name, error in sweep.failures])
 
 

@@ -259,9 +259,20 @@ class Curve:
         return self.points[~self.points["saturated"]]
 
     @property
+    def kept_up(self):
+        """The points that are known to keep up with their load."""
+        return self.points[self.points["balance"] == b"kept_up"]
+
+    @property
+    def too_short(self):
+        """The points whose runs were too short to tell."""
+        return self.points[self.points["balance"] == b"too_short"]
+
+    @property
     def best_point(self):
-        """The row of most requests/s within the SLO; None where there is none."""
-        good = self.unsaturated[self.unsaturated["slo.met"]]
+        """The row of most requests/s within the SLO, of those known to keep up; None where there is
+        none."""
+        good = self.kept_up[self.kept_up["slo.met"]]
         return good[good["requests_per_s"].argmax()] if len(good) else None
 
 
@@ -299,9 +310,9 @@ class Sweep:
 
     def load_within_slo(self, curve):
         """The load at which a curve, its latencies joined as on a logarithmic axis, first leaves
-        the SLO, requests in flight rounded down; its highest unsaturated one where it does not,
-        and 0 where it never is within."""
-        points = curve.unsaturated
+        the SLO, requests in flight rounded down; its highest that it is known to keep up with
+        where it does not, and 0 where it never is within."""
+        points = curve.kept_up
         loads = self.loads(points)
         limit = loads.max(initial=0)
         for name, bound_s in self.scenario.slo_s.items():

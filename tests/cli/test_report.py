@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 import h5py
+import numpy
 
 import browser
 from tandem_cli import ROOT, SCENARIO, SMALL, TandemTest, main
@@ -180,7 +181,7 @@ class Report(ReportTest):
         results, page = self.report_of_sweep()
         with h5py.File(results, "r") as file:
             points = file["points"][:]
-        good = points[points["slo.met"] & ~points["saturated"]]
+        good = points[points["slo.met"] & (points["balance"] == b"kept_up")]
         best = good[good["requests_per_s"].argmax()]["curve"].decode()
         answer = re.search(r'<p class="answer">(.*?)</p>', page.read_text())[1]
         self.assertTrue(answer.startswith(best), answer)
@@ -218,12 +219,14 @@ class Report(ReportTest):
         self.assertIn(f"${best['usd_per_hour']:,.2f} an hour", answer)
 
     def test_plan_has_every_section(self):
-        # Expect the ranked plans, why each other loses, the bounds on growth, headroom against
-        # cost for every kind, and every load of the file in the growth chart but saturated ones.
+        # Expect a warning where runs were too short to tell, the ranked plans, why each other loses, the bounds on growth, headroom against
+        # cost for every kind, and every load of the file in the growth chart that kept up.
         results, page = self.report_of_plan()
         text = page.read_text()
         headings = re.findall(r"<h2>(.*?)</h2>", text)
-        self.assertEqual(headings, ["The plans that meet it", "What breaks first",
+        with h5py.File(results, "r") as file:
+            warned = ["Warnings"] if file["summary"].attrs["untold"] > 0 else []
+        self.assertEqual(headings, [*warned, "The plans that meet it", "What breaks first",
                                     "What headroom costs", "Why not the others", "How it was found",
                                     "What was asked", "Assumptions and where they come from"])
         with h5py.File(results, "r") as file:
@@ -235,7 +238,7 @@ class Report(ReportTest):
         self.assertEqual(set(cost["series"]), {"hgx-h100-2-nodes", "<cheap> & bought"})
         curves, = (chart for chart in self.charts(page)
                    if chart["title"] == "Latency as traffic grows")
-        kept_up = growth[(growth["nodes_lost"] == 0) & (growth["outcome"] != b"saturated")]
+        kept_up = growth[(growth["nodes_lost"] == 0) & ~numpy.isin(growth["outcome"], (b"saturated", b"too_short"))]
         values = [value for row in curves["views"][0]["rows"] for value in row[1:] if value]
         self.assertEqual(sorted(values), sorted(kept_up["ttft_s"]))
 
