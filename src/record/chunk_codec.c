@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <isa-l/igzip_lib.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +10,30 @@
 /* Rows, and bytes of each, that are shuffled together: what a vector register holds. */
 #define BLOCK 16
 
-/* What deflate adds at the worst: five bytes a stored block, and the zlib stream's ends. */
+/* What deflate adds at the worst: a few bytes a block, and the zlib stream's ends. */
 #define STORED_BLOCK_BYTES 65535
-#define STORED_BLOCK_EXTRA 5
+#define BLOCK_EXTRA 16
 #define STREAM_EXTRA 512
+
+/* Of a plane's last bytes, zeros in a chunk that is not full, how many words have to come again for
+   it to be worth deflating. Fewer bytes miss repeats that are far apart; more take longer, and make
+   files no smaller. */
+#define SAMPLE_BYTES 1024
+#define REPEATS_MIN 64
+#define WORDS_LOG2 10
+
+/* Of a column of times or counts. */
+#define NUMBER_BYTES 8
+
+/* How far back deflate finds repeats. */
+#define WINDOW_BYTES 32768
 
 int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, size_t row_bytes,
                      struct error *error)
 {
     size_t chunk_bytes = chunk_rows * row_bytes;
-    size_t blocks = chunk_bytes / STORED_BLOCK_BYTES + 1;
-    size_t packed_bytes_max = chunk_bytes + blocks * STORED_BLOCK_EXTRA + STREAM_EXTRA;
+    size_t blocks = chunk_bytes / STORED_BLOCK_BYTES + row_bytes;
+    size_t packed_bytes_max = chunk_bytes + blocks * BLOCK_EXTRA + STREAM_EXTRA;
     assert(packed_bytes_max <= UINT32_MAX);
     *codec = (struct chunk_codec){
         .row_count = chunk_rows,
@@ -28,9 +42,10 @@ int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, size_t row_by
         .packed_bytes_max = packed_bytes_max,
         .shuffled = malloc(chunk_bytes),
         .packed = malloc(packed_bytes_max),
+        .is_stored = malloc(row_bytes),
         .stream = malloc(sizeof(struct isal_zstream)),
     };
-    if (codec->shuffled && codec->packed && codec->stream)
+    if (codec->is_stored && codec->shuffled && codec->packed && codec->stream)
         return 0;
     chunk_codec_release(codec);
     return error_out_of_memory(error, "the buffers of a table");
@@ -40,6 +55,7 @@ void chunk_codec_release(struct chunk_codec *codec)
 {
     free(codec->shuffled);
     free(codec->packed);
+    free(codec->is_stored);
     free(codec->stream);
     *codec = (struct chunk_codec){.row_bytes = 0};
 }
@@ -100,21 +116,110 @@ static void shuffle(const struct chunk_codec *codec, const unsigned char *rows)
             codec->shuffled[byte * row_count + row] = rows[row * row_bytes + byte];
 }
 
-size_t chunk_codec_pack(struct chunk_codec *codec, const void *rows)
+/* Words seen in samples, by their hash: the latest with each. */
+struct words {
+    uint32_t seen[1 << WORDS_LOG2];
+};
+
+/* Whether a sample has words again, those of samples before it counted; if so, not all are noted.
+ */
+static bool has_repeats(struct words *words, const unsigned char *sample)
+{
+    uint32_t repeats = 0;
+    for (size_t at = 0; at + sizeof(uint32_t) <= SAMPLE_BYTES && repeats < REPEATS_MIN; at++) {
+        uint32_t word;
+        memcpy(&word, sample + at, sizeof(word));
+        uint32_t *latest = &words->seen[word * UINT32_C(0x9e3779b1) >> (32 - WORDS_LOG2)];
+        repeats += *latest == word;
+        *latest = word;
+    }
+    return repeats == REPEATS_MIN;
+}
+
+/* Which planes are not to be deflated: those that repeat neither themselves nor the plane of the
+   number before, as the times do at which one step ends and another begins. Where deflate is to
+   find one plane in another, it has to see both and what lies between. */
+static void choose_stored(struct chunk_codec *codec)
+{
+    size_t count = codec->row_count;
+    memset(codec->is_stored, false, codec->row_bytes);
+    for (size_t byte = 0; byte < codec->row_bytes && count >= SAMPLE_BYTES; byte++) {
+        const unsigned char *sample = codec->shuffled + (byte + 1) * count - SAMPLE_BYTES;
+        struct words words = {{0}};
+        if (has_repeats(&words, sample))
+            continue;
+        codec->is_stored[byte] = true;
+        if (byte < NUMBER_BYTES || NUMBER_BYTES * count > WINDOW_BYTES)
+            continue;
+        if (has_repeats(&words, sample - NUMBER_BYTES * count))
+            memset(codec->is_stored + byte - NUMBER_BYTES, false, NUMBER_BYTES + 1);
+    }
+}
+
+/* Appends deflate's stored blocks; returns their end. */
+static unsigned char *store(unsigned char *to, const unsigned char *bytes, size_t count)
+{
+    while (count > 0) {
+        size_t length = count < STORED_BLOCK_BYTES ? count : STORED_BLOCK_BYTES;
+        unsigned char low = (unsigned char)length;
+        unsigned char high = (unsigned char)(length >> 8);
+        unsigned char header[] = {0, low, high, (unsigned char)~low, (unsigned char)~high};
+        memcpy(to, header, sizeof(header));
+        memcpy(to + sizeof(header), bytes, length);
+        to += sizeof(header) + length;
+        bytes += length;
+        count -= length;
+    }
+    return to;
+}
+
+/* Appends deflate blocks up to a whole byte; returns their end. */
+static unsigned char *deflate(const struct chunk_codec *codec, unsigned char *to,
+                              unsigned char *bytes, size_t count)
 {
     struct isal_zstream *stream = codec->stream;
-    shuffle(codec, rows);
-    memset(stream, 0, sizeof(*stream)); /* the library reads more of it than it sets */
     isal_deflate_stateless_init(stream);
     isal_deflate_set_hufftables(stream, NULL, IGZIP_HUFFTABLE_STATIC);
-    stream->gzip_flag = IGZIP_ZLIB;
-    stream->end_of_stream = 1;
-    stream->next_in = codec->shuffled;
-    stream->avail_in = (uint32_t)codec->chunk_bytes;
-    stream->next_out = codec->packed;
-    stream->avail_out = (uint32_t)codec->packed_bytes_max;
+    stream->flush = FULL_FLUSH;
+    stream->next_in = bytes;
+    stream->avail_in = (uint32_t)count;
+    stream->next_out = to;
+    stream->avail_out = (uint32_t)(codec->packed + codec->packed_bytes_max - to);
     int status = isal_deflate_stateless(stream);
     assert(status == COMP_OK); /* there is room for whatever it makes of a chunk */
     (void)status;
-    return stream->total_out;
+    return stream->next_out;
+}
+
+/* Appends all planes, those side by side that are packed alike at a time. */
+static unsigned char *append_planes(const struct chunk_codec *codec, unsigned char *to)
+{
+    size_t end = 0;
+    while (end < codec->row_bytes) {
+        size_t first = end;
+        bool is_stored = codec->is_stored[first];
+        while (end < codec->row_bytes && codec->is_stored[end] == is_stored)
+            end++;
+        unsigned char *planes = codec->shuffled + first * codec->row_count;
+        size_t count = (end - first) * codec->row_count;
+        to = is_stored ? store(to, planes, count) : deflate(codec, to, planes, count);
+    }
+    return to;
+}
+
+size_t chunk_codec_pack(struct chunk_codec *codec, const void *rows)
+{
+    static const unsigned char zlib_header[] = {0x78, 0x01}; /* RFC 1950 */
+    static const unsigned char last_block[] = {0x03, 0x00};  /* RFC 1951: empty, with fixed codes */
+    shuffle(codec, rows);
+    choose_stored(codec);
+    memset(codec->stream, 0, sizeof(*codec->stream)); /* the library reads more than it sets */
+    memcpy(codec->packed, zlib_header, sizeof(zlib_header));
+    unsigned char *to = append_planes(codec, codec->packed + sizeof(zlib_header));
+    memcpy(to, last_block, sizeof(last_block));
+    to += sizeof(last_block);
+    uint32_t sum = isal_adler32(1, codec->shuffled, codec->chunk_bytes);
+    for (int shift = 24; shift >= 0; shift -= 8)
+        *to++ = (unsigned char)(sum >> shift);
+    return (size_t)(to - codec->packed);
 }
