@@ -6,6 +6,7 @@
 #define LINE_BYTES 64
 #define OWNER_BITS 20
 #define SEQUENCE_BITS 40
+#define SLOT_BITS (64 - SEQUENCE_BITS) /* an event's name is its sequence and its slot */
 #define RANK_IN_CLASS_END (UINT64_C(1) << (OWNER_BITS + SEQUENCE_BITS))
 #define NO_SLOT UINT32_MAX
 
@@ -17,7 +18,10 @@
 
 /* Measured likewise: more take longer to keep in order, fewer are more often gone. */
 #define NEAR_MAX 32
-#define NEAR (LEVELS * DIGITS) /* for a bucket: a slot is among the near ones */
+
+/* For a bucket: a slot is among the near ones, or holds no event. */
+#define NEAR (LEVELS * DIGITS)
+#define FREE (NEAR + 1)
 
 /* The time in the upper half, (priority, owner, sequence) in the lower: one number orders events.
  */
@@ -29,9 +33,8 @@ struct slot {
     event_function function;
     void *context;
     uint64_t argument;
-    uint32_t generation;
-    uint32_t bucket;   /* while pending: level * DIGITS + digit */
-    uint32_t next;     /* in the bucket while pending, the next free slot otherwise */
+    uint32_t bucket;   /* level * DIGITS + digit, NEAR or FREE */
+    uint32_t next;     /* in the bucket, or the next free slot */
     uint32_t previous; /* in the bucket */
 };
 
@@ -49,12 +52,12 @@ struct near_event {
  */
 struct engine {
     sim_ps now;
-    uint64_t present; /* the rank of the event that is being dispatched */
-    uint64_t sequence;
+    uint64_t present;  /* the rank of the event that is being dispatched */
+    uint64_t sequence; /* of the next event, from 1 */
     uint64_t dispatched;
+    uint64_t cancelled;
     event_key base;
     struct slot *slots;
-    uint32_t count;
     uint32_t capacity;
     uint32_t free_slot;
     uint32_t near_count;
@@ -71,6 +74,7 @@ struct engine *engine_new(struct error *error)
         error_out_of_memory(error, "event queue");
         return NULL;
     }
+    engine->sequence = 1;
     engine->free_slot = NO_SLOT;
     memset(engine->heads, 0xff, sizeof(engine->heads)); /* NO_SLOT */
     if (engine_reserve(engine, 64, error) < 0) {
@@ -92,8 +96,9 @@ int engine_reserve(struct engine *engine, size_t events, struct error *error)
 {
     if (events <= engine->capacity)
         return 0;
-    if (events >= NO_SLOT)
-        return error_set(error, ERROR_MEMORY, "more than %u pending events", NO_SLOT - 1);
+    if (events > UINT32_C(1) << SLOT_BITS)
+        return error_set(error, ERROR_MEMORY, "more than %u pending events",
+                         UINT32_C(1) << SLOT_BITS);
     struct slot *slots = aligned_alloc(LINE_BYTES, events * sizeof(*slots));
     if (!slots)
         return error_out_of_memory(error, "event queue");
@@ -102,7 +107,7 @@ int engine_reserve(struct engine *engine, size_t events, struct error *error)
     free(engine->slots);
     engine->slots = slots;
     for (uint32_t slot = (uint32_t)events; slot-- > engine->capacity;) {
-        slots[slot] = (struct slot){.generation = 1, .next = engine->free_slot};
+        slots[slot] = (struct slot){.bucket = FREE, .next = engine->free_slot};
         engine->free_slot = slot;
     }
     engine->capacity = (uint32_t)events;
@@ -266,7 +271,6 @@ static void put_off(struct engine *engine, uint32_t index)
 static void enter(struct engine *engine, uint32_t index)
 {
     bool is_latest = engine->near_count > 0 && engine->slots[index].key > engine->near[0].key;
-    engine->count++;
     if (is_latest && (engine->filled_levels || engine->near_count == NEAR_MAX)) {
         put_off(engine, index);
         return;
@@ -305,7 +309,6 @@ static void leave_bucket(struct engine *engine, uint32_t index)
 /* Lets a slot not be pending any more. */
 static void leave(struct engine *engine, uint32_t index)
 {
-    engine->count--;
     if (engine->slots[index].bucket == NEAR)
         leave_near(engine, index);
     else
@@ -316,8 +319,7 @@ static void leave(struct engine *engine, uint32_t index)
 static void free_slot(struct engine *engine, uint32_t index)
 {
     struct slot *slot = &engine->slots[index];
-    if (++slot->generation == 0)
-        slot->generation = 1;
+    slot->bucket = FREE;
     slot->next = engine->free_slot;
     engine->free_slot = index;
 }
@@ -347,27 +349,34 @@ event_id engine_schedule(struct engine *engine, sim_ps at, enum event_priority p
     uint32_t index = engine->free_slot;
     struct slot *slot = &engine->slots[index];
     engine->free_slot = slot->next;
-    slot->key = key_of(at, rank_of(priority, owner, engine->sequence++));
+    uint64_t sequence = engine->sequence++;
+    slot->key = key_of(at, rank_of(priority, owner, sequence));
     slot->function = function;
     slot->context = context;
     slot->argument = argument;
     enter(engine, index);
-    return (uint64_t)slot->generation << 32 | index;
+    return sequence << SLOT_BITS | index;
+}
+
+static uint32_t slot_of(event_id id)
+{
+    return (uint32_t)id % (UINT32_C(1) << SLOT_BITS);
 }
 
 static bool is_pending(const struct engine *engine, event_id id)
 {
-    uint32_t index = (uint32_t)id;
-    return id != 0 && index < engine->capacity &&
-           engine->slots[index].generation == (uint32_t)(id >> 32);
+    uint32_t index = slot_of(id);
+    return index < engine->capacity && engine->slots[index].bucket != FREE &&
+           (uint64_t)engine->slots[index].key << SLOT_BITS == id - index;
 }
 
 bool engine_cancel(struct engine *engine, event_id id)
 {
     if (!is_pending(engine, id))
         return false;
-    leave(engine, (uint32_t)id);
-    free_slot(engine, (uint32_t)id);
+    engine->cancelled++;
+    leave(engine, slot_of(id));
+    free_slot(engine, slot_of(id));
     return true;
 }
 
@@ -375,7 +384,7 @@ void engine_move(struct engine *engine, event_id id, sim_ps at, enum event_prior
 {
     assert(at >= engine->now);
     assert(is_pending(engine, id));
-    uint32_t index = (uint32_t)id;
+    uint32_t index = slot_of(id);
     struct slot *slot = &engine->slots[index];
     uint64_t rank_in_class = (uint64_t)slot->key % RANK_IN_CLASS_END;
     leave(engine, index);
@@ -385,10 +394,9 @@ void engine_move(struct engine *engine, event_id id, sim_ps at, enum event_prior
 
 bool engine_step(struct engine *engine)
 {
-    if (engine->count == 0)
+    if (engine->near_count == 0)
         return false;
     uint32_t index = engine->near[--engine->near_count].slot;
-    engine->count--;
     const struct slot *slot = &engine->slots[index];
     event_function function = slot->function;
     void *context = slot->context;
@@ -406,12 +414,12 @@ bool engine_would_be_next(const struct engine *engine, sim_ps at, enum event_pri
                           uint32_t owner)
 {
     event_key key = key_of(at, rank_of(priority, owner, engine->sequence));
-    return engine->count == 0 || key < engine->near[engine->near_count - 1].key;
+    return engine->near_count == 0 || key < engine->near[engine->near_count - 1].key;
 }
 
 sim_ps engine_next_at(const struct engine *engine)
 {
-    return engine->count == 0 ? SIM_PS_MAX : time_of(engine->near[engine->near_count - 1].key);
+    return engine->near_count == 0 ? SIM_PS_MAX : time_of(engine->near[engine->near_count - 1].key);
 }
 
 void engine_advance(struct engine *engine, sim_ps at, enum event_priority priority, uint32_t owner)
@@ -437,7 +445,7 @@ sim_ps engine_now(const struct engine *engine)
 
 size_t engine_pending(const struct engine *engine)
 {
-    return engine->count;
+    return (size_t)(engine->sequence - 1 - engine->dispatched - engine->cancelled);
 }
 
 uint64_t engine_dispatched(const struct engine *engine)
