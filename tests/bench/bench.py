@@ -168,12 +168,13 @@ class Bench:
         holds = ["300000"] if self.options.quick else []
         text, *_ = run_child([self.options.bench_engine, *holds])
         print(f"\n{'B6 events pending':>24}{'holds/s':>14}{'plain heap':>14}{'ratio':>8}"
-              f"{'ROSS':>12}{'ratio':>8}")
+              f"{'indexed heap':>14}{'ratio':>8}{'ROSS':>12}{'ratio':>8}")
         for line in text.splitlines()[1:]:
-            pending, engine, plain = map(int, line.split(","))
+            pending, engine, plain, indexed = map(int, line.split(","))
             ross = ROSS.get(pending)
             beside = f"{ross:>12,.0f}{engine / ross:>8.1f}" if ross else ""
-            print(f"{pending:>24,}{engine:>14,}{plain:>14,}{engine / plain:>8.2f}{beside}")
+            print(f"{pending:>24,}{engine:>14,}{plain:>14,}{engine / plain:>8.2f}"
+                  f"{indexed:>14,}{engine / indexed:>8.2f}{beside}")
             if self.options.quick and ross and engine < 0.7 * plain:
                 self.faults.append(f"B6: {engine / plain:.2f} of a plain heap's speed"
                                    f" with {pending} pending")
