@@ -4,6 +4,7 @@ the sweep's file? What needs a cluster, image, volume and scheduling, is not tes
 """
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -87,6 +88,19 @@ class Kubernetes(TandemTest):
         # Expect the sweep that the manifest names to be one that every installation has.
         name = variables_of(manifest("sweep.yaml"))["SWEEP"]
         self.assertTrue(Path(f"{ROOT}/configs/{name}.yaml").exists(), name)
+
+    def test_the_image_has_the_libraries(self):
+        # Expect the image's last stage to install the packages of all libraries that the program
+        # is linked with, but for the C library and what a sanitizer adds.
+        stage = (FOLDER / "Dockerfile").read_text().rpartition("FROM ")[2]
+        dynamic = subprocess.run(["readelf", "-d", self.program], check=True, capture_output=True,
+                                 text=True).stdout
+        for library in re.findall(r"NEEDED.*\[(.*)\]", dynamic):
+            if library.startswith(("libc.", "libm.", "libasan.", "libubsan.")):
+                continue
+            owner = subprocess.run(["dpkg-query", "-S", f"*/{library}"], check=True,
+                                   capture_output=True, text=True).stdout
+            self.assertIn(f" {re.split('[:,]', owner)[0]} ", stage.replace("\n", " "), library)
 
     def test_pods_write_the_whole(self):
         # Expect pods 0 to 2, in any order, and one that is started again, to write three shares,
