@@ -126,6 +126,8 @@ static int parse_options(struct run_options *options, int argc, char **argv, str
     }
     if (status == 0)
         status = command_scenario_take(&options->scenario, argc, argv, error);
+    if (status == 0 && options->timeline > TIMELINE_NONE && !options->output_path)
+        return error_set(error, ERROR_USAGE, "--timeline goes with -o FILE, which is to hold it");
     return status < 0 ? status
                       : command_check_output(options->output_path, options->scenario.path, error);
 }

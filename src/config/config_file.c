@@ -54,6 +54,13 @@ struct source *config_source_new_option(struct config_loader *loader, const char
     return new_source(loader, name, "");
 }
 
+/* Whether text begins as HDF5 files do: somebody took a run's output for its scenario. */
+static bool is_hdf5(const char *text, size_t bytes)
+{
+    static const char signature[] = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
+    return bytes >= sizeof(signature) && memcmp(text, signature, sizeof(signature)) == 0;
+}
+
 /* Reads all of `stream` into `*text`, which the caller frees, a NUL added after its `bytes`. */
 static int read_stream(FILE *stream, const char *path, char **text, size_t *bytes,
                        struct error *error)
@@ -71,6 +78,8 @@ static int read_stream(FILE *stream, const char *path, char **text, size_t *byte
     (*text)[*bytes] = '\0';
     if (ferror(stream))
         return error_set(error, ERROR_IO, "cannot read '%.1000s': %s", path, strerror(errno));
+    if (is_hdf5(*text, *bytes))
+        return error_set(error, ERROR_CONFIG, "'%.1000s' is an HDF5 file, not YAML", path);
     if (*bytes > CONFIG_FILE_BYTES_MAX)
         return error_set(error, ERROR_CONFIG, "'%.1000s' is larger than %zu MiB", path,
                          CONFIG_FILE_BYTES_MAX >> 20);

@@ -37,10 +37,16 @@ static void keep_system_message(char *reason)
     reason[length] = '\0';
 }
 
+/* What HDF5 says of a file of another kind, for people. */
+static const char *in_plain_words(const char *reason)
+{
+    return strcmp(reason, "file signature not found") == 0 ? "it is not an HDF5 file" : reason;
+}
+
 int hdf5_error_set(struct error *error, const char *action, const char *path)
 {
     char reason[REASON_BYTES] = "HDF5 gave no reason";
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, reason);
     keep_system_message(reason);
-    return error_set(error, ERROR_IO, "cannot %s %s: %s", action, path, reason);
+    return error_set(error, ERROR_IO, "cannot %s %s: %s", action, path, in_plain_words(reason));
 }

@@ -89,6 +89,7 @@ class Run(TandemTest):
             (["run", SCENARIO, "-z"], "unknown option '-z'"),
             (["run", SCENARIO, "--set"], "option '--set' needs a value"),
             (["run", SCENARIO, "--timeline", "all"], "none, steps or layers, not 'all'"),
+            (["run", SCENARIO, "--timeline", "steps"], "--timeline goes with -o FILE"),
             (["frobnicate"], "there is no command 'frobnicate'"),
             ([], "usage: tandem"),
         ):

@@ -84,6 +84,8 @@ class ConfigErrors(unittest.TestCase):
         shutil.copytree(CASES, cls.directory)
         # Too large to ship: 17 MiB of comment.
         (cls.directory / "huge.yaml").write_text("#" * (17 << 20))
+        # As large, and a run's output taken for its scenario.
+        (cls.directory / "run.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(17 << 20))
 
     @classmethod
     def tearDownClass(cls):
@@ -109,6 +111,7 @@ class ConfigErrors(unittest.TestCase):
         expected = {
             "nowhere.yaml": (EXIT_IO, "cannot read 'nowhere.yaml': No such file or directory\n"),
             ".": (EXIT_IO, "cannot read '.': Is a directory\n"),
+            "run.h5": (EXIT_CONFIG, "'run.h5' is an HDF5 file, not YAML\n"),
             "huge.yaml": (EXIT_CONFIG, "'huge.yaml' is larger than 16 MiB\n"),
         }
         for path, answer in expected.items():
@@ -117,7 +120,7 @@ class ConfigErrors(unittest.TestCase):
 
     def test_every_message_is_reached(self):
         everything = "".join(text for _, _, text in self.said())
-        everything += "".join(run(self.directory, path)[1] for path in ("nowhere.yaml", "."))
+        everything += "".join(run(self.directory, path)[1] for path in ("nowhere.yaml", ".", "run.h5"))
         count = 0
         for source in (path for glob in SOURCES for path in sorted(SOURCE.glob(glob))):
             for line, text in formats(source):
