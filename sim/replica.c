@@ -225,6 +225,8 @@ static void run(void *context, uint64_t unused)
     struct engine *engine = replica->session->engine;
     replica->event = 0;
     uint64_t left = make_up_to_now(replica);
+    if (replica->session->record_steps) /* it slept no longer than to the next step */
+        left = repeat_steps(replica, run_length(replica), engine_next_at(engine));
     struct next next = next_of(replica);
     bool goes_on = next.at == engine_now(engine) || may_run_ahead(replica, next);
     while (goes_on) {
