@@ -4,7 +4,7 @@
 
 /* Over bytes and ranks; of those tried, small errors of left-out samples over all shipped tables.
  */
-static const struct surface_kind kind_of_surface = {2, {6, 2}, 0.02, 0, {0}};
+static const struct surface_kind kind_of_surface = {2, 1, {6, 2}, 0.02, 0, {0}};
 
 /* Octaves of bytes: smaller buffers cost what 256 bytes do. */
 #define FIRST_OCTAVE 8

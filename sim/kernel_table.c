@@ -8,28 +8,26 @@
 #define HISTORY_FIRST_OCTAVE 6 /* log2 of the shift */
 
 /*
- * Of those that were tried, settings with small errors of left-out samples and
- * whole shapes: for attention and elementwise kernels on H200, for GEMMs over all
- * shipped tables. Among GEMM settings that differ there by a few tenths of a
- * percentage point, one with which no fewer figures of whole engines are within
- * their bars than before (tests/silicon prints both). A GEMM's fine part is short
- * over columns, whose tiles fill the GPU's last wave or not, and long over the
- * depth. Experts' were chosen on H100 and B200: engines pick their tiles by the
- * shape of the layer, so that times vary slowly with rows, and from one layer to
- * the next more.
+ * What holds where a GPU's own points do not say otherwise (residuals.csv): of
+ * those that were tried, settings with small errors of left-out samples and whole
+ * shapes, for attention and elementwise kernels on H200, for GEMMs over all shipped
+ * tables, for experts on H100 and B200. A GEMM's fine part is short over columns,
+ * whose tiles fill the GPU's last wave or not, and long over the depth. Engines pick
+ * experts' tiles by the shape of the layer, so that times vary slowly with rows, and
+ * from one layer to the next more.
  */
-static const struct surface_kind surface_kinds[KERNEL_OP_COUNT] = {
-    [KERNEL_GEMM] = {3, {2, 3, 3}, 0.02, 0.3, {1, 0.5, 3}},
-    [KERNEL_ATTENTION_DECODE] = {4, {2, 2, 8, 4}, 0.01, 0, {0}},
-    [KERNEL_ATTENTION_PREFILL] = {4, {4, 4, 6, 64}, 0.005, 0, {0}},
-    [KERNEL_ATTENTION_PREFILL_FA2] = {4, {4, 4, 6, 64}, 0.005, 0, {0}},
-    [KERNEL_NORM] = {2, {4, 8}, 0.005, 0, {0}},
-    [KERNEL_ACTIVATION] = {2, {4, 8}, 0.005, 0, {0}},
-    [KERNEL_ROPE_KV] = {2, {4, 8}, 0.005, 0, {0}},
-    [KERNEL_COPY] = {1, {4}, 0.005, 0, {0}},
-    [KERNEL_SAMPLE] = {2, {4, 8}, 0.005, 0, {0}},
-    [KERNEL_ATTENTION_BESIDE] = {4, {2, 2, 4, 4}, 0.01, 0, {0}},
-    [KERNEL_EXPERTS] = {5, {4, 1, 2, 1, 1}, 0.01, 0, {0}},
+static const struct surface_kind usual_kinds[KERNEL_OP_COUNT] = {
+    [KERNEL_GEMM] = {3, 1, {2, 3, 3}, 0.02, 0.3, {1, 0.5, 3}},
+    [KERNEL_ATTENTION_DECODE] = {4, 2, {2, 2, 8, 4}, 0.01, 0, {0}},
+    [KERNEL_ATTENTION_PREFILL] = {4, 2, {4, 4, 6, 64}, 0.005, 0, {0}},
+    [KERNEL_ATTENTION_PREFILL_FA2] = {4, 2, {4, 4, 6, 64}, 0.005, 0, {0}},
+    [KERNEL_NORM] = {2, 1, {4, 8}, 0.005, 0, {0}},
+    [KERNEL_ACTIVATION] = {2, 1, {4, 8}, 0.005, 0, {0}},
+    [KERNEL_ROPE_KV] = {2, 1, {4, 8}, 0.005, 0, {0}},
+    [KERNEL_COPY] = {1, 1, {4}, 0.005, 0, {0}},
+    [KERNEL_SAMPLE] = {2, 1, {4, 8}, 0.005, 0, {0}},
+    [KERNEL_ATTENTION_BESIDE] = {4, 3, {2, 2, 4, 4}, 0.01, 0, {0}},
+    [KERNEL_EXPERTS] = {5, 1, {4, 1, 2, 1, 1}, 0.01, 0, {0}},
 };
 
 /* Query-key pairs of a causal chunk of `queries` tokens after `history` earlier ones. */
@@ -182,7 +180,7 @@ int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
     table->gpu = gpu;
     for (uint32_t op = 0; op < KERNEL_OP_COUNT; op++)
         for (uint32_t dtype = 0; dtype < DTYPE_COUNT; dtype++) {
-            surface_init(&table->classes[op][dtype].surface, &surface_kinds[op]);
+            surface_init(&table->classes[op][dtype].surface, &usual_kinds[op]);
             table->classes[op][dtype].floor_s = INFINITY;
             table->classes[op][dtype].errors = cost_errors_of((double)NAN, (double)NAN);
         }
@@ -199,6 +197,18 @@ int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
         }
     }
     return 0;
+}
+
+const struct surface_kind *kernel_table_usual_kind(enum kernel_op op)
+{
+    return &usual_kinds[op];
+}
+
+void kernel_table_set_kind(struct kernel_table *table, enum kernel_op op, enum dtype dtype,
+                           const struct surface_kind *kind)
+{
+    assert(kind->dimensions == usual_kinds[op].dimensions);
+    table->classes[op][dtype].surface.kind = *kind;
 }
 
 void kernel_table_set_errors(struct kernel_table *table, enum kernel_op op, enum dtype dtype,

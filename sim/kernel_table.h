@@ -101,6 +101,13 @@ double kernel_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape
 int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
                       const struct kernel_sample *samples, size_t count, struct error *error);
 
+/* How smooth an op's surface is before its own points say. */
+const struct surface_kind *kernel_table_usual_kind(enum kernel_op op);
+
+/* How smooth the surface of an op and dtype is; `kind` has the dimensions of the usual one. */
+void kernel_table_set_kind(struct kernel_table *table, enum kernel_op op, enum dtype dtype,
+                           const struct surface_kind *kind);
+
 /* What is known of the errors of an op and dtype; before, what is usual. */
 void kernel_table_set_errors(struct kernel_table *table, enum kernel_op op, enum dtype dtype,
                              struct cost_errors errors);

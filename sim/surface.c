@@ -4,12 +4,18 @@
 
 /* From 24 to 48, left-out errors of a class move by a quarter of a percentage point at most. */
 #define NEIGHBOURS_MAX 32
-/* How far beyond the box, in correlation lengths, the surface runs on before it holds its value. */
-#define MARGIN 0.5
+/* How far beyond the box the surface runs on before it holds its value. */
+#define MARGIN_OCTAVES 1.0
 /* Rounding, not a place outside the box. */
 #define EDGE 1e-9
 /* Added to the noise, so that repeated points cannot make the system singular. */
 #define NOISE_MIN 1e-6
+
+/* One over the squared lengths; 0 in unused dimensions, so that all may always be summed. */
+struct metric {
+    double broad[SURFACE_DIMENSIONS_MAX];
+    double fine[SURFACE_DIMENSIONS_MAX];
+};
 
 struct neighbours {
     uint32_t count;
@@ -43,7 +49,7 @@ int surface_add(struct surface *surface, const double *at, double value, struct 
     struct surface_point *point = &surface->points[surface->count];
     *point = (struct surface_point){.value = value};
     for (uint32_t d = 0; d < surface->kind.dimensions; d++) {
-        point->at[d] = at[d] / surface->kind.length_octaves[d];
+        point->at[d] = at[d];
         surface->low[d] = surface->count ? fmin(surface->low[d], point->at[d]) : point->at[d];
         surface->high[d] = surface->count ? fmax(surface->high[d], point->at[d]) : point->at[d];
     }
@@ -51,22 +57,48 @@ int surface_add(struct surface *surface, const double *at, double value, struct 
     return 0;
 }
 
-/* Unused dimensions are 0 everywhere, so all may always be summed. */
-static double squared_distance(const double *a, const double *b)
+static struct metric metric_of(const struct surface_kind *kind)
+{
+    struct metric metric = {0};
+    for (uint32_t d = 0; d < kind->dimensions; d++) {
+        metric.broad[d] = 1 / (kind->length_octaves[d] * kind->length_octaves[d]);
+        if (kind->fine_share > 0)
+            metric.fine[d] = 1 / (kind->fine_length_octaves[d] * kind->fine_length_octaves[d]);
+    }
+    return metric;
+}
+
+static double squared_distance(const double *a, const double *b,
+                               const double weights[SURFACE_DIMENSIONS_MAX])
 {
     double sum = 0;
     for (uint32_t d = 0; d < SURFACE_DIMENSIONS_MAX; d++)
-        sum += (a[d] - b[d]) * (a[d] - b[d]);
+        sum += weights[d] * (a[d] - b[d]) * (a[d] - b[d]);
     return sum;
 }
 
-/* By squared distance. Of points equally far, the one added first is nearer: the order is total. */
-static void find_neighbours(const struct surface *surface, const double *at,
+bool surface_is_alike(const struct surface_point *a, const struct surface_point *b, uint32_t from)
+{
+    for (uint32_t d = from; d < SURFACE_DIMENSIONS_MAX; d++)
+        if (a->at[d] != b->at[d])
+            return false;
+    return true;
+}
+
+/*
+ * By squared distance, but for points like `left_out` (NULL: none) in dimensions
+ * from `from` on. Of points equally far, the one added first is nearer: the order
+ * is total.
+ */
+static void find_neighbours(const struct surface *surface, const struct metric *metric,
+                            const double *at, const struct surface_point *left_out, uint32_t from,
                             struct neighbours *near)
 {
     near->count = 0;
     for (uint32_t i = 0; i < surface->count; i++) {
-        double order = squared_distance(surface->points[i].at, at);
+        if (left_out && surface_is_alike(&surface->points[i], left_out, from))
+            continue;
+        double order = squared_distance(surface->points[i].at, at, metric->broad);
         if (near->count == NEIGHBOURS_MAX && order >= near->order[NEIGHBOURS_MAX - 1])
             continue;
         uint32_t slot = near->count < NEIGHBOURS_MAX ? near->count++ : NEIGHBOURS_MAX - 1;
@@ -86,36 +118,25 @@ static double matern(double squared_lengths)
     return (1 + distance) * exp(-distance);
 }
 
-/* The squared distance in fine lengths. */
-static double squared_fine_distance(const struct surface_kind *kind, const double *a,
-                                    const double *b)
+static double correlation(const struct surface_kind *kind, const struct metric *metric,
+                          const double *a, const double *b)
 {
-    double sum = 0;
-    for (uint32_t d = 0; d < kind->dimensions; d++) {
-        double lengths = (a[d] - b[d]) * kind->length_octaves[d] / kind->fine_length_octaves[d];
-        sum += lengths * lengths;
-    }
-    return sum;
-}
-
-static double correlation(const struct surface_kind *kind, const double *a, const double *b)
-{
-    double broad = matern(squared_distance(a, b));
+    double broad = matern(squared_distance(a, b, metric->broad));
     if (kind->fine_share == 0)
         return broad;
-    double fine = matern(squared_fine_distance(kind, a, b));
+    double fine = matern(squared_distance(a, b, metric->fine));
     return broad + kind->fine_share * (fine - broad);
 }
 
 /* Lower Cholesky factor of the neighbours' correlation matrix. */
-static void factorise(const struct surface_kind *kind, const struct neighbours *near,
-                      double factor[NEIGHBOURS_MAX][NEIGHBOURS_MAX])
+static void factorise(const struct surface_kind *kind, const struct metric *metric,
+                      const struct neighbours *near, double factor[NEIGHBOURS_MAX][NEIGHBOURS_MAX])
 {
     for (uint32_t row = 0; row < near->count; row++)
         for (uint32_t column = 0; column <= row; column++) {
-            double sum = row == column
-                             ? 1 + kind->noise + NOISE_MIN
-                             : correlation(kind, near->points[row]->at, near->points[column]->at);
+            double sum = 1 + kind->noise + NOISE_MIN;
+            if (row != column)
+                sum = correlation(kind, metric, near->points[row]->at, near->points[column]->at);
             for (uint32_t i = 0; i < column; i++)
                 sum -= factor[row][i] * factor[column][i];
             factor[row][column] = row == column ? sqrt(sum) : sum / factor[column][column];
@@ -126,17 +147,17 @@ static void factorise(const struct surface_kind *kind, const struct neighbours *
  * With K = L L^T: a = L^-1 values, b = L^-1 ones, c = L^-1 correlations to the
  * place asked for. The local mean is a.b / b.b, the estimate mean + c.(a - mean b).
  */
-static double krige(const struct surface_kind *kind, const struct neighbours *near,
-                    const double *at)
+static double krige(const struct surface_kind *kind, const struct metric *metric,
+                    const struct neighbours *near, const double *at)
 {
     double factor[NEIGHBOURS_MAX][NEIGHBOURS_MAX];
     double a[NEIGHBOURS_MAX], b[NEIGHBOURS_MAX], c[NEIGHBOURS_MAX];
-    factorise(kind, near, factor);
+    factorise(kind, metric, near, factor);
     double ab = 0, bb = 0;
     for (uint32_t row = 0; row < near->count; row++) {
         a[row] = near->points[row]->value;
         b[row] = 1;
-        c[row] = correlation(kind, near->points[row]->at, at);
+        c[row] = correlation(kind, metric, near->points[row]->at, at);
         for (uint32_t i = 0; i < row; i++) {
             a[row] -= factor[row][i] * a[i];
             b[row] -= factor[row][i] * b[i];
@@ -159,19 +180,33 @@ struct surface_estimate surface_at(const struct surface *surface, const double *
 {
     assert(surface->count > 0);
     const struct surface_kind *kind = &surface->kind;
+    struct metric metric = metric_of(kind);
     struct surface_estimate estimate = {0};
-    double scaled[SURFACE_DIMENSIONS_MAX] = {0};
+    double held[SURFACE_DIMENSIONS_MAX] = {0};
     for (uint32_t d = 0; d < kind->dimensions; d++) {
-        double wanted = at[d] / kind->length_octaves[d];
-        scaled[d] = fmin(fmax(wanted, surface->low[d] - MARGIN), surface->high[d] + MARGIN);
-        estimate.is_outside |= wanted < surface->low[d] - EDGE || wanted > surface->high[d] + EDGE;
+        double low = surface->low[d], high = surface->high[d];
+        held[d] = fmin(fmax(at[d], low - MARGIN_OCTAVES), high + MARGIN_OCTAVES);
+        estimate.is_outside |= at[d] < low - EDGE || at[d] > high + EDGE;
     }
     struct neighbours near;
-    find_neighbours(surface, scaled, &near);
+    find_neighbours(surface, &metric, held, NULL, 0, &near);
     for (uint32_t d = 0; d < kind->dimensions; d++) {
-        double octaves = fabs(near.points[0]->at[d] - scaled[d]) * kind->length_octaves[d];
+        double octaves = fabs(near.points[0]->at[d] - held[d]);
         estimate.nearest_octaves = fmax(estimate.nearest_octaves, octaves);
     }
-    estimate.value = krige(kind, &near, scaled);
+    estimate.value = krige(kind, &metric, &near, held);
     return estimate;
+}
+
+bool surface_left_out(const struct surface *surface, uint32_t index, uint32_t from, double *value)
+{
+    assert(index < surface->count);
+    struct metric metric = metric_of(&surface->kind);
+    const struct surface_point *point = &surface->points[index];
+    struct neighbours near;
+    find_neighbours(surface, &metric, point->at, point, from, &near);
+    if (near.count == 0)
+        return false;
+    *value = krige(&surface->kind, &metric, &near, point->at);
+    return true;
 }

@@ -12,6 +12,9 @@
  * span, the value a little beyond its edge.
  * Source: Cressie, Statistics for Spatial Data, 1993, sections 3.2 and 3.4.5.
  *
+ * How smooth it is may be set at any time: points know nothing of it, and a copy
+ * of the struct with another kind is another surface through the same points.
+ *
  * The nearest points change from place to place, so the surface may have tiny
  * steps; cost_grid samples it and is continuous.
  */
@@ -23,9 +26,10 @@
 
 #define SURFACE_DIMENSIONS_MAX 5
 
-/* How alike points are. Constants of a kernel class, chosen by cross-validation. */
+/* How alike points are. */
 struct surface_kind {
     uint32_t dimensions;
+    uint32_t shape_dimension; /* the first of those that stay the same for a kernel's shape */
     double length_octaves[SURFACE_DIMENSIONS_MAX]; /* over which correlation falls to about half */
     double noise;      /* variance of a measurement, over the surface's */
     double fine_share; /* of the surface's variance */
@@ -33,7 +37,7 @@ struct surface_kind {
 };
 
 struct surface_point {
-    double at[SURFACE_DIMENSIONS_MAX]; /* in correlation lengths */
+    double at[SURFACE_DIMENSIONS_MAX]; /* octaves */
     double value;
 };
 
@@ -42,7 +46,7 @@ struct surface {
     struct surface_point *points;
     uint32_t count;
     uint32_t capacity;
-    double low[SURFACE_DIMENSIONS_MAX]; /* the box that the points span, in correlation lengths */
+    double low[SURFACE_DIMENSIONS_MAX]; /* the box that the points span, octaves */
     double high[SURFACE_DIMENSIONS_MAX];
 };
 
@@ -60,5 +64,15 @@ int surface_add(struct surface *surface, const double *at, double value, struct 
 
 /* The surface at `at` octaves; it must have a point. Some ten microseconds. */
 struct surface_estimate surface_at(const struct surface *surface, const double *at);
+
+/* Whether two points are at the same place in dimension `from` and all later ones. */
+bool surface_is_alike(const struct surface_point *a, const struct surface_point *b, uint32_t from);
+
+/*
+ * The value at the place of point `index`, as only the points have it that differ
+ * from it in dimension `from` or a later one: from 0 on, all other places; from
+ * the shape's on, all other shapes. False where there are none.
+ */
+bool surface_left_out(const struct surface *surface, uint32_t index, uint32_t from, double *value);
 
 #endif

@@ -67,8 +67,9 @@ static void write_residuals(const void *what, const char *source, FILE *stream)
     size_t count = calibrate_report_residuals(report, residuals);
     (void)source;
     (void)fputs(
-        "# Mean errors of points that the tables beside this file were not given: left out one\n"
-        "# at a time, and whole shapes. Source: tandem calibrate --residuals, of those tables.\n",
+        "# Mean errors of points that the tables beside this file were not given, left out one at\n"
+        "# a time and as whole shapes; how smooth kernels' tables are, by such errors (lengths in\n"
+        "# octaves). Source: tandem calibrate --residuals, of those tables.\n",
         stream);
     residual_csv_write(stream, residuals, count);
 }

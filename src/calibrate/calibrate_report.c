@@ -1,6 +1,7 @@
 #include "calibrate_report.h"
 
 #include "json_build.h"
+#include "smoothness.h"
 
 #define FOLDS_MAX 1000 /* the mean error of more moves by a tenth of a percentage point */
 
@@ -24,7 +25,10 @@ static int add_kernels(struct calibrate_report *report, const struct gpu *gpu,
     if (class->samples == 0)
         return 0;
     report->count++;
-    int status = cross_validation_kernels(gpu, samples, count, op, dtype, LEFT_OUT_SAMPLE,
+    int status =
+        smoothness_of_kernels(gpu, samples, count, op, dtype, &class->what.smoothness, error);
+    if (status == 0)
+        status = cross_validation_kernels(gpu, samples, count, op, dtype, LEFT_OUT_SAMPLE,
                                           FOLDS_MAX, &class->sample, error);
     if (status == 0)
         status = cross_validation_kernels(gpu, samples, count, op, dtype, LEFT_OUT_SHAPE, FOLDS_MAX,

@@ -17,7 +17,7 @@
 struct calibrate_class {
     const char *op;
     char detail[32];      /* "bf16"; "peer, graph" */
-    struct residual what; /* its errors unset */
+    struct residual what; /* and how smooth; its errors unset */
     size_t samples;
     struct left_out_error sample; /* left out one by one */
     struct left_out_error shape;  /* whole shapes left out; of 0 samples where there is but one */
@@ -28,7 +28,7 @@ struct calibrate_report {
     uint32_t count;
 };
 
-/* Fills in `report` with each class that has samples. Takes seconds. 0 or -ERROR_MEMORY. */
+/* Fills in `report` with each class that has samples. Takes seconds a class. 0 or -ERROR_MEMORY. */
 int calibrate_report_make(struct calibrate_report *report, const struct gpu *gpu,
                           const struct measurements *measurements, struct error *error);
 

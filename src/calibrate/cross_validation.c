@@ -1,27 +1,41 @@
 #include "cross_validation.h"
 
+#include "smoothness.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#define GROUPS 4 /* each costs a search for its smoothness, and is missing in it */
+
 /*
- * One class of samples, kernels' or collectives'. `try_table` builds a table of
- * the kept samples and writes the signed relative error of each one asked.
+ * One class of samples, kernels' or collectives'. A fold is what is left out at
+ * once, one sample or one shape; folds are dealt out to groups in turn.
+ * `find_kind` (NULL: none is to be found) says how smooth the kept samples are,
+ * `try_table` builds a table of them and writes the signed relative error of each
+ * one asked.
  */
 struct study {
     size_t item_bytes;
     bool (*same_shape)(const void *a, const void *b);
-    int (*try_table)(const void *context, const void *kept, size_t kept_count, const void *asked,
-                     size_t asked_count, double *errors, struct error *error);
-    const void *context;
+    int (*find_kind)(const struct study *study, const void *kept, size_t kept_count,
+                     struct surface_kind *kind, struct error *error);
+    int (*try_table)(const struct study *study, const void *kept, size_t kept_count,
+                     const struct surface_kind *kind, const void *asked, size_t asked_count,
+                     double *errors, struct error *error);
+    const struct gpu *gpu;
     enum left_out left_out;
     size_t folds_max;
 
-    const char *items; /* (count, item_bytes) */
+    const char *items; /* (count, item_bytes), all of one class */
     size_t count;
+    size_t *folds;  /* of each item */
     char *kept;     /* room for all */
     char *asked;    /* room for all */
     double *errors; /* room for all */
+    size_t kept_count;
+    size_t asked_count;
     size_t error_count;
+    struct surface_kind kinds[GROUPS];
 };
 
 static const void *item_at(const struct study *study, size_t index)
@@ -29,57 +43,69 @@ static const void *item_at(const struct study *study, size_t index)
     return study->items + index * study->item_bytes;
 }
 
-/* Whether sample `index` goes when sample `at` is left out. */
-static bool goes_with(const struct study *study, size_t index, size_t at)
+/* Numbers the items' folds; their count. */
+static size_t number_folds(struct study *study)
 {
-    if (study->left_out == LEFT_OUT_SAMPLE)
-        return index == at;
-    return study->same_shape(item_at(study, index), item_at(study, at));
-}
-
-/* Whether sample `at` stands for a fold: every sample does, or the first of each shape. */
-static bool begins_fold(const struct study *study, size_t at)
-{
-    for (size_t i = 0; study->left_out == LEFT_OUT_SHAPE && i < at; i++)
-        if (goes_with(study, i, at))
-            return false;
-    return true;
-}
-
-static int try_fold(struct study *study, size_t at, struct error *error)
-{
-    size_t kept_count = 0, asked_count = 0;
+    size_t count = 0;
     for (size_t i = 0; i < study->count; i++) {
-        bool goes = goes_with(study, i, at);
-        char *to = goes ? study->asked + asked_count++ * study->item_bytes
-                        : study->kept + kept_count++ * study->item_bytes;
+        size_t like = study->left_out == LEFT_OUT_SAMPLE ? i : 0;
+        while (like < i && !study->same_shape(item_at(study, like), item_at(study, i)))
+            like++;
+        study->folds[i] = like < i ? study->folds[like] : count++;
+    }
+    return count;
+}
+
+/* Parts the items into what is asked and what is kept: by fold, or fold modulo `modulus`. */
+static void part(struct study *study, size_t fold, size_t modulus)
+{
+    study->kept_count = study->asked_count = 0;
+    for (size_t i = 0; i < study->count; i++) {
+        bool is_asked = study->folds[i] % modulus == fold;
+        char *to = is_asked ? study->asked + study->asked_count++ * study->item_bytes
+                            : study->kept + study->kept_count++ * study->item_bytes;
         memcpy(to, item_at(study, i), study->item_bytes);
     }
-    if (kept_count == 0)
+}
+
+static int find_kinds(struct study *study, size_t fold_count, struct error *error)
+{
+    int status = 0;
+    if (!study->find_kind)
         return 0;
-    int status = study->try_table(study->context, study->kept, kept_count, study->asked,
-                                  asked_count, study->errors + study->error_count, error);
-    study->error_count += status < 0 ? 0 : asked_count;
+    for (size_t group = 0; group < GROUPS && group < fold_count && status == 0; group++) {
+        part(study, group, GROUPS);
+        status =
+            study->find_kind(study, study->kept, study->kept_count, &study->kinds[group], error);
+    }
+    return status;
+}
+
+static int try_fold(struct study *study, size_t fold, struct error *error)
+{
+    part(study, fold, SIZE_MAX);
+    if (study->kept_count == 0)
+        return 0;
+    int status = study->try_table(study, study->kept, study->kept_count,
+                                  &study->kinds[fold % GROUPS], study->asked, study->asked_count,
+                                  study->errors + study->error_count, error);
+    study->error_count += status < 0 ? 0 : study->asked_count;
     return status;
 }
 
 /* Tries `folds_max` of the folds, evenly spread. */
 static int try_folds(struct study *study, struct error *error)
 {
-    size_t fold_count = 0;
-    for (size_t at = 0; at < study->count; at++)
-        fold_count += begins_fold(study, at);
+    size_t fold_count = number_folds(study);
     size_t tried_max = study->folds_max < fold_count ? study->folds_max : fold_count;
-    size_t fold = 0, tried = 0;
-    for (size_t at = 0; at < study->count && tried < tried_max; at++) {
-        if (!begins_fold(study, at) || fold++ * tried_max < tried * fold_count)
-            continue;
-        tried++;
-        int status = try_fold(study, at, error);
-        if (status < 0)
-            return status;
-    }
-    return 0;
+    size_t tried = 0;
+    int status = find_kinds(study, fold_count, error);
+    for (size_t fold = 0; fold < fold_count && status == 0; fold++)
+        if (fold * tried_max >= tried * fold_count) {
+            tried++;
+            status = try_fold(study, fold, error);
+        }
+    return status;
 }
 
 static int compare_doubles(const void *left, const void *right)
@@ -109,14 +135,16 @@ static struct left_out_error summarise(double *errors, size_t count)
 static int study_run(struct study *study, struct left_out_error *result, struct error *error)
 {
     size_t room = study->count + 1;
+    study->folds = calloc(room, sizeof(*study->folds));
     study->kept = calloc(room, study->item_bytes);
     study->asked = calloc(room, study->item_bytes);
     study->errors = calloc(room, sizeof(*study->errors));
-    int status = study->kept && study->asked && study->errors
+    int status = study->folds && study->kept && study->asked && study->errors
                      ? try_folds(study, error)
                      : error_out_of_memory(error, "cross-validation");
     if (status == 0)
         *result = summarise(study->errors, study->error_count);
+    free(study->folds);
     free(study->kept);
     free(study->asked);
     free(study->errors);
@@ -144,14 +172,25 @@ static int try_kernel(const struct kernel_table *table, const struct kernel_samp
     return status;
 }
 
-static int try_kernels(const void *context, const void *kept, size_t kept_count, const void *asked,
-                       size_t asked_count, double *errors, struct error *error)
+static int find_kernels_kind(const struct study *study, const void *kept, size_t kept_count,
+                             struct surface_kind *kind, struct error *error)
+{
+    const struct kernel_shape *shape = &((const struct kernel_sample *)study->items)->shape;
+    return smoothness_of_kernels(study->gpu, kept, kept_count, shape->op, shape->dtype, kind,
+                                 error);
+}
+
+static int try_kernels(const struct study *study, const void *kept, size_t kept_count,
+                       const struct surface_kind *kind, const void *asked, size_t asked_count,
+                       double *errors, struct error *error)
 {
     const struct kernel_sample *samples = asked;
     struct kernel_table table;
-    int status = kernel_table_init(&table, context, kept, kept_count, error);
+    int status = kernel_table_init(&table, study->gpu, kept, kept_count, error);
     if (status < 0)
         return status;
+    if (kind->dimensions > 0)
+        kernel_table_set_kind(&table, samples->shape.op, samples->shape.dtype, kind);
     for (size_t i = 0; status == 0 && i < asked_count; i++)
         status = try_kernel(&table, &samples[i], &errors[i], error);
     kernel_table_release(&table);
@@ -168,8 +207,9 @@ int cross_validation_kernels(const struct gpu *gpu, const struct kernel_sample *
         return error_out_of_memory(error, "cross-validation");
     struct study study = {.item_bytes = sizeof(*class),
                           .same_shape = same_kernel_shape,
+                          .find_kind = find_kernels_kind,
                           .try_table = try_kernels,
-                          .context = gpu,
+                          .gpu = gpu,
                           .left_out = left_out,
                           .folds_max = folds_max,
                           .items = (const char *)class};
@@ -203,11 +243,12 @@ static int try_collective(const struct collective_table *table,
     return status;
 }
 
-static int try_collectives(const void *context, const void *kept, size_t kept_count,
-                           const void *asked, size_t asked_count, double *errors,
-                           struct error *error)
+static int try_collectives(const struct study *study, const void *kept, size_t kept_count,
+                           const struct surface_kind *kind, const void *asked, size_t asked_count,
+                           double *errors, struct error *error)
 {
-    (void)context;
+    (void)study; /* collectives are all as smooth as is usual */
+    (void)kind;
     const struct collective_sample *samples = asked;
     struct collective_table table;
     int status = collective_table_init(&table, kept, kept_count, error);

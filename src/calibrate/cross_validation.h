@@ -7,6 +7,10 @@
  * measured points of a shape) or one shape at a time with all its samples (what
  * a model that was never measured would see). A collective's shape is its
  * number of ranks.
+ *
+ * What is left out has no say in how smooth its table is: samples or shapes are
+ * dealt out to groups, and each is predicted with the smoothness of all that is
+ * not of its group (smoothness.h).
  */
 #ifndef TANDEM_CROSS_VALIDATION_H
 #define TANDEM_CROSS_VALIDATION_H

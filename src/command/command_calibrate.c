@@ -50,8 +50,9 @@ static void print_help(void)
         "      --tensor-parallel N  and on how many GPUs; default 1\n"
         "      --residuals        of the tables that FOLDER has: only says how far they are off, "
         "and\n"
-        "                         writes residuals.csv beside them, which runs take their bands "
-        "from\n"
+        "                         writes residuals.csv beside them, from which runs take how "
+        "smooth\n"
+        "                         the tables are, and their bands\n"
         "      --json             print the report as one JSON object\n"
         "  -h, --help             this text\n\n"
         "Exit codes: 0 done, 2 wrong use, 3 bad measurements or configuration, 4 I/O.\n",

@@ -4,11 +4,30 @@
 #include "dtype_name.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum column { OP, DTYPE, P2P, GRAPH, POINTS, POINT_ERROR, SHAPE_ERROR, COLUMN_COUNT };
+/* Octaves: beyond these a surface is all peaks, or flat. */
+#define LENGTH_MIN 0.01
+#define LENGTH_MAX 1000.0
+
+enum column {
+    OP,
+    DTYPE,
+    P2P,
+    GRAPH,
+    POINTS,
+    POINT_ERROR,
+    SHAPE_ERROR,
+    NOISE,
+    LENGTHS,
+    FINE_SHARE,
+    FINE_LENGTHS,
+    COLUMN_COUNT
+};
 
 static const char *const column_names[COLUMN_COUNT] = {
-    "op", "dtype", "p2p", "graph", "points", "point_error", "shape_error"};
+    "op",          "dtype", "p2p",     "graph",      "points",      "point_error",
+    "shape_error", "noise", "lengths", "fine_share", "fine_lengths"};
 
 /* An error, or NaN where its field is empty. */
 static int read_error(const struct csv_sheet *sheet, enum column column, double *value,
@@ -46,6 +65,47 @@ static int read_collective(const struct csv_sheet *sheet, struct residual *resid
     return csv_sheet_switch(sheet, GRAPH, &residual->kind.graph, error);
 }
 
+/* As many lengths as the surface has dimensions. */
+static int read_lengths(const struct csv_sheet *sheet, enum column column, uint32_t count,
+                        double *lengths, struct error *error)
+{
+    const char *at = sheet->fields[column];
+    bool is_good = strspn(at, "0123456789. ") == strlen(at);
+    for (uint32_t d = 0; d < count && is_good; d++) {
+        char *end;
+        lengths[d] = strtod(at, &end);
+        is_good = end > at && lengths[d] >= LENGTH_MIN && lengths[d] <= LENGTH_MAX;
+        at = end;
+    }
+    if (is_good && *at == '\0')
+        return 0;
+    return csv_sheet_fault(sheet, error, "'%s' must hold %u numbers from %g to %g, not '%s'",
+                           column_names[column], count, LENGTH_MIN, LENGTH_MAX,
+                           sheet->fields[column]);
+}
+
+/* How smooth a kernel's surface is, where the row says so. */
+static int read_smoothness(const struct csv_sheet *sheet, struct residual *residual,
+                           struct error *error)
+{
+    struct surface_kind *kind = &residual->smoothness;
+    if (*sheet->fields[NOISE] == '\0' && *sheet->fields[LENGTHS] == '\0')
+        return 0;
+    if (residual->is_collective)
+        return csv_sheet_fault(sheet, error, "only kernels have 'noise' and 'lengths'");
+    *kind = *kernel_table_usual_kind(residual->op);
+    int status = csv_sheet_positive(sheet, NOISE, &kind->noise, error);
+    if (status == 0)
+        status = read_lengths(sheet, LENGTHS, kind->dimensions, kind->length_octaves, error);
+    if (status == 0)
+        status = csv_sheet_positive(sheet, FINE_SHARE, &kind->fine_share, error);
+    if (status == 0 && kind->fine_share > 1)
+        status = csv_sheet_fault(sheet, error, "'fine_share' must not be above 1");
+    if (status < 0)
+        return status;
+    return read_lengths(sheet, FINE_LENGTHS, kind->dimensions, kind->fine_length_octaves, error);
+}
+
 static int read_row(const struct csv_sheet *sheet, struct residual *residual, struct error *error)
 {
     double points;
@@ -61,7 +121,7 @@ static int read_row(const struct csv_sheet *sheet, struct residual *residual, st
     status = read_error(sheet, POINT_ERROR, &residual->point_error, error);
     if (status == 0)
         status = read_error(sheet, SHAPE_ERROR, &residual->shape_error, error);
-    return status;
+    return status < 0 ? status : read_smoothness(sheet, residual, error);
 }
 
 /* Reads the row that the sheet is at onto the end of the rows. */
@@ -91,6 +151,14 @@ int residual_csv_read(FILE *file, const char *name, struct residual **residuals,
     return status;
 }
 
+static void apply_to_kernels(const struct residual *residual, struct kernel_table *kernels)
+{
+    if (residual->smoothness.dimensions > 0)
+        kernel_table_set_kind(kernels, residual->op, residual->dtype, &residual->smoothness);
+    kernel_table_set_errors(kernels, residual->op, residual->dtype,
+                            cost_errors_of(residual->point_error, residual->shape_error));
+}
+
 void residual_csv_apply(const struct residual *residuals, size_t count,
                         struct kernel_table *kernels, struct collective_table *collectives)
 {
@@ -99,14 +167,32 @@ void residual_csv_apply(const struct residual *residuals, size_t count,
             collective_table_set_errors(collectives, &residual->kind,
                                         cost_errors_of(residual->point_error, (double)NAN));
         else
-            kernel_table_set_errors(kernels, residual->op, residual->dtype,
-                                    cost_errors_of(residual->point_error, residual->shape_error));
+            apply_to_kernels(residual, kernels);
     }
 }
 
 static void write_error(FILE *file, double value)
 {
     (void)(isfinite(value) ? fprintf(file, ",%.4f", value) : fputc(',', file));
+}
+
+/* 9 digits: what is read again is what was written, for it came of doubling and halving. */
+static void write_lengths(FILE *file, const double *lengths, uint32_t count)
+{
+    for (uint32_t d = 0; d < count; d++)
+        (void)fprintf(file, "%s%.9g", d > 0 ? " " : ",", lengths[d]);
+}
+
+static void write_smoothness(FILE *file, const struct surface_kind *kind)
+{
+    if (kind->dimensions == 0) {
+        (void)fputs(",,,,", file);
+        return;
+    }
+    (void)fprintf(file, ",%.9g", kind->noise);
+    write_lengths(file, kind->length_octaves, kind->dimensions);
+    (void)fprintf(file, ",%.9g", kind->fine_share);
+    write_lengths(file, kind->fine_length_octaves, kind->dimensions);
 }
 
 void residual_csv_write(FILE *file, const struct residual *residuals, size_t count)
@@ -125,6 +211,7 @@ void residual_csv_write(FILE *file, const struct residual *residuals, size_t cou
                           dtype_names[residual->dtype], residual->points);
         write_error(file, residual->point_error);
         write_error(file, residual->shape_error);
+        write_smoothness(file, &residual->smoothness);
         (void)fputc('\n', file);
     }
 }

@@ -170,9 +170,11 @@ class CalibrateTest(TandemTest):
         self.tandem_ok(*self.arguments(self.file("kernels.csv", KERNELS + rows)))
         _, header, residuals = self.table("residuals.csv")
         self.assertEqual(header, ["op", "dtype", "p2p", "graph", "points", "point_error",
-                                  "shape_error"])
-        self.assertEqual([(row["op"], row["dtype"], row["points"], row["shape_error"])
-                          for row in residuals], [("gemm", "bf16", "4", "")])
+                                  "shape_error", "noise", "lengths", "fine_share",
+                                  "fine_lengths"])
+        # Four points of one shape say neither how far off other shapes are nor how smooth.
+        self.assertEqual([(row["op"], row["dtype"], row["points"], row["shape_error"], row["noise"])
+                          for row in residuals], [("gemm", "bf16", "4", "", "")])
         self.assertGreater(float(residuals[0]["point_error"]), 0)
         written = (self.output / "residuals.csv").read_bytes()
         (self.output / "residuals.csv").unlink()

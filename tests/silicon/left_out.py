@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """How far are the shipped GPUs' tables from measurements that they were not given?
 
-usage: left_out.py TANDEM
+usage: left_out.py TANDEM [GPU]...
 
-Runs `tandem calibrate --residuals` on a copy of each folder of configs/gpus with tables, and prints
+Runs `tandem calibrate --residuals` on a copy of each GPU's folder with tables (all of configs/gpus
+where none is named: minutes), and prints
 the mean errors of points left out one at a time and of whole shapes left out. Exit codes: 0, or 1
 where the tables of H200, our own measurements, miss a bar, or a folder's residuals.csv is not what
 its tables come to (`tandem calibrate --residuals -o FOLDER` writes it anew).
@@ -73,9 +74,10 @@ def check(folder, classes, residuals):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__.split("\n\n")[1])
-    folders = sorted(path.parent for path in GPUS.glob("*/kernels.csv"))
+    folders = sorted(path.parent for path in GPUS.glob("*/kernels.csv")
+                     if not sys.argv[2:] or path.parent.name in sys.argv[2:])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         reports = list(pool.map(lambda folder: report(sys.argv[1], folder), folders))
     kept = [check(folder, *one) for folder, one in zip(folders, reports)]

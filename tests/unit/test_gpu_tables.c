@@ -221,17 +221,27 @@ START_TEST(test_residuals)
     struct collective_kind kind = {COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER, true};
     struct gpu_tables tables = tables_of_all_reduce(&gpu, kind);
     int status = read_residuals("# a source\n"
-                                "op,dtype,p2p,graph,points,point_error,shape_error\n"
-                                "gemm,fp8,,,100,0.05,0.07\n"
-                                "copy,bf16,,,3,0.01,\n"
-                                "all_reduce,,1,1,60,0.013,0.4\n"
-                                "all_reduce,,1,0,60,0.001,0.001\n",
+                                "op,dtype,p2p,graph,points,point_error,shape_error,noise,lengths,"
+                                "fine_share,fine_lengths\n"
+                                "gemm,fp8,,,100,0.05,0.07,0.01,0.75 3 12,0.6,1 0.5 1.5\n"
+                                "copy,bf16,,,3,0.01,,,,,\n"
+                                "all_reduce,,1,1,60,0.013,0.4,,,,\n"
+                                "all_reduce,,1,0,60,0.001,0.001,,,,\n",
                                 &tables);
     ck_assert_int_eq(status, 0);
     /* Between points, the larger error; on a point, no more than repeats differ by. */
     const double *gemm = tables.kernels.classes[KERNEL_GEMM][DTYPE_FP8].errors.by_provenance;
     ck_assert_double_eq(gemm[COST_INTERPOLATED], 0.07);
     ck_assert_double_eq(gemm[COST_MEASURED], 0.02);
+    /* As smooth as the row says; as is usual where it says nothing. */
+    const struct surface_kind *kind_of_gemm =
+        &tables.kernels.classes[KERNEL_GEMM][DTYPE_FP8].surface.kind;
+    ck_assert_double_eq(kind_of_gemm->noise, 0.01);
+    ck_assert_double_eq(kind_of_gemm->length_octaves[2], 12);
+    ck_assert_double_eq(kind_of_gemm->fine_share, 0.6);
+    ck_assert_double_eq(kind_of_gemm->fine_length_octaves[2], 1.5);
+    ck_assert_mem_eq(&tables.kernels.classes[KERNEL_COPY][DTYPE_BF16].surface.kind,
+                     kernel_table_usual_kind(KERNEL_COPY), sizeof(struct surface_kind));
     const double *copy = tables.kernels.classes[KERNEL_COPY][DTYPE_BF16].errors.by_provenance;
     ck_assert_double_eq(copy[COST_INTERPOLATED], 0.01);
     ck_assert_double_eq(copy[COST_MEASURED], 0.01);
@@ -253,14 +263,28 @@ START_TEST(test_residual_faults)
         const char *row;
         const char *expected;
     } faults[] = {
-        {"gem,bf16,,,1,0.1,0.1\n", "residuals.csv:2: unknown op 'gem'"},
-        {"gemm,bf61,,,1,0.1,0.1\n", "residuals.csv:2: unknown dtype 'bf61'"},
-        {"all_reduce,,peer,1,1,0.1,0.1\n", "residuals.csv:2: 'p2p' must be 0 or 1, not 'peer'"},
-        {"all_reduce,,1,,1,0.1,0.1\n", "residuals.csv:2: 'graph' must be 0 or 1, not ''"},
-        {"gemm,bf16,,,few,0.1,0.1\n",
+        {"gem,bf16,,,1,0.1,0.1,,,,\n", "residuals.csv:2: unknown op 'gem'"},
+        {"gemm,bf61,,,1,0.1,0.1,,,,\n", "residuals.csv:2: unknown dtype 'bf61'"},
+        {"all_reduce,,peer,1,1,0.1,0.1,,,,\n", "residuals.csv:2: 'p2p' must be 0 or 1, not 'peer'"},
+        {"all_reduce,,1,,1,0.1,0.1,,,,\n", "residuals.csv:2: 'graph' must be 0 or 1, not ''"},
+        {"gemm,bf16,,,few,0.1,0.1,,,,\n",
          "residuals.csv:2: 'points' must be a positive number, not 'few'"},
-        {"gemm,bf16,,,1,-0.1,0.1\n", "residuals.csv:2: 'point_error' must not be negative"},
-        {"gemm,bf16,,,1,0.1,x\n", "residuals.csv:2: 'shape_error' must be a number, not 'x'"},
+        {"gemm,bf16,,,1,-0.1,0.1,,,,\n", "residuals.csv:2: 'point_error' must not be negative"},
+        {"gemm,bf16,,,1,0.1,x,,,,\n", "residuals.csv:2: 'shape_error' must be a number, not 'x'"},
+        {"gemm,bf16,,,1,,,0,2 3 3,0.3,1 1 1\n",
+         "residuals.csv:2: 'noise' must be a positive number, not '0'"},
+        {"gemm,bf16,,,1,,,0.02,2 3,0.3,1 1 1\n",
+         "residuals.csv:2: 'lengths' must hold 3 numbers from 0.01 to 1000, not '2 3'"},
+        {"gemm,bf16,,,1,,,0.02,2 3 -3,0.3,1 1 1\n",
+         "residuals.csv:2: 'lengths' must hold 3 numbers from 0.01 to 1000, not '2 3 -3'"},
+        {"gemm,bf16,,,1,,,0.02,2 3 0.001,0.3,1 1 1\n",
+         "residuals.csv:2: 'lengths' must hold 3 numbers from 0.01 to 1000, not '2 3 0.001'"},
+        {"gemm,bf16,,,1,,,0.02,2 3 3,1.3,1 1 1\n",
+         "residuals.csv:2: 'fine_share' must not be above 1"},
+        {"gemm,bf16,,,1,,,0.02,2 3 3,0.3,1 1 1 1\n",
+         "residuals.csv:2: 'fine_lengths' must hold 3 numbers from 0.01 to 1000, not '1 1 1 1'"},
+        {"all_reduce,,1,1,60,,,0.02,2 3,0.3,1 1\n",
+         "residuals.csv:2: only kernels have 'noise' and 'lengths'"},
     };
     struct gpu gpu = fixture_gpu();
     const struct gpu_folder nothing = {.path = NULL};
@@ -268,7 +292,9 @@ START_TEST(test_residual_faults)
         struct gpu_tables tables;
         char text[256];
         ck_assert_int_eq(gpu_tables_init(&tables, &gpu, &nothing, &error), 0);
-        (void)snprintf(text, sizeof(text), "op,dtype,p2p,graph,points,point_error,shape_error\n%s",
+        (void)snprintf(text, sizeof(text),
+                       "op,dtype,p2p,graph,points,point_error,shape_error,noise,lengths,"
+                       "fine_share,fine_lengths\n%s",
                        faults[i].row);
         ck_assert_int_eq(read_residuals(text, &tables), -ERROR_CONFIG);
         ck_assert_str_eq(error.text, faults[i].expected);

@@ -1,0 +1,128 @@
+#include "smoothness.h"
+
+#define POINTS_MIN 100  /* fewer say more of themselves than of the surface, */
+#define SHAPES_MIN 6    /* and fewer shapes nothing of others */
+#define JUDGES_MAX 192  /* points that are left out, evenly spread */
+#define GAIN_MIN 0.004  /* of what a step is judged by, below which it is not worth it, */
+#define GAIN_USUAL 0.2  /* and of all steps: less is chance, and the usual settings stay */
+#define FINE_SHARE 0.25 /* where the search begins if there is no fine part, */
+#define FINE_SCALE 4    /* as many times shorter than the broad one */
+#define NUMBERS_MAX (2 * SURFACE_DIMENSIONS_MAX + 2)
+
+/* One number of the settings, and how far it may go. */
+struct number {
+    double *value;
+    double low;
+    double high;
+};
+
+/* Of points left out with all that are like them from dimension `from` on. */
+static double mean_error(const struct surface *surface, uint32_t from)
+{
+    uint32_t judges = u32_min(surface->count, JUDGES_MAX);
+    double sum = 0, value;
+    for (uint32_t judge = 0; judge < judges; judge++) {
+        uint32_t index = (uint32_t)((uint64_t)judge * surface->count / judges);
+        bool is_said = surface_left_out(surface, index, from, &value);
+        assert(is_said); /* there are other shapes */
+        sum += fabs(value - surface->points[index].value);
+    }
+    return sum / judges;
+}
+
+static double judge(const struct surface *surface, const struct surface_kind *kind)
+{
+    struct surface tried = *surface; /* the same points */
+    tried.kind = *kind;
+    return mean_error(&tried, 0) * mean_error(&tried, kind->shape_dimension);
+}
+
+/* The numbers of `kind`; their count. Beyond these bounds a surface is a plane or all peaks. */
+static uint32_t list_numbers(struct surface_kind *kind, struct number numbers[NUMBERS_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t d = 0; d < kind->dimensions; d++)
+        numbers[count++] = (struct number){&kind->length_octaves[d], 0.25, 64};
+    numbers[count++] = (struct number){&kind->noise, 0.001, 0.1};
+    numbers[count++] = (struct number){&kind->fine_share, 0.03, 0.9};
+    for (uint32_t d = 0; d < kind->dimensions; d++)
+        numbers[count++] = (struct number){&kind->fine_length_octaves[d], 0.125, 16};
+    return count;
+}
+
+/* Multiplies a number by `factor` for as long as the verdict falls; whether it did. */
+static bool step(const struct surface *surface, struct surface_kind *kind,
+                 const struct number *number, double factor, double *verdict)
+{
+    bool has_moved = false;
+    for (;;) {
+        double before = *number->value;
+        *number->value = before * factor;
+        bool is_within = *number->value >= number->low && *number->value <= number->high;
+        double after = is_within ? judge(surface, kind) : INFINITY;
+        if (!(after < (1 - GAIN_MIN) * *verdict)) {
+            *number->value = before;
+            return has_moved;
+        }
+        *verdict = after;
+        has_moved = true;
+    }
+}
+
+/* Where the search begins: the surface's own settings, with a fine part if they have none. */
+static struct surface_kind first_kind(const struct surface *surface)
+{
+    struct surface_kind kind = surface->kind;
+    if (kind.fine_share > 0)
+        return kind;
+    kind.fine_share = FINE_SHARE;
+    for (uint32_t d = 0; d < kind.dimensions; d++)
+        kind.fine_length_octaves[d] = kind.length_octaves[d] / FINE_SCALE;
+    return kind;
+}
+
+/* Whether there are points of SHAPES_MIN shapes. */
+static bool has_shapes(const struct surface *surface)
+{
+    const struct surface_point *shapes[SHAPES_MIN];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < surface->count && count < SHAPES_MIN; i++) {
+        const struct surface_point *point = &surface->points[i];
+        uint32_t like = 0;
+        while (like < count &&
+               !surface_is_alike(shapes[like], point, surface->kind.shape_dimension))
+            like++;
+        if (like == count)
+            shapes[count++] = point;
+    }
+    return count == SHAPES_MIN;
+}
+
+bool smoothness_of(const struct surface *surface, struct surface_kind *kind)
+{
+    if (surface->count < POINTS_MIN || !has_shapes(surface))
+        return false;
+    struct number numbers[NUMBERS_MAX];
+    *kind = first_kind(surface);
+    uint32_t count = list_numbers(kind, numbers);
+    double verdict = judge(surface, kind);
+    for (double factor = 4; factor >= 2; factor /= 2)
+        for (uint32_t i = 0; i < count; i++)
+            if (!step(surface, kind, &numbers[i], factor, &verdict))
+                (void)step(surface, kind, &numbers[i], 1 / factor, &verdict);
+    return verdict < (1 - GAIN_USUAL) * judge(surface, &surface->kind);
+}
+
+int smoothness_of_kernels(const struct gpu *gpu, const struct kernel_sample *samples, size_t count,
+                          enum kernel_op op, enum dtype dtype, struct surface_kind *kind,
+                          struct error *error)
+{
+    struct kernel_table table;
+    int status = kernel_table_init(&table, gpu, samples, count, error);
+    if (status < 0)
+        return status;
+    if (!smoothness_of(&table.classes[op][dtype].surface, kind))
+        *kind = (struct surface_kind){.dimensions = 0};
+    kernel_table_release(&table);
+    return 0;
+}
