@@ -7,6 +7,11 @@
 /* Share of the points that may be spent on finding the wall. */
 #define SEARCH_SHARE 0.6
 
+/* Share up to which points may be spent on finding a load that is known to be beyond it, and how
+   near it has to be to those that are not. */
+#define CONFIRMATION_SHARE 0.8
+#define CONFIRMATION_RATIO 1.2
+
 /* Guesses beyond these have not helped, and bisection surely does. */
 #define GUESSES_MAX 3
 
@@ -131,6 +136,27 @@ static double search(const struct sweep_curve *curve, struct bracket bracket, si
     return round_load(curve, load);
 }
 
+/* A load between the highest that is guessed to be beyond the wall and the lowest that is known to
+   be; false where there is none, or they are close. */
+static bool confirm(const struct sweep_curve *curve, const struct sweep_curve_point *tried,
+                    size_t tried_count, double *load)
+{
+    double guessed = 0;
+    double known = INFINITY;
+    for (size_t i = 0; i < tried_count; i++) {
+        if (tried[i].is_beyond && !tried[i].is_guess)
+            known = fmin(known, tried[i].load);
+    }
+    for (size_t i = 0; i < tried_count; i++) {
+        if (tried[i].is_beyond && tried[i].load < known)
+            guessed = fmax(guessed, tried[i].load);
+    }
+    if (guessed == 0 || isinf(known) || known <= guessed * CONFIRMATION_RATIO)
+        return false;
+    *load = round_load(curve, sqrt(guessed * known));
+    return *load != guessed && *load != known;
+}
+
 size_t sweep_curve_next(const struct sweep_curve *curve, const struct sweep_curve_point *tried,
                         size_t tried_count, double next[SWEEP_CURVE_POINTS_MAX])
 {
@@ -149,5 +175,8 @@ size_t sweep_curve_next(const struct sweep_curve *curve, const struct sweep_curv
         if (next[0] != bracket.below && next[0] != bracket.above)
             return 1;
     }
+    if ((double)tried_count < CONFIRMATION_SHARE * curve->points &&
+        confirm(curve, tried, tried_count, &next[0]))
+        return 1;
     return fill(curve, tried, tried_count, bracket, next);
 }

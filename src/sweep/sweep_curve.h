@@ -4,7 +4,8 @@
  * Latency against load is flat, then a knee, then a wall: the load beyond which
  * the system is saturated and latency measures only how long one looked. What a
  * saturated system serves says where the wall must be; the guess is tested on
- * both sides, and bisection, in ratios, does the rest. The loads left go below
+ * both sides, and bisection, in ratios, does the rest. Where a side is only guessed,
+ * a load above it is looked for that is known to be beyond. The loads left go below
  * the wall, the denser the nearer: evenly in -log(1 - load / wall), the logarithm
  * of an M/M/1 queue's growth.
  *
@@ -36,7 +37,8 @@ struct sweep_curve {
 struct sweep_curve_point {
     double load;
     bool is_beyond; /* the wall */
-    double served;  /* share of what was offered that was served; NaN: nobody knows */
+    bool is_guess;
+    double served; /* share of what was offered that was served; NaN: nobody knows */
 };
 
 /*

@@ -84,6 +84,7 @@ static size_t next_loads(const struct runner *runner, const struct series_state 
         tried[i] = (struct sweep_curve_point){
             .load = task->position,
             .is_beyond = !sweep_record_is_done(record) || looks_saturated(&balance, served),
+            .is_guess = sweep_record_is_too_short(record),
             .served = served,
         };
     }

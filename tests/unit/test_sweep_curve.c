@@ -10,6 +10,7 @@
 struct server {
     double capacity;
     bool tells_served; /* else only whether it kept up */
+    double known_from; /* beyond the capacity, but below this load, that is but a guess */
 };
 
 struct trial {
@@ -28,6 +29,7 @@ static void draw(const struct sweep_curve *curve, struct server server, struct t
             trial->tried[trial->count++] = (struct sweep_curve_point){
                 .load = next[i],
                 .is_beyond = next[i] > server.capacity,
+                .is_guess = next[i] > server.capacity && next[i] < server.known_from,
                 .served = server.tells_served ? fmin(1, server.capacity / next[i]) : (double)NAN,
             };
         ck_assert_uint_le(trial->count, curve->points);
@@ -64,7 +66,7 @@ START_TEST(finds_the_wall)
         struct trial trial;
         double below;
         double above;
-        draw(&curve, (struct server){capacity, true}, &trial);
+        draw(&curve, (struct server){capacity, true, 0}, &trial);
         find_wall(&trial, &below, &above);
         ck_assert_uint_eq(trial.count, curve.points);
         ck_assert_double_le(below, capacity);
@@ -75,12 +77,32 @@ START_TEST(finds_the_wall)
 }
 END_TEST
 
+START_TEST(looks_for_a_load_that_is_known_to_be_beyond)
+{
+    /* Runs up to 30% beyond the wall are too short to tell: a load is found all the same that is
+       known to be beyond, no more than 40% above the lowest such load. */
+    const struct sweep_curve curve = {.from = 0.1, .to = 10, .points = 14};
+    for (double capacity = 0.15; capacity < 7; capacity *= 1.37) {
+        struct trial trial;
+        double known = INFINITY;
+        draw(&curve, (struct server){capacity, true, 1.3 * capacity}, &trial);
+        for (size_t i = 0; i < trial.count; i++) {
+            if (trial.tried[i].is_beyond && !trial.tried[i].is_guess)
+                known = fmin(known, trial.tried[i].load);
+            for (size_t k = 0; k < i; k++)
+                ck_assert_double_ne(trial.tried[i].load, trial.tried[k].load);
+        }
+        ck_assert_double_le(known, 1.4 * 1.3 * capacity);
+    }
+}
+END_TEST
+
 START_TEST(never_tries_a_load_twice)
 {
     /* Every load is new, and reads back from four digits as it is. */
     const struct sweep_curve curve = {.from = 0.1, .to = 10, .points = 40};
     struct trial trial;
-    draw(&curve, (struct server){3.3, true}, &trial);
+    draw(&curve, (struct server){3.3, true, 0}, &trial);
     for (size_t i = 0; i < trial.count; i++) {
         char text[32];
         (void)snprintf(text, sizeof(text), "%.4g", trial.tried[i].load);
@@ -98,7 +120,7 @@ START_TEST(bisects_where_nothing_is_known_of_what_was_served)
     struct trial trial;
     double below;
     double above;
-    draw(&curve, (struct server){2.7, false}, &trial);
+    draw(&curve, (struct server){2.7, false, 0}, &trial);
     find_wall(&trial, &below, &above);
     ck_assert_double_le(above / below, 1.05);
 }
@@ -119,7 +141,7 @@ START_TEST(is_denser_near_the_knee)
     struct trial trial;
     double loads[SWEEP_CURVE_POINTS_MAX];
     size_t count = 0;
-    draw(&curve, (struct server){4, true}, &trial);
+    draw(&curve, (struct server){4, true, 0}, &trial);
     for (size_t i = 0; i < trial.count; i++) {
         if (!trial.tried[i].is_beyond)
             loads[count++] = trial.tried[i].load;
@@ -136,7 +158,7 @@ START_TEST(spreads_evenly_without_a_wall)
     const struct sweep_curve curve = {.from = 1, .to = 16, .points = 5};
     struct trial trial;
     double loads[SWEEP_CURVE_POINTS_MAX];
-    draw(&curve, (struct server){100, true}, &trial);
+    draw(&curve, (struct server){100, true, 0}, &trial);
     ck_assert_uint_eq(trial.count, 5);
     for (size_t i = 0; i < trial.count; i++)
         loads[i] = trial.tried[i].load;
@@ -151,7 +173,7 @@ START_TEST(stops_where_nothing_is_served)
     /* The lowest load saturates: no curve, and two runs are enough to know. */
     const struct sweep_curve curve = {.from = 1, .to = 16, .points = 12};
     struct trial trial;
-    draw(&curve, (struct server){0.5, true}, &trial);
+    draw(&curve, (struct server){0.5, true, 0}, &trial);
     ck_assert_uint_eq(trial.count, 2);
 }
 END_TEST
@@ -162,7 +184,7 @@ START_TEST(whole_loads_stay_whole)
     const struct sweep_curve curve = {.from = 1, .to = 8, .points = 50, .is_whole = true};
     struct trial trial;
     bool is_tried[9] = {false};
-    draw(&curve, (struct server){100, true}, &trial);
+    draw(&curve, (struct server){100, true, 0}, &trial);
     ck_assert_uint_eq(trial.count, 8);
     for (size_t i = 0; i < trial.count; i++)
         is_tried[(size_t)trial.tried[i].load] = true;
@@ -175,6 +197,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         finds_the_wall,
+        looks_for_a_load_that_is_known_to_be_beyond,
         never_tries_a_load_twice,
         bisects_where_nothing_is_known_of_what_was_served,
         is_denser_near_the_knee,
