@@ -13,7 +13,7 @@ static void record_idle(struct pipeline *pipeline, uint32_t s, const struct step
         .layer = SPAN_NO_LAYER,
         .kind = cause,
     };
-    session_record_span(pipeline->session, &span);
+    diary_add_span(pipeline->diary, &span);
 }
 
 /* Fills the stage's tally up to `until` with idle time of one cause, if it is not there yet. */
@@ -23,7 +23,7 @@ static inline void idle_until(struct pipeline *pipeline, uint32_t s, const struc
     struct pipeline_stage *stage = &pipeline->stages[s];
     if (until <= stage->accounted)
         return;
-    if (pipeline->session->record_steps)
+    if (pipeline->diary)
         record_idle(pipeline, s, step, until, cause);
     *counter += until - stage->accounted;
     stage->accounted = until;
@@ -95,7 +95,7 @@ static void record_items(struct pipeline *pipeline, struct cursor *cursor, uint3
             .layer = layer,
             .kind = item->kind,
         };
-        session_record_span(pipeline->session, &span);
+        diary_add_span(pipeline->diary, &span);
     }
 }
 
@@ -115,7 +115,7 @@ static void record_launch_wait(struct pipeline *pipeline, uint32_t s, const stru
         .layer = SPAN_NO_LAYER,
         .kind = SPAN_LAUNCH,
     };
-    session_record_span(pipeline->session, &span);
+    diary_add_span(pipeline->diary, &span);
 }
 
 /* Every kernel and collective of a visit. */
@@ -155,7 +155,7 @@ static void record_visit(struct pipeline *pipeline, uint32_t s, const struct ste
         .layer = SPAN_NO_LAYER,
         .kind = SPAN_STAGE,
     };
-    session_record_span(pipeline->session, &span);
+    diary_add_span(pipeline->diary, &span);
     if (session->record_layers && visit->start < session->window_end &&
         visit->end > session->window_start)
         record_layers(pipeline, s, step);
@@ -165,7 +165,7 @@ static void record_visit(struct pipeline *pipeline, uint32_t s, const struct ste
     span.start = visit->sent_from;
     span.duration = step->visits[s + 1].ready - visit->sent_from;
     span.bytes = (uint64_t)step->work.send_bytes;
-    session_record_span(pipeline->session, &span);
+    diary_add_span(pipeline->diary, &span);
 }
 
 static void record_step(struct pipeline *pipeline, const struct step *step, sim_ps done)
@@ -180,7 +180,7 @@ static void record_step(struct pipeline *pipeline, const struct step *step, sim_
         .decode_tokens = step->batch.decode_rows,
         .prefill_chunks = step->batch.chunk_count,
     };
-    session_record_step(pipeline->session, &record);
+    diary_add_step(pipeline->diary, &record);
 }
 
 /* Counts what the visit put on links. */
@@ -190,16 +190,16 @@ static void meter_visit(struct pipeline *pipeline, uint32_t s, const struct step
     const struct visit *visit = &step->visits[s];
     struct link_meter *meter = &stage->meter;
     if (visit->work.collective > 0)
-        link_meter_add(meter, &meter->collectives, pipeline->session, visit->start,
+        link_meter_add(meter, &meter->collectives, pipeline->diary, visit->start,
                        visit->work.collective, visit->work.ring_bytes);
     if (s + 1 < pipeline->stage_count)
-        link_meter_add(meter, &meter->sends, pipeline->session, visit->sent_from,
+        link_meter_add(meter, &meter->sends, pipeline->diary, visit->sent_from,
                        step->visits[s + 1].ready - visit->sent_from, step->work.send_bytes);
 }
 
 void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim_ps returned)
 {
-    if (pipeline->session->record_steps)
+    if (pipeline->diary)
         record_step(pipeline, step, returned);
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         struct pipeline_stage *stage = &pipeline->stages[s];
@@ -211,9 +211,11 @@ void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim
         stage->tally.launch_bound += held - visit->work.collective - visit->work.compute;
         stage->accounted = visit->end;
         meter_visit(pipeline, s, step);
-        if (pipeline->session->record_steps)
+        if (pipeline->diary)
             record_visit(pipeline, s, step);
     }
+    if (pipeline->diary)
+        diary_end_step(pipeline->diary, step->number);
 }
 
 void accounting_add_laps(struct pipeline *pipeline, const struct step *step,
@@ -246,8 +248,8 @@ void accounting_abandon_step(struct pipeline *pipeline, const struct step *step,
         };
         stage->tally.compute += span.duration;
         stage->accounted = span.start + span.duration;
-        if (pipeline->session->record_steps)
-            session_record_span(pipeline->session, &span);
+        if (pipeline->diary)
+            diary_add_span(pipeline->diary, &span);
     }
 }
 
@@ -260,6 +262,8 @@ void accounting_fail(struct pipeline *pipeline, sim_ps emptied, sim_ps woken, si
         idle_until(pipeline, s, NULL, sim_ps_min(woken, now), SPAN_IDLE_NO_WORK, &tally->no_work);
         idle_until(pipeline, s, NULL, now, SPAN_IDLE_FILL_DRAIN, &tally->fill_drain);
     }
+    if (pipeline->diary)
+        diary_write(pipeline->diary);
 }
 
 void accounting_restore(struct pipeline *pipeline, sim_ps now)
@@ -275,6 +279,9 @@ void accounting_finish(struct pipeline *pipeline, sim_ps emptied, sim_ps end)
         idle_until(pipeline, s, NULL, sim_ps_min(emptied, end), SPAN_IDLE_FILL_DRAIN,
                    &tally->fill_drain);
         idle_until(pipeline, s, NULL, end, SPAN_IDLE_NO_WORK, &tally->no_work);
-        link_meter_flush(&pipeline->stages[s].meter, pipeline->session);
+        if (pipeline->diary)
+            link_meter_flush(&pipeline->stages[s].meter, pipeline->diary);
     }
+    if (pipeline->diary)
+        diary_write(pipeline->diary);
 }

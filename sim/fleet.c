@@ -236,6 +236,7 @@ static int build_replicas(const struct site *site, const struct fleet_setup *set
             .stages = stage_at(site, r, 0),
             .owner = owner_of(fleet, index),
             .hands_over = index + 1 < fleet->pool_count,
+            .is_lone = fleet->replica_count == 1,
         };
         struct replica *replica = &pool->replicas[r];
         int rc = replica_init(replica, site->first_replica + r, &of, site->arena, error);

@@ -4,7 +4,7 @@
 
 bool laps_fit(const struct flight *flight, const struct pipeline *pipeline)
 {
-    return flight->ring == 1 && pipeline->stage_count == 1 && !pipeline->session->record_steps;
+    return flight->ring == 1 && pipeline->stage_count == 1 && !pipeline->diary;
 }
 
 /* The lap under way. */

@@ -36,7 +36,7 @@ int link_meter_init(struct link_meter *meter, const struct topology *topology, c
                      : 0;
 }
 
-static void flush(struct link_traffic *traffic, struct session *session, sim_ps bucket)
+static void flush(struct link_traffic *traffic, struct diary *diary, sim_ps bucket)
 {
     struct link_record record = {
         .start = bucket,
@@ -44,28 +44,26 @@ static void flush(struct link_traffic *traffic, struct session *session, sim_ps 
         .busy = traffic->bucket_busy,
         .bytes = traffic->bucket_bytes,
     };
-    for (uint32_t i = 0; traffic->bucket_bytes > 0 && i < traffic->link_count; i++) {
-        record.link = traffic->links[i];
-        session_record_link(session, &record);
-    }
+    if (traffic->bucket_bytes > 0)
+        diary_add_links(diary, &record, traffic->links, traffic->link_count);
     traffic->bucket_bytes = 0;
     traffic->bucket_busy = 0;
 }
 
-void link_meter_flush(struct link_meter *meter, struct session *session)
+void link_meter_flush(struct link_meter *meter, struct diary *diary)
 {
-    flush(&meter->collectives, session, meter->bucket);
-    flush(&meter->sends, session, meter->bucket);
+    flush(&meter->collectives, diary, meter->bucket);
+    flush(&meter->sends, diary, meter->bucket);
 }
 
-void link_meter_add(struct link_meter *meter, struct link_traffic *traffic, struct session *session,
+void link_meter_add(struct link_meter *meter, struct link_traffic *traffic, struct diary *diary,
                     sim_ps start, sim_ps busy, double bytes)
 {
     traffic->bytes += bytes;
-    if (!session->record_steps)
+    if (!diary)
         return;
     if (start - meter->bucket >= LINK_METER_BUCKET || start < meter->bucket) {
-        link_meter_flush(meter, session);
+        link_meter_flush(meter, diary);
         meter->bucket = start - start % LINK_METER_BUCKET;
     }
     traffic->bucket_bytes += bytes;

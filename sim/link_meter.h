@@ -11,7 +11,7 @@
 #ifndef TANDEM_LINK_METER_H
 #define TANDEM_LINK_METER_H
 
-#include "session.h"
+#include "diary.h"
 #include "topology.h"
 
 #define LINK_METER_BUCKET (SIM_PS_PER_S)
@@ -39,9 +39,9 @@ int link_meter_init(struct link_meter *meter, const struct topology *topology, c
                     const uint32_t *next_gpus, uint32_t ranks, struct arena *arena,
                     struct error *error);
 
-/* Counts a transfer of `bytes` on each link of one of the meter's kinds of traffic. Buckets are
-   recorded where the session records steps. */
-void link_meter_add(struct link_meter *meter, struct link_traffic *traffic, struct session *session,
+/* Counts a transfer of `bytes` on each link of one of the meter's kinds of traffic. Buckets go to
+   the diary, where there is one. */
+void link_meter_add(struct link_meter *meter, struct link_traffic *traffic, struct diary *diary,
                     sim_ps start, sim_ps busy, double bytes);
 
 /* The link that has the least bandwidth for each transfer that crosses it; 0 where there is none.
@@ -50,6 +50,6 @@ uint32_t link_traffic_narrowest(const struct link_traffic *traffic,
                                 const struct topology *topology);
 
 /* Records the bucket that is under way. */
-void link_meter_flush(struct link_meter *meter, struct session *session);
+void link_meter_flush(struct link_meter *meter, struct diary *diary);
 
 #endif

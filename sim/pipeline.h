@@ -106,6 +106,7 @@ struct pipeline {
     uint32_t replica;
     uint32_t stage_count;
     struct pipeline_stage *stages;
+    struct diary *diary; /* NULL: no timeline is recorded */
     struct seen_shapes seen;
     sim_ps hand_over;        /* of a step's tokens, by the last stage's process; 0: meanwhile */
     struct step_item *items; /* scratch for the layers' timeline */

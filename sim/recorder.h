@@ -1,9 +1,11 @@
 /*
  * recorder: what a simulation tells the world while it runs.
  *
- * A table of functions that the program fills in; any may be NULL. Rows come
- * in the order of the events that end them. A function that returns negative
- * (with `error` filled in) ends the run.
+ * A table of functions that the program fills in; any may be NULL. Requests come
+ * in the order in which they end; steps and their spans in the order in which a
+ * replica's end, and where there are several replicas in blocks of each one's,
+ * which diary.h says more of. A function that returns negative (with `error`
+ * filled in) ends the run.
  */
 #ifndef TANDEM_RECORDER_H
 #define TANDEM_RECORDER_H

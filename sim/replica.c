@@ -31,6 +31,11 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
     replica->batcher.hands_over = setup->hands_over;
     rc = pipeline_init(&replica->pipeline, setup->session, setup->cost, serving, index,
                        setup->stages, setup->stage_count, arena, error);
+    if (rc == 0 && setup->session->record_steps) {
+        replica->pipeline.diary =
+            diary_new(setup->session, setup->is_lone, setup->stage_count, arena, error);
+        rc = replica->pipeline.diary ? 0 : -(int)error->code;
+    }
     bool is_played = setup->session->exact || pipeline_shares_links(&replica->pipeline) ||
                      replica->owner.computed;
     if (rc < 0 || !is_played)
@@ -192,14 +197,16 @@ static uint64_t repeat_steps(struct replica *replica, uint64_t count, sim_ps unt
            decode_run_take(&replica->flight, &replica->pipeline, &replica->batcher, count, until);
 }
 
-/*
- * Sleeps until the next thing that needs to be looked at: after the steps that
- * repeat, unless they are recorded, for then each has its place among others'.
- */
+/* Sleeps until the next thing that needs to be looked at: after the steps that repeat, but for one
+   that ends a block of the diary. */
 static void sleep_through(struct replica *replica, uint64_t run)
 {
+    const struct flight *flight = &replica->flight;
+    const struct diary *diary = replica->pipeline.diary;
     struct next next = next_of(replica);
-    replica->run = replica->session->record_steps ? 0 : run;
+    replica->run = run;
+    if (run > 0 && diary)
+        replica->run = u64_min(run, diary_sleep_max(diary, flight->step_count - flight->count));
     if (replica->run > 0)
         next.at =
             sim_ps_max(next.at, decode_run_end_min(&replica->flight, replica->pipeline.stage_count,
@@ -225,7 +232,7 @@ static void run(void *context, uint64_t unused)
     struct engine *engine = replica->session->engine;
     replica->event = 0;
     uint64_t left = make_up_to_now(replica);
-    if (replica->session->record_steps) /* it slept no longer than to the next step */
+    if (replica->pipeline.diary) /* it slept to the end of a block at most */
         left = repeat_steps(replica, run_length(replica), engine_next_at(engine));
     struct next next = next_of(replica);
     bool goes_on = next.at == engine_now(engine) || may_run_ahead(replica, next);

@@ -65,6 +65,7 @@ struct replica_setup {
     struct pipeline_stage *stages; /* kept */
     struct replica_owner owner;
     bool hands_over; /* prefills for others to decode */
+    bool is_lone;    /* there is no other */
 };
 
 int replica_init(struct replica *replica, uint32_t index, const struct replica_setup *setup,

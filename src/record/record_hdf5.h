@@ -14,7 +14,8 @@
  * Timeline `none` writes /requests and /summary; `steps` and `layers` write
  * all. Each table is a compound dataset with an attribute `units`
  * (hdf5_table.h): pandas.DataFrame(f["requests"][:]) works. `kind` is an HDF5
- * enum of SPAN_KINDS; step and layer are -1 where none applies.
+ * enum of SPAN_KINDS; step and layer are -1 where none applies. A replica's rows
+ * are in order of time; those of several come in blocks (diary.h).
  *
  * The file is written as the run goes, in constant memory, to PATH.partial and
  * renamed to PATH once it is whole and on disk: under its own name it is
