@@ -160,12 +160,12 @@ double collective_table_rate(const struct collective_table *table,
     return table->classes[class_index(kind)].bytes_per_s_max;
 }
 
-static void fill_node(const struct collective_class *class, enum collective_op op, double ranks,
-                      struct cost_grid *grid, uint32_t node)
+static void fill_node(const struct collective_class *class, struct surface_probe *probe,
+                      enum collective_op op, double ranks, struct cost_grid *grid, uint32_t node)
 {
     double bytes = cost_axis_value(&grid->x, node);
     double at[SURFACE_DIMENSIONS_MAX] = {log2(bytes), log2(ranks)};
-    struct surface_estimate estimate = surface_at(&class->surface, at);
+    struct surface_estimate estimate = surface_at(probe, at);
     enum cost_provenance provenance =
         estimate.nearest_octaves <= MEASURED_OCTAVES ? COST_MEASURED : COST_INTERPOLATED;
     if (estimate.is_outside)
@@ -185,9 +185,11 @@ int collective_table_prepare(const struct collective_table *table,
     if (status < 0)
         return status;
     const struct collective_class *class = &table->classes[class_index(kind)];
+    struct surface_probe probe;
+    surface_probe_init(&probe, &class->surface);
     grid->errors = class->errors;
     for (uint32_t node = 0; node < bytes.nodes; node++)
-        fill_node(class, kind->op, ranks, grid, node);
+        fill_node(class, &probe, kind->op, ranks, grid, node);
     return cost_grid_make_monotone(grid, error);
 }
 

@@ -274,12 +274,12 @@ static enum cost_provenance provenance_of(const struct surface_estimate *estimat
 }
 
 /* The ratio, for now in place of the seconds, at one node. */
-static void krige_node(const struct kernel_class *class, const struct kernel_shape *shape,
+static void krige_node(struct surface_probe *probe, const struct kernel_shape *shape,
                        struct cost_grid *grid, uint32_t x, uint32_t y)
 {
     double at[SURFACE_DIMENSIONS_MAX];
     locate(shape, cost_axis_value(&grid->x, x), cost_axis_value(&grid->y, y), at);
-    struct surface_estimate estimate = surface_at(&class->surface, at);
+    struct surface_estimate estimate = surface_at(probe, at);
     size_t node = (size_t)y * grid->x.nodes + x;
     grid->seconds[node] = exp(estimate.value);
     grid->provenance[node] = (uint8_t)provenance_of(&estimate);
@@ -312,9 +312,11 @@ static void fill_ratios(const struct kernel_class *class, const struct kernel_sh
     struct lattice lattice = lattice_of(shape->op);
     uint32_t width = grid->x.nodes;
     uint32_t height = grid->y.nodes;
+    struct surface_probe probe;
+    surface_probe_init(&probe, &class->surface);
     for (uint32_t y = 0; y < height; y = next_line(y, lattice.y, height)) {
         for (uint32_t x = 0; x < width; x = next_line(x, lattice.x, width))
-            krige_node(class, shape, grid, x, y);
+            krige_node(&probe, shape, grid, x, y);
         for (uint32_t x = 0; x + 1 < width; x = next_line(x, lattice.x, width))
             carry(grid, (size_t)y * width + x, 1, next_line(x, lattice.x, width) - x);
     }

@@ -11,12 +11,6 @@
 /* Added to the noise, so that repeated points cannot make the system singular. */
 #define NOISE_MIN 1e-6
 
-/* One over the squared lengths; 0 in unused dimensions, so that all may always be summed. */
-struct metric {
-    double broad[SURFACE_DIMENSIONS_MAX];
-    double fine[SURFACE_DIMENSIONS_MAX];
-};
-
 struct neighbours {
     uint32_t count;
     const struct surface_point *points[NEIGHBOURS_MAX];
@@ -57,9 +51,9 @@ int surface_add(struct surface *surface, const double *at, double value, struct 
     return 0;
 }
 
-static struct metric metric_of(const struct surface_kind *kind)
+static struct surface_metric metric_of(const struct surface_kind *kind)
 {
-    struct metric metric = {0};
+    struct surface_metric metric = {0};
     for (uint32_t d = 0; d < kind->dimensions; d++) {
         metric.broad[d] = 1 / (kind->length_octaves[d] * kind->length_octaves[d]);
         if (kind->fine_share > 0)
@@ -68,8 +62,8 @@ static struct metric metric_of(const struct surface_kind *kind)
     return metric;
 }
 
-static double squared_distance(const double *a, const double *b,
-                               const double weights[SURFACE_DIMENSIONS_MAX])
+static inline double squared_distance(const double *a, const double *b,
+                                      const double weights[SURFACE_DIMENSIONS_MAX])
 {
     double sum = 0;
     for (uint32_t d = 0; d < SURFACE_DIMENSIONS_MAX; d++)
@@ -90,16 +84,19 @@ bool surface_is_alike(const struct surface_point *a, const struct surface_point 
  * from `from` on. Of points equally far, the one added first is nearer: the order
  * is total.
  */
-static void find_neighbours(const struct surface *surface, const struct metric *metric,
-                            const double *at, const struct surface_point *left_out, uint32_t from,
+static void find_neighbours(const struct surface_probe *probe, const double *at,
+                            const struct surface_point *left_out, uint32_t from,
                             struct neighbours *near)
 {
+    const struct surface *surface = probe->surface;
+    double limit = INFINITY;
     near->count = 0;
     for (uint32_t i = 0; i < surface->count; i++) {
-        if (left_out && surface_is_alike(&surface->points[i], left_out, from))
-            continue;
-        double order = squared_distance(surface->points[i].at, at, metric->broad);
-        if (near->count == NEIGHBOURS_MAX && order >= near->order[NEIGHBOURS_MAX - 1])
+        const struct surface_point *point = &surface->points[i];
+        double order = 0;
+        for (uint32_t d = 0; d < surface->kind.dimensions && order < limit; d++)
+            order += probe->metric.broad[d] * (point->at[d] - at[d]) * (point->at[d] - at[d]);
+        if (order >= limit || (left_out && surface_is_alike(point, left_out, from)))
             continue;
         uint32_t slot = near->count < NEIGHBOURS_MAX ? near->count++ : NEIGHBOURS_MAX - 1;
         for (; slot > 0 && near->order[slot - 1] > order; slot--) {
@@ -107,7 +104,9 @@ static void find_neighbours(const struct surface *surface, const struct metric *
             near->points[slot] = near->points[slot - 1];
         }
         near->order[slot] = order;
-        near->points[slot] = &surface->points[i];
+        near->points[slot] = point;
+        if (near->count == NEIGHBOURS_MAX)
+            limit = near->order[NEIGHBOURS_MAX - 1];
     }
 }
 
@@ -118,7 +117,7 @@ static double matern(double squared_lengths)
     return (1 + distance) * exp(-distance);
 }
 
-static double correlation(const struct surface_kind *kind, const struct metric *metric,
+static double correlation(const struct surface_kind *kind, const struct surface_metric *metric,
                           const double *a, const double *b)
 {
     double broad = matern(squared_distance(a, b, metric->broad));
@@ -128,85 +127,127 @@ static double correlation(const struct surface_kind *kind, const struct metric *
     return broad + kind->fine_share * (fine - broad);
 }
 
-/* Lower Cholesky factor of the neighbours' correlation matrix. */
-static void factorise(const struct surface_kind *kind, const struct metric *metric,
-                      const struct neighbours *near, double factor[NEIGHBOURS_MAX][NEIGHBOURS_MAX])
+/* What is divided by the system's factor, in columns beside it. */
+enum right_side { VALUES, ONES, PLACE, RIGHT_SIDES };
+
+/* The neighbours' correlations K, of which the upper triangle is used, then U with K = U^T U. */
+struct system {
+    uint32_t count;
+    double rows[NEIGHBOURS_MAX][NEIGHBOURS_MAX + RIGHT_SIDES];
+};
+
+/* How alike two points are. In a pair's place the pair last asked for is kept; neighbours are often
+   added one after the other, and so fall on different places. */
+static double kept_correlation(struct surface_probe *probe, const struct surface_point *a,
+                               const struct surface_point *b)
 {
-    for (uint32_t row = 0; row < near->count; row++)
-        for (uint32_t column = 0; column <= row; column++) {
-            double sum = 1 + kind->noise + NOISE_MIN;
-            if (row != column)
-                sum = correlation(kind, metric, near->points[row]->at, near->points[column]->at);
-            for (uint32_t i = 0; i < column; i++)
-                sum -= factor[row][i] * factor[column][i];
-            factor[row][column] = row == column ? sqrt(sum) : sum / factor[column][column];
-        }
+    const struct surface *surface = probe->surface;
+    uint32_t low = (uint32_t)((a < b ? a : b) - surface->points);
+    uint32_t high = (uint32_t)((a < b ? b : a) - surface->points);
+    struct surface_pair *pair = &probe->pairs[(low * 61 + high) % SURFACE_PAIRS];
+    if (pair->low != low || pair->high != high)
+        *pair = (struct surface_pair){low, high,
+                                      correlation(&surface->kind, &probe->metric, a->at, b->at)};
+    return pair->correlation;
+}
+
+static void fill_system(struct surface_probe *probe, const struct neighbours *near,
+                        const double *at, struct system *system)
+{
+    const struct surface_kind *kind = &probe->surface->kind;
+    system->count = near->count;
+    for (uint32_t i = 0; i < near->count; i++) {
+        const struct surface_point *point = near->points[i];
+        double *row = system->rows[i];
+        row[i] = 1 + kind->noise + NOISE_MIN;
+        for (uint32_t j = i + 1; j < near->count; j++)
+            row[j] = kept_correlation(probe, point, near->points[j]);
+        row[near->count + VALUES] = point->value;
+        row[near->count + ONES] = 1;
+        row[near->count + PLACE] = correlation(kind, &probe->metric, point->at, at);
+    }
+}
+
+static inline void subtract(double *restrict row, const double *restrict other, double times,
+                            uint32_t from, uint32_t to)
+{
+    for (uint32_t k = from; k < to; k++)
+        row[k] -= times * other[k];
+}
+
+/* Cholesky's factor, and the right sides divided by U^T. Row by row: what is inmost runs along a
+   row and does not wait for itself. */
+static void factorise(struct system *system)
+{
+    uint32_t columns = system->count + RIGHT_SIDES;
+    for (uint32_t i = 0; i < system->count; i++) {
+        double *row = system->rows[i];
+        double pivot = sqrt(row[i]);
+        for (uint32_t k = i + 1; k < columns; k++)
+            row[k] /= pivot;
+        for (uint32_t j = i + 1; j < system->count; j++)
+            subtract(system->rows[j], row, row[j], j, columns);
+    }
 }
 
 /*
- * With K = L L^T: a = L^-1 values, b = L^-1 ones, c = L^-1 correlations to the
- * place asked for. The local mean is a.b / b.b, the estimate mean + c.(a - mean b).
+ * With a, b and c the values, ones and correlations to the place asked for, each
+ * divided by U^T: the local mean is a.b / b.b, the estimate mean + c.(a - mean b).
  */
-static double krige(const struct surface_kind *kind, const struct metric *metric,
-                    const struct neighbours *near, const double *at)
+static double krige(struct surface_probe *probe, const struct neighbours *near, const double *at)
 {
-    double factor[NEIGHBOURS_MAX][NEIGHBOURS_MAX];
-    double a[NEIGHBOURS_MAX], b[NEIGHBOURS_MAX], c[NEIGHBOURS_MAX];
-    factorise(kind, metric, near, factor);
+    struct system system;
     double ab = 0, bb = 0;
-    for (uint32_t row = 0; row < near->count; row++) {
-        a[row] = near->points[row]->value;
-        b[row] = 1;
-        c[row] = correlation(kind, metric, near->points[row]->at, at);
-        for (uint32_t i = 0; i < row; i++) {
-            a[row] -= factor[row][i] * a[i];
-            b[row] -= factor[row][i] * b[i];
-            c[row] -= factor[row][i] * c[i];
-        }
-        a[row] /= factor[row][row];
-        b[row] /= factor[row][row];
-        c[row] /= factor[row][row];
-        ab += a[row] * b[row];
-        bb += b[row] * b[row];
+    fill_system(probe, near, at, &system);
+    factorise(&system);
+    for (uint32_t i = 0; i < near->count; i++) {
+        const double *sides = &system.rows[i][near->count];
+        ab += sides[VALUES] * sides[ONES];
+        bb += sides[ONES] * sides[ONES];
     }
     double mean = ab / bb;
     double estimate = mean;
-    for (uint32_t row = 0; row < near->count; row++)
-        estimate += c[row] * (a[row] - mean * b[row]);
+    for (uint32_t i = 0; i < near->count; i++) {
+        const double *sides = &system.rows[i][near->count];
+        estimate += sides[PLACE] * (sides[VALUES] - mean * sides[ONES]);
+    }
     return estimate;
 }
 
-struct surface_estimate surface_at(const struct surface *surface, const double *at)
+void surface_probe_init(struct surface_probe *probe, const struct surface *surface)
 {
-    assert(surface->count > 0);
-    const struct surface_kind *kind = &surface->kind;
-    struct metric metric = metric_of(kind);
+    *probe = (struct surface_probe){.surface = surface, .metric = metric_of(&surface->kind)};
+}
+
+struct surface_estimate surface_at(struct surface_probe *probe, const double *at)
+{
+    const struct surface *surface = probe->surface;
     struct surface_estimate estimate = {0};
     double held[SURFACE_DIMENSIONS_MAX] = {0};
-    for (uint32_t d = 0; d < kind->dimensions; d++) {
+    assert(surface->count > 0);
+    for (uint32_t d = 0; d < surface->kind.dimensions; d++) {
         double low = surface->low[d], high = surface->high[d];
         held[d] = fmin(fmax(at[d], low - MARGIN_OCTAVES), high + MARGIN_OCTAVES);
         estimate.is_outside |= at[d] < low - EDGE || at[d] > high + EDGE;
     }
     struct neighbours near;
-    find_neighbours(surface, &metric, held, NULL, 0, &near);
-    for (uint32_t d = 0; d < kind->dimensions; d++) {
+    find_neighbours(probe, held, NULL, 0, &near);
+    for (uint32_t d = 0; d < surface->kind.dimensions; d++) {
         double octaves = fabs(near.points[0]->at[d] - held[d]);
         estimate.nearest_octaves = fmax(estimate.nearest_octaves, octaves);
     }
-    estimate.value = krige(kind, &metric, &near, held);
+    estimate.value = krige(probe, &near, held);
     return estimate;
 }
 
-bool surface_left_out(const struct surface *surface, uint32_t index, uint32_t from, double *value)
+bool surface_left_out(struct surface_probe *probe, uint32_t index, uint32_t from, double *value)
 {
-    assert(index < surface->count);
-    struct metric metric = metric_of(&surface->kind);
-    const struct surface_point *point = &surface->points[index];
+    assert(index < probe->surface->count);
+    const struct surface_point *point = &probe->surface->points[index];
     struct neighbours near;
-    find_neighbours(surface, &metric, point->at, point, from, &near);
+    find_neighbours(probe, point->at, point, from, &near);
     if (near.count == 0)
         return false;
-    *value = krige(&surface->kind, &metric, &near, point->at);
+    *value = krige(probe, &near, point->at);
     return true;
 }

@@ -25,6 +25,7 @@
 #include "error.h"
 
 #define SURFACE_DIMENSIONS_MAX 5
+#define SURFACE_PAIRS 4096 /* that are kept */
 
 /* How alike points are. */
 struct surface_kind {
@@ -50,6 +51,27 @@ struct surface {
     double high[SURFACE_DIMENSIONS_MAX];
 };
 
+/* One over the squared lengths; 0 in unused dimensions, so that all may always be summed. */
+struct surface_metric {
+    double broad[SURFACE_DIMENSIONS_MAX];
+    double fine[SURFACE_DIMENSIONS_MAX];
+};
+
+/* Two points, by when they were added. */
+struct surface_pair {
+    uint32_t low;
+    uint32_t high; /* above `low`; 0: there is no pair */
+    double correlation;
+};
+
+/* A surface that is asked at many places, mostly near each other: how alike its points are is kept,
+   by pairs, for the next. */
+struct surface_probe {
+    const struct surface *surface;
+    struct surface_metric metric;
+    struct surface_pair pairs[SURFACE_PAIRS];
+};
+
 struct surface_estimate {
     double value;
     double nearest_octaves; /* the farthest that any one dimension is from the nearest point's */
@@ -62,8 +84,11 @@ void surface_release(struct surface *surface);
 /* Adds a point; `at` in octaves. 0 or -ERROR_MEMORY. */
 int surface_add(struct surface *surface, const double *at, double value, struct error *error);
 
+/* To ask a surface that stays as it is meanwhile. */
+void surface_probe_init(struct surface_probe *probe, const struct surface *surface);
+
 /* The surface at `at` octaves; it must have a point. Some ten microseconds. */
-struct surface_estimate surface_at(const struct surface *surface, const double *at);
+struct surface_estimate surface_at(struct surface_probe *probe, const double *at);
 
 /* Whether two points are at the same place in dimension `from` and all later ones. */
 bool surface_is_alike(const struct surface_point *a, const struct surface_point *b, uint32_t from);
@@ -73,6 +98,6 @@ bool surface_is_alike(const struct surface_point *a, const struct surface_point 
  * from it in dimension `from` or a later one: from 0 on, all other places; from
  * the shape's on, all other shapes. False where there are none.
  */
-bool surface_left_out(const struct surface *surface, uint32_t index, uint32_t from, double *value);
+bool surface_left_out(struct surface_probe *probe, uint32_t index, uint32_t from, double *value);
 
 #endif

@@ -17,13 +17,14 @@ struct number {
 };
 
 /* Of points left out with all that are like them from dimension `from` on. */
-static double mean_error(const struct surface *surface, uint32_t from)
+static double mean_error(struct surface_probe *probe, uint32_t from)
 {
+    const struct surface *surface = probe->surface;
     uint32_t judges = u32_min(surface->count, JUDGES_MAX);
     double sum = 0, value;
     for (uint32_t judge = 0; judge < judges; judge++) {
         uint32_t index = (uint32_t)((uint64_t)judge * surface->count / judges);
-        bool is_said = surface_left_out(surface, index, from, &value);
+        bool is_said = surface_left_out(probe, index, from, &value);
         assert(is_said); /* there are other shapes */
         sum += fabs(value - surface->points[index].value);
     }
@@ -33,8 +34,10 @@ static double mean_error(const struct surface *surface, uint32_t from)
 static double judge(const struct surface *surface, const struct surface_kind *kind)
 {
     struct surface tried = *surface; /* the same points */
+    struct surface_probe probe;
     tried.kind = *kind;
-    return mean_error(&tried, 0) * mean_error(&tried, kind->shape_dimension);
+    surface_probe_init(&probe, &tried);
+    return mean_error(&probe, 0) * mean_error(&probe, kind->shape_dimension);
 }
 
 /* The numbers of `kind`; their count. Beyond these bounds a surface is a plane or all peaks. */
