@@ -164,6 +164,7 @@ static int load_and_search(const struct plan_command *command, const struct inte
     char configs[DATA_DIR_BYTES];
     struct plan plan;
     struct plan_search search;
+    struct gpu_samples samples = {.folders = NULL};
     int status = data_dir_configs(configs, error);
     if (status < 0)
         return status;
@@ -171,8 +172,9 @@ static int load_and_search(const struct plan_command *command, const struct inte
     char found[DATA_DIR_FILE_BYTES];
     const char *path = data_dir_file(command->file.path, configs, found);
     size_t workers = command->workers > 0 ? command->workers : command_core_count();
-    status = plan_reader_load(&plan, path, search_path, command->file.sets, command->file.set_count,
-                              error);
+    const struct config_inputs inputs = {search_path, command->file.sets, command->file.set_count,
+                                         &samples};
+    status = plan_reader_load(&plan, path, &inputs, error);
     if (status == 0) {
         status = plan_search_init(&search, &plan, workers, interrupt, command->is_quiet, error);
         search.is_exhaustive = command->is_exhaustive;
@@ -180,6 +182,7 @@ static int load_and_search(const struct plan_command *command, const struct inte
             status = search_and_print(&search, command, is_met, error);
         plan_search_release(&search);
     }
+    gpu_samples_release(&samples);
     plan_release(&plan);
     return status;
 }

@@ -285,19 +285,6 @@ int config_load_scenario_variant(struct config *config, struct yaml_node *root,
                      error);
 }
 
-int config_load_scenario_tree(struct config *config, struct yaml_node *root,
-                              const struct config_setting *settings, size_t setting_count,
-                              const char *const *sets, size_t set_count, const char *const *search,
-                              struct error *error)
-{
-    struct gpu_samples samples = {.folders = NULL};
-    const struct config_inputs inputs = {search, sets, set_count, &samples};
-    int status =
-        config_load_scenario_variant(config, root, settings, setting_count, &inputs, error);
-    gpu_samples_release(&samples);
-    return status;
-}
-
 void config_release(struct config *config)
 {
     for (size_t i = 0; i < CONFIG_POOLS; i++) {

@@ -77,15 +77,10 @@ int config_load_scenario_text(struct config *config, const char *path, const cha
 
 /*
  * The same for a tree that is part of another file: the name of a scenario's
- * file, or a mapping. The options are applied first, then the settings. All of
- * it is shared, not changed, and must outlive `config`.
+ * file, or a mapping; one of many scenarios that share their `inputs`. The
+ * options are applied first, then the settings. All of it is shared, not
+ * changed, and must outlive `config`.
  */
-int config_load_scenario_tree(struct config *config, struct yaml_node *root,
-                              const struct config_setting *settings, size_t setting_count,
-                              const char *const *sets, size_t set_count, const char *const *search,
-                              struct error *error);
-
-/* The same for one of many that share their `inputs`. */
 int config_load_scenario_variant(struct config *config, struct yaml_node *root,
                                  const struct config_setting *settings, size_t setting_count,
                                  const struct config_inputs *inputs, struct error *error);

@@ -117,11 +117,9 @@ struct plan {
     double growth;
     double headroom;
     uint32_t seeds;
-    struct sweep_load load;    /* the scenario's key that growth scales; see plan_option_learn() */
-    double load_value;         /* what the scenario has there */
-    const char *const *search; /* directories of configs, NULL at their end */
-    const char *const *sets;   /* `--set`s, which change the scenario */
-    size_t set_count;
+    struct sweep_load load; /* the scenario's key that growth scales; see plan_option_learn() */
+    double load_value;      /* what the scenario has there */
+    struct config_inputs inputs; /* of all its scenarios */
     struct diagnostics diagnostics;
     struct arena arena;
 };

@@ -221,8 +221,8 @@ int plan_candidate_init_own(struct plan_candidate *candidate, const struct plan 
 {
     struct config config;
     *candidate = (struct plan_candidate){.state = PLAN_OPEN};
-    int status = config_load_scenario_tree(&config, plan->scenario, NULL, 0, plan->sets,
-                                           plan->set_count, plan->search, error);
+    int status =
+        config_load_scenario_variant(&config, plan->scenario, NULL, 0, &plan->inputs, error);
     const struct layout_spec *layout = &config.scenario.layout;
     const struct cluster *cluster = &config.scenario.cluster;
     if (status == 0) {

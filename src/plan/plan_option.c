@@ -84,8 +84,8 @@ static int load(const struct plan *plan, const struct plan_option *option, uint6
     /* Zeroed, it may be released; loading it starts it anew. */
     *config = (struct config){.name = NULL};
     if (status == 0)
-        status = config_load_scenario_tree(config, plan->scenario, set.settings, set.count,
-                                           plan->sets, plan->set_count, plan->search, error);
+        status = config_load_scenario_variant(config, plan->scenario, set.settings, set.count,
+                                              &plan->inputs, error);
     return status;
 }
 
@@ -107,7 +107,7 @@ int plan_option_text(const struct plan *plan, const struct plan_option *option, 
     struct config config;
     int status = load(plan, option, seed, &config, arena, error);
     if (status == 0) {
-        *text = config_portable_text(arena, config.root, plan->search);
+        *text = config_portable_text(arena, config.root, plan->inputs.search);
         status = *text ? 0 : error_out_of_memory(error, "the scenario's text");
     }
     config_release(&config);

@@ -231,8 +231,8 @@ static void read_root(struct plan *plan, const struct yaml_node *root)
     config_reader_close(&reader);
 }
 
-int plan_reader_load(struct plan *plan, const char *path, const char *const *search,
-                     const char *const *sets, size_t set_count, struct error *error)
+int plan_reader_load(struct plan *plan, const char *path, const struct config_inputs *inputs,
+                     struct error *error)
 {
     *plan = (struct plan){
         .name = "plan",
@@ -245,14 +245,12 @@ int plan_reader_load(struct plan *plan, const char *path, const char *const *sea
         .growth = 1,
         .headroom = 0.1,
         .seeds = SEEDS,
-        .search = search,
-        .sets = sets,
-        .set_count = set_count,
+        .inputs = *inputs,
     };
     diagnostics_init(&plan->diagnostics);
     arena_init(&plan->arena);
     struct config_loader loader = {
-        .arena = &plan->arena, .diagnostics = &plan->diagnostics, .search = search};
+        .arena = &plan->arena, .diagnostics = &plan->diagnostics, .search = inputs->search};
     size_t bytes;
     int status = config_file_read(&loader, path, &plan->text, &bytes, error);
     if (status < 0)

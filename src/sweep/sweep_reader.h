@@ -8,7 +8,7 @@
 
 /*
  * Reads the sweep at `path`. Whether the scenarios that it makes are right is
- * config_load_scenario_tree()'s to say, point by point. ERROR_CONFIG: `error`
+ * config_load_scenario_variant()'s to say, point by point. ERROR_CONFIG: `error`
  * and sweep->diagnostics say what is wrong; ERROR_IO, ERROR_MEMORY. Release
  * `sweep` in any case.
  */
