@@ -2,20 +2,12 @@
 
 #include <stdlib.h>
 
-/* From 24 to 48, left-out errors of a class move by a quarter of a percentage point at most. */
-#define NEIGHBOURS_MAX 32
 /* How far beyond the box the surface runs on before it holds its value. */
 #define MARGIN_OCTAVES 1.0
 /* Rounding, not a place outside the box. */
 #define EDGE 1e-9
 /* Added to the noise, so that repeated points cannot make the system singular. */
 #define NOISE_MIN 1e-6
-
-struct neighbours {
-    uint32_t count;
-    const struct surface_point *points[NEIGHBOURS_MAX];
-    double order[NEIGHBOURS_MAX]; /* ascending */
-};
 
 void surface_init(struct surface *surface, const struct surface_kind *kind)
 {
@@ -79,17 +71,27 @@ bool surface_is_alike(const struct surface_point *a, const struct surface_point 
     return true;
 }
 
+/* As far as the neighbours of the place before are from `at`; no neighbour is farther. */
+static double farthest(const struct surface_probe *probe, const double *at)
+{
+    double order = 0;
+    if (probe->near.count < SURFACE_NEIGHBOURS)
+        return INFINITY;
+    for (uint32_t i = 0; i < SURFACE_NEIGHBOURS; i++)
+        order = fmax(order, squared_distance(probe->near.points[i]->at, at, probe->metric.broad));
+    return order;
+}
+
 /*
  * By squared distance, but for points like `left_out` (NULL: none) in dimensions
- * from `from` on. Of points equally far, the one added first is nearer: the order
- * is total.
+ * from `from` on; `limit` is beyond them all. Of points equally far, the one added
+ * first is nearer: the order is total.
  */
-static void find_neighbours(const struct surface_probe *probe, const double *at,
-                            const struct surface_point *left_out, uint32_t from,
-                            struct neighbours *near)
+static void find_neighbours(struct surface_probe *probe, const double *at, double limit,
+                            const struct surface_point *left_out, uint32_t from)
 {
     const struct surface *surface = probe->surface;
-    double limit = INFINITY;
+    struct surface_neighbours *near = &probe->near;
     near->count = 0;
     for (uint32_t i = 0; i < surface->count; i++) {
         const struct surface_point *point = &surface->points[i];
@@ -98,15 +100,15 @@ static void find_neighbours(const struct surface_probe *probe, const double *at,
             order += probe->metric.broad[d] * (point->at[d] - at[d]) * (point->at[d] - at[d]);
         if (order >= limit || (left_out && surface_is_alike(point, left_out, from)))
             continue;
-        uint32_t slot = near->count < NEIGHBOURS_MAX ? near->count++ : NEIGHBOURS_MAX - 1;
+        uint32_t slot = near->count < SURFACE_NEIGHBOURS ? near->count++ : SURFACE_NEIGHBOURS - 1;
         for (; slot > 0 && near->order[slot - 1] > order; slot--) {
             near->order[slot] = near->order[slot - 1];
             near->points[slot] = near->points[slot - 1];
         }
         near->order[slot] = order;
         near->points[slot] = point;
-        if (near->count == NEIGHBOURS_MAX)
-            limit = near->order[NEIGHBOURS_MAX - 1];
+        if (near->count == SURFACE_NEIGHBOURS)
+            limit = near->order[SURFACE_NEIGHBOURS - 1];
     }
 }
 
@@ -133,7 +135,7 @@ enum right_side { VALUES, ONES, PLACE, RIGHT_SIDES };
 /* The neighbours' correlations K, of which the upper triangle is used, then U with K = U^T U. */
 struct system {
     uint32_t count;
-    double rows[NEIGHBOURS_MAX][NEIGHBOURS_MAX + RIGHT_SIDES];
+    double rows[SURFACE_NEIGHBOURS][SURFACE_NEIGHBOURS + RIGHT_SIDES];
 };
 
 /* How alike two points are. In a pair's place the pair last asked for is kept; neighbours are often
@@ -151,9 +153,9 @@ static double kept_correlation(struct surface_probe *probe, const struct surface
     return pair->correlation;
 }
 
-static void fill_system(struct surface_probe *probe, const struct neighbours *near,
-                        const double *at, struct system *system)
+static void fill_system(struct surface_probe *probe, const double *at, struct system *system)
 {
+    const struct surface_neighbours *near = &probe->near;
     const struct surface_kind *kind = &probe->surface->kind;
     system->count = near->count;
     for (uint32_t i = 0; i < near->count; i++) {
@@ -194,21 +196,21 @@ static void factorise(struct system *system)
  * With a, b and c the values, ones and correlations to the place asked for, each
  * divided by U^T: the local mean is a.b / b.b, the estimate mean + c.(a - mean b).
  */
-static double krige(struct surface_probe *probe, const struct neighbours *near, const double *at)
+static double krige(struct surface_probe *probe, const double *at)
 {
     struct system system;
     double ab = 0, bb = 0;
-    fill_system(probe, near, at, &system);
+    fill_system(probe, at, &system);
     factorise(&system);
-    for (uint32_t i = 0; i < near->count; i++) {
-        const double *sides = &system.rows[i][near->count];
+    for (uint32_t i = 0; i < system.count; i++) {
+        const double *sides = &system.rows[i][system.count];
         ab += sides[VALUES] * sides[ONES];
         bb += sides[ONES] * sides[ONES];
     }
     double mean = ab / bb;
     double estimate = mean;
-    for (uint32_t i = 0; i < near->count; i++) {
-        const double *sides = &system.rows[i][near->count];
+    for (uint32_t i = 0; i < system.count; i++) {
+        const double *sides = &system.rows[i][system.count];
         estimate += sides[PLACE] * (sides[VALUES] - mean * sides[ONES]);
     }
     return estimate;
@@ -230,13 +232,12 @@ struct surface_estimate surface_at(struct surface_probe *probe, const double *at
         held[d] = fmin(fmax(at[d], low - MARGIN_OCTAVES), high + MARGIN_OCTAVES);
         estimate.is_outside |= at[d] < low - EDGE || at[d] > high + EDGE;
     }
-    struct neighbours near;
-    find_neighbours(probe, held, NULL, 0, &near);
+    find_neighbours(probe, held, nextafter(farthest(probe, held), INFINITY), NULL, 0);
     for (uint32_t d = 0; d < surface->kind.dimensions; d++) {
-        double octaves = fabs(near.points[0]->at[d] - held[d]);
+        double octaves = fabs(probe->near.points[0]->at[d] - held[d]);
         estimate.nearest_octaves = fmax(estimate.nearest_octaves, octaves);
     }
-    estimate.value = krige(probe, &near, held);
+    estimate.value = krige(probe, held);
     return estimate;
 }
 
@@ -244,10 +245,9 @@ bool surface_left_out(struct surface_probe *probe, uint32_t index, uint32_t from
 {
     assert(index < probe->surface->count);
     const struct surface_point *point = &probe->surface->points[index];
-    struct neighbours near;
-    find_neighbours(probe, point->at, point, from, &near);
-    if (near.count == 0)
+    find_neighbours(probe, point->at, INFINITY, point, from);
+    if (probe->near.count == 0)
         return false;
-    *value = krige(probe, &near, point->at);
+    *value = krige(probe, point->at);
     return true;
 }

@@ -293,6 +293,29 @@ START_TEST(test_surface)
 }
 END_TEST
 
+START_TEST(test_surface_probe)
+{
+    struct surface surface;
+    struct surface_probe probe;
+    struct error error;
+    struct surface_kind kind = {.dimensions = 2, .length_octaves = {2, 1}, .noise = 0.01};
+    surface_init(&surface, &kind);
+    for (double x = 0; x < 16; x++) /* equally far from many places, some of them twice */
+        for (double y = 0; y < 16; y++)
+            for (double copy = 0; copy <= fmod(x + y, 3); copy++)
+                ck_assert_int_eq(surface_add(&surface, (double[]){x, y}, sin(x * y) + copy, &error),
+                                 0);
+    /* What is kept from place to place changes no answer, whether they are near or far. */
+    surface_probe_init(&probe, &surface);
+    for (double x = -1; x < 17; x += 0.5)
+        for (double y = 0; y < 16; y += fmod(x + 1, 4) + 0.25) {
+            const double at[SURFACE_DIMENSIONS_MAX] = {x, y};
+            ck_assert_double_eq(surface_at(&probe, at).value, estimate_at(&surface, at).value);
+        }
+    surface_release(&surface);
+}
+END_TEST
+
 /* What a surface of 0 says at (4, 3.5), off the points, when all points of x = 4 are 1. */
 static double value_on_odd_column(double fine_share)
 {
@@ -393,11 +416,13 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_gemm_on_samples, test_gemm_between_shapes, test_gemm_beyond,
-        test_gemm_grouped,    test_gemm_other_dtype,    test_gemm_dip,
-        test_attention,       test_prefill_history,     test_collective,
-        test_surface,         test_surface_fine,        test_experts,
-        test_names,
+        test_gemm_on_samples,  test_gemm_between_shapes,
+        test_gemm_beyond,      test_gemm_grouped,
+        test_gemm_other_dtype, test_gemm_dip,
+        test_attention,        test_prefill_history,
+        test_collective,       test_surface,
+        test_surface_probe,    test_surface_fine,
+        test_experts,          test_names,
     };
     return suite_run("kernel_table", tests, ARRAY_LENGTH(tests));
 }
