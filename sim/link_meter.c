@@ -56,12 +56,9 @@ void link_meter_flush(struct link_meter *meter, struct diary *diary)
     flush(&meter->sends, diary, meter->bucket);
 }
 
-void link_meter_add(struct link_meter *meter, struct link_traffic *traffic, struct diary *diary,
-                    sim_ps start, sim_ps busy, double bytes)
+void link_meter_record(struct link_meter *meter, struct link_traffic *traffic, struct diary *diary,
+                       sim_ps start, sim_ps busy, double bytes)
 {
-    traffic->bytes += bytes;
-    if (!diary)
-        return;
     if (start - meter->bucket >= LINK_METER_BUCKET || start < meter->bucket) {
         link_meter_flush(meter, diary);
         meter->bucket = start - start % LINK_METER_BUCKET;

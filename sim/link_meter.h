@@ -39,10 +39,19 @@ int link_meter_init(struct link_meter *meter, const struct topology *topology, c
                     const uint32_t *next_gpus, uint32_t ranks, struct arena *arena,
                     struct error *error);
 
-/* Counts a transfer of `bytes` on each link of one of the meter's kinds of traffic. Buckets go to
-   the diary, where there is one. */
-void link_meter_add(struct link_meter *meter, struct link_traffic *traffic, struct diary *diary,
-                    sim_ps start, sim_ps busy, double bytes);
+/* Puts a transfer into its bucket; those that are over go to the diary. */
+void link_meter_record(struct link_meter *meter, struct link_traffic *traffic, struct diary *diary,
+                       sim_ps start, sim_ps busy, double bytes);
+
+/* Counts a transfer of `bytes` on each link of one of the meter's kinds of traffic; in buckets,
+   too, where there is a diary. */
+static inline void link_meter_add(struct link_meter *meter, struct link_traffic *traffic,
+                                  struct diary *diary, sim_ps start, sim_ps busy, double bytes)
+{
+    traffic->bytes += bytes;
+    if (diary)
+        link_meter_record(meter, traffic, diary, start, busy, bytes);
+}
 
 /* The link that has the least bandwidth for each transfer that crosses it; 0 where there is none.
  */
