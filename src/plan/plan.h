@@ -23,7 +23,7 @@
  *     headroom: 0.1                     # latencies stay this share below the SLO
  *     seeds: 3                          # runs of each plan, each with draws of its own
  *
- * plan_reader.h reads it, plan_option.h makes scenarios of it.
+ * doc/plan.md lists the keys; plan_reader.h reads it, plan_option.h makes scenarios of it.
  */
 #ifndef TANDEM_PLAN_H
 #define TANDEM_PLAN_H

@@ -19,7 +19,7 @@
  * (sweep_curve.h). A series without a load axis is one point.
  *
  * Series count through the axes, variants first and the last key of `grid`
- * fastest.
+ * fastest. doc/sweep.md lists the keys.
  */
 #ifndef TANDEM_SWEEP_H
 #define TANDEM_SWEEP_H
