@@ -120,13 +120,16 @@ void config_pools_read(struct config_loader *loader, const struct yaml_node *lay
     struct config_reader of_pools;
     struct layout_spec defaults; /* they are in the pools */
     config_reader_open(&reader, loader->diagnostics, layout, "layout");
-    config_layout_read_keys(&reader, model, &defaults);
     pools->kv_transfer = (enum kv_transfer)config_read_choice(
         &reader, "kv_transfer", CONFIG_OPTIONAL, transfer_names, ARRAY_LENGTH(transfer_names),
         KV_TRANSFER_WHOLE);
     config_reader_enter(&of_pools, &reader, "pools", CONFIG_REQUIRED);
+    size_t mistakes = loader->diagnostics->count;
+    config_layout_read_keys(&reader, model, &defaults);
+    config_reader_close(&reader);
+    if (loader->diagnostics->count > mistakes) /* both pools would have them, too */
+        return;
     for (size_t i = 0; i < CONFIG_POOLS; i++)
         read_pool(loader, &of_pools, pool_names[i], model, &pools->of[i]);
     config_reader_close(&of_pools);
-    config_reader_close(&reader);
 }
