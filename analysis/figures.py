@@ -280,9 +280,9 @@ def parse_arguments(arguments):
 
 
 def main():
-    options = parse_arguments(sys.argv[1:])
-    stem = options.output or options.results.with_suffix("")
     try:
+        options = parse_arguments(sys.argv[1:])
+        stem = options.output or options.results.with_suffix("")
         results = open_results(options.results)
         with plt.rc_context({**STYLE, "figure.constrained_layout.use": True}):
             draw(results, options, stem)

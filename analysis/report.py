@@ -66,9 +66,9 @@ def write_whole(path, text):
 
 def main():
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, without Python's traceback
-    options = parse_arguments(sys.argv[1:])
-    output = options.output or options.results.with_suffix(".html")
     try:
+        options = parse_arguments(sys.argv[1:])
+        output = options.output or options.results.with_suffix(".html")
         results = open_results(options.results)
         page = Page()
         if isinstance(results, Run):

@@ -285,6 +285,13 @@ class Report(ReportTest):
         self.assertEqual(sorted(self.folder.iterdir()), [empty, pipe, run, text])
         self.assertTrue(pipe.is_fifo())
 
+    def test_help_on_a_full_disk(self):
+        # Expect the reason and the exit code for I/O, as from the other commands.
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = self.tandem("report", "--help", stdout=full)
+        self.assertEqual((done.returncode, "Traceback" in done.stderr), (4, False), done.stderr)
+        self.assertIn("No space left", done.stderr)
+
 
 class Figures(ReportTest):
     def figures(self, results, *options):
