@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For what is not on the shortest path of an event, which without it needs no stack. */
+#define OUT_OF_LINE __attribute__((noinline))
+
 #define LINE_BYTES 64
 #define OWNER_BITS 20
 #define SEQUENCE_BITS 40
@@ -19,13 +22,14 @@
 /* Measured likewise: more take longer to keep in order, fewer are more often gone. */
 #define NEAR_MAX 32
 
-/* For a bucket: a slot is among the near ones, or holds no event. */
-#define NEAR (LEVELS * DIGITS)
-#define FREE (NEAR + 1)
+/* For a bucket: a slot is among the near ones, or free. */
+#define NO_BUCKET (LEVELS * DIGITS)
 
 /* The time in the upper half, (priority, owner, sequence) in the lower: one number orders events.
  */
 __extension__ typedef unsigned __int128 event_key;
+
+#define NO_HORIZON (~(event_key)0) /* nothing is far */
 
 /* A line of the cache. */
 struct slot {
@@ -33,34 +37,36 @@ struct slot {
     event_function function;
     void *context;
     uint64_t argument;
-    uint32_t bucket;   /* level * DIGITS + digit, NEAR or FREE */
+    uint32_t bucket;   /* level * DIGITS + digit, or NO_BUCKET */
     uint32_t next;     /* in the bucket, or the next free slot */
     uint32_t previous; /* in the bucket */
 };
 
+/* What is enough to order most events: of two at one time the slots decide. */
 struct near_event {
-    event_key key;
+    sim_ps at;
     uint32_t slot;
 };
 
 /*
- * The earliest pending events are near: in order, at hand. Any other, all of them
- * later, lies at the level of the highest digit in which its key differs from
- * `base`, in that digit's bucket. `base` is never above such a key, so lower
- * levels, and in a level lower digits, come first. While any event is pending,
- * one is near.
+ * The earliest pending events, up to `horizon`, are near: in order, at hand. Any
+ * later one is far: it lies at the level of the highest digit in which its key
+ * differs from `base`, in that digit's bucket. `base` is never above such a key,
+ * so lower levels, and in a level lower digits, come first. While any event is
+ * pending, one is near.
  */
 struct engine {
     sim_ps now;
     uint64_t present;  /* the rank of the event that is being dispatched */
     uint64_t sequence; /* of the next event, from 1 */
-    uint64_t dispatched;
     uint64_t cancelled;
     event_key base;
+    event_key horizon;
     struct slot *slots;
     uint32_t capacity;
     uint32_t free_slot;
-    uint32_t near_count;
+    uint32_t far_count;
+    struct near_event *near_end;          /* past the next event of all */
     struct near_event near[NEAR_MAX + 1]; /* the latest first */
     uint32_t filled_levels;               /* bit l: level l has events */
     uint64_t filled[LEVELS][WORDS];       /* bit d of level l: that bucket has events */
@@ -75,6 +81,8 @@ struct engine *engine_new(struct error *error)
         return NULL;
     }
     engine->sequence = 1;
+    engine->horizon = NO_HORIZON;
+    engine->near_end = engine->near;
     engine->free_slot = NO_SLOT;
     memset(engine->heads, 0xff, sizeof(engine->heads)); /* NO_SLOT */
     if (engine_reserve(engine, 64, error) < 0) {
@@ -107,7 +115,7 @@ int engine_reserve(struct engine *engine, size_t events, struct error *error)
     free(engine->slots);
     engine->slots = slots;
     for (uint32_t slot = (uint32_t)events; slot-- > engine->capacity;) {
-        slots[slot] = (struct slot){.bucket = FREE, .next = engine->free_slot};
+        slots[slot] = (struct slot){.bucket = NO_BUCKET, .next = engine->free_slot};
         engine->free_slot = slot;
     }
     engine->capacity = (uint32_t)events;
@@ -117,6 +125,11 @@ int engine_reserve(struct engine *engine, size_t events, struct error *error)
 static event_key key_of(sim_ps at, uint64_t rank)
 {
     return (event_key)(uint64_t)at << 64 | rank;
+}
+
+static sim_ps time_of(event_key key)
+{
+    return (sim_ps)(uint64_t)(key >> 64);
 }
 
 /* Of a number that is not 0. */
@@ -214,16 +227,27 @@ static void lower_base(struct engine *engine)
     place_chain(engine, chain);
 }
 
+/* Field by field: what was just written so would hold up a load of both at once. */
+static void near_put(struct near_event *near, sim_ps at, uint32_t slot)
+{
+    near->at = at;
+    near->slot = slot;
+}
+
+static bool is_before(const struct engine *engine, const struct near_event *near, event_key key)
+{
+    sim_ps at = time_of(key);
+    return near->at < at || (near->at == at && engine->slots[near->slot].key < key);
+}
+
 /* Puts an event among the near ones, of which there may then be one too many. */
-static void bring_near(struct engine *engine, uint32_t index)
+static inline void bring_near(struct engine *engine, uint32_t index)
 {
     event_key key = engine->slots[index].key;
-    struct near_event *near = engine->near;
-    uint32_t place = engine->near_count++;
-    for (; place > 0 && near[place - 1].key < key; place--)
-        near[place] = near[place - 1];
-    near[place] = (struct near_event){.key = key, .slot = index};
-    engine->slots[index].bucket = NEAR;
+    struct near_event *place = engine->near_end++;
+    for (; place > engine->near && is_before(engine, place - 1, key); place--)
+        near_put(place, place[-1].at, place[-1].slot);
+    near_put(place, time_of(key), index);
 }
 
 /* Whether a chain is too long to be near. */
@@ -244,58 +268,95 @@ static event_key earliest_key(const struct engine *engine, uint32_t chain)
     return earliest;
 }
 
-/* Brings the earliest bucket's events near, when none is left there. */
-static void refill(struct engine *engine)
+static event_key latest_near_key(const struct engine *engine)
 {
-    if (engine->near_count > 0 || !engine->filled_levels)
-        return;
+    return engine->slots[engine->near[0].slot].key;
+}
+
+/* Brings the earliest bucket's events near; there must be some. */
+OUT_OF_LINE static void refill(struct engine *engine)
+{
     uint32_t chain = empty(engine, first_bucket(engine));
     while (is_long(engine, chain)) { /* with the earliest for base, they are at lower levels */
         engine->base = earliest_key(engine, chain);
         place_chain(engine, chain);
         chain = empty(engine, first_bucket(engine));
     }
-    for (uint32_t i = chain; i != NO_SLOT; i = engine->slots[i].next)
+    for (uint32_t i = chain; i != NO_SLOT; i = engine->slots[i].next) {
         bring_near(engine, i);
+        engine->slots[i].bucket = NO_BUCKET;
+        engine->far_count--;
+    }
+    engine->horizon = engine->far_count > 0 ? latest_near_key(engine) : NO_HORIZON;
 }
 
-/* Puts an event, later than all near ones, into its bucket. */
-static void put_off(struct engine *engine, uint32_t index)
+/* Puts an event that is beyond the horizon into its bucket. */
+OUT_OF_LINE static void put_off(struct engine *engine, uint32_t index)
 {
     if (engine->slots[index].key < engine->base)
         lower_base(engine);
     place(engine, index);
+    engine->far_count++;
 }
 
-/* Lets a slot, its key set, be pending. */
-static void enter(struct engine *engine, uint32_t index)
+/* Puts off the latest of too many near events. */
+OUT_OF_LINE static void put_latest_off(struct engine *engine)
 {
-    bool is_latest = engine->near_count > 0 && engine->slots[index].key > engine->near[0].key;
-    if (is_latest && (engine->filled_levels || engine->near_count == NEAR_MAX)) {
+    uint32_t latest = engine->near[0].slot;
+    engine->near_end--;
+    for (struct near_event *near = engine->near; near < engine->near_end; near++)
+        *near = near[1];
+    engine->horizon = latest_near_key(engine);
+    put_off(engine, latest);
+}
+
+/* Lets a slot be pending that is not the next of all, or finds no room among the near ones. */
+OUT_OF_LINE static void enter_later(struct engine *engine, uint32_t index)
+{
+    if (engine->slots[index].key > engine->horizon) {
         put_off(engine, index);
         return;
     }
     bring_near(engine, index);
-    if (engine->near_count > NEAR_MAX) {
-        put_off(engine, engine->near[0].slot);
-        engine->near_count--;
-        memmove(engine->near, engine->near + 1, engine->near_count * sizeof(*engine->near));
+    if (engine->near_end > engine->near + NEAR_MAX)
+        put_latest_off(engine);
+}
+
+/* Lets a slot, its key set, be pending. */
+static inline void enter(struct engine *engine, uint32_t index)
+{
+    event_key key = engine->slots[index].key;
+    struct near_event *end = engine->near_end;
+    bool is_full = end == engine->near + NEAR_MAX;
+    if (end > engine->near && (is_full || is_before(engine, end - 1, key))) {
+        enter_later(engine, index);
+        return;
     }
+    near_put(end, time_of(key), index);
+    engine->near_end++;
+}
+
+/* Where a slot is among the near ones; NULL: it is free. */
+static struct near_event *near_place(struct engine *engine, uint32_t index)
+{
+    for (struct near_event *near = engine->near; near < engine->near_end; near++)
+        if (near->slot == index)
+            return near;
+    return NULL;
 }
 
 static void leave_near(struct engine *engine, uint32_t index)
 {
-    uint32_t place = 0;
-    while (engine->near[place].slot != index)
-        place++;
-    engine->near_count--;
-    memmove(engine->near + place, engine->near + place + 1,
-            (engine->near_count - place) * sizeof(*engine->near));
+    struct near_event *place = near_place(engine, index);
+    assert(place);
+    engine->near_end--;
+    for (; place < engine->near_end; place++)
+        *place = place[1];
 }
 
 static void leave_bucket(struct engine *engine, uint32_t index)
 {
-    const struct slot *slot = &engine->slots[index];
+    struct slot *slot = &engine->slots[index];
     if (slot->next != NO_SLOT)
         engine->slots[slot->next].previous = slot->previous;
     if (slot->previous != NO_SLOT)
@@ -304,29 +365,28 @@ static void leave_bucket(struct engine *engine, uint32_t index)
         engine->heads[slot->bucket] = slot->next;
     else
         mark_empty(engine, slot->bucket);
+    slot->bucket = NO_BUCKET;
+    engine->far_count--;
+    if (engine->far_count == 0)
+        engine->horizon = NO_HORIZON;
 }
 
 /* Lets a slot not be pending any more. */
 static void leave(struct engine *engine, uint32_t index)
 {
-    if (engine->slots[index].bucket == NEAR)
+    if (engine->slots[index].bucket == NO_BUCKET)
         leave_near(engine, index);
     else
         leave_bucket(engine, index);
-    refill(engine);
+    if (engine->near_end == engine->near && engine->far_count > 0)
+        refill(engine);
 }
 
 static void free_slot(struct engine *engine, uint32_t index)
 {
     struct slot *slot = &engine->slots[index];
-    slot->bucket = FREE;
     slot->next = engine->free_slot;
     engine->free_slot = index;
-}
-
-static sim_ps time_of(event_key key)
-{
-    return (sim_ps)(uint64_t)(key >> 64);
 }
 
 static uint64_t rank_of(enum event_priority priority, uint32_t owner, uint64_t sequence)
@@ -335,17 +395,26 @@ static uint64_t rank_of(enum event_priority priority, uint32_t owner, uint64_t s
            sequence;
 }
 
+/* engine_schedule(), where all slots are taken. */
+OUT_OF_LINE static event_id schedule_growing(struct engine *engine, sim_ps at,
+                                             enum event_priority priority, uint32_t owner,
+                                             event_function function, void *context,
+                                             uint64_t argument)
+{
+    struct error ignored;
+    if (engine_reserve(engine, (size_t)engine->capacity * 2, &ignored) < 0)
+        return 0;
+    return engine_schedule(engine, at, priority, owner, function, context, argument);
+}
+
 event_id engine_schedule(struct engine *engine, sim_ps at, enum event_priority priority,
                          uint32_t owner, event_function function, void *context, uint64_t argument)
 {
     assert(at >= engine->now);
     assert(owner < UINT32_C(1) << OWNER_BITS);
     assert(engine->sequence < UINT64_C(1) << SEQUENCE_BITS);
-    if (engine->free_slot == NO_SLOT) {
-        struct error ignored;
-        if (engine_reserve(engine, (size_t)engine->capacity * 2, &ignored) < 0)
-            return 0;
-    }
+    if (engine->free_slot == NO_SLOT)
+        return schedule_growing(engine, at, priority, owner, function, context, argument);
     uint32_t index = engine->free_slot;
     struct slot *slot = &engine->slots[index];
     engine->free_slot = slot->next;
@@ -363,11 +432,18 @@ static uint32_t slot_of(event_id id)
     return (uint32_t)id % (UINT32_C(1) << SLOT_BITS);
 }
 
-static bool is_pending(const struct engine *engine, event_id id)
+/* Whether a slot's event is, or was when the slot was last taken, the one of this name. */
+static bool has_name(const struct engine *engine, uint32_t index, event_id id)
+{
+    return index < engine->capacity &&
+           (uint64_t)engine->slots[index].key << SLOT_BITS == id - index;
+}
+
+static bool is_pending(struct engine *engine, event_id id)
 {
     uint32_t index = slot_of(id);
-    return index < engine->capacity && engine->slots[index].bucket != FREE &&
-           (uint64_t)engine->slots[index].key << SLOT_BITS == id - index;
+    return has_name(engine, index, id) &&
+           (engine->slots[index].bucket != NO_BUCKET || near_place(engine, index));
 }
 
 bool engine_cancel(struct engine *engine, event_id id)
@@ -383,8 +459,8 @@ bool engine_cancel(struct engine *engine, event_id id)
 void engine_move(struct engine *engine, event_id id, sim_ps at, enum event_priority priority)
 {
     assert(at >= engine->now);
-    assert(is_pending(engine, id));
     uint32_t index = slot_of(id);
+    assert(has_name(engine, index, id));
     struct slot *slot = &engine->slots[index];
     uint64_t rank_in_class = (uint64_t)slot->key % RANK_IN_CLASS_END;
     leave(engine, index);
@@ -394,18 +470,18 @@ void engine_move(struct engine *engine, event_id id, sim_ps at, enum event_prior
 
 bool engine_step(struct engine *engine)
 {
-    if (engine->near_count == 0)
+    if (engine->near_end == engine->near)
         return false;
-    uint32_t index = engine->near[--engine->near_count].slot;
-    const struct slot *slot = &engine->slots[index];
+    struct near_event next = *--engine->near_end;
+    if (engine->near_end == engine->near && engine->far_count > 0)
+        refill(engine);
+    const struct slot *slot = &engine->slots[next.slot];
     event_function function = slot->function;
     void *context = slot->context;
     uint64_t argument = slot->argument;
-    engine->now = time_of(slot->key);
+    engine->now = next.at;
     engine->present = (uint64_t)slot->key;
-    engine->dispatched++;
-    free_slot(engine, index);
-    refill(engine);
+    free_slot(engine, next.slot);
     function(context, argument);
     return true;
 }
@@ -414,12 +490,12 @@ bool engine_would_be_next(const struct engine *engine, sim_ps at, enum event_pri
                           uint32_t owner)
 {
     event_key key = key_of(at, rank_of(priority, owner, engine->sequence));
-    return engine->near_count == 0 || key < engine->near[engine->near_count - 1].key;
+    return engine->near_end == engine->near || !is_before(engine, engine->near_end - 1, key);
 }
 
 sim_ps engine_next_at(const struct engine *engine)
 {
-    return engine->near_count == 0 ? SIM_PS_MAX : time_of(engine->near[engine->near_count - 1].key);
+    return engine->near_end == engine->near ? SIM_PS_MAX : engine->near_end[-1].at;
 }
 
 void engine_advance(struct engine *engine, sim_ps at, enum event_priority priority, uint32_t owner)
@@ -445,10 +521,10 @@ sim_ps engine_now(const struct engine *engine)
 
 size_t engine_pending(const struct engine *engine)
 {
-    return (size_t)(engine->sequence - 1 - engine->dispatched - engine->cancelled);
+    return (size_t)(engine->near_end - engine->near) + engine->far_count;
 }
 
 uint64_t engine_dispatched(const struct engine *engine)
 {
-    return engine->dispatched;
+    return engine->sequence - 1 - engine->cancelled - engine_pending(engine);
 }

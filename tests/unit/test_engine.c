@@ -259,6 +259,27 @@ START_TEST(events_come_in_before_what_was_next)
 }
 END_TEST
 
+START_TEST(order_holds_when_all_that_was_far_off_is_cancelled)
+{
+    /* Expectation: of three later events the middle one, scheduled last, comes between. */
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    event_id far_off[168];
+    for (uint32_t i = 0; i < 32; i++)
+        schedule(engine, i, EVENT_STAGE, 0, &log, i);
+    for (uint32_t i = 0; i < ARRAY_LENGTH(far_off); i++)
+        far_off[i] = schedule(engine, 32 + i, EVENT_STAGE, 0, &log, 99);
+    for (uint32_t i = 0; i < ARRAY_LENGTH(far_off); i++)
+        ck_assert(engine_cancel(engine, far_off[i]));
+    for (uint32_t i = 0; i < 32; i++)
+        ck_assert(engine_step(engine));
+    schedule(engine, 1000, EVENT_STAGE, 0, &log, 34);
+    schedule(engine, 900, EVENT_STAGE, 0, &log, 32);
+    schedule(engine, 950, EVENT_STAGE, 0, &log, 33);
+    check_order(engine, &log, 35);
+}
+END_TEST
+
 START_TEST(a_moved_event_keeps_its_turn_among_equals)
 {
     struct engine *engine = fresh_engine();
@@ -400,6 +421,7 @@ int main(void)
         the_clock_can_be_moved_on_to_the_next_event,
         what_would_have_come_before_the_present_event_is_past,
         events_come_in_before_what_was_next,
+        order_holds_when_all_that_was_far_off_is_cancelled,
         a_moved_event_keeps_its_turn_among_equals,
         random_schedules_moves_and_cancels_match_a_plain_list,
     };
