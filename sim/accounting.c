@@ -1,17 +1,17 @@
 #include "accounting.h"
 
-static void record_idle(struct pipeline *pipeline, uint32_t s, const struct step *step,
-                        sim_ps until, enum span_kind cause)
+/* A stage's work on a step, or its wait for one; NULL: for none any more. */
+static void record_span(struct pipeline *pipeline, uint32_t s, const struct step *step,
+                        enum span_kind kind, sim_ps start, sim_ps end)
 {
-    const struct pipeline_stage *stage = &pipeline->stages[s];
     struct span_record span = {
-        .start = stage->accounted,
-        .duration = until - stage->accounted,
+        .start = start,
+        .duration = end - start,
         .step = step ? step->number : SPAN_NO_STEP,
         .replica = pipeline->replica,
         .stage = s,
         .layer = SPAN_NO_LAYER,
-        .kind = cause,
+        .kind = kind,
     };
     diary_add_span(pipeline->diary, &span);
 }
@@ -24,7 +24,7 @@ static inline void idle_until(struct pipeline *pipeline, uint32_t s, const struc
     if (until <= stage->accounted)
         return;
     if (pipeline->diary)
-        record_idle(pipeline, s, step, until, cause);
+        record_span(pipeline, s, step, cause, stage->accounted, until);
     *counter += until - stage->accounted;
     stage->accounted = until;
 }
@@ -104,18 +104,8 @@ static void record_launch_wait(struct pipeline *pipeline, uint32_t s, const stru
 {
     const struct visit *visit = &step->visits[s];
     sim_ps gpu_end = visit->start + visit->work.compute + visit->work.collective;
-    if (visit->end == gpu_end)
-        return;
-    struct span_record span = {
-        .start = gpu_end,
-        .duration = visit->end - gpu_end,
-        .step = step->number,
-        .replica = pipeline->replica,
-        .stage = s,
-        .layer = SPAN_NO_LAYER,
-        .kind = SPAN_LAUNCH,
-    };
-    diary_add_span(pipeline->diary, &span);
+    if (visit->end != gpu_end)
+        record_span(pipeline, s, step, SPAN_LAUNCH, gpu_end, visit->end);
 }
 
 /* Every kernel and collective of a visit. */
@@ -146,26 +136,23 @@ static void record_visit(struct pipeline *pipeline, uint32_t s, const struct ste
 {
     const struct session *session = pipeline->session;
     const struct visit *visit = &step->visits[s];
-    struct span_record span = {
-        .start = visit->start,
-        .duration = visit->end - visit->start,
-        .step = step->number,
-        .replica = pipeline->replica,
-        .stage = s,
-        .layer = SPAN_NO_LAYER,
-        .kind = SPAN_STAGE,
-    };
-    diary_add_span(pipeline->diary, &span);
+    record_span(pipeline, s, step, SPAN_STAGE, visit->start, visit->end);
     if (session->record_layers && visit->start < session->window_end &&
         visit->end > session->window_start)
         record_layers(pipeline, s, step);
     if (s + 1 == pipeline->stage_count)
         return;
-    span.kind = SPAN_SEND;
-    span.start = visit->sent_from;
-    span.duration = step->visits[s + 1].ready - visit->sent_from;
-    span.bytes = (uint64_t)step->work.send_bytes;
-    diary_add_span(pipeline->diary, &span);
+    struct span_record send = {
+        .start = visit->sent_from,
+        .duration = step->visits[s + 1].ready - visit->sent_from,
+        .step = step->number,
+        .bytes = (uint64_t)step->work.send_bytes,
+        .replica = pipeline->replica,
+        .stage = s,
+        .layer = SPAN_NO_LAYER,
+        .kind = SPAN_SEND,
+    };
+    diary_add_span(pipeline->diary, &send);
 }
 
 static void record_step(struct pipeline *pipeline, const struct step *step, sim_ps done)
@@ -183,15 +170,22 @@ static void record_step(struct pipeline *pipeline, const struct step *step, sim_
     diary_add_step(pipeline->diary, &record);
 }
 
+/* Counts what a stage's collectives, of work that began at `start`, put on links. */
+static inline void meter_collectives(struct pipeline *pipeline, uint32_t s,
+                                     const struct stage_work *work, sim_ps start)
+{
+    struct link_meter *meter = &pipeline->stages[s].meter;
+    if (work->collective > 0)
+        link_meter_add(meter, &meter->collectives, pipeline->diary, start, work->collective,
+                       work->ring_bytes);
+}
+
 /* Counts what the visit put on links. */
 static void meter_visit(struct pipeline *pipeline, uint32_t s, const struct step *step)
 {
-    struct pipeline_stage *stage = &pipeline->stages[s];
     const struct visit *visit = &step->visits[s];
-    struct link_meter *meter = &stage->meter;
-    if (visit->work.collective > 0)
-        link_meter_add(meter, &meter->collectives, pipeline->diary, visit->start,
-                       visit->work.collective, visit->work.ring_bytes);
+    struct link_meter *meter = &pipeline->stages[s].meter;
+    meter_collectives(pipeline, s, &visit->work, visit->start);
     if (s + 1 < pipeline->stage_count)
         link_meter_add(meter, &meter->sends, pipeline->diary, visit->sent_from,
                        step->visits[s + 1].ready - visit->sent_from, step->work.send_bytes);
@@ -218,6 +212,27 @@ void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim
         diary_end_step(pipeline->diary, step->number);
 }
 
+/* In the order of accounting_add_step(). */
+static void record_lap(struct pipeline *pipeline, const struct step *step, const struct lap *lap,
+                       sim_ps returned)
+{
+    record_step(pipeline, step, returned);
+    if (lap->launched > lap->end_before)
+        record_span(pipeline, 0, step, SPAN_IDLE_HOST, lap->end_before, lap->launched);
+    if (lap->start > lap->launched)
+        record_span(pipeline, 0, step, SPAN_IDLE_HOST, lap->launched, lap->start);
+    record_span(pipeline, 0, step, SPAN_STAGE, lap->start, lap->end);
+    diary_end_step(pipeline->diary, step->number);
+}
+
+void accounting_add_lap(struct pipeline *pipeline, const struct step *step, const struct lap *lap,
+                        sim_ps returned)
+{
+    meter_collectives(pipeline, 0, &step->visits[0].work, lap->start);
+    if (pipeline->diary)
+        record_lap(pipeline, step, lap, returned);
+}
+
 void accounting_add_laps(struct pipeline *pipeline, const struct step *step,
                          const struct stage_tally *laps, uint64_t count, sim_ps end)
 {
@@ -227,8 +242,6 @@ void accounting_add_laps(struct pipeline *pipeline, const struct step *step,
     stage->tally.launch_bound += laps->launch_bound;
     stage->tally.collective += (sim_ps)count * step->visits[0].work.collective;
     stage->accounted = end;
-    for (uint64_t lap = 0; lap < count; lap++)
-        meter_visit(pipeline, 0, step);
 }
 
 void accounting_abandon_step(struct pipeline *pipeline, const struct step *step, sim_ps now)
@@ -237,19 +250,11 @@ void accounting_abandon_step(struct pipeline *pipeline, const struct step *step,
         struct pipeline_stage *stage = &pipeline->stages[s];
         const struct visit *visit = &step->visits[s];
         account_wait(pipeline, s, step);
-        struct span_record span = {
-            .start = visit->start,
-            .duration = sim_ps_min(visit->end, now) - visit->start,
-            .step = step->number,
-            .replica = pipeline->replica,
-            .stage = s,
-            .layer = SPAN_NO_LAYER,
-            .kind = SPAN_STAGE,
-        };
-        stage->tally.compute += span.duration;
-        stage->accounted = span.start + span.duration;
+        sim_ps end = sim_ps_min(visit->end, now);
+        stage->tally.compute += end - visit->start;
+        stage->accounted = end;
         if (pipeline->diary)
-            diary_add_span(pipeline->diary, &span);
+            record_span(pipeline, s, step, SPAN_STAGE, visit->start, end);
     }
 }
 

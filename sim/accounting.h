@@ -27,8 +27,22 @@
    it; steps in order. */
 void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim_ps returned);
 
-/* Adds `count` laps of a step to its only stage's tally, the last of which ended at `end`: what
-   each took as laps.h divides it, their collectives left out. Records nothing. */
+/* A lap of a step on its only stage, as laps.h has it. */
+struct lap {
+    sim_ps compute;
+    sim_ps launched;
+    sim_ps start;
+    sim_ps end;
+    sim_ps end_before; /* of the lap before it */
+};
+
+/* Counts what a lap of a step, its tokens back since `returned`, put on links, and records it. The
+   step's number, times at the scheduler and batch are this lap's. */
+void accounting_add_lap(struct pipeline *pipeline, const struct step *step, const struct lap *lap,
+                        sim_ps returned);
+
+/* Adds `count` such laps, the last of which ended at `end`, to the stage's tally: what each took as
+   laps.h divides it, their collectives left out. */
 void accounting_add_laps(struct pipeline *pipeline, const struct step *step,
                          const struct stage_tally *laps, uint64_t count, sim_ps end);
 

@@ -4,17 +4,8 @@
 
 bool laps_fit(const struct flight *flight, const struct pipeline *pipeline)
 {
-    return flight->ring == 1 && pipeline->stage_count == 1 && !pipeline->diary;
+    return flight->ring == 1 && pipeline->stage_count == 1 && !pipeline->session->record_layers;
 }
-
-/* The lap under way. */
-struct lap {
-    sim_ps compute;
-    sim_ps launched;
-    sim_ps start;
-    sim_ps end;
-    sim_ps end_before; /* of the lap before it */
-};
 
 /* What is kept of laps that are over. */
 struct laps {
@@ -23,10 +14,12 @@ struct laps {
 };
 
 /* The step, its last lap having returned at `now`, begins another. */
-static inline struct lap begin(const struct flight *flight, const struct pipeline *pipeline,
+static inline struct lap begin(struct flight *flight, const struct pipeline *pipeline,
                                struct step *step, const struct lap *before, sim_ps now)
 {
     const struct stage_work *work = &step->visits[0].work;
+    step->number = flight->step_count++;
+    step->scheduled = now;
     step_cost_repeat(pipeline->cost, &step->batch, &step->work);
     struct lap lap = {
         .compute = pipeline_compute(pipeline, 0, step),
@@ -53,7 +46,6 @@ static void put_back(struct flight *flight, struct pipeline *pipeline, struct st
                      const struct lap *lap)
 {
     struct visit *visit = &step->visits[0];
-    step->scheduled = lap->end_before + flight->return_wait;
     step->host_from = lap->end_before;
     step->emptied = SIM_PS_MAX;
     step->moving_from = SIM_PS_MAX;
@@ -86,13 +78,12 @@ uint64_t laps_take(struct flight *flight, struct pipeline *pipeline, struct batc
     while (over.count + 1 < count && lap.end + flight->return_wait < until) {
         now = lap.end + flight->return_wait;
         keep(&over, &lap, step->visits[0].work.collective);
+        accounting_add_lap(pipeline, step, &lap, now);
         batcher_repeat_on(batcher, &step->batch, now, lap.end - lap.end_before);
         lap = begin(flight, pipeline, step, &lap, now);
     }
     batcher_repeated(batcher, &step->batch, over.count, now);
     accounting_add_laps(pipeline, step, &over.tally, over.count, lap.end_before);
     put_back(flight, pipeline, step, &lap);
-    flight->step_count += over.count + 1;
-    step->number = flight->step_count - 1;
     return over.count + 1;
 }

@@ -17,7 +17,7 @@
 #include "batcher.h"
 #include "flight.h"
 
-/* Whether a replica's steps go round so; not where they are recorded. */
+/* Whether a replica's steps go round so; not where their layers are recorded. */
 bool laps_fit(const struct flight *flight, const struct pipeline *pipeline);
 
 /* As decode_run_take() for a `count` of 1 or more, but for the costs that do not change. */
