@@ -193,8 +193,8 @@ static int write_leaving(struct hdf5_table *table, struct error *error)
     return 0;
 }
 
-/* Lets the buffer leave, with zeroes behind the rows that it has, and another take its place. */
-static int let_leave(struct hdf5_table *table, struct error *error)
+/* The buffer leaves, with zeroes behind the rows that it has, and another takes its place. */
+int hdf5_table_write(struct hdf5_table *table, struct error *error)
 {
     int status = write_leaving(table, error);
     if (status == 0 && !table->packer.has_thread)
@@ -214,18 +214,17 @@ static int let_leave(struct hdf5_table *table, struct error *error)
 
 int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error)
 {
-    char *to = table->buffer + table->buffered_rows * table->codec.row_bytes;
+    char *to = hdf5_table_next(table);
     for (size_t i = 0; i < table->piece_count; i++) {
         memcpy(to, (const char *)row + table->pieces[i].offset, table->pieces[i].bytes);
         to += table->pieces[i].bytes;
     }
-    table->buffered_rows++;
-    return table->buffered_rows < table->chunk_rows ? 0 : let_leave(table, error);
+    return hdf5_table_add_next(table, error);
 }
 
 int hdf5_table_finish(struct hdf5_table *table, struct error *error)
 {
-    int status = table->buffered_rows == 0 ? 0 : let_leave(table, error);
+    int status = table->buffered_rows == 0 ? 0 : hdf5_table_write(table, error);
     return status < 0 ? status : write_leaving(table, error);
 }
 

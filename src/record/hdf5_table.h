@@ -94,6 +94,21 @@ int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, 
 /* Adds a copy of `row`. */
 int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error);
 
+/* Lets the rows that have gathered go to the file, as a chunk. */
+int hdf5_table_write(struct hdf5_table *table, struct error *error);
+
+/* Where the next row goes, packed; it is added when it is there. */
+static inline void *hdf5_table_next(const struct hdf5_table *table)
+{
+    return table->buffer + table->buffered_rows * table->codec.row_bytes;
+}
+
+static inline int hdf5_table_add_next(struct hdf5_table *table, struct error *error)
+{
+    table->buffered_rows++;
+    return table->buffered_rows < table->chunk_rows ? 0 : hdf5_table_write(table, error);
+}
+
 /* Writes what is not yet in the file; nothing may be appended after it. */
 int hdf5_table_finish(struct hdf5_table *table, struct error *error);
 

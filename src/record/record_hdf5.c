@@ -53,7 +53,7 @@
     X(bytes, double, "bytes")  \
     X(busy_s, double, "s")
 
-/* Rows as they lie in the file, packed: appended in one piece. */
+/* Rows as they lie in the file, packed: written where they go. */
 #define MEMBER(column, c_type, unit) c_type column;
 struct __attribute__((packed)) request_row {
     REQUEST_COLUMNS(MEMBER)
@@ -118,7 +118,8 @@ struct record_hdf5 {
 static int record_request(void *context, const struct request_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct request_row row = {
+    struct request_row *row = hdf5_table_next(&file->requests);
+    *row = (struct request_row){
         .id = (int64_t)record->id,
         .arrival_s = sim_s_from_ps(record->arrival),
         .input_tokens = record->input_tokens,
@@ -129,13 +130,14 @@ static int record_request(void *context, const struct request_record *record, st
         .done_s = sim_s_from_ps(record->done),
         .preemptions = record->preemptions,
     };
-    return hdf5_table_append(&file->requests, &row, error);
+    return hdf5_table_add_next(&file->requests, error);
 }
 
 static int record_step(void *context, const struct step_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct step_row row = {
+    struct step_row *row = hdf5_table_next(&file->steps);
+    *row = (struct step_row){
         .replica = record->replica,
         .step = (int64_t)record->step,
         .scheduled_s = sim_s_from_ps(record->scheduled),
@@ -144,13 +146,14 @@ static int record_step(void *context, const struct step_record *record, struct e
         .decode_tokens = record->decode_tokens,
         .decode_context_tokens = (int64_t)record->decode_context_tokens,
     };
-    return hdf5_table_append(&file->steps, &row, error);
+    return hdf5_table_add_next(&file->steps, error);
 }
 
 static int record_span(void *context, const struct span_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct span_row row = {
+    struct span_row *row = hdf5_table_next(&file->spans);
+    *row = (struct span_row){
         .start_ps = record->start,
         .duration_ps = record->duration,
         .replica = record->replica,
@@ -160,20 +163,21 @@ static int record_span(void *context, const struct span_record *record, struct e
         .layer = record->layer == SPAN_NO_LAYER ? -1 : (int32_t)record->layer,
         .bytes = (int64_t)record->bytes,
     };
-    return hdf5_table_append(&file->spans, &row, error);
+    return hdf5_table_add_next(&file->spans, error);
 }
 
 static int record_link(void *context, const struct link_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct link_row row = {
+    struct link_row *row = hdf5_table_next(&file->links);
+    *row = (struct link_row){
         .link = record->link,
         .start_s = sim_s_from_ps(record->start),
         .duration_s = sim_s_from_ps(record->duration),
         .bytes = record->bytes,
         .busy_s = sim_s_from_ps(record->busy),
     };
-    return hdf5_table_append(&file->links, &row, error);
+    return hdf5_table_add_next(&file->links, error);
 }
 
 static int write_header(struct record_hdf5 *file, const struct record_hdf5_header *header,
