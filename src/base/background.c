@@ -3,40 +3,48 @@
 #include <assert.h>
 #include <string.h>
 
-static void set_state(struct background *background, enum background_state state)
+/* All below want the mutex held. */
+
+static void wait_for_change(struct background *background)
 {
-    (void)pthread_mutex_lock(&background->mutex);
-    background->state = state;
-    (void)pthread_cond_signal(&background->changed);
-    (void)pthread_mutex_unlock(&background->mutex);
+    (void)pthread_cond_wait(&background->changed, &background->mutex);
 }
 
-/* Waits while the state is `state`; returns what it is then. */
-static enum background_state wait_while(struct background *background, enum background_state state)
+static void tell(struct background *background)
 {
-    (void)pthread_mutex_lock(&background->mutex);
-    while (background->state == state)
-        (void)pthread_cond_wait(&background->changed, &background->mutex);
-    enum background_state now = background->state;
+    (void)pthread_cond_broadcast(&background->changed);
+}
+
+/* Makes the next call, without the mutex meanwhile. */
+static void make_call(struct background *background)
+{
+    void *context = background->contexts[background->returned % BACKGROUND_CALLS_MAX];
     (void)pthread_mutex_unlock(&background->mutex);
-    return now;
+    background->function(context);
+    (void)pthread_mutex_lock(&background->mutex);
+    background->returned++;
+    tell(background);
 }
 
 static void *serve(void *context)
 {
     struct background *background = context;
-    while (wait_while(background, BACKGROUND_IDLE) == BACKGROUND_BUSY) {
-        background->function(background->context);
-        set_state(background, BACKGROUND_IDLE);
+    (void)pthread_mutex_lock(&background->mutex);
+    while (background->returned < background->asked || !background->is_stopping) {
+        if (background->returned < background->asked)
+            make_call(background);
+        else
+            wait_for_change(background);
     }
+    (void)pthread_mutex_unlock(&background->mutex);
     return NULL;
 }
 
-int background_start(struct background *background, void (*function)(void *context), void *context,
+int background_start(struct background *background, void (*function)(void *context),
                      struct error *error)
 {
     assert(!background->has_thread);
-    *background = (struct background){.function = function, .context = context};
+    *background = (struct background){.function = function};
     (void)pthread_mutex_init(&background->mutex, NULL);
     (void)pthread_cond_init(&background->changed, NULL);
     int reason = pthread_create(&background->thread, NULL, serve, background);
@@ -48,22 +56,35 @@ int background_start(struct background *background, void (*function)(void *conte
     return error_set(error, ERROR_RUN, "cannot start a thread: %s", strerror(reason));
 }
 
-void background_call(struct background *background)
+uint64_t background_call(struct background *background, void *context)
 {
-    set_state(background, BACKGROUND_BUSY);
+    (void)pthread_mutex_lock(&background->mutex);
+    while (background->asked - background->returned == BACKGROUND_CALLS_MAX)
+        wait_for_change(background);
+    background->contexts[background->asked % BACKGROUND_CALLS_MAX] = context;
+    uint64_t call = ++background->asked;
+    tell(background);
+    (void)pthread_mutex_unlock(&background->mutex);
+    return call;
 }
 
-void background_wait(struct background *background)
+void background_wait(struct background *background, uint64_t call)
 {
-    (void)wait_while(background, BACKGROUND_BUSY);
+    (void)pthread_mutex_lock(&background->mutex);
+    assert(call <= background->asked);
+    while (background->returned < call)
+        wait_for_change(background);
+    (void)pthread_mutex_unlock(&background->mutex);
 }
 
 void background_stop(struct background *background)
 {
     if (!background->has_thread)
         return;
-    background_wait(background);
-    set_state(background, BACKGROUND_STOPPING);
+    (void)pthread_mutex_lock(&background->mutex);
+    background->is_stopping = true;
+    tell(background);
+    (void)pthread_mutex_unlock(&background->mutex);
     (void)pthread_join(background->thread, NULL);
     (void)pthread_cond_destroy(&background->changed);
     (void)pthread_mutex_destroy(&background->mutex);

@@ -1,12 +1,13 @@
 /*
- * background: a function called again and again on a thread of its own.
+ * background: calls of a function, one after the other, on a thread of their own.
  *
- *     background_start(&packer, pack, &table, &error)
- *     background_call(&packer)     pack(&table) runs beside the caller
- *     background_wait(&packer)     and has returned
+ *     background_start(&writer, write, &error)
+ *     uint64_t call = background_call(&writer, &chunk)     write(&chunk) runs beside the caller
+ *     background_wait(&writer, call)                       and has returned
  *
- * One call at a time; between wait and call, what the function works on is the
- * caller's. Signals that the caller blocks are blocked in the thread.
+ * Calls are made in the order in which they were asked for; until one has
+ * returned, what it works on is the thread's. Signals that the caller blocks are
+ * blocked in the thread.
  */
 #ifndef TANDEM_BACKGROUND_H
 #define TANDEM_BACKGROUND_H
@@ -15,35 +16,35 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-enum background_state {
-    BACKGROUND_IDLE,
-    BACKGROUND_BUSY,
-    BACKGROUND_STOPPING,
-};
+/* That are asked for and have not returned; who asks for more waits. */
+#define BACKGROUND_CALLS_MAX 16
 
 struct background {
     bool has_thread; /* the caller's, all else below the mutex is shared */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    enum background_state state;
     void (*function)(void *context);
-    void *context;
+    void *contexts[BACKGROUND_CALLS_MAX]; /* of call n at n modulo its length */
+    uint64_t asked;
+    uint64_t returned;
+    bool is_stopping;
 };
 
 /* Starts the thread of a background that has none, and that stays where it is until it is stopped.
    ERROR_RUN where the system lets no thread start. */
-int background_start(struct background *background, void (*function)(void *context), void *context,
+int background_start(struct background *background, void (*function)(void *context),
                      struct error *error);
 
-/* Begins a call, there being none under way. */
-void background_call(struct background *background);
+/* Asks for a call; returns its number, from 1. */
+uint64_t background_call(struct background *background, void *context);
 
-/* Waits until no call is under way. */
-void background_wait(struct background *background);
+/* Waits until a call has returned; 0: none. */
+void background_wait(struct background *background, uint64_t call);
 
-/* Waits and ends the thread. A zeroed or stopped background may be stopped. */
+/* Waits for all calls and ends the thread. A zeroed or stopped background may be stopped. */
 void background_stop(struct background *background);
 
 #endif

@@ -135,12 +135,14 @@ static int write_units(hid_t dataset, const char *path, const struct hdf5_column
     return status;
 }
 
-static int buffers_create(struct hdf5_table *table, struct error *error)
+/* Gives the table one more chunk. */
+static int add_chunk(struct hdf5_table *table, struct error *error)
 {
-    table->buffer = malloc(table->codec.chunk_bytes);
-    table->leaving = malloc(table->codec.chunk_bytes);
-    return table->buffer && table->leaving ? 0
-                                           : error_out_of_memory(error, "the buffers of a table");
+    char *rows = malloc(table->codec.chunk_bytes);
+    if (!rows)
+        return error_out_of_memory(error, "the buffers of a table");
+    table->chunks[table->chunk_count++] = (struct hdf5_chunk){.table = table, .rows = rows};
+    return 0;
 }
 
 int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, const char *name,
@@ -162,7 +164,7 @@ int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, 
     if (status == 0)
         status = chunk_codec_init(&table->codec, chunk_rows, H5Tget_size(row_type), error);
     if (status == 0)
-        status = buffers_create(table, error);
+        status = add_chunk(table, error);
     if (row_type >= 0)
         H5Tclose(row_type);
     if (status < 0)
@@ -170,46 +172,66 @@ int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, 
     return status;
 }
 
-static void pack_leaving(void *context)
+int hdf5_table_set_writer(struct hdf5_table *table, struct background *writer, struct error *error)
 {
-    struct hdf5_table *table = context;
-    table->leaving_bytes = chunk_codec_pack(&table->codec, table->leaving);
+    int status = 0;
+    table->writer = writer;
+    while (table->chunk_count < HDF5_CHUNKS && status == 0)
+        status = add_chunk(table, error);
+    return status;
 }
 
-/* Writes the chunk that is leaving, if there is one, as the dataset's next. */
-static int write_leaving(struct hdf5_table *table, struct error *error)
+/* Writes a chunk as the dataset's next, zeroes behind the rows that it has. */
+static int write_chunk(struct hdf5_table *table, const struct hdf5_chunk *chunk,
+                       struct error *error)
 {
-    if (table->leaving_rows == 0)
-        return 0;
-    background_wait(&table->packer);
+    size_t used_bytes = chunk->row_count * table->codec.row_bytes;
     hsize_t start = table->written_rows;
-    hsize_t extent = start + table->leaving_rows;
+    hsize_t extent = start + chunk->row_count;
+    memset(chunk->rows + used_bytes, 0, table->codec.chunk_bytes - used_bytes);
+    size_t packed_bytes = chunk_codec_pack(&table->codec, chunk->rows);
     table->written_rows = extent;
-    table->leaving_rows = 0;
     if (H5Dset_extent(table->dataset, &extent) < 0 ||
-        H5Dwrite_chunk(table->dataset, H5P_DEFAULT, 0, &start, table->leaving_bytes,
-                       table->codec.packed) < 0)
+        H5Dwrite_chunk(table->dataset, H5P_DEFAULT, 0, &start, packed_bytes, table->codec.packed) <
+            0)
         return hdf5_error_set(error, "write", table->path);
     return 0;
 }
 
-/* The buffer leaves, with zeroes behind the rows that it has, and another takes its place. */
+void hdf5_table_write_behind(void *context)
+{
+    struct hdf5_chunk *chunk = context;
+    struct hdf5_table *table = chunk->table;
+    hdf5_error_init(); /* of this thread, where HDF5 knows threads */
+    if (table->status == 0)
+        table->status = write_chunk(table, chunk, &table->error);
+    chunk->status = table->status;
+}
+
+/* Waits until a chunk is the caller's again; how its rows fared. */
+static int take_back(const struct hdf5_chunk *chunk, struct error *error)
+{
+    if (chunk->call > 0)
+        background_wait(chunk->table->writer, chunk->call);
+    if (chunk->status < 0)
+        *error = chunk->table->error;
+    return chunk->status;
+}
+
 int hdf5_table_write(struct hdf5_table *table, struct error *error)
 {
-    int status = write_leaving(table, error);
-    if (status == 0 && !table->packer.has_thread)
-        status = background_start(&table->packer, pack_leaving, table, error);
-    if (status < 0)
-        return status;
-    size_t used_bytes = table->buffered_rows * table->codec.row_bytes;
-    memset(table->buffer + used_bytes, 0, table->codec.chunk_bytes - used_bytes);
-    char *buffer = table->leaving;
-    table->leaving = table->buffer;
-    table->buffer = buffer;
-    table->leaving_rows = table->buffered_rows;
-    table->buffered_rows = 0;
-    background_call(&table->packer);
-    return 0;
+    struct hdf5_chunk *chunk = &table->chunks[table->gathering];
+    int status = 0;
+    if (table->writer)
+        chunk->call = background_call(table->writer, chunk);
+    else
+        status = write_chunk(table, chunk, error);
+    table->gathering = (table->gathering + 1) % table->chunk_count;
+    chunk = &table->chunks[table->gathering];
+    if (status == 0)
+        status = take_back(chunk, error);
+    chunk->row_count = 0;
+    return status;
 }
 
 int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error)
@@ -224,18 +246,20 @@ int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *e
 
 int hdf5_table_finish(struct hdf5_table *table, struct error *error)
 {
-    int status = table->buffered_rows == 0 ? 0 : hdf5_table_write(table, error);
-    return status < 0 ? status : write_leaving(table, error);
+    int status =
+        table->chunks[table->gathering].row_count == 0 ? 0 : hdf5_table_write(table, error);
+    for (uint32_t i = 0; i < table->chunk_count && status == 0; i++)
+        status = take_back(&table->chunks[(table->gathering + i) % table->chunk_count], error);
+    return status;
 }
 
 void hdf5_table_release(struct hdf5_table *table)
 {
-    background_stop(&table->packer);
+    for (uint32_t i = 0; i < table->chunk_count; i++)
+        free(table->chunks[i].rows);
     if (table->dataset > 0)
         H5Dclose(table->dataset);
     chunk_codec_release(&table->codec);
-    free(table->buffer);
-    free(table->leaving);
     free(table->pieces);
     *table = (struct hdf5_table){0};
 }

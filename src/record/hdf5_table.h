@@ -2,18 +2,20 @@
  * hdf5_table: a table in an HDF5 file that grows by appending rows.
  *
  * One 1-D dataset of a compound type, shuffled and deflated. Rows gather in a
- * buffer of one chunk; when it is full a thread of the table's packs it as
- * chunk_codec.h does, while rows gather in another, and when that is full the
- * packed chunk goes to the file. Memory stays constant, HDF5 neither filters a
- * chunk nor reads one back, and only the caller's thread calls HDF5, at moments
- * that the rows alone decide: same rows, same bytes, for there are no time stamps
- * either. The dataset's attribute `units` is an array of strings, one for each
- * column in order ("1": a bare number):
+ * buffer of one chunk; when it is full it is packed as chunk_codec.h does and
+ * goes to the file. Memory stays constant, HDF5 neither filters a chunk nor reads
+ * one back, and there are no time stamps: same rows, same bytes. The dataset's
+ * attribute `units` is an array of strings, one for each column in order ("1": a
+ * bare number):
  *
  *     dict(zip(f["steps"].dtype.names, f["steps"].attrs["units"]))
  *
- * Errors are ERROR_IO, ERROR_MEMORY, and ERROR_RUN where no thread can start;
- * that a chunk cannot be written is told with a later one, or at the end.
+ * A file's tables may be written behind the caller's back, by one writer: then
+ * rows gather in one buffer while others are packed and written, in the order in
+ * which they were full, so that the file's bytes are the same. HDF5 is the
+ * writer's meanwhile: until all of them are finished, whoever appends must not
+ * call it. Errors are ERROR_IO and ERROR_MEMORY; behind, that a chunk cannot be
+ * written is told with a later one, or at the end.
  */
 #ifndef TANDEM_HDF5_TABLE_H
 #define TANDEM_HDF5_TABLE_H
@@ -66,20 +68,32 @@ struct hdf5_piece {
     size_t bytes;
 };
 
+/* Buffers of a table that is written behind: enough for a writer that is busy with another's. */
+#define HDF5_CHUNKS 4
+
+/* Rows on their way to the file. */
+struct hdf5_chunk {
+    struct hdf5_table *table;
+    char *rows; /* packed */
+    size_t row_count;
+    uint64_t call; /* of the writer; 0: none */
+    int status;    /* of writing them, or those before them */
+};
+
 struct hdf5_table {
     hid_t dataset;
     struct hdf5_piece *pieces;
     size_t piece_count;
     size_t chunk_rows;
-    size_t buffered_rows;
+    struct hdf5_chunk chunks[HDF5_CHUNKS];
+    uint32_t chunk_count;
+    uint32_t gathering;        /* the chunk to which rows are added */
+    struct background *writer; /* NULL: the caller writes; it has what follows */
     hsize_t written_rows;
-    char *buffer;  /* the rows that gather, packed */
-    char *leaving; /* the chunk before them */
-    size_t leaving_rows;
-    size_t leaving_bytes; /* as the codec packed it */
     struct chunk_codec codec;
-    struct background packer; /* has `leaving` and the codec while it is busy */
-    const char *path;         /* of the file, for errors */
+    const char *path; /* of the file, for errors */
+    int status;       /* of writing; then rows are dropped */
+    struct error error;
 };
 
 /*
@@ -91,6 +105,12 @@ int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, 
                       const struct hdf5_column *columns, size_t column_count, size_t chunk_rows,
                       struct error *error);
 
+/* What a writer of tables calls. */
+void hdf5_table_write_behind(void *chunk);
+
+/* Lets `writer` write the table from now on. It is stopped before any of its tables is released. */
+int hdf5_table_set_writer(struct hdf5_table *table, struct background *writer, struct error *error);
+
 /* Adds a copy of `row`. */
 int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error);
 
@@ -98,15 +118,17 @@ int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *e
 int hdf5_table_write(struct hdf5_table *table, struct error *error);
 
 /* Where the next row goes, packed; it is added when it is there. */
-static inline void *hdf5_table_next(const struct hdf5_table *table)
+static inline void *hdf5_table_next(struct hdf5_table *table)
 {
-    return table->buffer + table->buffered_rows * table->codec.row_bytes;
+    struct hdf5_chunk *chunk = &table->chunks[table->gathering];
+    return chunk->rows + chunk->row_count * table->codec.row_bytes;
 }
 
 static inline int hdf5_table_add_next(struct hdf5_table *table, struct error *error)
 {
-    table->buffered_rows++;
-    return table->buffered_rows < table->chunk_rows ? 0 : hdf5_table_write(table, error);
+    struct hdf5_chunk *chunk = &table->chunks[table->gathering];
+    chunk->row_count++;
+    return chunk->row_count < table->chunk_rows ? 0 : hdf5_table_write(table, error);
 }
 
 /* Writes what is not yet in the file; nothing may be appended after it. */

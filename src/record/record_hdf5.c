@@ -108,6 +108,7 @@ static const struct hdf5_column link_name_columns[] = {
 
 struct record_hdf5 {
     struct hdf5_file file;
+    struct background writer;
     enum timeline timeline;
     struct hdf5_table requests;
     struct hdf5_table steps;
@@ -213,6 +214,8 @@ static int create_tables(struct record_hdf5 *file, struct error *error)
         int status = hdf5_table_create(tables[i].table, file->file.id, file->file.output.partial,
                                        tables[i].name, tables[i].columns, tables[i].column_count,
                                        CHUNK_ROWS, error);
+        if (status == 0)
+            status = hdf5_table_set_writer(tables[i].table, &file->writer, error);
         if (status < 0)
             return status;
     }
@@ -252,6 +255,8 @@ struct record_hdf5 *record_hdf5_new(const char *path, const struct record_hdf5_h
         goto failed;
     if (file->timeline >= TIMELINE_STEPS && write_link_names(file, header->topology, error) < 0)
         goto failed;
+    if (background_start(&file->writer, hdf5_table_write_behind, error) < 0)
+        goto failed;
     return file;
 
 failed:
@@ -278,8 +283,10 @@ static int close_tables(struct record_hdf5 *file, struct error *error)
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         if (status == 0)
             status = hdf5_table_finish(tables[i], error);
-        hdf5_table_release(tables[i]);
     }
+    background_stop(&file->writer);
+    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++)
+        hdf5_table_release(tables[i]);
     return status;
 }
 
@@ -295,6 +302,7 @@ void record_hdf5_free(struct record_hdf5 *file)
 {
     if (!file)
         return;
+    background_stop(&file->writer);
     hdf5_table_release(&file->requests);
     hdf5_table_release(&file->steps);
     hdf5_table_release(&file->spans);
