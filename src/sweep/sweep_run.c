@@ -203,8 +203,10 @@ static int run_all(struct runner *runner, struct error *error)
     while (status == 0 && runner->done_count < runner->task_count) {
         struct worker_result ended;
         status = worker_pool_wait(&runner->pool, LOOK_UP_S, &ended, error);
-        if (status > 0) {
-            status = take_result(runner, &ended, error);
+        if (status > 0) { /* nobody idles while a result is taken up and loads are found */
+            status = start_tasks(runner, error);
+            if (status == 0)
+                status = take_result(runner, &ended, error);
             free(ended.text);
         }
         if (status == 0)
