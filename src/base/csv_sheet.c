@@ -8,15 +8,19 @@
 /* Larger numbers are damage: nothing measured has as many bytes, tokens or seconds. */
 #define NUMBER_MAX 1e15
 
-int csv_sheet_fault(const struct csv_sheet *sheet, struct error *error, const char *format, ...)
+int csv_sheet_fault(const struct csv_sheet *sheet, const char *field, struct error *error,
+                    const char *format, ...)
 {
+    unsigned long long line = sheet->lines.line_number;
     char text[512];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    return error_set(error, ERROR_CONFIG, "%s:%llu: %s", sheet->lines.name,
-                     (unsigned long long)sheet->lines.line_number, text);
+    if (!field)
+        return error_set(error, ERROR_CONFIG, "%s:%llu: %s", sheet->lines.name, line, text);
+    return error_set(error, ERROR_CONFIG, "%s:%llu:%td: %s", sheet->lines.name, line,
+                     field - sheet->line + 1, text);
 }
 
 /* Cuts `*rest` at its first comma; returns what stands before, NULL where nothing is left. */
@@ -31,13 +35,14 @@ static char *take_field(char **rest)
 }
 
 /* The next line that is neither empty nor a comment: 1, 0 at the end, or negative. */
-static int next_line(struct csv_sheet *sheet, char **line, struct error *error)
+static int next_line(struct csv_sheet *sheet, char **line, size_t *length, struct error *error)
 {
-    size_t length;
     int status;
     do
-        status = line_reader_next(&sheet->lines, line, &length, error);
-    while (status > 0 && (length == 0 || **line == '#'));
+        status = line_reader_next(&sheet->lines, line, length, error);
+    while (status > 0 && (*length == 0 || **line == '#'));
+    if (status > 0)
+        sheet->line = *line;
     return status;
 }
 
@@ -48,11 +53,11 @@ static int read_column(struct csv_sheet *sheet, const char *name, enum csv_other
     while (column < sheet->name_count && strcmp(sheet->names[column], name) != 0)
         column++;
     if (column == sheet->name_count && others == CSV_KNOWN_ONLY)
-        return csv_sheet_fault(sheet, error, "unknown column '%s'", name);
+        return csv_sheet_fault(sheet, name, error, "unknown column '%s'", name);
     if (column < sheet->name_count && csv_sheet_has(sheet, column))
-        return csv_sheet_fault(sheet, error, "column '%s' stands twice", name);
+        return csv_sheet_fault(sheet, name, error, "column '%s' stands twice", name);
     if (sheet->column_count == CSV_COLUMNS_MAX)
-        return csv_sheet_fault(sheet, error, "more than %d columns", CSV_COLUMNS_MAX);
+        return csv_sheet_fault(sheet, name, error, "more than %d columns", CSV_COLUMNS_MAX);
     sheet->columns[sheet->column_count++] = column;
     return 0;
 }
@@ -66,7 +71,8 @@ int csv_sheet_init(struct csv_sheet *sheet, FILE *file, const char *name, const 
     if (status < 0)
         return status;
     char *rest;
-    status = next_line(sheet, &rest, error);
+    size_t length;
+    status = next_line(sheet, &rest, &length, error);
     if (status == 0)
         status = error_set(error, ERROR_CONFIG, "%s: the file has no header", name);
     for (char *field; status >= 0 && (field = take_field(&rest));)
@@ -92,17 +98,18 @@ bool csv_sheet_has(const struct csv_sheet *sheet, uint32_t column)
 int csv_sheet_next(struct csv_sheet *sheet, struct error *error)
 {
     char *rest;
-    int status = next_line(sheet, &rest, error);
+    size_t length;
+    int status = next_line(sheet, &rest, &length, error);
     if (status <= 0)
         return status;
     for (uint32_t column = 0; column < sheet->name_count; column++)
-        sheet->fields[column] = "";
+        sheet->fields[column] = rest + length;
     uint32_t count = 0;
     for (char *field; (field = take_field(&rest)); count++)
         if (count < sheet->column_count && sheet->columns[count] < sheet->name_count)
             sheet->fields[sheet->columns[count]] = field;
     if (count != sheet->column_count)
-        return csv_sheet_fault(sheet, error, "%u fields where the header has %u", count,
+        return csv_sheet_fault(sheet, NULL, error, "%u fields where the header has %u", count,
                                sheet->column_count);
     return 1;
 }
@@ -121,8 +128,8 @@ int csv_sheet_number(const struct csv_sheet *sheet, uint32_t column, double *num
     const char *field = sheet->fields[column];
     if (parse_number(field, number))
         return 0;
-    return csv_sheet_fault(sheet, error, "'%s' must be a number, not '%s'", sheet->names[column],
-                           field);
+    return csv_sheet_fault(sheet, field, error, "'%s' must be a number, not '%s'",
+                           sheet->names[column], field);
 }
 
 int csv_sheet_switch(const struct csv_sheet *sheet, uint32_t column, bool *is_on,
@@ -132,8 +139,8 @@ int csv_sheet_switch(const struct csv_sheet *sheet, uint32_t column, bool *is_on
     *is_on = strcmp(field, "1") == 0;
     if (*is_on || strcmp(field, "0") == 0)
         return 0;
-    return csv_sheet_fault(sheet, error, "'%s' must be 0 or 1, not '%s'", sheet->names[column],
-                           field);
+    return csv_sheet_fault(sheet, field, error, "'%s' must be 0 or 1, not '%s'",
+                           sheet->names[column], field);
 }
 
 int csv_sheet_positive(const struct csv_sheet *sheet, uint32_t column, double *number,
@@ -142,6 +149,6 @@ int csv_sheet_positive(const struct csv_sheet *sheet, uint32_t column, double *n
     const char *field = sheet->fields[column];
     if (parse_number(field, number) && *number > 0)
         return 0;
-    return csv_sheet_fault(sheet, error, "'%s' must be a positive number, not '%s'",
+    return csv_sheet_fault(sheet, field, error, "'%s' must be a positive number, not '%s'",
                            sheet->names[column], field);
 }

@@ -2,8 +2,8 @@
  * csv_sheet: a CSV file whose first line names its columns, row by row.
  *
  * Columns come in any order; empty lines and comments (# ...) are passed over.
- * Fields hold no commas and no quotes. Mistakes are ERROR_CONFIG, with file and
- * line.
+ * Fields hold no commas and no quotes. Mistakes are ERROR_CONFIG, with file,
+ * line and, where one field is wrong, column.
  *
  *     csv_sheet_init(&sheet, file, "kernels.csv", names, COLUMN_COUNT, CSV_KNOWN_ONLY, &error)
  *     while ((status = csv_sheet_next(&sheet, &error)) > 0)
@@ -31,7 +31,8 @@ struct csv_sheet {
     uint32_t name_count;
     uint32_t columns[CSV_COLUMNS_MAX]; /* of each of the file's, which name; name_count: none */
     uint32_t column_count;
-    const char *fields[CSV_COLUMNS_MAX]; /* of the row at hand, by name; "" where it has none */
+    const char *line;                    /* at hand, cut into fields */
+    const char *fields[CSV_COLUMNS_MAX]; /* its fields, by name; its end where it has none */
 };
 
 /* Reads the header of `file`, which stays the caller's; it, `name` and `names` must outlive the
@@ -58,8 +59,9 @@ int csv_sheet_positive(const struct csv_sheet *sheet, uint32_t column, double *n
 int csv_sheet_switch(const struct csv_sheet *sheet, uint32_t column, bool *is_on,
                      struct error *error);
 
-/* Says what is wrong with the row at hand; returns -ERROR_CONFIG. */
-int csv_sheet_fault(const struct csv_sheet *sheet, struct error *error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Says what is wrong with the row at hand, in one of its fields or, NULL, as a whole; returns
+   -ERROR_CONFIG. */
+int csv_sheet_fault(const struct csv_sheet *sheet, const char *field, struct error *error,
+                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -190,7 +190,8 @@ static int read_rows(struct profile *profile, const struct part *part, struct cs
     int status;
     for (uint32_t column = 0; column < part->column_count; column++)
         if (!csv_sheet_has(sheet, column))
-            return csv_sheet_fault(sheet, error, "there is no column '%s'", part->columns[column]);
+            return csv_sheet_fault(sheet, NULL, error, "there is no column '%s'",
+                                   part->columns[column]);
     while ((status = csv_sheet_next(sheet, error)) > 0) {
         (void)snprintf(place, sizeof(place), "%s:%llu", sheet->lines.name,
                        (unsigned long long)sheet->lines.line_number);

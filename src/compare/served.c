@@ -46,12 +46,12 @@ static int check_columns(const struct reading *reading, struct error *error)
     for (uint32_t column = COLUMN_ARRIVAL; column < COLUMN_COUNT; column++) {
         bool is_needed = column != COLUMN_QUEUED || reading->start == SERVED_FROM_QUEUED;
         if (is_needed && !csv_sheet_has(&reading->sheet, column))
-            return csv_sheet_fault(&reading->sheet, error, "there is no column '%s'",
+            return csv_sheet_fault(&reading->sheet, NULL, error, "there is no column '%s'",
                                    column_names[column]);
     }
     if (reading->only_case && !csv_sheet_has(&reading->sheet, COLUMN_CASE))
-        return csv_sheet_fault(&reading->sheet, error, "there is no column 'case' to find '%s' in",
-                               reading->only_case);
+        return csv_sheet_fault(&reading->sheet, NULL, error,
+                               "there is no column 'case' to find '%s' in", reading->only_case);
     return 0;
 }
 
@@ -79,11 +79,12 @@ static int read_request(const struct reading *reading, struct served_request *re
     }
     if (request->start_s < request->arrival_s || request->first_token_s < request->start_s ||
         request->done_s < request->first_token_s)
-        return csv_sheet_fault(sheet, error,
+        return csv_sheet_fault(sheet, NULL, error,
                                "a request arrives, has its first token and is done "
                                "in that order: are all times on one clock?");
     if (request->output_tokens < 1)
-        return csv_sheet_fault(sheet, error, "a request that was served has an output token");
+        return csv_sheet_fault(sheet, sheet->fields[COLUMN_OUTPUT_TOKENS], error,
+                               "a request that was served has an output token");
     return 0;
 }
 
@@ -98,7 +99,7 @@ static int find_case(struct reading *reading, struct served_case **found, struct
         *found = &served->cases[i];
         return i + 1 == served->case_count
                    ? 0
-                   : csv_sheet_fault(&reading->sheet, error,
+                   : csv_sheet_fault(&reading->sheet, name, error,
                                      "case '%s' goes on here, after another", name);
     }
     served->cases =
@@ -128,7 +129,7 @@ static int add_row(struct reading *reading, struct error *error)
         return status;
     const struct served_request *request = &served->requests[served->count];
     if (of->count > 0 && request->arrival_s < request[-1].arrival_s)
-        return csv_sheet_fault(&reading->sheet, error,
+        return csv_sheet_fault(&reading->sheet, NULL, error,
                                "requests must stand in the order of their arrivals");
     served->count++;
     of->count++;

@@ -38,7 +38,7 @@ struct gpu_samples {
 
 /*
  * The samples in the folder at `path`, good until the next call. NULL with
- * ERROR_CONFIG (file and line), ERROR_IO or ERROR_MEMORY.
+ * ERROR_CONFIG (file, line and column), ERROR_IO or ERROR_MEMORY.
  */
 const struct gpu_folder *gpu_samples_of(struct gpu_samples *samples, const char *path,
                                         struct error *error);

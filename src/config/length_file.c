@@ -21,11 +21,11 @@ struct length_list {
     size_t room;
 };
 
-static int line_error(const struct line_reader *lines, const char *expected, const char *found,
+static int line_error(const struct line_reader *lines, const char *expected, const char *line,
                       size_t length, struct error *error)
 {
-    struct trace_place place = {lines->name, lines->line_number};
-    (void)trace_row_error(place, expected, (struct text){found, found + length}, error);
+    struct trace_place place = {lines->name, lines->line_number, {line, line + length}};
+    (void)trace_row_error(place, expected, place.line, error);
     error->code = ERROR_CONFIG;
     return -ERROR_CONFIG;
 }

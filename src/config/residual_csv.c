@@ -38,26 +38,29 @@ static int read_error(const struct csv_sheet *sheet, enum column column, double 
         return 0;
     int status = csv_sheet_number(sheet, column, value, error);
     if (status == 0 && *value < 0)
-        status = csv_sheet_fault(sheet, error, "'%s' must not be negative", column_names[column]);
+        status = csv_sheet_fault(sheet, sheet->fields[column], error, "'%s' must not be negative",
+                                 column_names[column]);
     return status;
 }
 
 static int read_kernel(const struct csv_sheet *sheet, struct residual *residual,
                        struct error *error)
 {
-    residual->dtype = dtype_named(sheet->fields[DTYPE]);
+    const char *dtype = sheet->fields[DTYPE];
+    residual->dtype = dtype_named(dtype);
     if (residual->dtype < DTYPE_COUNT)
         return 0;
-    return csv_sheet_fault(sheet, error, "unknown dtype '%s'", sheet->fields[DTYPE]);
+    return csv_sheet_fault(sheet, dtype, error, "unknown dtype '%s'", dtype);
 }
 
 static int read_collective(const struct csv_sheet *sheet, struct residual *residual,
                            struct error *error)
 {
     bool is_peer;
-    residual->kind.op = collective_op_named(sheet->fields[OP]);
+    const char *op = sheet->fields[OP];
+    residual->kind.op = collective_op_named(op);
     if (residual->kind.op == COLLECTIVE_OP_COUNT)
-        return csv_sheet_fault(sheet, error, "unknown op '%s'", sheet->fields[OP]);
+        return csv_sheet_fault(sheet, op, error, "unknown op '%s'", op);
     int status = csv_sheet_switch(sheet, P2P, &is_peer, error);
     if (status < 0)
         return status;
@@ -69,7 +72,8 @@ static int read_collective(const struct csv_sheet *sheet, struct residual *resid
 static int read_lengths(const struct csv_sheet *sheet, enum column column, uint32_t count,
                         double *lengths, struct error *error)
 {
-    const char *at = sheet->fields[column];
+    const char *field = sheet->fields[column];
+    const char *at = field;
     bool is_good = strspn(at, "0123456789. ") == strlen(at);
     for (uint32_t d = 0; d < count && is_good; d++) {
         char *end;
@@ -79,9 +83,8 @@ static int read_lengths(const struct csv_sheet *sheet, enum column column, uint3
     }
     if (is_good && *at == '\0')
         return 0;
-    return csv_sheet_fault(sheet, error, "'%s' must hold %u numbers from %g to %g, not '%s'",
-                           column_names[column], count, LENGTH_MIN, LENGTH_MAX,
-                           sheet->fields[column]);
+    return csv_sheet_fault(sheet, field, error, "'%s' must hold %u numbers from %g to %g, not '%s'",
+                           column_names[column], count, LENGTH_MIN, LENGTH_MAX, field);
 }
 
 /* How smooth a kernel's surface is, where the row says so. */
@@ -92,7 +95,7 @@ static int read_smoothness(const struct csv_sheet *sheet, struct residual *resid
     if (*sheet->fields[NOISE] == '\0' && *sheet->fields[LENGTHS] == '\0')
         return 0;
     if (residual->is_collective)
-        return csv_sheet_fault(sheet, error, "only kernels have 'noise' and 'lengths'");
+        return csv_sheet_fault(sheet, NULL, error, "only kernels have 'noise' and 'lengths'");
     *kind = *kernel_table_usual_kind(residual->op);
     int status = csv_sheet_positive(sheet, NOISE, &kind->noise, error);
     if (status == 0)
@@ -100,7 +103,8 @@ static int read_smoothness(const struct csv_sheet *sheet, struct residual *resid
     if (status == 0)
         status = csv_sheet_positive(sheet, FINE_SHARE, &kind->fine_share, error);
     if (status == 0 && kind->fine_share > 1)
-        status = csv_sheet_fault(sheet, error, "'fine_share' must not be above 1");
+        status = csv_sheet_fault(sheet, sheet->fields[FINE_SHARE], error,
+                                 "'fine_share' must not be above 1");
     if (status < 0)
         return status;
     return read_lengths(sheet, FINE_LENGTHS, kind->dimensions, kind->fine_length_octaves, error);

@@ -10,7 +10,7 @@
  * out one at a time and of whole shapes left out; empty where nothing could be.
  * The last four are a kernel's surface_kind, lengths in octaves with blanks between
  * them; all are empty where it is as smooth as is usual. Mistakes are ERROR_CONFIG,
- * with file and line.
+ * with file, line and column.
  */
 #ifndef TANDEM_RESIDUAL_CSV_H
 #define TANDEM_RESIDUAL_CSV_H

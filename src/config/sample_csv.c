@@ -45,7 +45,8 @@ static int read_dtype(const struct csv_sheet *sheet, enum dtype *dtype, struct e
 {
     const char *field = sheet->fields[COLUMN_DTYPE];
     *dtype = *field == '\0' ? DTYPE_BF16 : dtype_named(field);
-    return *dtype < DTYPE_COUNT ? 0 : csv_sheet_fault(sheet, error, "unknown dtype '%s'", field);
+    return *dtype < DTYPE_COUNT ? 0
+                                : csv_sheet_fault(sheet, field, error, "unknown dtype '%s'", field);
 }
 
 /* Which columns a sample's x, y, n, k and beside are in; OP stands for none. */
@@ -88,14 +89,14 @@ static int settle_kernel(const struct csv_sheet *sheet, struct kernel_sample *sa
 {
     struct kernel_shape *shape = &sample->shape;
     if (is_prefill(shape->op) && sample->y < sample->x)
-        return csv_sheet_fault(sheet, error,
+        return csv_sheet_fault(sheet, sheet->fields[COLUMN_CTX], error,
                                "'ctx' counts the chunk's own tokens, so it is at least 'q_len'");
     if (is_prefill(shape->op))
         sample->y -= sample->x;
     if (shape->op == KERNEL_EXPERTS) {
         sample->x *= shape->top_k;
         if (sample->y > fmin(shape->experts, sample->x))
-            return csv_sheet_fault(sheet, error,
+            return csv_sheet_fault(sheet, sheet->fields[COLUMN_REACHED], error,
                                    "'reached' is more than 'experts', or than 'm' times 'top_k'");
     }
     if (shape->op == KERNEL_ROPE_KV)
@@ -112,9 +113,10 @@ static int read_kernel(const struct csv_sheet *sheet, void *item, struct error *
     struct kernel_sample *sample = item;
     struct kernel_shape *shape = &sample->shape;
     *sample = (struct kernel_sample){.y = 1, .shape = {.n = 1}};
-    shape->op = kernel_op_named(sheet->fields[COLUMN_OP]);
+    const char *op = sheet->fields[COLUMN_OP];
+    shape->op = kernel_op_named(op);
     if (shape->op == KERNEL_OP_COUNT)
-        return csv_sheet_fault(sheet, error, "unknown op '%s'", sheet->fields[COLUMN_OP]);
+        return csv_sheet_fault(sheet, op, error, "unknown op '%s'", op);
     const struct kernel_columns *columns = &columns_of[shape->op];
     const struct {
         enum column column;
@@ -141,9 +143,10 @@ static int read_kernel(const struct csv_sheet *sheet, void *item, struct error *
 static int read_collective(const struct csv_sheet *sheet, void *item, struct error *error)
 {
     struct collective_sample *sample = item;
-    *sample = (struct collective_sample){.kind.op = collective_op_named(sheet->fields[COLUMN_OP])};
+    const char *op = sheet->fields[COLUMN_OP];
+    *sample = (struct collective_sample){.kind.op = collective_op_named(op)};
     if (sample->kind.op == COLLECTIVE_OP_COUNT)
-        return csv_sheet_fault(sheet, error, "unknown op '%s'", sheet->fields[COLUMN_OP]);
+        return csv_sheet_fault(sheet, op, error, "unknown op '%s'", op);
     bool is_peer = false;
     int status = csv_sheet_switch(sheet, COLUMN_P2P, &is_peer, error);
     if (status == 0)
@@ -155,7 +158,8 @@ static int read_collective(const struct csv_sheet *sheet, void *item, struct err
     if (status == 0)
         status = csv_sheet_positive(sheet, COLUMN_TIME_US, &sample->seconds, error);
     if (status == 0 && sample->ranks < 2)
-        status = csv_sheet_fault(sheet, error, "a collective takes at least 2 ranks");
+        status = csv_sheet_fault(sheet, sheet->fields[COLUMN_RANKS], error,
+                                 "a collective takes at least 2 ranks");
     sample->kind.fabric = is_peer ? COLLECTIVE_FABRIC_PEER : COLLECTIVE_FABRIC_HOST;
     sample->seconds *= 1e-6;
     return status;

@@ -25,7 +25,7 @@
  * different ones the m tokens go to.
  * Heads are those of one GPU, of 128 values. p2p 1: over NVLink or PCIe peer
  * access, 0: through host memory. graph 1: replayed in a captured graph.
- * Mistakes are ERROR_CONFIG, with file and line.
+ * Mistakes are ERROR_CONFIG, with file, line and column.
  */
 #ifndef TANDEM_SAMPLE_CSV_H
 #define TANDEM_SAMPLE_CSV_H

@@ -20,8 +20,9 @@ struct trace {
     sim_ps last;
     uint64_t rows;
     uint64_t skipped;
-    char *pending; /* Mooncake has no header: its first row, read to guess the format */
-    size_t pending_bytes;
+    char *line; /* at hand */
+    size_t line_bytes;
+    bool is_pending; /* Mooncake has no header: that line is its first row, read for its format */
 };
 
 static const char *const format_names[] = {
@@ -65,68 +66,62 @@ static const struct trace_csv_dialect *dialect_of(enum trace_format format)
 
 static struct trace_place place_of(const struct trace *trace)
 {
-    return (struct trace_place){trace->name, trace->lines.line_number};
+    struct text line = {trace->line, trace->line + trace->line_bytes};
+    return (struct trace_place){trace->name, trace->lines.line_number, line};
 }
 
-/* The next line that is not empty, the pending one first; as line_reader_next(). */
-static int next_line(struct trace *trace, char **line, size_t *length, struct error *error)
+/* Brings the next line that is not empty to hand, the pending one first; as line_reader_next(). */
+static int next_line(struct trace *trace, struct error *error)
 {
-    if (trace->pending) {
-        *line = trace->pending;
-        *length = trace->pending_bytes;
-        trace->pending = NULL;
-        return 1;
+    int status = 1;
+    bool is_new = !trace->is_pending;
+    trace->is_pending = false;
+    while (is_new && status > 0) {
+        status = line_reader_next(&trace->lines, &trace->line, &trace->line_bytes, error);
+        is_new = trace->line_bytes == 0;
     }
-    int status;
-    do {
-        status = line_reader_next(&trace->lines, line, length, error);
-    } while (status > 0 && *length == 0);
     return status;
 }
 
-/* Settles on the format of a file that begins with `line`. */
-static int guess_format(struct trace *trace, const char *line, size_t length, struct error *error)
+/* Settles on the format of a file that begins with the line at hand. */
+static int guess_format(struct trace *trace, struct error *error)
 {
     static const enum trace_format tables[] = {TRACE_TANDEM, TRACE_AZURE, TRACE_BURSTGPT};
-    if (line[0] == '{') {
+    if (trace->line[0] == '{') {
         trace->format = TRACE_MOONCAKE;
         return 0;
     }
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
-        if (trace_csv_match(&trace->csv, dialect_of(tables[i]), line)) {
+        if (trace_csv_match(&trace->csv, dialect_of(tables[i]), trace->line)) {
             trace->format = tables[i];
             return 0;
         }
     }
-    return trace_row_error(place_of(trace),
+    struct trace_place place = place_of(trace);
+    return trace_row_error(place,
                            "a header with arrival_s,input_tokens,output_tokens (tandem), "
                            "TIMESTAMP,ContextTokens,GeneratedTokens (azure) or Timestamp,Request "
                            "tokens,Response tokens (burstgpt), or a JSON object (mooncake)",
-                           (struct text){line, line + length}, error);
+                           place.line, error);
 }
 
 static int read_header(struct trace *trace, struct error *error)
 {
-    char *line;
-    size_t length;
-    int status = next_line(trace, &line, &length, error);
+    int status = next_line(trace, error);
     if (status < 0)
         return status;
     if (status == 0)
         return error_set(error, ERROR_TRACE, "%s: expected a trace, found an empty file",
                          trace->name);
     const struct trace_csv_dialect *dialect = dialect_of(trace->format);
+    struct trace_place place = place_of(trace);
     if (trace->format == TRACE_AUTO)
-        status = guess_format(trace, line, length, error);
-    else if (dialect && !trace_csv_match(&trace->csv, dialect, line))
-        status = trace_row_error(place_of(trace), dialect->header,
-                                 (struct text){line, line + length}, error);
+        status = guess_format(trace, error);
+    else if (dialect && !trace_csv_match(&trace->csv, dialect, trace->line))
+        status = trace_row_error(place, dialect->header, place.line, error);
     else
         status = 0;
-    if (status == 0 && trace->format == TRACE_MOONCAKE) {
-        trace->pending = line;
-        trace->pending_bytes = length;
-    }
+    trace->is_pending = trace->format == TRACE_MOONCAKE;
     return status;
 }
 
@@ -197,7 +192,7 @@ static int arrival_time(struct trace *trace, struct trace_time time, sim_ps *at,
         return error_set(error, ERROR_TRACE,
                          "%s:%llu: expected an arrival within the %.0f days that the clock holds, "
                          "found one after %.4g days",
-                         place.file, (unsigned long long)place.line, ARRIVAL_S_MAX / 86400,
+                         place.file, (unsigned long long)place.number, ARRIVAL_S_MAX / 86400,
                          arrival_s / 86400);
     /* Scaled from the start rather than gap by gap, so that rounding does not add up; unscaled
        times stay exact. */
@@ -207,7 +202,7 @@ static int arrival_time(struct trace *trace, struct trace_time time, sim_ps *at,
         return error_set(error, ERROR_TRACE,
                          "%s:%llu: expected times in ascending order, found one %.6f s before the "
                          "line above",
-                         place.file, (unsigned long long)place.line,
+                         place.file, (unsigned long long)place.number,
                          sim_s_from_ps(trace->last) - arrival_s);
     trace->last = *at;
     return 0;
@@ -216,15 +211,13 @@ static int arrival_time(struct trace *trace, struct trace_time time, sim_ps *at,
 /* Reads the next row, one without tokens included; 1, 0 or negative. */
 static int next_row(struct trace *trace, struct trace_row *row, struct error *error)
 {
-    char *line;
-    size_t length;
-    int status = next_line(trace, &line, &length, error);
+    int status = next_line(trace, error);
     if (status <= 0)
         return status;
     if (trace->format == TRACE_MOONCAKE)
-        status = trace_mooncake_row(place_of(trace), line, length, row, error);
+        status = trace_mooncake_row(place_of(trace), row, error);
     else
-        status = trace_csv_row(&trace->csv, place_of(trace), line, length, row, error);
+        status = trace_csv_row(&trace->csv, place_of(trace), row, error);
     return status < 0 ? status : 1;
 }
 
@@ -248,7 +241,7 @@ static int trace_next(void *context, struct arrival *arrival, struct error *erro
             return error_set(error, ERROR_TRACE,
                              "%s:%llu: expected at least 1 input and 1 output token, found %u and "
                              "%u",
-                             place.file, (unsigned long long)place.line, row.input_tokens,
+                             place.file, (unsigned long long)place.number, row.input_tokens,
                              row.output_tokens);
         trace->skipped++;
     }

@@ -85,20 +85,19 @@ static int tokens_error(struct trace_place place, const char *column, struct tex
 }
 
 /* Fails for a line with more or fewer fields than the header. */
-static int fields_error(const struct trace_csv *csv, struct trace_place place, const char *line,
-                        size_t length, struct error *error)
+static int fields_error(const struct trace_csv *csv, struct trace_place place, struct error *error)
 {
     char expected[EXPECTED_BYTES];
     (void)snprintf(expected, sizeof(expected), "the %zu fields of the header (%s)", csv->columns,
                    csv->dialect->header);
-    return trace_row_error(place, expected, (struct text){line, line + length}, error);
+    return trace_row_error(place, expected, place.line, error);
 }
 
-int trace_csv_row(const struct trace_csv *csv, struct trace_place place, const char *line,
-                  size_t length, struct trace_row *row, struct error *error)
+int trace_csv_row(const struct trace_csv *csv, struct trace_place place, struct trace_row *row,
+                  struct error *error)
 {
     const struct trace_csv_dialect *dialect = csv->dialect;
-    struct text rest = {line, line + length};
+    struct text rest = place.line;
     struct text field;
     size_t index = 0;
     for (; take_field(&rest, &field); index++) {
@@ -113,5 +112,5 @@ int trace_csv_row(const struct trace_csv *csv, struct trace_place place, const c
                 return tokens_error(place, dialect->output_column, field, error);
         }
     }
-    return index == csv->columns ? 0 : fields_error(csv, place, line, length, error);
+    return index == csv->columns ? 0 : fields_error(csv, place, error);
 }

@@ -46,8 +46,8 @@ struct trace_csv {
 bool trace_csv_match(struct trace_csv *csv, const struct trace_csv_dialect *dialect,
                      const char *header);
 
-/* Reads one line, NUL-terminated at `length`. 0 or -ERROR_TRACE. */
-int trace_csv_row(const struct trace_csv *csv, struct trace_place place, const char *line,
-                  size_t length, struct trace_row *row, struct error *error);
+/* Reads the line at `place`. 0 or -ERROR_TRACE. */
+int trace_csv_row(const struct trace_csv *csv, struct trace_place place, struct trace_row *row,
+                  struct error *error);
 
 #endif

@@ -36,16 +36,16 @@ static const char *read_row(const json_t *object, struct trace_row *row)
     return NULL;
 }
 
-int trace_mooncake_row(struct trace_place place, const char *line, size_t length,
-                       struct trace_row *row, struct error *error)
+int trace_mooncake_row(struct trace_place place, struct trace_row *row, struct error *error)
 {
     json_error_t json_error;
-    json_t *object = json_loadb(line, length, 0, &json_error);
+    size_t bytes = (size_t)(place.line.end - place.line.begin);
+    json_t *object = json_loadb(place.line.begin, bytes, 0, &json_error);
     if (!object && json_error_code(&json_error) == json_error_out_of_memory)
         return error_out_of_memory(error, "a line of JSON");
     const char *expected = object ? read_row(object, row) : "a JSON object";
     json_decref(object);
     if (!expected)
         return 0;
-    return trace_row_error(place, expected, (struct text){line, line + length}, error);
+    return trace_row_error(place, expected, place.line, error);
 }

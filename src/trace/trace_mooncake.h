@@ -12,10 +12,7 @@
 
 #include "trace_row.h"
 
-#include <stddef.h>
-
-/* Reads one line of `length` bytes. 0, -ERROR_TRACE or -ERROR_MEMORY. */
-int trace_mooncake_row(struct trace_place place, const char *line, size_t length,
-                       struct trace_row *row, struct error *error);
+/* Reads the line at `place`. 0, -ERROR_TRACE or -ERROR_MEMORY. */
+int trace_mooncake_row(struct trace_place place, struct trace_row *row, struct error *error);
 
 #endif

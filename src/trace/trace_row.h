@@ -14,15 +14,16 @@ struct trace_row {
     uint32_t output_tokens;
 };
 
-/* Where a line stands. */
+/* A line, and where it stands. */
 struct trace_place {
     const char *file;
-    uint64_t line; /* from 1 */
+    uint64_t number; /* from 1 */
+    struct text line;
 };
 
 /*
- * Fills in ERROR_TRACE: `chat.csv:17: expected <expected>, found '<found>'`, with what was found
- * cut short and stripped of what a terminal would not print. Returns -ERROR_TRACE.
+ * Fills in ERROR_TRACE: `chat.csv:17:5: expected <expected>, found '<found>'`, a part of the
+ * line, cut short and stripped of what a terminal would not print. Returns -ERROR_TRACE.
  */
 int trace_row_error(struct trace_place place, const char *expected, struct text found,
                     struct error *error);

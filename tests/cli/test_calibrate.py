@@ -215,7 +215,7 @@ class CalibrateTest(TandemTest):
         self.assert_refused("c.csv", COLLECTIVES + "all_reduce,4,1024,1,1,9000000\n", "c.csv:2:")
         for time_us in ("0", "-3", "nan", "inf", "fast", ""):
             self.assert_refused("k.csv", KERNELS + f"gemm,16,4096,4096,{time_us}\n",
-                                "k.csv:2: 'time_us' must be a positive number")
+                                "k.csv:2:19: 'time_us' must be a positive number")
 
     def test_duplicates(self):
         """The same point twice is refused, also where it is in two files."""

@@ -124,7 +124,7 @@ class CompareTest(TandemTest):
         self.assert_refused(rows, "measured.csv:5: a request arrives, has its first token")
         rows = self.rows()
         rows[3]["done_s"] = "nan"
-        self.assert_refused(rows, "measured.csv:6: 'done_s' must be a number, not 'nan'")
+        self.assert_refused(rows, "measured.csv:6:37: 'done_s' must be a number, not 'nan'")
         rows = self.rows()
         rows[0], rows[1] = rows[1], rows[0]
         self.assert_refused(rows, "measured.csv:4: requests must stand in the order")

@@ -79,11 +79,11 @@ class Info(TraceTest):
 
     def test_errors(self):
         self.write("bad.csv", HEADER + "1,10,7\n2,ten,7\n")
-        self.fails(3, "bad.csv:3: expected input_tokens as a whole number from 0 to 10000000, "
+        self.fails(3, "bad.csv:3:3: expected input_tokens as a whole number from 0 to 10000000, "
                       "found 'ten'", "info", "bad.csv")
         self.fails(4, "tandem trace info: none.csv: cannot be opened: No such file or directory",
                    "info", "none.csv")
-        self.fails(3, "bad.csv:1: expected TIMESTAMP,ContextTokens,GeneratedTokens, found "
+        self.fails(3, "bad.csv:1:1: expected TIMESTAMP,ContextTokens,GeneratedTokens, found "
                       "'arrival_s,input_tokens,output_tokens'",
                    "info", "bad.csv", "--format", "azure")
         self.misused("info", "expected one file, found 0")
@@ -136,15 +136,15 @@ class Synth(TraceTest):
     def test_bad_length_files(self):
         cases = {
             "": ": expected counts of tokens, found an empty file",
-            "1\n2\n": ":1: expected the header 'tokens' or 'quantile,tokens', found '1'",
+            "1\n2\n": ":1:1: expected the header 'tokens' or 'quantile,tokens', found '1'",
             "tokens\n": ": expected counts of tokens, found none",
-            "tokens\n0\n": ":2: expected a count of tokens, found '0'",
-            "quantile,tokens\n0.1,5\n": ":2: expected quantiles from 0 to 1 and tokens, both "
+            "tokens\n0\n": ":2:1: expected a count of tokens, found '0'",
+            "quantile,tokens\n0.1,5\n": ":2:1: expected quantiles from 0 to 1 and tokens, both "
                                         "ascending, found '0.1,5'",
-            "quantile,tokens\n0,5\n1,4\n": ":3: expected quantiles from 0 to 1 and tokens, both "
+            "quantile,tokens\n0,5\n1,4\n": ":3:1: expected quantiles from 0 to 1 and tokens, both "
                                            "ascending, found '1,4'",
             "quantile,tokens\n0,5\n0.9,6\n": ": expected quantiles up to 1, found 0.9 at the end",
-            "quantile,tokens\n0;5\n": ":2: expected a quantile, a comma and a count of tokens, "
+            "quantile,tokens\n0;5\n": ":2:1: expected a quantile, a comma and a count of tokens, "
                                       "found '0;5'",
         }
         for text, message in cases.items():
@@ -229,7 +229,7 @@ class Convert(TraceTest):
 
     def test_errors_leave_nothing(self):
         self.write("a.csv", self.AZURE + "never,1,1\n")
-        self.fails(3, "a.csv:4: expected TIMESTAMP as 2023-11-16 18:15:46.6805900 or 2024-05-10 "
+        self.fails(3, "a.csv:4:1: expected TIMESTAMP as 2023-11-16 18:15:46.6805900 or 2024-05-10 "
                       "00:00:00.009930+00:00, found 'never'", "convert", "a.csv", "t.csv")
         self.assertEqual([path.name for path in self.folder.iterdir()], ["a.csv"])
         self.misused("convert", "expected two files, IN and OUT.csv, found 1", "a.csv")

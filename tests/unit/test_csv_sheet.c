@@ -37,7 +37,7 @@ START_TEST(test_rows)
     ck_assert_double_eq(size, -2.5);
     /* -2.5 is a number, but not a positive one; the message says where. */
     ck_assert_int_eq(csv_sheet_positive(&sheet, SIZE, &size, &error), -ERROR_CONFIG);
-    ck_assert_str_eq(error.text, "f.csv:4: 'size' must be a positive number, not '-2.5'");
+    ck_assert_str_eq(error.text, "f.csv:4:1: 'size' must be a positive number, not '-2.5'");
     ck_assert_int_eq(csv_sheet_next(&sheet, &error), 1);
     ck_assert_int_eq(csv_sheet_positive(&sheet, SIZE, &size, &error), 0);
     ck_assert_double_eq(size, 1000);
@@ -74,8 +74,8 @@ START_TEST(test_headers)
     } faults[] = {
         {"", "f.csv: the file has no header"},
         {"# nothing\n", "f.csv: the file has no header"},
-        {"name,shape\n", "f.csv:1: unknown column 'shape'"},
-        {"name,name\n", "f.csv:1: column 'name' stands twice"},
+        {"name,shape\n", "f.csv:1:6: unknown column 'shape'"},
+        {"name,name\n", "f.csv:1:6: column 'name' stands twice"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(faults); i++) {
         struct csv_sheet sheet;
@@ -102,7 +102,7 @@ START_TEST(test_too_many_columns)
     FILE *file;
     /* One column more than there is room for is refused, not written beyond it. */
     ck_assert_int_eq(open_sheet(&sheet, text, CSV_OTHERS_IGNORED, &file), -ERROR_CONFIG);
-    ck_assert_str_eq(error.text, "f.csv:1: more than 64 columns");
+    ck_assert_str_eq(error.text, "f.csv:1:129: more than 64 columns");
     fclose(file);
 }
 END_TEST

@@ -133,24 +133,24 @@ static const struct {
     const char *expected;
 } kernel_faults[] = {
     {"# nothing\n", "kernels.csv: the file has no header"},
-    {"op,m,time\n", "kernels.csv:1: unknown column 'time'"},
-    {"op,m,m,time_us\n", "kernels.csv:1: column 'm' stands twice"},
+    {"op,m,time\n", "kernels.csv:1:6: unknown column 'time'"},
+    {"op,m,m,time_us\n", "kernels.csv:1:6: column 'm' stands twice"},
     {"op,m,time_us\ncopy,1\n", "kernels.csv:2: 2 fields where the header has 3"},
     {"op,m,time_us\ncopy,1,2,3\n", "kernels.csv:2: 4 fields where the header has 3"},
-    {"op,m,time_us\ngem,1,2\n", "kernels.csv:2: unknown op 'gem'"},
-    {"op,m,n,time_us\ngemm,1,2,3\n", "kernels.csv:2: 'k' must be a positive number, not ''"},
-    {"op,m,time_us\ncopy,1,-2\n", "kernels.csv:2: 'time_us' must be a positive number, not '-2'"},
-    {"op,m,time_us\ncopy,nan,2\n", "kernels.csv:2: 'm' must be a positive number, not 'nan'"},
-    {"op,m,time_us\ncopy,4k,2\n", "kernels.csv:2: 'm' must be a positive number, not '4k'"},
-    {"op,dtype,m,time_us\ncopy,fp7,1,2\n", "kernels.csv:2: unknown dtype 'fp7'"},
+    {"op,m,time_us\ngem,1,2\n", "kernels.csv:2:1: unknown op 'gem'"},
+    {"op,m,n,time_us\ngemm,1,2,3\n", "kernels.csv:2:11: 'k' must be a positive number, not ''"},
+    {"op,m,time_us\ncopy,1,-2\n", "kernels.csv:2:8: 'time_us' must be a positive number, not '-2'"},
+    {"op,m,time_us\ncopy,nan,2\n", "kernels.csv:2:6: 'm' must be a positive number, not 'nan'"},
+    {"op,m,time_us\ncopy,4k,2\n", "kernels.csv:2:6: 'm' must be a positive number, not '4k'"},
+    {"op,dtype,m,time_us\ncopy,fp7,1,2\n", "kernels.csv:2:6: unknown dtype 'fp7'"},
     {"op,heads,kv_heads,q_len,ctx,time_us\nattn_prefill,8,1,64,32,2\n",
-     "kernels.csv:2: 'ctx' counts the chunk's own tokens, so it is at least 'q_len'"},
+     "kernels.csv:2:21: 'ctx' counts the chunk's own tokens, so it is at least 'q_len'"},
     {"op,m,n,k,experts,top_k,time_us\nexperts,4,64,64,8,2,5\n",
-     "kernels.csv:2: 'reached' must be a positive number, not ''"},
+     "kernels.csv:2:22: 'reached' must be a positive number, not ''"},
     {"op,m,n,k,experts,top_k,reached,time_us\nexperts,4,64,64,8,2,9,5\n",
-     "kernels.csv:2: 'reached' is more than 'experts', or than 'm' times 'top_k'"},
+     "kernels.csv:2:21: 'reached' is more than 'experts', or than 'm' times 'top_k'"},
     {"op,m,n,k,experts,top_k,reached,time_us\nexperts,1,64,64,8,2,3,5\n",
-     "kernels.csv:2: 'reached' is more than 'experts', or than 'm' times 'top_k'"},
+     "kernels.csv:2:21: 'reached' is more than 'experts', or than 'm' times 'top_k'"},
 };
 
 START_TEST(test_kernel_faults)
@@ -170,11 +170,11 @@ static const struct {
     const char *text;
     const char *expected;
 } collective_faults[] = {
-    {"op,ranks,bytes,p2p,graph,time_us\nall,2,8,1,1,5\n", "collectives.csv:2: unknown op 'all'"},
+    {"op,ranks,bytes,p2p,graph,time_us\nall,2,8,1,1,5\n", "collectives.csv:2:1: unknown op 'all'"},
     {"op,ranks,bytes,p2p,graph,time_us\nall_reduce,1,8,1,1,5\n",
-     "collectives.csv:2: a collective takes at least 2 ranks"},
+     "collectives.csv:2:12: a collective takes at least 2 ranks"},
     {"op,ranks,bytes,p2p,graph,time_us\nall_reduce,2,8,yes,1,5\n",
-     "collectives.csv:2: 'p2p' must be 0 or 1, not 'yes'"},
+     "collectives.csv:2:16: 'p2p' must be 0 or 1, not 'yes'"},
 };
 
 START_TEST(test_collective_faults)
@@ -263,26 +263,28 @@ START_TEST(test_residual_faults)
         const char *row;
         const char *expected;
     } faults[] = {
-        {"gem,bf16,,,1,0.1,0.1,,,,\n", "residuals.csv:2: unknown op 'gem'"},
-        {"gemm,bf61,,,1,0.1,0.1,,,,\n", "residuals.csv:2: unknown dtype 'bf61'"},
-        {"all_reduce,,peer,1,1,0.1,0.1,,,,\n", "residuals.csv:2: 'p2p' must be 0 or 1, not 'peer'"},
-        {"all_reduce,,1,,1,0.1,0.1,,,,\n", "residuals.csv:2: 'graph' must be 0 or 1, not ''"},
+        {"gem,bf16,,,1,0.1,0.1,,,,\n", "residuals.csv:2:1: unknown op 'gem'"},
+        {"gemm,bf61,,,1,0.1,0.1,,,,\n", "residuals.csv:2:6: unknown dtype 'bf61'"},
+        {"all_reduce,,peer,1,1,0.1,0.1,,,,\n",
+         "residuals.csv:2:13: 'p2p' must be 0 or 1, not 'peer'"},
+        {"all_reduce,,1,,1,0.1,0.1,,,,\n", "residuals.csv:2:15: 'graph' must be 0 or 1, not ''"},
         {"gemm,bf16,,,few,0.1,0.1,,,,\n",
-         "residuals.csv:2: 'points' must be a positive number, not 'few'"},
-        {"gemm,bf16,,,1,-0.1,0.1,,,,\n", "residuals.csv:2: 'point_error' must not be negative"},
-        {"gemm,bf16,,,1,0.1,x,,,,\n", "residuals.csv:2: 'shape_error' must be a number, not 'x'"},
+         "residuals.csv:2:13: 'points' must be a positive number, not 'few'"},
+        {"gemm,bf16,,,1,-0.1,0.1,,,,\n", "residuals.csv:2:15: 'point_error' must not be negative"},
+        {"gemm,bf16,,,1,0.1,x,,,,\n",
+         "residuals.csv:2:19: 'shape_error' must be a number, not 'x'"},
         {"gemm,bf16,,,1,,,0,2 3 3,0.3,1 1 1\n",
-         "residuals.csv:2: 'noise' must be a positive number, not '0'"},
+         "residuals.csv:2:17: 'noise' must be a positive number, not '0'"},
         {"gemm,bf16,,,1,,,0.02,2 3,0.3,1 1 1\n",
-         "residuals.csv:2: 'lengths' must hold 3 numbers from 0.01 to 1000, not '2 3'"},
+         "residuals.csv:2:22: 'lengths' must hold 3 numbers from 0.01 to 1000, not '2 3'"},
         {"gemm,bf16,,,1,,,0.02,2 3 -3,0.3,1 1 1\n",
-         "residuals.csv:2: 'lengths' must hold 3 numbers from 0.01 to 1000, not '2 3 -3'"},
+         "residuals.csv:2:22: 'lengths' must hold 3 numbers from 0.01 to 1000, not '2 3 -3'"},
         {"gemm,bf16,,,1,,,0.02,2 3 0.001,0.3,1 1 1\n",
-         "residuals.csv:2: 'lengths' must hold 3 numbers from 0.01 to 1000, not '2 3 0.001'"},
+         "residuals.csv:2:22: 'lengths' must hold 3 numbers from 0.01 to 1000, not '2 3 0.001'"},
         {"gemm,bf16,,,1,,,0.02,2 3 3,1.3,1 1 1\n",
-         "residuals.csv:2: 'fine_share' must not be above 1"},
+         "residuals.csv:2:28: 'fine_share' must not be above 1"},
         {"gemm,bf16,,,1,,,0.02,2 3 3,0.3,1 1 1 1\n",
-         "residuals.csv:2: 'fine_lengths' must hold 3 numbers from 0.01 to 1000, not '1 1 1 1'"},
+         "residuals.csv:2:32: 'fine_lengths' must hold 3 numbers from 0.01 to 1000, not '1 1 1 1'"},
         {"all_reduce,,1,1,60,,,0.02,2 3,0.3,1 1\n",
          "residuals.csv:2: only kernels have 'noise' and 'lengths'"},
     };

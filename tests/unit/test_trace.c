@@ -207,7 +207,7 @@ START_TEST(test_named_format_must_fit)
     struct trace_options azure = {.format = TRACE_AZURE, .rate_scale = 1};
     struct reading reading = read_bytes(text, strlen(text), azure);
     ck_assert_str_eq(reading.error.text,
-                     "chat.csv:1: expected TIMESTAMP,ContextTokens,GeneratedTokens, found "
+                     "chat.csv:1:1: expected TIMESTAMP,ContextTokens,GeneratedTokens, found "
                      "'arrival_s,input_tokens,output_tokens'");
 }
 END_TEST
@@ -221,7 +221,7 @@ START_TEST(test_missing_content_is_an_error)
     assert_error(BURSTGPT "5,ChatGPT,472,0,472,API log\n",
                  "chat.csv: expected requests, found none");
     assert_error("time,in,out\n1,2,3\n",
-                 "chat.csv:1: expected a header with arrival_s,input_tokens,output_tokens "
+                 "chat.csv:1:1: expected a header with arrival_s,input_tokens,output_tokens "
                  "(tandem), TIMESTAMP,ContextTokens,GeneratedTokens (azure) or Timestamp,Request "
                  "tokens,Response tokens (burstgpt), or a JSON object (mooncake), found "
                  "'time,in,out'");
@@ -236,7 +236,7 @@ START_TEST(test_bad_counts_are_errors)
         char text[256], expected[256];
         snprintf(text, sizeof(text), TANDEM "1,2,3\n1,%s,3\n", counts[i]);
         snprintf(expected, sizeof(expected),
-                 "chat.csv:3: expected input_tokens as a whole number from 0 to 10000000, found "
+                 "chat.csv:3:3: expected input_tokens as a whole number from 0 to 10000000, found "
                  "'%s'",
                  counts[i]);
         assert_error(text, expected);
@@ -261,7 +261,7 @@ START_TEST(test_bad_seconds_are_errors)
         char text[256], expected[256];
         snprintf(text, sizeof(text), TANDEM "%s,2,3\n", times[i]);
         snprintf(expected, sizeof(expected),
-                 "chat.csv:2: expected arrival_s as seconds from 0, found '%s'", times[i]);
+                 "chat.csv:2:1: expected arrival_s as seconds from 0, found '%s'", times[i]);
         assert_error(text, expected);
     }
 }
@@ -279,7 +279,7 @@ START_TEST(test_bad_dates_are_errors)
         char text[256], expected[256];
         snprintf(text, sizeof(text), AZURE "%s,2,3\n", times[i]);
         snprintf(expected, sizeof(expected),
-                 "chat.csv:2: expected TIMESTAMP as 2023-11-16 18:15:46.6805900 or 2024-05-10 "
+                 "chat.csv:2:1: expected TIMESTAMP as 2023-11-16 18:15:46.6805900 or 2024-05-10 "
                  "00:00:00.009930+00:00, found '%s'",
                  times[i]);
         assert_error(text, expected);
@@ -289,27 +289,27 @@ END_TEST
 
 START_TEST(test_bad_json_is_an_error)
 {
-    assert_error("{\"timestamp\": 0, \"input_length\": 1", "chat.csv:1: expected a JSON object, "
+    assert_error("{\"timestamp\": 0, \"input_length\": 1", "chat.csv:1:1: expected a JSON object, "
                                                            "found '{\"timestamp\": 0, "
                                                            "\"input_length\": 1'");
-    assert_error("{}\n", "chat.csv:1: expected \"timestamp\" as milliseconds from 0, found '{}'");
+    assert_error("{}\n", "chat.csv:1:1: expected \"timestamp\" as milliseconds from 0, found '{}'");
     assert_error("{\"timestamp\": -1}\n",
-                 "chat.csv:1: expected \"timestamp\" as milliseconds from 0, found "
+                 "chat.csv:1:1: expected \"timestamp\" as milliseconds from 0, found "
                  "'{\"timestamp\": -1}'");
     assert_error("{\"timestamp\":1,\"input_length\":1.5}\n",
-                 "chat.csv:1: expected \"input_length\" as a whole number from 0 to 10000000, "
+                 "chat.csv:1:1: expected \"input_length\" as a whole number from 0 to 10000000, "
                  "found '{\"timestamp\":1,\"input_length\":1.5}'");
     assert_error("{\"timestamp\":1,\"input_length\":1,\"output_length\":1}\n[1]\n",
-                 "chat.csv:2: expected a JSON object, found '[1]'");
+                 "chat.csv:2:1: expected a JSON object, found '[1]'");
 }
 END_TEST
 
 START_TEST(test_wrong_number_of_fields_is_an_error)
 {
     /* A decimal comma would otherwise read as other numbers. */
-    assert_error(TANDEM "1,5,2,3\n", "chat.csv:2: expected the 3 fields of the header "
+    assert_error(TANDEM "1,5,2,3\n", "chat.csv:2:1: expected the 3 fields of the header "
                                      "(arrival_s,input_tokens,output_tokens), found '1,5,2,3'");
-    assert_error(TANDEM "1,5\n", "chat.csv:2: expected the 3 fields of the header "
+    assert_error(TANDEM "1,5\n", "chat.csv:2:1: expected the 3 fields of the header "
                                  "(arrival_s,input_tokens,output_tokens), found '1,5'");
 }
 END_TEST
@@ -343,10 +343,10 @@ END_TEST
 START_TEST(test_found_text_is_cut_and_printable)
 {
     assert_error(TANDEM "1,\x1b[31m,3\n",
-                 "chat.csv:2: expected input_tokens as a whole number from 0 to 10000000, found "
+                 "chat.csv:2:3: expected input_tokens as a whole number from 0 to 10000000, found "
                  "'?[31m'");
     assert_error(TANDEM "1,0123456789012345678901234567890123456789x,3\n",
-                 "chat.csv:2: expected input_tokens as a whole number from 0 to 10000000, found "
+                 "chat.csv:2:3: expected input_tokens as a whole number from 0 to 10000000, found "
                  "'0123456789012345678901234567890123456789...'");
 }
 END_TEST
@@ -355,7 +355,7 @@ START_TEST(test_nul_bytes_are_an_error)
 {
     static const char text[] = TANDEM "1,2\0,3\n";
     struct reading reading = read_bytes(text, sizeof(text) - 1, guessed);
-    ck_assert_str_eq(reading.error.text, "chat.csv:2: expected input_tokens as a whole number "
+    ck_assert_str_eq(reading.error.text, "chat.csv:2:3: expected input_tokens as a whole number "
                                          "from 0 to 10000000, found '2?'");
 }
 END_TEST
