@@ -4,8 +4,8 @@
     bench.py TANDEM BENCH_ENGINE [--quick] [--runs N] [--case NAME]... [--no-callgrind]
 
 Prints a line for each case and timeline, medians of N runs: requests a second of one core (of the
-whole process's CPU time, for it has one thread and the machine may have other work), the ratio to
-what another simulator quotes, requests a wall second of the simulation proper, set-up and summary
+CPU time of all of the process's threads, for the machine may have other work), the ratio to what
+another simulator quotes, requests a wall second of the simulation proper, set-up and summary
 left out, wall seconds of the process, peak memory, and instructions a request under callgrind,
 set-up left out, which a busy machine does not change. --quick is a test: smaller cases, and it
 fails where a ratio or a bound on memory does not hold; no time is held against a clock.
@@ -157,9 +157,9 @@ class Bench:
                 continue
             counts = {timeline: self.measure(case, timeline) for timeline in case[5]}
             none, steps = counts["none"], counts.get("steps")
-            if self.options.quick and steps and steps > 3 * none:
+            if self.options.quick and steps and steps > 2.3 * none:
                 self.faults.append(f"{case[0]}: {steps:,.0f} instructions a request with a timeline"
-                                   f" of steps, more than 3 times the {none:,.0f} without")
+                                   f" of steps, more than 2.3 times the {none:,.0f} without")
 
     def run_engine(self):
         """B6: the event queue under the hold model."""
