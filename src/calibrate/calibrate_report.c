@@ -1,15 +1,10 @@
 #include "calibrate_report.h"
 
+#include "dtype_name.h"
 #include "json_build.h"
 #include "smoothness.h"
 
 #define FOLDS_MAX 1000 /* the mean error of more moves by a tenth of a percentage point */
-
-static const char *const dtype_names[DTYPE_COUNT] = {
-#define X(name, text, bits) text,
-    DTYPES(X)
-#undef X
-};
 
 static int add_kernels(struct calibrate_report *report, const struct gpu *gpu,
                        const struct measurements *measurements, enum kernel_op op, enum dtype dtype,

@@ -54,42 +54,38 @@ struct row {
     char why[PLAN_REASON_BYTES];
 };
 
-#define COLUMN(member, units, type)                                    \
-    {                                                                  \
-#member, units, type, offsetof(struct row, member), 0, NULL, 0 \
+#define COLUMN(member, units)             \
+    {                                     \
+        HDF5_COLUMN(row, member, (units)) \
     }
-#define REAL(member, units) COLUMN(member, units, HDF5_FLOAT64)
-#define COUNT(member, units) COLUMN(member, units, HDF5_UINT32)
-#define TEXT(member)                                           \
-    {                                                          \
-#member, "1", HDF5_TEXT, offsetof(struct row, member), \
-            sizeof(((struct row *)NULL)->member), NULL, 0      \
-    }
+#define TEXT(member) COLUMN(member, "1")
 
 /* What every table has; between, each may have more. */
-#define SIZES                                                                                 \
-    COUNT(tensor_parallel, "GPUs"), COUNT(pipeline_parallel, "stages"), COUNT(replicas, "1"), \
-        COUNT(nodes, "1")
-#define GPUS COUNT(racks, "1"), COUNT(gpus, "GPUs"), COUNT(billed_gpus, "GPUs")
-#define COSTS                                                                \
-    REAL(usd_per_hour, "USD/h"), REAL(usd_per_million_output_tokens, "USD"), \
-        REAL(purchase_usd, "USD"), REAL(power_w, "W"), REAL(wh_per_million_output_tokens, "Wh")
-#define RESULTS                                                                                    \
-    REAL(ttft_s, "s"), REAL(ttft_half_s, "s"), REAL(tpot_s, "s"), REAL(tpot_half_s, "s"),          \
-        REAL(margin, "1"), REAL(served, "1"), REAL(good, "1"), REAL(requests_per_s, "requests/s"), \
-        REAL(output_tokens_per_s, "tokens/s"), REAL(busy, "1"), REAL(kv, "1"),                     \
-        REAL(backlog_growth, "1"), REAL(backlog_growth_half, "1"), REAL(requests_to_tell, "1")
+#define SIZES                                                                                    \
+    COLUMN(tensor_parallel, "GPUs"), COLUMN(pipeline_parallel, "stages"), COLUMN(replicas, "1"), \
+        COLUMN(nodes, "1")
+#define GPUS COLUMN(racks, "1"), COLUMN(gpus, "GPUs"), COLUMN(billed_gpus, "GPUs")
+#define COSTS                                                                    \
+    COLUMN(usd_per_hour, "USD/h"), COLUMN(usd_per_million_output_tokens, "USD"), \
+        COLUMN(purchase_usd, "USD"), COLUMN(power_w, "W"),                       \
+        COLUMN(wh_per_million_output_tokens, "Wh")
+#define RESULTS                                                                                   \
+    COLUMN(ttft_s, "s"), COLUMN(ttft_half_s, "s"), COLUMN(tpot_s, "s"), COLUMN(tpot_half_s, "s"), \
+        COLUMN(margin, "1"), COLUMN(served, "1"), COLUMN(good, "1"),                              \
+        COLUMN(requests_per_s, "requests/s"), COLUMN(output_tokens_per_s, "tokens/s"),            \
+        COLUMN(busy, "1"), COLUMN(kv, "1"), COLUMN(backlog_growth, "1"),                          \
+        COLUMN(backlog_growth_half, "1"), COLUMN(requests_to_tell, "1")
 #define NAMES TEXT(kind), TEXT(engine)
 #define VERDICT TEXT(outcome), TEXT(figure), TEXT(resource)
 
-static const struct hdf5_column plan_columns[] = {COUNT(rank, "1"), SIZES,    GPUS,        COSTS,
-                                                  RESULTS,          NAMES,    TEXT(state), VERDICT,
-                                                  TEXT(constraint), TEXT(why)};
+static const struct hdf5_column plan_columns[] = {COLUMN(rank, "1"), SIZES,    GPUS,        COSTS,
+                                                  RESULTS,           NAMES,    TEXT(state), VERDICT,
+                                                  TEXT(constraint),  TEXT(why)};
 static const struct hdf5_column growth_columns[] = {
-    COUNT(rank, "1"), SIZES,    COUNT(nodes_lost, "1"), REAL(load, "1"), RESULTS, NAMES,
-    VERDICT,          TEXT(why)};
-static const struct hdf5_column trial_columns[] = {SIZES,   GPUS,  REAL(load, "1"), COSTS,
-                                                   RESULTS, NAMES, VERDICT};
+    COLUMN(rank, "1"), SIZES,    COLUMN(nodes_lost, "1"), COLUMN(load, "1"), RESULTS, NAMES,
+    VERDICT,           TEXT(why)};
+static const struct hdf5_column trial_columns[] = {SIZES, GPUS,   COLUMN(load, "1"), COSTS, RESULTS,
+                                                   NAMES, VERDICT};
 
 static void put(char *to, size_t bytes, const char *text)
 {
