@@ -10,6 +10,11 @@
 /* Rows, and bytes of each, that are shuffled together: what a vector register holds. */
 #define BLOCK 16
 
+/* Blocks whose rows fill a line of the cache in each plane. Planes lie a power of two apart, so
+   that all their lines want the same few places: each is written at once. */
+#define BLOCKS_A_LINE 4
+#define LINE_ROWS ((size_t)BLOCKS_A_LINE * BLOCK)
+
 /* What deflate adds at the worst: a few bytes a block, and the zlib stream's ends. */
 #define STORED_BLOCK_BYTES 65535
 #define BLOCK_EXTRA 16
@@ -83,21 +88,31 @@ static inline void interleave(const vector from[BLOCK], vector to[BLOCK])
     }
 }
 
-/* Shuffles sixteen rows from `row` on: sixteen bytes of each, from `byte` on. Four bits of a byte's
-   number are its row's, four its place in it: four perfect shuffles exchange them. */
-static inline void shuffle_block(const struct chunk_codec *codec, const unsigned char *rows,
-                                 size_t row, size_t byte)
+/* Shuffles sixteen bytes of sixteen rows. Four bits of a byte's number are its row's, four its
+   place in it: four perfect shuffles exchange them. */
+static inline void shuffle_block(const unsigned char *bytes, size_t row_bytes, vector a[BLOCK])
 {
-    vector a[BLOCK];
     vector b[BLOCK];
     for (size_t i = 0; i < BLOCK; i++)
-        memcpy(&a[i], rows + (row + i) * codec->row_bytes + byte, BLOCK);
+        memcpy(&a[i], bytes + i * row_bytes, BLOCK);
     interleave(a, b);
     interleave(b, a);
     interleave(a, b);
     interleave(b, a);
-    for (size_t i = 0; i < BLOCK; i++)
-        memcpy(codec->shuffled + (byte + i) * codec->row_count + row, &a[i], BLOCK);
+}
+
+/* Shuffles a line's rows from `row` on: sixteen bytes of each, from `byte` on. */
+static inline void shuffle_line(const struct chunk_codec *codec, const unsigned char *rows,
+                                size_t row, size_t byte)
+{
+    vector blocks[BLOCKS_A_LINE][BLOCK];
+    for (size_t i = 0; i < BLOCKS_A_LINE; i++)
+        shuffle_block(rows + (row + i * BLOCK) * codec->row_bytes + byte, codec->row_bytes,
+                      blocks[i]);
+    for (size_t plane = 0; plane < BLOCK; plane++)
+        for (size_t i = 0; i < BLOCKS_A_LINE; i++)
+            memcpy(codec->shuffled + (byte + plane) * codec->row_count + row + i * BLOCK,
+                   &blocks[i][plane], BLOCK);
 }
 
 /* Byte b of row r goes to place b * rows + r. */
@@ -105,13 +120,13 @@ static void shuffle(const struct chunk_codec *codec, const unsigned char *rows)
 {
     size_t row_bytes = codec->row_bytes;
     size_t row_count = codec->row_count;
-    size_t in_blocks = row_bytes < BLOCK ? 0 : row_count / BLOCK * BLOCK;
-    for (size_t row = 0; row < in_blocks; row += BLOCK) {
+    size_t in_lines = row_bytes < BLOCK ? 0 : row_count / LINE_ROWS * LINE_ROWS;
+    for (size_t row = 0; row < in_lines; row += LINE_ROWS) {
         for (size_t byte = 0; byte + BLOCK <= row_bytes; byte += BLOCK)
-            shuffle_block(codec, rows, row, byte);
-        shuffle_block(codec, rows, row, row_bytes - BLOCK); /* the last bytes, some once more */
+            shuffle_line(codec, rows, row, byte);
+        shuffle_line(codec, rows, row, row_bytes - BLOCK); /* the last bytes, some once more */
     }
-    for (size_t row = in_blocks; row < row_count; row++)
+    for (size_t row = in_lines; row < row_count; row++)
         for (size_t byte = 0; byte < row_bytes; byte++)
             codec->shuffled[byte * row_count + row] = rows[row * row_bytes + byte];
 }
