@@ -4,16 +4,17 @@
 static void record_span(struct pipeline *pipeline, uint32_t s, const struct step *step,
                         enum span_kind kind, sim_ps start, sim_ps end)
 {
-    struct span_record span = {
+    diary_next(pipeline->diary)->span = (struct span_record){
+        .type = RECORD_SPAN,
+        .kind = kind,
         .start = start,
         .duration = end - start,
         .step = step ? step->number : SPAN_NO_STEP,
         .replica = pipeline->replica,
         .stage = s,
         .layer = SPAN_NO_LAYER,
-        .kind = kind,
     };
-    diary_add_span(pipeline->diary, &span);
+    diary_added(pipeline->diary, 1);
 }
 
 /* Fills the stage's tally up to `until` with idle time of one cause, if it is not there yet. */
@@ -85,7 +86,9 @@ static void record_items(struct pipeline *pipeline, struct cursor *cursor, uint3
         sim_ps to = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
         if (are_last && i + 1 == count)
             to = gpu_time;
-        struct span_record span = {
+        diary_next(pipeline->diary)->span = (struct span_record){
+            .type = RECORD_SPAN,
+            .kind = item->kind,
             .start = visit->start + from,
             .duration = to - from,
             .step = cursor->step->number,
@@ -93,9 +96,8 @@ static void record_items(struct pipeline *pipeline, struct cursor *cursor, uint3
             .replica = pipeline->replica,
             .stage = cursor->stage,
             .layer = layer,
-            .kind = item->kind,
         };
-        diary_add_span(pipeline->diary, &span);
+        diary_added(pipeline->diary, 1);
     }
 }
 
@@ -142,7 +144,9 @@ static void record_visit(struct pipeline *pipeline, uint32_t s, const struct ste
         record_layers(pipeline, s, step);
     if (s + 1 == pipeline->stage_count)
         return;
-    struct span_record send = {
+    diary_next(pipeline->diary)->span = (struct span_record){
+        .type = RECORD_SPAN,
+        .kind = SPAN_SEND,
         .start = visit->sent_from,
         .duration = step->visits[s + 1].ready - visit->sent_from,
         .step = step->number,
@@ -150,24 +154,24 @@ static void record_visit(struct pipeline *pipeline, uint32_t s, const struct ste
         .replica = pipeline->replica,
         .stage = s,
         .layer = SPAN_NO_LAYER,
-        .kind = SPAN_SEND,
     };
-    diary_add_span(pipeline->diary, &send);
+    diary_added(pipeline->diary, 1);
 }
 
 static void record_step(struct pipeline *pipeline, const struct step *step, sim_ps done)
 {
-    struct step_record record = {
+    diary_next(pipeline->diary)->step = (struct step_record){
+        .type = RECORD_STEP,
+        .replica = pipeline->replica,
         .step = step->number,
         .scheduled = step->scheduled,
         .done = done,
         .decode_context_tokens = step->batch.decode_context_tokens,
-        .replica = pipeline->replica,
         .prefill_tokens = step->batch.prefill_tokens,
         .decode_tokens = step->batch.decode_rows,
         .prefill_chunks = step->batch.chunk_count,
     };
-    diary_add_step(pipeline->diary, &record);
+    diary_added(pipeline->diary, 1);
 }
 
 /* Counts what a stage's collectives, of work that began at `start`, put on links. */
@@ -204,33 +208,42 @@ void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim
         stage->tally.collective += visit->work.collective;
         stage->tally.launch_bound += held - visit->work.collective - visit->work.compute;
         stage->accounted = visit->end;
-        meter_visit(pipeline, s, step);
         if (pipeline->diary)
             record_visit(pipeline, s, step);
+        meter_visit(pipeline, s, step);
     }
     if (pipeline->diary)
         diary_end_step(pipeline->diary, step->number);
 }
 
-/* In the order of accounting_add_step(). */
 static void record_lap(struct pipeline *pipeline, const struct step *step, const struct lap *lap,
                        sim_ps returned)
 {
-    record_step(pipeline, step, returned);
-    if (lap->launched > lap->end_before)
-        record_span(pipeline, 0, step, SPAN_IDLE_HOST, lap->end_before, lap->launched);
-    if (lap->start > lap->launched)
-        record_span(pipeline, 0, step, SPAN_IDLE_HOST, lap->launched, lap->start);
-    record_span(pipeline, 0, step, SPAN_STAGE, lap->start, lap->end);
-    diary_end_step(pipeline->diary, step->number);
+    assert(step->batch.decode_context_tokens <= UINT32_MAX); /* their KV is in one replica's GPUs */
+    struct lap_record record = {
+        .type = RECORD_LAP,
+        .replica = pipeline->replica,
+        .decode_tokens = step->batch.decode_rows,
+        .decode_context_tokens = (uint32_t)step->batch.decode_context_tokens,
+        .step = step->number,
+        .end_before = lap->end_before,
+        .launched = lap->launched,
+        .start = lap->start,
+        .end = lap->end,
+        .done = returned,
+    };
+    diary_add_lap(pipeline->diary, &record);
 }
 
+/* In the order of accounting_add_step(). */
 void accounting_add_lap(struct pipeline *pipeline, const struct step *step, const struct lap *lap,
                         sim_ps returned)
 {
-    meter_collectives(pipeline, 0, &step->visits[0].work, lap->start);
     if (pipeline->diary)
         record_lap(pipeline, step, lap, returned);
+    meter_collectives(pipeline, 0, &step->visits[0].work, lap->start);
+    if (pipeline->diary)
+        diary_end_step(pipeline->diary, step->number);
 }
 
 void accounting_add_laps(struct pipeline *pipeline, const struct step *step,

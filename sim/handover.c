@@ -205,34 +205,42 @@ static void record_transfer(const struct kv_segment *segment, sim_ps now)
     struct session *session = handover->session;
     const struct topology *topology = handover->way.topology;
     const struct transfer_pairs *pairs = &segment->transfer.pairs;
-    struct link_record record = {
-        .start = segment->started - segment->started % LINK_METER_BUCKET,
-        .duration = LINK_METER_BUCKET,
-        .busy = now - segment->started,
-        .bytes = segment->moving_bytes,
+    union record record = {
+        .link =
+            {
+                .type = RECORD_LINK,
+                .start = segment->started - segment->started % LINK_METER_BUCKET,
+                .duration = LINK_METER_BUCKET,
+                .busy = now - segment->started,
+                .bytes = segment->moving_bytes,
+            },
     };
     for (uint32_t k = 0; k < pairs->count; k++) {
         struct route route = topology_route(topology, pairs->from[k], pairs->to[k]);
         for (uint32_t i = 0; i < route.link_count; i++) {
-            record.link = route.links[i];
-            handover->bytes_by_link[record.link] += record.bytes;
+            record.link.link = route.links[i];
+            handover->bytes_by_link[record.link.link] += record.link.bytes;
             if (session->record_steps)
-                session_record_link(session, &record);
+                session_record(session, &record, 1);
         }
     }
     if (!session->record_steps)
         return;
-    struct span_record span = {
-        .start = segment->started,
-        .duration = now - segment->started,
-        .step = SPAN_NO_STEP,
-        .bytes = (uint64_t)segment->moving_bytes,
-        .replica = move->from->index,
-        .stage = segment->part.from_stage,
-        .layer = SPAN_NO_LAYER,
-        .kind = SPAN_KV_TRANSFER,
+    union record span = {
+        .span =
+            {
+                .type = RECORD_SPAN,
+                .kind = SPAN_KV_TRANSFER,
+                .start = segment->started,
+                .duration = now - segment->started,
+                .step = SPAN_NO_STEP,
+                .bytes = (uint64_t)segment->moving_bytes,
+                .replica = move->from->index,
+                .stage = segment->part.from_stage,
+                .layer = SPAN_NO_LAYER,
+            },
     };
-    session_record_span(session, &span);
+    session_record(session, &span, 1);
 }
 
 /* All KV is where it is needed: the request decodes there, and its old blocks are free. */

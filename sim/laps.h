@@ -5,9 +5,11 @@
  * again, and only its attention takes longer each time. Of the pipeline's closed
  * form this is left, lap by lap:
  *
- *   launched = returned + the scheduler's time; or, ahead of time, what it took since the lap
- * before start    = launched + prepare end      = start + max(GPU time, launches) returned = end +
- * what the next step waits of the host's return
+ *     launched  the return before it + the scheduler's time, or as soon as that
+ *               allows where it is taken ahead (flight_launch_time())
+ *     start     launched + what its process prepares
+ *     end       start + its GPU time, or its launches if they take longer
+ *     return    end + what the next step waits of the host's return
  *
  * The stage idles for the host alone, from a lap's end to the next one's start.
  */

@@ -38,14 +38,22 @@ int link_meter_init(struct link_meter *meter, const struct topology *topology, c
 
 static void flush(struct link_traffic *traffic, struct diary *diary, sim_ps bucket)
 {
-    struct link_record record = {
-        .start = bucket,
-        .duration = LINK_METER_BUCKET,
-        .busy = traffic->bucket_busy,
-        .bytes = traffic->bucket_bytes,
-    };
-    if (traffic->bucket_bytes > 0)
-        diary_add_links(diary, &record, traffic->links, traffic->link_count);
+    if (traffic->bucket_bytes > 0) {
+        diary_next(diary)->links = (struct links_record){
+            .type = RECORD_LINKS,
+            .count = traffic->link_count,
+            .links = traffic->links,
+            .each =
+                {
+                    .type = RECORD_LINK,
+                    .start = bucket,
+                    .duration = LINK_METER_BUCKET,
+                    .busy = traffic->bucket_busy,
+                    .bytes = traffic->bucket_bytes,
+                },
+        };
+        diary_added(diary, 1);
+    }
     traffic->bucket_bytes = 0;
     traffic->bucket_busy = 0;
 }

@@ -1,11 +1,13 @@
 /*
  * recorder: what a simulation tells the world while it runs.
  *
- * A table of functions that the program fills in; any may be NULL. Requests come
- * in the order in which they end; steps and their spans in the order in which a
- * replica's end, and where there are several replicas in blocks of each one's,
- * which diary.h says more of. A function that returns negative (with `error`
- * filled in) ends the run.
+ * One function that the program fills in, NULL where nobody listens, is handed
+ * records in the order in which things come to be known: a request when it has
+ * ended, a step and its spans when its tokens are back, and where there are
+ * several replicas in blocks of each one's, which diary.h says more of. What stands
+ * for several rows of a timeline is one record, so that the run is not held up by
+ * what can be told later: rows.h makes rows of them. A function that returns
+ * negative (with `error` filled in) ends the run.
  */
 #ifndef TANDEM_RECORDER_H
 #define TANDEM_RECORDER_H
@@ -13,24 +15,36 @@
 #include "base.h"
 #include "error.h"
 
+/* What a record is of; each begins with it. */
+enum record_type {
+    RECORD_REQUEST,
+    RECORD_STEP,
+    RECORD_SPAN,
+    RECORD_LINK,
+    RECORD_LINKS,
+    RECORD_LAP
+};
+
 struct request_record {
+    enum record_type type;
+    uint32_t input_tokens;
     uint64_t id; /* order of arrival, from 0 */
     sim_ps arrival;
     sim_ps scheduled; /* first time in a step */
     sim_ps first_token;
     sim_ps done;
-    uint32_t input_tokens;
     uint32_t output_tokens;
     uint32_t replica;
     uint32_t preemptions;
 };
 
 struct step_record {
+    enum record_type type;
+    uint32_t replica;
     uint64_t step; /* counts up within a replica, from 0 */
     sim_ps scheduled;
     sim_ps done; /* its tokens are back at the scheduler */
     uint64_t decode_context_tokens;
-    uint32_t replica;
     uint32_t prefill_tokens;
     uint32_t decode_tokens;
     uint32_t prefill_chunks;
@@ -85,6 +99,8 @@ enum span_kind {
 #define SPAN_NO_LAYER UINT32_MAX
 
 struct span_record {
+    enum record_type type;
+    enum span_kind kind;
     sim_ps start;
     sim_ps duration;
     uint64_t step;  /* SPAN_NO_STEP for idle at a run's end */
@@ -92,24 +108,56 @@ struct span_record {
     uint32_t replica;
     uint32_t stage;
     uint32_t layer; /* counts through the model; SPAN_NO_LAYER where none applies */
-    enum span_kind kind;
 };
 
 /* Bytes that crossed a link, and how long it was busy, in one bucket of time. */
 struct link_record {
+    enum record_type type;
+    uint32_t link; /* index into the topology's links */
     sim_ps start;
     sim_ps duration;
     sim_ps busy;
     double bytes;
-    uint32_t link; /* index into the topology's links */
+};
+
+/* A link's record for each of some; which, the simulation keeps until it is freed. */
+struct links_record {
+    enum record_type type;
+    uint32_t count;
+    const uint32_t *links;
+    struct link_record each; /* but for its link */
+};
+
+/* A step of decodes that went round once more on a replica's only stage (laps.h): a step's record,
+   and spans from the end of the lap before it to its own. It was scheduled as long after that end
+   as it is done after its own. */
+struct lap_record {
+    enum record_type type;
+    uint32_t replica;
+    uint32_t decode_tokens;
+    uint32_t decode_context_tokens;
+    uint64_t step;
+    sim_ps end_before;
+    sim_ps launched;
+    sim_ps start;
+    sim_ps end;
+    sim_ps done;
+};
+
+/* One line of the cache. */
+union record {
+    enum record_type type;
+    struct request_record request;
+    struct step_record step;
+    struct span_record span;
+    struct link_record link;
+    struct links_record links;
+    struct lap_record lap;
 };
 
 struct recorder {
     void *context;
-    int (*request)(void *context, const struct request_record *record, struct error *error);
-    int (*step)(void *context, const struct step_record *record, struct error *error);
-    int (*span)(void *context, const struct span_record *record, struct error *error);
-    int (*link)(void *context, const struct link_record *record, struct error *error);
+    int (*record)(void *context, const union record *records, size_t count, struct error *error);
 };
 
 #endif

@@ -197,20 +197,20 @@ static uint64_t repeat_steps(struct replica *replica, uint64_t count, sim_ps unt
            decode_run_take(&replica->flight, &replica->pipeline, &replica->batcher, count, until);
 }
 
-/* Sleeps until the next thing that needs to be looked at: after the steps that repeat, but for one
-   that ends a block of the diary. */
+/* Sleeps until the next thing that needs to be looked at: after the steps that repeat, or a block
+   of the diary with the last of which it is full. */
 static void sleep_through(struct replica *replica, uint64_t run)
 {
     const struct flight *flight = &replica->flight;
     const struct diary *diary = replica->pipeline.diary;
     struct next next = next_of(replica);
+    uint64_t slept = run;
     replica->run = run;
     if (run > 0 && diary)
-        replica->run = u64_min(run, diary_sleep_max(diary, flight->step_count - flight->count));
-    if (replica->run > 0)
+        slept = u64_min(run, diary_sleep_max(diary, flight->step_count - flight->count));
+    if (slept > 0)
         next.at =
-            sim_ps_max(next.at, decode_run_end_min(&replica->flight, replica->pipeline.stage_count,
-                                                   replica->run));
+            sim_ps_max(next.at, decode_run_end_min(flight, replica->pipeline.stage_count, slept));
     sleep_until(replica, next);
 }
 
@@ -232,8 +232,8 @@ static void run(void *context, uint64_t unused)
     struct engine *engine = replica->session->engine;
     replica->event = 0;
     uint64_t left = make_up_to_now(replica);
-    if (replica->pipeline.diary) /* it slept to the end of a block at most */
-        left = repeat_steps(replica, run_length(replica), engine_next_at(engine));
+    if (left > 0) /* it slept to the end of a block of the diary */
+        left = repeat_steps(replica, left, engine_next_at(engine));
     struct next next = next_of(replica);
     bool goes_on = next.at == engine_now(engine) || may_run_ahead(replica, next);
     while (goes_on) {

@@ -22,33 +22,12 @@ struct session {
     uint64_t steps;
 };
 
-static inline void session_record_step(struct session *session, const struct step_record *record)
+static inline void session_record(struct session *session, const union record *records,
+                                  size_t count)
 {
-    if (session->recorder.step && !session->failed)
-        session->failed =
-            session->recorder.step(session->recorder.context, record, &session->error) < 0;
-}
-
-static inline void session_record_span(struct session *session, const struct span_record *record)
-{
-    if (session->recorder.span && !session->failed)
-        session->failed =
-            session->recorder.span(session->recorder.context, record, &session->error) < 0;
-}
-
-static inline void session_record_link(struct session *session, const struct link_record *record)
-{
-    if (session->recorder.link && !session->failed)
-        session->failed =
-            session->recorder.link(session->recorder.context, record, &session->error) < 0;
-}
-
-static inline void session_record_request(struct session *session,
-                                          const struct request_record *record)
-{
-    if (session->recorder.request && !session->failed)
-        session->failed =
-            session->recorder.request(session->recorder.context, record, &session->error) < 0;
+    if (session->recorder.record && !session->failed)
+        session->failed = session->recorder.record(session->recorder.context, records, count,
+                                                   &session->error) < 0;
 }
 
 #endif

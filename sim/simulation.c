@@ -159,18 +159,22 @@ static void on_arrival(void *context, uint64_t unused)
 static void record_request(struct simulation *simulation, const struct replica *replica,
                            const struct request *request, sim_ps done)
 {
-    struct request_record record = {
-        .id = request->id,
-        .arrival = request->arrival,
-        .scheduled = request->scheduled,
-        .first_token = request->first_token,
-        .done = done,
-        .input_tokens = request->input_tokens,
-        .output_tokens = request->output_tokens,
-        .replica = replica->index,
-        .preemptions = request->preemptions,
+    union record record = {
+        .request =
+            {
+                .type = RECORD_REQUEST,
+                .input_tokens = request->input_tokens,
+                .id = request->id,
+                .arrival = request->arrival,
+                .scheduled = request->scheduled,
+                .first_token = request->first_token,
+                .done = done,
+                .output_tokens = request->output_tokens,
+                .replica = replica->index,
+                .preemptions = request->preemptions,
+            },
     };
-    session_record_request(&simulation->session, &record);
+    session_record(&simulation->session, &record, 1);
 }
 
 static void on_finished(void *context, struct replica *replica, struct request_list finished)

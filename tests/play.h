@@ -7,6 +7,7 @@
 #ifndef TANDEM_TESTS_PLAY_H
 #define TANDEM_TESTS_PLAY_H
 
+#include "rows.h"
 #include "simulation.h"
 
 #include <check.h>
@@ -60,7 +61,8 @@ static inline struct played play_source(const struct scenario *scenario,
 {
     struct played played = {.requests = NULL};
     struct error error = {.code = ERROR_NONE};
-    struct recorder recorder = {.context = &played, .request = played_request};
+    struct rows rows = {.context = &played, .request = played_request};
+    struct recorder recorder = {.context = &rows, .record = rows_record};
     struct simulation *simulation = simulation_new(scenario, source, recorder, &error);
     if (!simulation)
         ck_abort_msg("%s", error.text);
@@ -80,6 +82,15 @@ static inline struct played play(const struct scenario *scenario, const struct a
 {
     struct script script = {.arrivals = arrivals, .count = count};
     return play_source(scenario, (struct arrival_source){.context = &script, .next = script_next});
+}
+
+/* Whether two requests fared alike, field by field: their records have gaps. */
+static inline bool same_request(const struct request_record *a, const struct request_record *b)
+{
+    return a->id == b->id && a->arrival == b->arrival && a->scheduled == b->scheduled &&
+           a->first_token == b->first_token && a->done == b->done &&
+           a->input_tokens == b->input_tokens && a->output_tokens == b->output_tokens &&
+           a->replica == b->replica && a->preemptions == b->preemptions;
 }
 
 static inline void played_release(struct played *played)

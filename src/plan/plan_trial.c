@@ -2,6 +2,7 @@
 
 #include "balance_json.h"
 #include "json_build.h"
+#include "rows.h"
 #include "simulation.h"
 #include "sweep_meter.h"
 #include "workload_source.h"
@@ -175,7 +176,8 @@ static json_t *run_config(const struct config *config, struct error *error)
     struct arena arena;
     json_t *result = NULL;
     arena_init(&arena);
-    sweep_meter_init(&meter, (struct recorder){.context = &heard, .request = hear_request});
+    struct rows rows = {.context = &heard, .request = hear_request};
+    sweep_meter_init(&meter, (struct recorder){.context = &rows, .record = rows_record});
     struct simulation *simulation = NULL;
     int status = workload_source_open(&source, &config->workload, config->scenario.run.seed, error);
     if (status == 0) {

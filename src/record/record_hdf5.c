@@ -3,6 +3,7 @@
 #include "hdf5_attribute.h"
 #include "hdf5_file.h"
 #include "hdf5_table.h"
+#include "rows.h"
 #include "summary_hdf5.h"
 
 #include <hdf5.h>
@@ -116,7 +117,7 @@ struct record_hdf5 {
     struct hdf5_table links;
 };
 
-static int record_request(void *context, const struct request_record *record, struct error *error)
+static int write_request(void *context, const struct request_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
     struct request_row *row = hdf5_table_next(&file->requests);
@@ -134,7 +135,7 @@ static int record_request(void *context, const struct request_record *record, st
     return hdf5_table_add_next(&file->requests, error);
 }
 
-static int record_step(void *context, const struct step_record *record, struct error *error)
+static int write_step(void *context, const struct step_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
     struct step_row *row = hdf5_table_next(&file->steps);
@@ -150,7 +151,7 @@ static int record_step(void *context, const struct step_record *record, struct e
     return hdf5_table_add_next(&file->steps, error);
 }
 
-static int record_span(void *context, const struct span_record *record, struct error *error)
+static int write_span(void *context, const struct span_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
     struct span_row *row = hdf5_table_next(&file->spans);
@@ -167,7 +168,7 @@ static int record_span(void *context, const struct span_record *record, struct e
     return hdf5_table_add_next(&file->spans, error);
 }
 
-static int record_link(void *context, const struct link_record *record, struct error *error)
+static int write_link(void *context, const struct link_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
     struct link_row *row = hdf5_table_next(&file->links);
@@ -179,6 +180,19 @@ static int record_link(void *context, const struct link_record *record, struct e
         .busy_s = sim_s_from_ps(record->busy),
     };
     return hdf5_table_add_next(&file->links, error);
+}
+
+static int write_records(void *context, const union record *records, size_t count,
+                         struct error *error)
+{
+    struct rows rows = {
+        .context = context,
+        .request = write_request,
+        .step = write_step,
+        .span = write_span,
+        .link = write_link,
+    };
+    return rows_record(&rows, records, count, error);
 }
 
 static int write_header(struct record_hdf5 *file, const struct record_hdf5_header *header,
@@ -266,13 +280,7 @@ failed:
 
 struct recorder record_hdf5_recorder(struct record_hdf5 *file)
 {
-    struct recorder recorder = {.context = file, .request = record_request};
-    if (file->timeline >= TIMELINE_STEPS) {
-        recorder.step = record_step;
-        recorder.span = record_span;
-        recorder.link = record_link;
-    }
-    return recorder;
+    return (struct recorder){.context = file, .record = write_records};
 }
 
 /* Completes and closes the tables; the first error counts, all are closed. */

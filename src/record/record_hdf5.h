@@ -44,7 +44,7 @@ struct record_hdf5_header {
 struct record_hdf5 *record_hdf5_new(const char *path, const struct record_hdf5_header *header,
                                     struct error *error);
 
-/* What a simulation calls to fill the file; members that the timeline leaves out are NULL. */
+/* What a simulation with that timeline calls to fill the file. */
 struct recorder record_hdf5_recorder(struct record_hdf5 *file);
 
 /*

@@ -26,43 +26,29 @@ static int grow(struct sweep_meter *meter, struct error *error)
     return 0;
 }
 
-static int hear_request(void *context, const struct request_record *record, struct error *error)
+static int hear_request(struct sweep_meter *meter, const struct request_record *request,
+                        struct error *error)
 {
-    struct sweep_meter *meter = context;
     if (meter->count == meter->room && grow(meter, error) < 0)
         return -(int)error->code;
-    meter->passages[meter->count++] =
-        (struct passage){record->arrival, record->scheduled, record->done, record->output_tokens};
-    return meter->next.request ? meter->next.request(meter->next.context, record, error) : 0;
+    meter->passages[meter->count++] = (struct passage){request->arrival, request->scheduled,
+                                                       request->done, request->output_tokens};
+    return 0;
 }
 
-static int hear_step(void *context, const struct step_record *record, struct error *error)
+static int hear(void *context, const union record *records, size_t count, struct error *error)
 {
     struct sweep_meter *meter = context;
-    return meter->next.step(meter->next.context, record, error);
-}
-
-static int hear_span(void *context, const struct span_record *record, struct error *error)
-{
-    struct sweep_meter *meter = context;
-    return meter->next.span(meter->next.context, record, error);
-}
-
-static int hear_link(void *context, const struct link_record *record, struct error *error)
-{
-    struct sweep_meter *meter = context;
-    return meter->next.link(meter->next.context, record, error);
+    for (size_t i = 0; i < count; i++)
+        if (records[i].type == RECORD_REQUEST &&
+            hear_request(meter, &records[i].request, error) < 0)
+            return -(int)error->code;
+    return meter->next.record ? meter->next.record(meter->next.context, records, count, error) : 0;
 }
 
 struct recorder sweep_meter_recorder(struct sweep_meter *meter)
 {
-    return (struct recorder){
-        .context = meter,
-        .request = hear_request,
-        .step = meter->next.step ? hear_step : NULL,
-        .span = meter->next.span ? hear_span : NULL,
-        .link = meter->next.link ? hear_link : NULL,
-    };
+    return (struct recorder){.context = meter, .record = hear};
 }
 
 struct sweep_reading sweep_meter_read(const struct sweep_meter *meter, bool is_closed_loop)

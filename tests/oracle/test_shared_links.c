@@ -60,7 +60,8 @@ static struct watched run(const struct scenario *scenario, enum span_kind kind, 
     };
     struct script script = {.arrivals = arrivals, .count = ARRAY_LENGTH(arrivals)};
     struct arrival_source source = {.context = &script, .next = script_next};
-    struct recorder recorder = {.context = &watched, .span = watch};
+    struct rows rows = {.context = &watched, .span = watch};
+    struct recorder recorder = {.context = &rows, .record = rows_record};
     struct error error = {.code = ERROR_NONE};
     struct simulation *simulation = simulation_new(scenario, source, recorder, &error);
     ck_assert_msg(simulation != NULL, "%s", error.text);

@@ -92,11 +92,14 @@ static void play_logged(const struct trial *trial, bool exact, enum timeline tim
     struct script script = {.arrivals = trial->arrivals, .count = trial->count};
     struct arrival_source source = {
         .context = &script, .next = script_next, .concurrency = trial->concurrency};
-    struct recorder recorder = {.context = log,
-                                .request = log_request,
-                                .step = log_step,
-                                .span = log_span,
-                                .link = log_link};
+    struct rows rows = {
+        .context = log,
+        .request = log_request,
+        .step = log_step,
+        .span = log_span,
+        .link = log_link,
+    };
+    struct recorder recorder = {.context = &rows, .record = rows_record};
     struct error error = {.code = ERROR_NONE};
     scenario.run.exact = exact;
     scenario.output.timeline = timeline;
@@ -116,7 +119,7 @@ static void check_same_requests(const struct log *fast, const struct log *exact,
     ck_assert_msg(fast->request_count == exact->request_count,
                   "seed %llu: counts of requests differ", (unsigned long long)seed);
     for (size_t i = 0; i < fast->request_count; i++)
-        EXPECT(memcmp(&fast->requests[i], &exact->requests[i], sizeof(fast->requests[i])) == 0);
+        EXPECT(same_request(&fast->requests[i], &exact->requests[i]));
 }
 
 static void check_same(const struct log *fast, const struct log *exact, uint64_t seed)
@@ -131,13 +134,14 @@ static void check_same(const struct log *fast, const struct log *exact, uint64_t
         EXPECT(a->step == b->step && a->replica == b->replica && a->scheduled == b->scheduled &&
                a->done == b->done && a->decode_tokens == b->decode_tokens &&
                a->decode_context_tokens == b->decode_context_tokens &&
-               a->prefill_tokens == b->prefill_tokens);
+               a->prefill_tokens == b->prefill_tokens && a->prefill_chunks == b->prefill_chunks);
     }
     for (size_t i = 0; i < fast->span_count; i++) {
         const struct span_record *a = &fast->spans[i];
         const struct span_record *b = &exact->spans[i];
         EXPECT(a->start == b->start && a->duration == b->duration && a->step == b->step &&
-               a->stage == b->stage && a->kind == b->kind && a->replica == b->replica);
+               a->stage == b->stage && a->kind == b->kind && a->replica == b->replica &&
+               a->bytes == b->bytes && a->layer == b->layer);
     }
     for (size_t i = 0; i < fast->link_count; i++) {
         const struct link_record *a = &fast->links[i];

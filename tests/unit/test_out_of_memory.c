@@ -113,7 +113,8 @@ static int live_once(const struct scenario *scenario, const struct arrival *arri
     struct summary summary;
     struct script script = {.arrivals = arrivals, .count = REQUESTS};
     struct arrival_source source = {.context = &script, .next = script_next};
-    struct recorder recorder = {.context = &spans, .span = count_span};
+    struct rows rows = {.context = &spans, .span = count_span};
+    struct recorder recorder = {.context = &rows, .record = rows_record};
     struct simulation *simulation = simulation_new(scenario, source, recorder, error);
     if (!simulation)
         return -(int)error->code;

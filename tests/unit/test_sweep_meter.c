@@ -9,12 +9,12 @@
 static struct error error;
 static size_t heard_next;
 
-static int hear_next(void *context, const struct request_record *record, struct error *unused)
+static int hear_next(void *context, const union record *records, size_t count, struct error *unused)
 {
     (void)context;
-    (void)record;
+    (void)records;
     (void)unused;
-    heard_next++;
+    heard_next += count;
     return 0;
 }
 
@@ -23,13 +23,18 @@ static int hear_next(void *context, const struct request_record *record, struct 
 static struct sweep_reading read_run(double latency_s, double growth_s, bool is_closed_loop)
 {
     struct sweep_meter meter;
-    sweep_meter_init(&meter, (struct recorder){.request = hear_next});
+    sweep_meter_init(&meter, (struct recorder){.record = hear_next});
     struct recorder recorder = sweep_meter_recorder(&meter);
     for (int i = 0; i < REQUESTS; i++) {
-        struct request_record record = {.arrival = sim_ps_from_s(100 + i)};
-        record.scheduled = record.arrival;
-        record.done = record.arrival + sim_ps_from_s(latency_s + growth_s * i);
-        ck_assert_int_eq(recorder.request(recorder.context, &record, &error), 0);
+        sim_ps arrival = sim_ps_from_s(100 + i);
+        union record records[] = {
+            {.type = RECORD_STEP},
+            {.request = {.type = RECORD_REQUEST,
+                         .arrival = arrival,
+                         .scheduled = arrival,
+                         .done = arrival + sim_ps_from_s(latency_s + growth_s * i)}},
+        };
+        ck_assert_int_eq(recorder.record(recorder.context, records, 2, &error), 0);
     }
     struct sweep_reading reading = sweep_meter_read(&meter, is_closed_loop);
     sweep_meter_release(&meter);
@@ -81,13 +86,11 @@ END_TEST
 
 START_TEST(hands_everything_on)
 {
-    /* The recorder behind it hears each request; what it does not listen to is not asked for. */
+    /* The recorder behind it hears of everything, the meter itself of requests alone. */
     heard_next = 0;
-    (void)read_run(1, 0, false);
-    ck_assert_uint_eq(heard_next, REQUESTS);
-    struct sweep_meter meter;
-    sweep_meter_init(&meter, (struct recorder){0});
-    ck_assert_ptr_null(sweep_meter_recorder(&meter).span);
+    struct sweep_reading reading = read_run(1, 0, false);
+    ck_assert_uint_eq(heard_next, 2 * REQUESTS);
+    ck_assert_double_eq_tol(reading.offered_requests_per_s, 1, 1e-12);
 }
 END_TEST
 

@@ -1,0 +1,131 @@
+/*
+ * rows: the rows that a run's records stand for, in the order of each table.
+ *
+ *     struct rows rows = {.context = &mine, .span = hear_span};
+ *     struct recorder recorder = {.context = &rows, .record = rows_record};
+ */
+#ifndef TANDEM_ROWS_H
+#define TANDEM_ROWS_H
+
+#include "recorder.h"
+
+/* What hears of a row of each kind; any may be NULL. Negative, with `error` filled in, ends it. */
+struct rows {
+    void *context;
+    int (*request)(void *context, const struct request_record *row, struct error *error);
+    int (*step)(void *context, const struct step_record *row, struct error *error);
+    int (*span)(void *context, const struct span_record *row, struct error *error);
+    int (*link)(void *context, const struct link_record *row, struct error *error);
+};
+
+#define LAP_SPANS_MAX 3
+
+static inline struct step_record rows_step_of_lap(const struct lap_record *lap)
+{
+    return (struct step_record){
+        .type = RECORD_STEP,
+        .replica = lap->replica,
+        .step = lap->step,
+        .scheduled = lap->end_before + (lap->done - lap->end),
+        .done = lap->done,
+        .decode_context_tokens = lap->decode_context_tokens,
+        .decode_tokens = lap->decode_tokens,
+    };
+}
+
+static inline struct span_record rows_span_of_lap(const struct lap_record *lap, enum span_kind kind,
+                                                  sim_ps start, sim_ps end)
+{
+    return (struct span_record){
+        .type = RECORD_SPAN,
+        .kind = kind,
+        .start = start,
+        .duration = end - start,
+        .step = lap->step,
+        .replica = lap->replica,
+        .layer = SPAN_NO_LAYER,
+    };
+}
+
+/* A lap's spans in order of time; how many. */
+static inline uint32_t rows_spans_of_lap(const struct lap_record *lap,
+                                         struct span_record spans[LAP_SPANS_MAX])
+{
+    uint32_t count = 0;
+    if (lap->launched > lap->end_before)
+        spans[count++] = rows_span_of_lap(lap, SPAN_IDLE_HOST, lap->end_before, lap->launched);
+    if (lap->start > lap->launched)
+        spans[count++] = rows_span_of_lap(lap, SPAN_IDLE_HOST, lap->launched, lap->start);
+    spans[count++] = rows_span_of_lap(lap, SPAN_STAGE, lap->start, lap->end);
+    return count;
+}
+
+/* How many rows a lap stands for. */
+static inline uint32_t rows_of_lap(const struct lap_record *lap)
+{
+    uint32_t waits = lap->launched > lap->end_before ? 1 : 0;
+    return 2 + waits + (lap->start > lap->launched ? 1 : 0);
+}
+
+static inline int rows_tell_links(const struct rows *rows, const struct links_record *links,
+                                  struct error *error)
+{
+    struct link_record row = links->each;
+    int status = 0;
+    for (uint32_t i = 0; i < links->count && status >= 0; i++) {
+        row.link = links->links[i];
+        status = rows->link(rows->context, &row, error);
+    }
+    return status;
+}
+
+static inline int rows_tell_lap(const struct rows *rows, const struct lap_record *lap,
+                                struct error *error)
+{
+    int status = 0;
+    if (rows->step) {
+        struct step_record step = rows_step_of_lap(lap);
+        status = rows->step(rows->context, &step, error);
+    }
+    if (!rows->span)
+        return status;
+    struct span_record spans[LAP_SPANS_MAX];
+    uint32_t count = rows_spans_of_lap(lap, spans);
+    for (uint32_t i = 0; i < count && status >= 0; i++)
+        status = rows->span(rows->context, &spans[i], error);
+    return status;
+}
+
+static inline int rows_tell(const struct rows *rows, const union record *record,
+                            struct error *error)
+{
+    switch (record->type) {
+    case RECORD_REQUEST:
+        return rows->request ? rows->request(rows->context, &record->request, error) : 0;
+    case RECORD_STEP:
+        return rows->step ? rows->step(rows->context, &record->step, error) : 0;
+    case RECORD_SPAN:
+        return rows->span ? rows->span(rows->context, &record->span, error) : 0;
+    case RECORD_LINK:
+        return rows->link ? rows->link(rows->context, &record->link, error) : 0;
+    case RECORD_LINKS:
+        return rows->link ? rows_tell_links(rows, &record->links, error) : 0;
+    case RECORD_LAP:
+        return rows_tell_lap(rows, &record->lap, error);
+    }
+    return 0;
+}
+
+/* Tells `rows`, a struct of that name, all that some records stand for. Here, so that it is a
+   switch and no calls where the functions are known. */
+static inline int rows_record(void *context, const union record *records, size_t count,
+                              struct error *error)
+{
+    const struct rows *rows = context;
+    int status = 0;
+    for (size_t i = 0; i < count && status >= 0; i++)
+        status = rows_tell(rows, &records[i], error);
+    return status;
+}
+
+#endif
