@@ -5,6 +5,19 @@ double host_slowest(const struct host *host, uint32_t processes)
     return 1 + host->process_spread * log2(processes);
 }
 
+void host_slow_down(struct host *host, double slowdown)
+{
+    double *const times_s[] = {
+        &host->admission_s,      &host->schedule_s,          &host->schedule_per_request_s,
+        &host->return_s,         &host->prepare_s,           &host->prepare_per_request_s,
+        &host->receive_s,        &host->new_shape_s,         &host->new_shape_first_s,
+        &host->launch_s,         &host->launch_decode_s,     &host->launch_chunk_s,
+        &host->launch_history_s, &host->launch_collective_s, &host->launch_graph_s,
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(times_s); i++)
+        *times_s[i] *= slowdown;
+}
+
 double host_launches_s(const struct host *host, const struct host_launches *launches)
 {
     return launches->kernels * host->launch_s + launches->decodes * host->launch_decode_s +

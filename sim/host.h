@@ -66,6 +66,10 @@ struct host {
  */
 double host_slowest(const struct host *host, uint32_t processes);
 
+/* Lets all that the CPU does take `slowdown` times as long, on another machine say; what the GPU
+   does between kernels stays. */
+void host_slow_down(struct host *host, double slowdown);
+
 /* What of a layer the host launches one by one, collectives left out. */
 struct host_launches {
     uint32_t kernels; /* and copies; attention's left out */

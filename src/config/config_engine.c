@@ -8,6 +8,8 @@
 #define LAUNCHES_MAX 1024
 #define SEND_TENSORS_MAX 16
 #define SHAPES_MAX 1e6
+#define SLOWDOWN_MIN 0.001
+#define SLOWDOWN_MAX 1000
 #define KV_TOKENS_MAX (UINT64_C(1) << 40)
 
 static const char *const policy_names[] = {
@@ -109,6 +111,7 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
                       struct host *host)
 {
     struct config_reader reader;
+    double slowdown = 1;
     host->send_tensors = 1;
     config_reader_open(&reader, diagnostics, node, "host");
     config_read_name(&reader, "name", CONFIG_REQUIRED, host->name, sizeof(host->name));
@@ -123,6 +126,8 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     host->prefill_attention = (enum prefill_attention)config_read_choice(
         &reader, "prefill_attention", CONFIG_OPTIONAL, prefill_attention_names,
         ARRAY_LENGTH(prefill_attention_names), PREFILL_ATTENTION_FASTEST);
+    config_read_number(&reader, "slowdown", CONFIG_OPTIONAL, SLOWDOWN_MIN, SLOWDOWN_MAX, &slowdown);
+    host_slow_down(host, slowdown);
     config_reader_close(&reader);
 }
 

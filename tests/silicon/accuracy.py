@@ -10,6 +10,7 @@ it looks for them); a row whose measurements are not says so.
 
 import contextlib
 import io
+import json
 import sys
 from statistics import mean
 
@@ -51,6 +52,18 @@ def within_bars(figures):
     return f"{len(within)} of {len(figures)}" + (f", {by_repeats} by repeats" if by_repeats else "")
 
 
+def layout_text(model, tensor_parallel, pipeline_parallel, layers, p2p_disabled, host_slowdown):
+    """What sets a run's layout apart, in words; all arguments are text."""
+    text = f"{MODELS[model]} on H200, TP={tensor_parallel}"
+    if pipeline_parallel != "1":
+        counts = json.loads(layers)
+        uneven = f" ({' + '.join(map(str, counts))} layers)" if len(set(counts)) > 1 else ""
+        text += f" x PP={pipeline_parallel}{uneven}"
+    if p2p_disabled == "1":
+        text += ", no peer access"
+    return text + (f", CPU {host_slowdown} times as slow" if host_slowdown != "1" else "")
+
+
 def engine_rows(program):
     """Of each layout that was measured: the means of absolute errors over its runs' cases."""
     runs = [measured.read(folder) for folder in measured.folders()]
@@ -58,9 +71,7 @@ def engine_rows(program):
         cases = [case for run in runs if run.layout == layout
                  for case in quietly(serving.compare, program, run, runs).values()]
         figures = [(name, *figure) for case in cases for name, figure in case.items()]
-        model, tensor_parallel, pipeline_parallel = layout[:3]
-        name = f"reference engine, {MODELS[model]} on H200, TP={tensor_parallel}" + \
-            (f" x PP={pipeline_parallel}" if pipeline_parallel != "1" else "")
+        name = f"reference engine, {layout_text(*layout)}"
         yield [name] + [f"{mean(abs(case[metric][0]) for case in cases):.1%}"
                         for metric in METRICS] + [within_bars(figures)]
     if not measured.SILICON.is_dir():

@@ -56,7 +56,8 @@ class Run:
     @property
     def layout(self):
         """What runs that are repeats of each other have in common."""
-        return tuple(str(self.meta[key]) for key in ("model", "tp", "pp", "layers", "p2p_disabled"))
+        return tuple(str(self.meta[key]) for key in ("model", "tp", "pp", "layers", "p2p_disabled",
+                                                     "host_slowdown"))
 
 
 def folders():
@@ -136,7 +137,7 @@ def equal_steps(steps, times):
 
 def read(folder):
     with open(folder / "meta.json", encoding="utf-8") as file:
-        meta = json.load(file)
+        meta = {"host_slowdown": 1} | json.load(file)
     times = stage_times(rows(folder, "stages.csv"))
     all_steps = rows(folder, "steps.csv")
     steps = grouped(all_steps, "case")

@@ -49,7 +49,7 @@ engine:
   max_step_tokens: {budget}
   max_sequences: {max_sequences}
   kv_admission: reserved
-  host: engines/reference
+  host: {{base: engines/reference, slowdown: {host_slowdown}}}
 workload: {{trace: {{file: trace.csv, format: tandem}}}}
 output: {{timeline: steps}}
 run: {{cost_scale: {scale}}}

@@ -33,12 +33,34 @@ START_TEST(a_batch_is_padded_to_the_next_captured_size)
 }
 END_TEST
 
+START_TEST(a_slower_cpu_takes_longer_for_all_that_is_its_own)
+{
+    /* Twice as long for each time of the host's; what kernels wait for on the GPU stays. */
+    struct host host = {.schedule_s = 1,
+                        .launch_graph_s = 2,
+                        .new_shape_first_s = 3,
+                        .kernel_gap_s = 4,
+                        .collective_overlap_s = 5,
+                        .process_spread = 0.5,
+                        .new_shape_halving = 6};
+    host_slow_down(&host, 2);
+    ck_assert_double_eq(host.schedule_s, 2);
+    ck_assert_double_eq(host.launch_graph_s, 4);
+    ck_assert_double_eq(host.new_shape_first_s, 6);
+    ck_assert_double_eq(host.kernel_gap_s, 4);
+    ck_assert_double_eq(host.collective_overlap_s, 5);
+    ck_assert_double_eq(host.process_spread, 0.5);
+    ck_assert_double_eq(host.new_shape_halving, 6);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         the_slowest_of_processes_grows_with_each_doubling,
         a_layer_s_launches_sum_up,
         a_batch_is_padded_to_the_next_captured_size,
+        a_slower_cpu_takes_longer_for_all_that_is_its_own,
     };
     return suite_run("host", tests, ARRAY_LENGTH(tests));
 }
