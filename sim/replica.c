@@ -232,7 +232,7 @@ static void run(void *context, uint64_t unused)
     struct engine *engine = replica->session->engine;
     replica->event = 0;
     uint64_t left = make_up_to_now(replica);
-    if (left > 0) /* it slept to the end of a block of the diary */
+    if (left > 0) /* it woke for a block of the diary, or by a bound that was early */
         left = repeat_steps(replica, left, engine_next_at(engine));
     struct next next = next_of(replica);
     bool goes_on = next.at == engine_now(engine) || may_run_ahead(replica, next);
