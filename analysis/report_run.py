@@ -28,10 +28,9 @@ def answer(run):
     if not slo_s:
         return served + "."
     bounds = " and ".join(f"{name.upper()} {seconds(bound)}" for name, bound in slo_s.items())
-    share = summary["goodput_requests_per_s"] / summary["requests_per_s"]
     verdict = "is met" if summary["slo.met"] else "is missed"
     return (f"{served}. The SLO {verdict}: {bounds} at p{run.scenario.slo_percentile:g}. "
-            f"{percent(share)} of the requests were within it.")
+            f"{percent(summary['slo.share'])} of the requests were within it.")
 
 
 def usd_per_million(run):

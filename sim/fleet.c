@@ -352,10 +352,10 @@ static void give_up(struct fleet *fleet, struct request_list evicted)
             fleet->lost(fleet->context, evicted);
         return;
     }
-    fleet->retried += evicted.count;
     while (evicted.first) {
         struct request *request = evicted.first;
         request_list_remove(&evicted, request);
+        fleet->retried += request->counted;
         request_restart(request);
         fleet_enqueue(fleet, request);
     }

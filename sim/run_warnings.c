@@ -74,6 +74,18 @@ static bool warn_preemptions(const struct summary *summary, struct warning *warn
     return true;
 }
 
+static bool warn_nothing_counted(const struct summary *summary, struct warning *warning)
+{
+    if (summary->arrived > 0 || summary->warmup == 0)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "nothing_counted");
+    (void)snprintf(warning->text, sizeof(warning->text),
+                   "all %llu requests arrived within run.warmup, which leaves none to count: a "
+                   "shorter one, or more requests, would tell something",
+                   (unsigned long long)summary->warmup);
+    return true;
+}
+
 static bool warn_rejected(const struct summary *summary, struct warning *warning)
 {
     if (summary->rejected == 0)
@@ -84,6 +96,19 @@ static bool warn_rejected(const struct summary *summary, struct warning *warning
                    "tokens, or than max_step_tokens where prompts are not chunked",
                    (unsigned long long)summary->rejected, (unsigned long long)summary->arrived,
                    (unsigned long long)summary->kv_capacity_tokens);
+    return true;
+}
+
+static bool warn_lost(const struct summary *summary, struct warning *warning)
+{
+    if (summary->lost == 0)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "requests_lost");
+    (void)snprintf(
+        warning->text, sizeof(warning->text),
+        "%llu of %llu requests were lost: with replicas that failed (run.on_loss: lose), "
+        "or waiting for one that never came back",
+        (unsigned long long)summary->lost, (unsigned long long)summary->arrived);
     return true;
 }
 
@@ -128,7 +153,9 @@ uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double 
     count += warn_bubbles(&time, stages, &warnings[count]);
     count += warn_starved(&time, stages, &warnings[count]);
     count += warn_preemptions(summary, &warnings[count]);
+    count += warn_nothing_counted(summary, &warnings[count]);
     count += warn_rejected(summary, &warnings[count]);
+    count += warn_lost(summary, &warnings[count]);
     count += warn_link(summary, &warnings[count]);
     count += warn_overloaded(summary, arrival_span_s, &warnings[count]);
     return count;

@@ -6,7 +6,9 @@
  *                         pipeline scaling is left
  *     pipeline_starved    most of that for want of steps: batches too small to fill it
  *     kv_preemptions      requests started over for want of KV blocks
+ *     nothing_counted     all requests arrived in the warm-up
  *     requests_rejected   requests that no replica can ever hold
+ *     requests_lost       requests that ended with a failed replica
  *     link_bottleneck     a link bounds the stages that use it: what twice its bandwidth gives
  *     overloaded          the queue grew until arrivals ended: latencies measure the trace's
  *                         length, not the system
@@ -16,7 +18,7 @@
 
 #include "summary.h"
 
-#define WARNINGS_OF_RUN_MAX 6
+#define WARNINGS_OF_RUN_MAX 7 /* where nothing is counted, nothing was rejected or lost */
 
 /*
  * Fills in `warnings` from the rest of `summary`; `stages` of one replica.

@@ -28,6 +28,8 @@ struct simulation {
     struct places places;
     struct request_pool pool;
     struct tally tally;
+    uint64_t arrived;     /* requests, of the warm-up too */
+    uint64_t outstanding; /* of those, neither done nor turned away */
     bool finished;
 };
 
@@ -85,17 +87,10 @@ static sim_ps next_admission(struct simulation *simulation)
                : simulation->coming.at + simulation->admission;
 }
 
-/* Requests that are neither done nor turned away. */
-static uint64_t outstanding(const struct simulation *simulation)
-{
-    const struct tally *tally = &simulation->tally;
-    return tally->arrived - tally->rejected - tally->lost - simulation->session.completed;
-}
-
 /* Faults that are still to come do not prolong the run. */
 static void end_if_served(struct simulation *simulation)
 {
-    if (simulation->faults && !simulation->arrival_due && outstanding(simulation) == 0 &&
+    if (simulation->faults && !simulation->arrival_due && simulation->outstanding == 0 &&
         next_admission(simulation) == SIM_PS_MAX)
         faults_cancel(simulation->faults);
 }
@@ -108,19 +103,20 @@ static void admit_arrival(struct simulation *simulation, const struct arrival *a
         fail(simulation, "requests");
         return;
     }
-    request->id = simulation->tally.arrived++;
+    request->id = simulation->arrived++;
     request->arrival = arrival->at;
     request->input_tokens = arrival->input_tokens;
     request->output_tokens = arrival->output_tokens;
     request->counted = arrival->at >= simulation->scenario->run.warmup;
     if (!fleet_can_fit(&simulation->fleet, request)) {
-        simulation->tally.rejected++;
+        tally_rejected(&simulation->tally, request);
         if (is_closed_loop(simulation))
             places_free(&simulation->places, engine_now(simulation->session.engine));
         request_pool_give(&simulation->pool, request);
         return;
     }
-    tally_arrival(&simulation->tally, request);
+    tally_admitted(&simulation->tally, request);
+    simulation->outstanding++;
     fleet_enqueue(&simulation->fleet, request);
 }
 
@@ -187,6 +183,7 @@ static void on_finished(void *context, struct replica *replica, struct request_l
         record_request(simulation, replica, request, now);
         tally_done(&simulation->tally, request, now);
         simulation->session.completed++;
+        simulation->outstanding--;
         if (is_closed_loop(simulation))
             places_free(&simulation->places, now);
         request_pool_give(&simulation->pool, request);
@@ -199,10 +196,11 @@ static void on_finished(void *context, struct replica *replica, struct request_l
 static void on_lost(void *context, struct request_list lost)
 {
     struct simulation *simulation = context;
-    simulation->tally.lost += lost.count;
+    simulation->outstanding -= lost.count;
     while (lost.first) {
         struct request *request = lost.first;
         request_list_remove(&lost, request);
+        tally_lost(&simulation->tally, request);
         if (is_closed_loop(simulation))
             places_free(&simulation->places, engine_now(simulation->session.engine));
         request_pool_give(&simulation->pool, request);
@@ -303,7 +301,7 @@ void simulation_free(struct simulation *simulation)
 static void finish(struct simulation *simulation)
 {
     sim_ps end = engine_now(simulation->session.engine);
-    simulation->tally.lost += outstanding(simulation); /* no replica came back for them */
+    tally_finish(&simulation->tally);
     fleet_finish(&simulation->fleet, end);
     simulation->finished = true;
 }

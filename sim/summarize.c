@@ -9,14 +9,16 @@
 static void summarize_requests(const struct run_parts *parts, struct summary *summary)
 {
     struct tally *tally = parts->tally;
-    const struct slo *slo = &tally->slo;
+    double arrived = (double)tally->arrived;
     bool any = tally->completed > 0;
     double duration_s = any ? sim_s_from_ps(tally->last_done - tally->first_arrival) : NAN;
     summary->arrived = tally->arrived;
-    summary->completed = parts->session->completed;
+    summary->completed = tally->completed;
     summary->rejected = tally->rejected;
     summary->retried = parts->fleet->retried;
     summary->lost = tally->lost;
+    summary->warmup = tally->warmup;
+    summary->preemptions = tally->preemptions;
     summary->duration_s = duration_s;
     summary->requests_per_s = (double)tally->completed / duration_s;
     summary->input_tokens_per_s = (double)tally->input_tokens / duration_s;
@@ -27,10 +29,9 @@ static void summarize_requests(const struct run_parts *parts, struct summary *su
     summary->itl = quantiles_distribution(&tally->itl);
     summary->e2e = quantiles_distribution(&tally->e2e);
     summary->queue = quantiles_distribution(&tally->queue);
-    double ttft_s = quantiles_percentile_s(&tally->ttft, slo->percentile);
-    double tpot_s = quantiles_percentile_s(&tally->tpot, slo->percentile);
-    summary->meets_slo = any && (slo->ttft_s <= 0 || ttft_s <= slo->ttft_s) &&
-                         (slo->tpot_s <= 0 || isnan(tpot_s) || tpot_s <= slo->tpot_s);
+    summary->good_share = (double)tally->good / arrived;
+    summary->meets_slo =
+        arrived > 0 && (double)tally->good * 100 >= tally->slo.percentile * arrived;
 }
 
 static struct stage_summary summarize_stage(const struct replica *replica, uint32_t s)
@@ -124,8 +125,6 @@ static void summarize_pools(const struct run_parts *parts, struct summary *summa
         summary->pools[p] = summarize_pool(fleet, p);
     summary->kv_capacity_tokens = summary->pools[fleet->pool_count - 1].kv_capacity_tokens;
     summary->kv_peak_fraction = summary->pools[fleet->pool_count - 1].kv_peak_fraction;
-    for (uint32_t r = 0; r < fleet->replica_count; r++)
-        summary->preemptions += fleet->replicas[r].batcher.preemptions;
     summary->kv_transfer = (struct kv_transfer_summary){
         .count = fleet->handover.count,
         .bytes = fleet->handover.bytes,

@@ -88,19 +88,24 @@ struct warning {
     char text[WARNING_TEXT_BYTES];
 };
 
+/* Requests, tokens and latencies are of what arrived after the warm-up; stages, links, KV and costs
+   of the whole run. */
 struct summary {
-    uint64_t arrived;
+    uint64_t arrived; /* once a run is over: completed, rejected or lost */
     uint64_t completed;
-    uint64_t rejected;
+    uint64_t rejected; /* no replica can ever hold them */
     uint64_t preemptions;
     uint64_t retried;  /* requests that started over because a replica failed */
     uint64_t lost;     /* requests that ended with it */
-    double duration_s; /* first counted arrival to last token */
+    uint64_t warmup;   /* requests that arrived in the warm-up: they count nowhere else */
+    double duration_s; /* first arrival of a request that was let in to last token */
     double requests_per_s;
     double input_tokens_per_s;
     double output_tokens_per_s;
     double goodput_requests_per_s;
-    bool meets_slo; /* TTFT and TPOT at the SLO's percentile are within it */
+    double good_share; /* of those that arrived: whose TTFT and TPOT are both within the SLO; NaN:
+                          none did */
+    bool meets_slo;    /* that share is no less than the SLO's percentile */
     struct distribution ttft;
     struct distribution tpot;
     struct distribution itl;

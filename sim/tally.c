@@ -21,9 +21,35 @@ void tally_release(struct tally *tally)
     quantiles_release(&tally->queue);
 }
 
-void tally_arrival(struct tally *tally, const struct request *request)
+/* Whether it arrived after the warm-up; counts it either way. */
+static bool count_arrival(struct tally *tally, const struct request *request)
+{
+    tally->arrived += request->counted;
+    tally->warmup += !request->counted;
+    return request->counted;
+}
+
+void tally_rejected(struct tally *tally, const struct request *request)
+{
+    tally->rejected += count_arrival(tally, request);
+}
+
+void tally_lost(struct tally *tally, const struct request *request)
 {
     if (!request->counted)
+        return;
+    tally->lost++;
+    tally->preemptions += request->preemptions;
+}
+
+void tally_finish(struct tally *tally)
+{
+    tally->lost = tally->arrived - tally->rejected - tally->completed;
+}
+
+void tally_admitted(struct tally *tally, const struct request *request)
+{
+    if (!count_arrival(tally, request))
         return;
     tally->first_arrival = sim_ps_min(tally->first_arrival, request->arrival);
     tally->last_arrival = request->arrival;
@@ -49,6 +75,7 @@ void tally_done(struct tally *tally, const struct request *request, sim_ps done)
     sim_ps tpot = tpot_of(request, done);
     tally->completed++;
     tally->good += is_within(ttft, tally->slo.ttft_s) && is_within(tpot, tally->slo.tpot_s);
+    tally->preemptions += request->preemptions;
     tally->input_tokens += request->input_tokens;
     tally->output_tokens += request->output_tokens;
     tally->last_done = sim_ps_max(tally->last_done, done);

@@ -8,15 +8,18 @@
 #include "request.h"
 #include "scenario.h"
 
+/* All but `warmup` is of the requests that arrived after the warm-up. */
 struct tally {
+    uint64_t warmup; /* requests that arrived before: they do not count */
     uint64_t arrived;
     uint64_t rejected;
-    uint64_t lost;         /* with a replica that failed */
-    uint64_t completed;    /* of those that count: arrived after the warm-up */
-    uint64_t good;         /* of those, within the SLO */
-    uint64_t input_tokens; /* of those */
+    uint64_t lost; /* with a replica that failed, or waiting for one */
+    uint64_t completed;
+    uint64_t good; /* of those completed, within the SLO */
+    uint64_t preemptions;
+    uint64_t input_tokens; /* of those completed */
     uint64_t output_tokens;
-    sim_ps first_arrival; /* of those; SIM_PS_MAX before the first */
+    sim_ps first_arrival; /* of those let in; SIM_PS_MAX before the first */
     sim_ps last_arrival;
     sim_ps last_done;
     struct slo slo;
@@ -30,8 +33,15 @@ struct tally {
 int tally_init(struct tally *tally, const struct slo *slo, struct error *error);
 void tally_release(struct tally *tally);
 
-/* Counts a request that was let in. */
-void tally_arrival(struct tally *tally, const struct request *request);
+/* Counts a request that was let in, or one that cannot be. */
+void tally_admitted(struct tally *tally, const struct request *request);
+void tally_rejected(struct tally *tally, const struct request *request);
+
+/* Counts a request that ended with its replica. */
+void tally_lost(struct tally *tally, const struct request *request);
+
+/* At the run's end: what has not ended waits for replicas that never came back. */
+void tally_finish(struct tally *tally);
 
 /* Counts a request whose last token came at `done`, and its latencies. */
 void tally_done(struct tally *tally, const struct request *request, sim_ps done);

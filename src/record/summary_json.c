@@ -5,10 +5,11 @@
 static json_t *requests_json(const struct summary *summary)
 {
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o}", "arrived", json_build_count(summary->arrived),
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "arrived", json_build_count(summary->arrived),
         "completed", json_build_count(summary->completed), "rejected",
         json_build_count(summary->rejected), "preemptions", json_build_count(summary->preemptions),
-        "retried", json_build_count(summary->retried), "lost", json_build_count(summary->lost));
+        "retried", json_build_count(summary->retried), "lost", json_build_count(summary->lost),
+        "warmup", json_build_count(summary->warmup));
 }
 
 static json_t *distribution_json(const struct distribution *seconds)
@@ -152,7 +153,8 @@ json_t *summary_json_new(const struct summary *summary)
         {"input_tokens_per_s", json_build_real(summary->input_tokens_per_s)},
         {"output_tokens_per_s", json_build_real(summary->output_tokens_per_s)},
         {"goodput_requests_per_s", json_build_real(summary->goodput_requests_per_s)},
-        {"slo", json_pack("{s:b}", "met", summary->meets_slo)},
+        {"slo", json_pack("{s:b, s:o}", "met", summary->meets_slo, "share",
+                          json_build_real(summary->good_share))},
         {"ttft_s", distribution_json(&summary->ttft)},
         {"tpot_s", distribution_json(&summary->tpot)},
         {"itl_s", distribution_json(&summary->itl)},

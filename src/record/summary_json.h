@@ -1,9 +1,9 @@
 /*
  * summary_json: a run's summary as the one JSON object that `--json` prints.
  *
- *     requests{arrived,completed,rejected,preemptions}
+ *     requests{arrived,completed,rejected,preemptions,retried,lost,warmup}
  *     duration_s requests_per_s input_tokens_per_s output_tokens_per_s
- *     goodput_requests_per_s slo{met}
+ *     goodput_requests_per_s slo{met,share}
  *     ttft_s|tpot_s|itl_s|e2e_s|queue_s{mean,p50,p90,p95,p99,max}
  *     stages[]{replica,stage,layers,busy{compute,collective},
  *              idle{no_work,fill_drain,imbalance,transfer,host}}   shares of the run, sum 1

@@ -52,8 +52,19 @@ static void print_heading(const struct scenario *scenario, FILE *stream)
     (void)fprintf(stream, ", %u GPU%s\n\n", gpus, plural(gpus));
 }
 
+/* Whether there is anything to say of requests: the warm-up may leave none. */
+static bool has_counted(const struct summary *summary)
+{
+    return summary->arrived > 0 || summary->warmup == 0;
+}
+
 static void print_requests(const struct summary *summary, FILE *stream)
 {
+    if (!has_counted(summary)) {
+        (void)fprintf(stream, "requests    none counted: %s arrived in the warm-up\n",
+                      human_count(summary->warmup).text);
+        return;
+    }
     (void)fprintf(stream, "requests    %s of %s completed", human_count(summary->completed).text,
                   human_count(summary->arrived).text);
     if (summary->rejected > 0)
@@ -67,7 +78,10 @@ static void print_requests(const struct summary *summary, FILE *stream)
     if (summary->preemptions > 0)
         (void)fprintf(stream, ", %s preemption%s", human_count(summary->preemptions).text,
                       plural(summary->preemptions));
-    (void)fprintf(stream, "  in %s\n", human_duration(summary->duration_s).text);
+    (void)fprintf(stream, "  in %s", human_duration(summary->duration_s).text);
+    if (summary->warmup > 0)
+        (void)fprintf(stream, "; the warm-up's %s are left out", human_count(summary->warmup).text);
+    (void)fputc('\n', stream);
     (void)fprintf(stream, "throughput  %s requests/s   tokens/s: %s in, %s out\n",
                   human_number(summary->requests_per_s).text,
                   human_number(summary->input_tokens_per_s).text,
@@ -77,11 +91,11 @@ static void print_requests(const struct summary *summary, FILE *stream)
 /* "TTFT <= 500 ms, TPOT <= 50.0 ms", or nothing where there is no SLO. */
 static void print_slo(const struct summary *summary, const struct slo *slo, FILE *stream)
 {
-    if (slo->ttft_s <= 0 && slo->tpot_s <= 0)
+    if ((slo->ttft_s <= 0 && slo->tpot_s <= 0) || !has_counted(summary))
         return;
     (void)fprintf(stream, "goodput     %s requests/s (%s) within",
                   human_number(summary->goodput_requests_per_s).text,
-                  human_percent(summary->goodput_requests_per_s / summary->requests_per_s).text);
+                  human_percent(summary->good_share).text);
     if (slo->ttft_s > 0)
         (void)fprintf(stream, " TTFT %s", human_seconds(slo->ttft_s).text);
     if (slo->tpot_s > 0)
@@ -297,7 +311,8 @@ void summary_text_print(const struct summary *summary, const struct scenario *sc
     print_heading(scenario, stream);
     print_requests(summary, stream);
     print_slo(summary, &scenario->slo, stream);
-    print_latencies(summary, stream);
+    if (has_counted(summary))
+        print_latencies(summary, stream);
     print_stages(summary, has_utf8, stream);
     print_kv_transfer(summary, stream);
     print_memory(summary, stream);

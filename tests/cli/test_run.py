@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import h5py
+import numpy
 from tandem_cli import ENVIRONMENT, SCENARIO, SMALL, TandemTest, main, shown_on_terminal
 
 KEYS = (
@@ -24,7 +26,7 @@ class Run(TandemTest):
         # Expect one object with the documented keys in order, and shares of time that sum to 1.
         result = json.loads(self.tandem_ok("run", SCENARIO, *SMALL, "--json"))
         self.assertEqual(list(result), KEYS)
-        self.assertEqual(list(result["requests"]), "arrived completed rejected preemptions retried lost".split())
+        self.assertEqual(list(result["requests"]), "arrived completed rejected preemptions retried lost warmup".split())
         self.assertEqual(list(result["ttft_s"]), "mean p50 p90 p95 p99 max".split())
         self.assertEqual(result["requests"]["arrived"], 200)
         self.assertEqual(result["requests"]["completed"], 200)
@@ -40,6 +42,51 @@ class Run(TandemTest):
         self.assertEqual(done.stderr, "")
         for word in ("200 of 200 completed", "requests/s", "TTFT", "p99", "stage", "KV cache"):
             self.assertIn(word, done.stdout)
+
+    def test_a_rejected_request_misses_the_slo(self):
+        # Expect requests that can never fit to count against the SLO: of 200, some 10% are longer
+        # than KV has room for, and at most 5% may miss.
+        settings = [*SMALL, "--set", "layout.tensor_parallel=2", "--set", "layout.pipeline_parallel=1",
+                    "--set", "workload.input_tokens={distribution: uniform, min: 1000, max: 24000}",
+                    "--set", "workload.arrivals.rate=0.1 /s",
+                    "--set", "slo={ttft: 60 s, tpot: 1 s, percentile: 95}"]
+        result = json.loads(self.tandem_ok("run", SCENARIO, *settings, "--json"))
+        rejected = result["requests"]["rejected"]
+        self.assertGreater(rejected, 10)
+        self.assertEqual(result["requests"]["completed"] + rejected, 200)
+        self.assertAlmostEqual(result["slo"]["share"], 1 - rejected / 200)
+        self.assertFalse(result["slo"]["met"])
+        text = self.tandem_ok("run", SCENARIO, *settings)
+        self.assertIn(f"({(1 - rejected / 200) * 100:.1f}%) within", text)
+        self.assertIn("SLO at p95 MISSED", text)
+        self.assertIn(f"{rejected} of 200 requests were rejected", text)
+
+    def test_lost_requests_are_told(self):
+        # Expect a run whose only node fails for good to say what was lost, and to miss the SLO.
+        settings = [*SMALL, "--set", "events=[{at: 2 s, down: {node: 0}}]"]
+        result = json.loads(self.tandem_ok("run", SCENARIO, *settings, "--json"))
+        self.assertGreater(result["requests"]["lost"], 100)
+        self.assertEqual(result["requests"]["completed"] + result["requests"]["lost"], 200)
+        self.assertFalse(result["slo"]["met"])
+        self.assertIn("requests_lost", [warning["code"] for warning in result["warnings"]])
+
+    def test_the_warm_up_counts_nowhere(self):
+        # Expect all requests to be counted or left out, the counts to be of one set, as latencies
+        # are, and a warm-up that leaves nothing to be told as that and no SLO missed.
+        settings = [*SMALL, "--set", "run.warmup=10 s", "-o", self.folder / "out.h5"]
+        requests = json.loads(self.tandem_ok("run", SCENARIO, *settings, "--json"))["requests"]
+        self.assertGreater(requests["warmup"], 0)
+        self.assertEqual(requests["arrived"], requests["completed"])
+        self.assertEqual(requests["arrived"] + requests["warmup"], 200)
+        with h5py.File(self.folder / "out.h5") as file:
+            late = file["requests"]["arrival_s"] >= 10
+        self.assertEqual(requests["arrived"], numpy.count_nonzero(late))
+        text = self.tandem_ok("run", SCENARIO, *settings)
+        self.assertIn(f"the warm-up's {requests['warmup']} are left out", text)
+        text = self.tandem_ok("run", SCENARIO, *SMALL, "--set", "run.warmup=1 h")
+        self.assertIn("none counted: 200 arrived in the warm-up", text)
+        self.assertIn("nothing_counted", text)
+        self.assertNotIn("MISSED", text)
 
     def test_text_names_the_pools(self):
         # Expect stages and memory of two pools under the name of each.

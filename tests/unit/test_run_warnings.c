@@ -115,6 +115,28 @@ START_TEST(rejections_are_counted)
 }
 END_TEST
 
+START_TEST(losses_are_counted)
+{
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    summary.lost = 7;
+    const char *const expected[][2] = {{"requests_lost", "7 of 1000 requests were lost"}};
+    check_warnings(&summary, STAGES, 100, expected, 1);
+}
+END_TEST
+
+START_TEST(a_warm_up_that_leaves_nothing_is_told)
+{
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    summary.arrived = 0;
+    summary.completed = 0;
+    summary.warmup = 1000;
+    const char *const expected[][2] = {{"nothing_counted", "all 1000 requests arrived within"}};
+    check_warnings(&summary, STAGES, 0, expected, 1);
+}
+END_TEST
+
 START_TEST(overload_shows_in_the_queue_and_after_the_last_arrival)
 {
     /* Expectation: warned where a run goes on for over 10% after its arrivals and the queue is over
@@ -164,6 +186,7 @@ START_TEST(everything_at_once_has_room)
         stages[s] = (struct stage_summary){.busy_compute = 0.1, .idle_fill_drain = 0.9};
     summary.preemptions = 1;
     summary.rejected = 1;
+    summary.lost = 1;
     summary.duration_s = 1000;
     summary.queue.p95 = 500;
     struct warning warnings[WARNINGS_OF_RUN_MAX];
@@ -181,6 +204,8 @@ int main(void)
         a_replica_without_work_is_no_bubble,
         preemptions_are_counted,
         rejections_are_counted,
+        losses_are_counted,
+        a_warm_up_that_leaves_nothing_is_told,
         overload_shows_in_the_queue_and_after_the_last_arrival,
         a_link_that_bounds_its_stages_is_named,
         everything_at_once_has_room,

@@ -21,6 +21,8 @@ static struct summary example(void)
         .rejected = 1,
         .duration_s = 0.1,
         .goodput_requests_per_s = 1.0 / 3,
+        .warmup = 3,
+        .good_share = 0.75,
         .meets_slo = true,
         .ttft = {.count = 4, .mean = 0.1, .p50 = 0.2, .p90 = 0.3, .p95 = 0.4, .p99 = 0.5, .max = 1},
         .tpot = {.mean = NAN, .p50 = NAN, .p90 = NAN, .p95 = NAN, .p99 = NAN, .max = NAN},
@@ -76,8 +78,8 @@ START_TEST(test_keys)
                         "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages "
                         "memory kv pools kv_transfers links costs warnings simulation");
     assert_keys(json_object_get(object, "requests"),
-                "arrived completed rejected preemptions retried lost");
-    assert_keys(json_object_get(object, "slo"), "met");
+                "arrived completed rejected preemptions retried lost warmup");
+    assert_keys(json_object_get(object, "slo"), "met share");
     assert_keys(json_object_get(object, "queue_s"), "mean p50 p90 p95 p99 max");
     assert_keys(json_object_get(object, "kv"), "capacity_tokens peak_fraction");
     assert_keys(json_object_get(object, "simulation"), "wall_s events steps requests_per_wall_s");
