@@ -17,7 +17,7 @@ RESOURCES = {
     "step_length": "the length of a step",
 }
 
-FIGURES = {"ttft": "TTFT", "tpot": "TPOT", "throughput": "throughput"}
+FIGURES = {"ttft": "TTFT", "tpot": "TPOT", "throughput": "throughput", "refused": "refusals"}
 
 # Options further below the SLO than this are not drawn: what matters is who comes near.
 MARGIN_MIN = -1.0

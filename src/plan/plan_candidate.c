@@ -47,6 +47,8 @@ enum plan_constraint plan_constraint_of(const struct plan_verdict *verdict)
         return PLAN_CONSTRAINT_TPOT;
     case PLAN_FIGURE_THROUGHPUT:
         return PLAN_CONSTRAINT_THROUGHPUT;
+    case PLAN_FIGURE_REFUSED:
+        return PLAN_CONSTRAINT_REFUSED;
     case PLAN_FIGURE_NONE:
         break;
     }

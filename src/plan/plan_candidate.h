@@ -34,6 +34,7 @@ enum plan_state {
     X(TTFT, "ttft", "miss the TTFT")                                       \
     X(TPOT, "tpot", "miss the TPOT")                                       \
     X(THROUGHPUT, "throughput", "cannot serve the load within the limits") \
+    X(REFUSED, "refused", "reject or lose too many requests")              \
     X(TOO_SHORT, "too_short", "ran too short to tell")                     \
     X(RUN, "run", "cannot run")
 

@@ -37,6 +37,10 @@ struct row {
     double margin;
     double served;
     double good;
+    double within;
+    double within_half;
+    double rejected;
+    double lost;
     double requests_per_s;
     double output_tokens_per_s;
     double busy;
@@ -71,7 +75,8 @@ struct row {
         COLUMN(wh_per_million_output_tokens, "Wh")
 #define RESULTS                                                                                   \
     COLUMN(ttft_s, "s"), COLUMN(ttft_half_s, "s"), COLUMN(tpot_s, "s"), COLUMN(tpot_half_s, "s"), \
-        COLUMN(margin, "1"), COLUMN(served, "1"), COLUMN(good, "1"),                              \
+        COLUMN(margin, "1"), COLUMN(served, "1"), COLUMN(good, "1"), COLUMN(within, "1"),         \
+        COLUMN(within_half, "1"), COLUMN(rejected, "1"), COLUMN(lost, "1"),                       \
         COLUMN(requests_per_s, "requests/s"), COLUMN(output_tokens_per_s, "tokens/s"),            \
         COLUMN(busy, "1"), COLUMN(kv, "1"), COLUMN(backlog_growth, "1"),                          \
         COLUMN(backlog_growth_half, "1"), COLUMN(requests_to_tell, "1")
@@ -108,6 +113,10 @@ static struct row row_of(const struct plan *plan, const struct plan_hardware *ha
         .margin = NAN,
         .served = NAN,
         .good = NAN,
+        .within = NAN,
+        .within_half = NAN,
+        .rejected = NAN,
+        .lost = NAN,
         .requests_per_s = NAN,
         .output_tokens_per_s = NAN,
         .busy = NAN,
@@ -150,6 +159,10 @@ static void put_verdict(struct row *row, const struct plan_verdict *verdict)
     row->margin = verdict->margin;
     row->served = verdict->served;
     row->good = verdict->good;
+    row->within = verdict->within.mean;
+    row->within_half = verdict->within.half;
+    row->rejected = verdict->rejected;
+    row->lost = verdict->lost;
     row->requests_per_s = verdict->requests_per_s;
     row->output_tokens_per_s = verdict->output_tokens_per_s;
     row->busy = pressure->busy;

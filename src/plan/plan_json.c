@@ -24,13 +24,14 @@ static json_t *pressure_json(const struct plan_pressure *pressure)
 static json_t *verdict_json(const struct plan_verdict *verdict)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "outcome",
+        "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "outcome",
         plan_outcome_name(verdict->outcome), "figure", plan_figure_name(verdict->figure), "reason",
-        verdict->reason, "ttft_s", estimate_json(&verdict->ttft_s), "tpot_s",
-        estimate_json(&verdict->tpot_s), "margin", json_build_real(verdict->margin), "served",
-        json_build_real(verdict->served), "good", json_build_real(verdict->good), "requests_per_s",
-        json_build_real(verdict->requests_per_s), "output_tokens_per_s",
-        json_build_real(verdict->output_tokens_per_s), "pressure",
+        verdict->reason, "within", estimate_json(&verdict->within), "ttft_s",
+        estimate_json(&verdict->ttft_s), "tpot_s", estimate_json(&verdict->tpot_s), "margin",
+        json_build_real(verdict->margin), "served", json_build_real(verdict->served), "good",
+        json_build_real(verdict->good), "rejected", json_build_real(verdict->rejected), "lost",
+        json_build_real(verdict->lost), "requests_per_s", json_build_real(verdict->requests_per_s),
+        "output_tokens_per_s", json_build_real(verdict->output_tokens_per_s), "pressure",
         pressure_json(&verdict->pressure), "balance", balance_json_new(&verdict->balance));
 }
 

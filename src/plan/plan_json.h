@@ -12,8 +12,8 @@
  *       replicas nodes racks gpus billed_gpus
  *       usd_per_hour usd_per_million_output_tokens purchase_usd power_w
  *       wh_per_million_output_tokens
- *       verdict{outcome,figure,ttft_s{mean,half},tpot_s{mean,half},margin,served,good,
- *               requests_per_s,output_tokens_per_s,
+ *       verdict{outcome,figure,reason,within{mean,half},ttft_s{mean,half},tpot_s{mean,half},
+ *               margin,served,good,rejected,lost,requests_per_s,output_tokens_per_s,
  *               pressure{busy,stage,compute,collective,kv,preemptions,slots}}
  *
  * NaN, and what is not known of a candidate that was not run, is null.

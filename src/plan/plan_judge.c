@@ -3,8 +3,10 @@
 #include "balance_json.h"
 #include "human.h"
 #include "plan.h"
+#include "plan_trial.h"
 
 #include <gsl/gsl_cdf.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,7 +62,8 @@ static struct plan_estimate estimate_of(const json_t *trials, const char *key)
     return (struct plan_estimate){mean, t * sqrt(variance / (double)count)};
 }
 
-/* Judges one latency; `limit_s` 0: there is none to keep. */
+/* Judges one latency on its own; `limit_s` 0: there is none to keep. NaN: single tokens have no
+   TPOT, and who was never served has no latency at all. */
 static enum plan_outcome judge_latency(const struct plan_estimate *estimate, double limit_s,
                                        double headroom)
 {
@@ -70,15 +73,28 @@ static enum plan_outcome judge_latency(const struct plan_estimate *estimate, dou
     return estimate->mean - estimate->half > room_s ? PLAN_MISSES : PLAN_UNPROVEN;
 }
 
+/* Adds a reason to those that there are. */
+static void explain(char reasons[PLAN_REASON_BYTES], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void explain(char reasons[PLAN_REASON_BYTES], const char *format, ...)
+{
+    size_t length = strlen(reasons);
+    if (length > 0)
+        length += (size_t)snprintf(reasons + length, PLAN_REASON_BYTES - length, "; ");
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(reasons + length, PLAN_REASON_BYTES - length, format, arguments);
+    va_end(arguments);
+}
+
 static void explain_latency(struct plan_verdict *verdict, const char *name,
                             const struct plan_estimate *estimate, double limit_s,
                             const struct slo *slo, double headroom)
 {
-    size_t length = strlen(verdict->reason);
-    (void)snprintf(verdict->reason + length, sizeof(verdict->reason) - length,
-                   "%s%s p%g %s +- %s against %s less %.0f%%", length > 0 ? "; " : "", name,
-                   slo->percentile, human_seconds(estimate->mean).text,
-                   human_seconds(estimate->half).text, human_seconds(limit_s).text, headroom * 100);
+    explain(verdict->reason, "%s p%g %s +- %s against %s less %.0f%%", name, slo->percentile,
+            human_seconds(estimate->mean).text, human_seconds(estimate->half).text,
+            human_seconds(limit_s).text, headroom * 100);
 }
 
 /* The share of the bound that is free at the interval's upper end; 1 where there is no bound. */
@@ -87,20 +103,58 @@ static double margin_of(const struct plan_estimate *estimate, double limit_s)
     return limit_s > 0 ? 1 - (estimate->mean + estimate->half) / limit_s : 1;
 }
 
-static void judge_latencies(struct plan_verdict *verdict, const struct slo *slo, double headroom)
+/* Why the share is too small: latencies that fail on their own, or the two together. */
+static void explain_share(struct plan_verdict *verdict, const struct slo *slo, double headroom)
 {
+    const struct plan_estimate *within = &verdict->within;
     enum plan_outcome ttft = judge_latency(&verdict->ttft_s, slo->ttft_s, headroom);
     enum plan_outcome tpot = judge_latency(&verdict->tpot_s, slo->tpot_s, headroom);
-    double ttft_margin = margin_of(&verdict->ttft_s, slo->ttft_s);
-    double tpot_margin = margin_of(&verdict->tpot_s, slo->tpot_s);
-    verdict->outcome = ttft > tpot ? ttft : tpot;
-    verdict->margin = fmin(ttft_margin, tpot_margin);
-    if (verdict->outcome != PLAN_MEETS)
-        verdict->figure = tpot_margin < ttft_margin ? PLAN_FIGURE_TPOT : PLAN_FIGURE_TTFT;
+    plan_judge_refusals(verdict, verdict->reason);
     if (ttft != PLAN_MEETS)
         explain_latency(verdict, "TTFT", &verdict->ttft_s, slo->ttft_s, slo, headroom);
     if (tpot != PLAN_MEETS)
         explain_latency(verdict, "TPOT", &verdict->tpot_s, slo->tpot_s, slo, headroom);
+    if (ttft == PLAN_MEETS && tpot == PLAN_MEETS)
+        explain(verdict->reason,
+                "%s +- %s of the requests are within the SLO less %.0f%%, %g%% must be",
+                human_percent(within->mean).text, human_percent(within->half).text, headroom * 100,
+                slo->percentile);
+}
+
+void plan_judge_refusals(const struct plan_verdict *verdict, char text[PLAN_REASON_BYTES])
+{
+    bool is_whole = !isnan(verdict->prompt_tokens);
+    *text = '\0';
+    if (verdict->rejected > 0)
+        explain(text, "rejects %s of the requests: KV holds %s tokens%s%s",
+                human_percent(verdict->rejected).text,
+                human_count((uint64_t)verdict->kv_tokens).text,
+                is_whole ? ", a step of whole prompts " : "",
+                is_whole ? human_count((uint64_t)verdict->prompt_tokens).text : "");
+    if (verdict->lost > 0)
+        explain(text, "loses %s of the requests with replicas that fail",
+                human_percent(verdict->lost).text);
+}
+
+/* Judges the share of the requests within the SLO by its interval. */
+static void judge_share(struct plan_verdict *verdict, const struct slo *slo, double headroom)
+{
+    const struct plan_estimate *within = &verdict->within;
+    double ttft_margin = margin_of(&verdict->ttft_s, slo->ttft_s);
+    double tpot_margin = margin_of(&verdict->tpot_s, slo->tpot_s);
+    double wanted = slo->percentile / 100;
+    verdict->margin = fmin(ttft_margin, tpot_margin);
+    verdict->outcome = within->mean - within->half >= wanted  ? PLAN_MEETS
+                       : within->mean + within->half < wanted ? PLAN_MISSES
+                                                              : PLAN_UNPROVEN;
+    if (verdict->outcome == PLAN_MEETS)
+        return;
+    explain_share(verdict, slo, headroom);
+    verdict->figure = tpot_margin < ttft_margin ? PLAN_FIGURE_TPOT : PLAN_FIGURE_TTFT;
+    if (verdict->rejected + verdict->lost > (1 - within->mean) / 2) {
+        verdict->figure = PLAN_FIGURE_REFUSED;
+        verdict->margin = NAN;
+    }
 }
 
 /* The first trial that did not end well; NULL: all did. */
@@ -143,6 +197,17 @@ static void judge_too_short(struct plan_verdict *verdict)
                    human_number(verdict->balance.requests_to_tell).text);
 }
 
+/* So few requests that there is nothing to judge. */
+static void judge_too_few(struct plan_verdict *verdict, double requests)
+{
+    verdict->outcome = PLAN_TOO_SHORT;
+    verdict->balance.requests_to_tell = fmax(verdict->balance.requests_to_tell, PLAN_REQUESTS_MIN);
+    uint64_t count = (uint64_t)requests;
+    uint64_t needed = (uint64_t)verdict->balance.requests_to_tell;
+    explain(verdict->reason, "runs too short to tell from %s request%s; about %s requests would",
+            human_count(count).text, count == 1 ? "" : "s", human_count(needed).text);
+}
+
 const char *plan_outcome_name(enum plan_outcome outcome)
 {
     static const char *const names[] = {
@@ -177,10 +242,15 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
                 struct plan_verdict *verdict)
 {
     *verdict = (struct plan_verdict){
+        .within = estimate_of(trials, "within"),
         .ttft_s = estimate_of(trials, "ttft_s"),
         .tpot_s = estimate_of(trials, "tpot_s"),
         .served = mean_of(trials, "served"),
         .good = mean_of(trials, "good"),
+        .rejected = mean_of(trials, "rejected"),
+        .lost = mean_of(trials, "lost"),
+        .kv_tokens = mean_of(trials, "kv_tokens"),
+        .prompt_tokens = mean_of(trials, "prompt_tokens"),
         .requests_per_s = mean_of(trials, "requests_per_s"),
         .output_tokens_per_s = mean_of(trials, "output_tokens_per_s"),
         .margin = NAN,
@@ -193,10 +263,12 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         const char *why = json_string_value(json_object_get(failure, "error"));
         verdict->outcome = PLAN_FAILED;
         (void)snprintf(verdict->reason, sizeof(verdict->reason), "%s", why ? why : "");
+    } else if (isnan(verdict->within.mean)) {
+        judge_too_few(verdict, mean_of(trials, "requests"));
     } else if (answer == BALANCE_SATURATED) {
         judge_saturated(verdict);
     } else {
-        judge_latencies(verdict, slo, headroom);
+        judge_share(verdict, slo, headroom);
         if (answer == BALANCE_TOO_SHORT && verdict->outcome != PLAN_MISSES)
             judge_too_short(verdict);
     }

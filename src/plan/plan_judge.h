@@ -1,12 +1,16 @@
 /*
  * plan_judge: what the runs of one option come to, and whether that is proven.
  *
- * A percentile is the mean over all batches of all seeds, give or take Student's
- * t interval at 95%. An option meets the SLO when the interval's upper end does,
- * with headroom; it misses when the lower end does not; between, it is unproven
- * and not bought. Latencies count for something only where the load is kept up
- * with: the mean growth over all seeds says whether it is (balance.h), and where
- * it cannot, an option that does not miss the SLO anyhow ran too short to tell.
+ * The share of requests that are within the SLO, with headroom, is the mean over
+ * all batches of all seeds, give or take Student's t interval at 95%. An option
+ * meets the SLO when the interval's lower end is no less than the percentile asked
+ * for; it misses when the upper end is less; between, it is unproven and not
+ * bought. Requests that are rejected or lost are within nothing. Each latency's
+ * own percentile, of the requests that were served, says by how much and which of
+ * the two fails first; it decides between equals only. Shares count for something
+ * only where the load is kept up with: the mean growth over all seeds says whether
+ * it is (balance.h), and where it cannot, an option that does not miss the SLO
+ * anyhow ran too short to tell.
  */
 #ifndef TANDEM_PLAN_JUDGE_H
 #define TANDEM_PLAN_JUDGE_H
@@ -31,11 +35,12 @@ enum plan_outcome {
 };
 
 /* X(NAME, for programs): what of the SLO fails, or fails by most */
-#define PLAN_FIGURES(X) \
-    X(NONE, "none")     \
-    X(TTFT, "ttft")     \
-    X(TPOT, "tpot")     \
-    X(THROUGHPUT, "throughput")
+#define PLAN_FIGURES(X)         \
+    X(NONE, "none")             \
+    X(TTFT, "ttft")             \
+    X(TPOT, "tpot")             \
+    X(THROUGHPUT, "throughput") \
+    X(REFUSED, "refused") /* most requests that miss are rejected or lost */
 
 enum plan_figure {
 #define X(name, key) PLAN_FIGURE_##name,
@@ -53,16 +58,21 @@ struct plan_estimate {
 struct plan_verdict {
     enum plan_outcome outcome;
     enum plan_figure figure;
-    struct plan_estimate ttft_s;
+    struct plan_estimate within; /* share of the requests within the SLO less the headroom */
+    struct plan_estimate ttft_s; /* the SLO's percentile of those that were served */
     struct plan_estimate tpot_s;
     struct balance balance;
-    double served; /* share of the load; NaN in a closed loop */
-    double good;   /* share of the requests within the SLO */
+    double served;        /* share of the load; NaN in a closed loop */
+    double good;          /* share of the requests within the SLO */
+    double rejected;      /* share of them */
+    double lost;          /* share of them */
+    double kv_tokens;     /* that a replica's KV holds */
+    double prompt_tokens; /* that a step takes of one prompt; NaN: prompts are cut in chunks */
     double requests_per_s;
     double output_tokens_per_s;
     double margin; /* the smaller share of a latency's bound that is free at the interval's upper
-                      end, below 0 where it is beyond; NaN: saturated, too short to tell, or
-                      nothing was seen */
+                      end, below 0 where it is beyond; NaN: saturated, too short to tell,
+                      most that miss were refused, or nothing was seen */
     struct plan_pressure pressure;
     char reason[PLAN_REASON_BYTES]; /* why it does not meet the SLO; empty: it does */
 };
@@ -70,6 +80,9 @@ struct plan_verdict {
 const char *plan_outcome_name(enum plan_outcome outcome);  /* "meets" */
 const char *plan_outcome_words(enum plan_outcome outcome); /* "meets the SLO" */
 const char *plan_figure_name(enum plan_figure figure);
+
+/* "rejects 9.5% of the requests: KV holds 21,712 tokens"; "" where it refuses none. */
+void plan_judge_refusals(const struct plan_verdict *verdict, char text[PLAN_REASON_BYTES]);
 
 /* Judges an array of trials (plan_trial.h), at least one, of which none is NULL. */
 void plan_judge(const json_t *trials, const struct slo *slo, double headroom,

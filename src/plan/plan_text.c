@@ -91,8 +91,10 @@ static void print_details(const struct plan_search *search, const struct plan_ca
     const struct slo *slo = &search->runner.slo;
     print_latency("TTFT", &candidate->verdict.ttft_s, slo->ttft_s, stream);
     print_latency("TPOT", &candidate->verdict.tpot_s, slo->tpot_s, stream);
-    (void)fprintf(stream, "  share  %s of the requests are within the SLO\n",
-                  human_percent(candidate->verdict.good).text);
+    char refusals[PLAN_REASON_BYTES];
+    plan_judge_refusals(&candidate->verdict, refusals);
+    (void)fprintf(stream, "  share  %s of the requests are within the SLO%s%s\n",
+                  human_percent(candidate->verdict.good).text, *refusals ? "; it " : "", refusals);
     print_costs(search->plan, candidate, stream);
 }
 
@@ -170,7 +172,7 @@ static void print_untold(const struct plan_answer *answer, FILE *stream)
                   untold.count, untold.count == 1 ? "" : "s",
                   plan_answer_best(answer) ? " that cost no more" : "",
                   untold.count == 1 ? "it serves" : "they serve",
-                  human_number(untold.requests_to_tell).text);
+                  human_count((uint64_t)untold.requests_to_tell).text);
 }
 
 static void print_nothing(const struct plan_answer *answer, FILE *stream)

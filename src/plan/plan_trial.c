@@ -15,44 +15,46 @@
 
 /* What a request's user saw. */
 struct experience {
-    uint64_t id; /* order of arrival */
-    double ttft_s;
+    double ttft_s;    /* INFINITY: no answer at all */
     double tpot_s;    /* NaN: a single token */
     double service_s; /* from its first step to its last token */
 };
 
+/* In order of arrival. Who is not heard of was rejected or lost. */
 struct experiences {
     struct experience *items;
     size_t count;
     size_t room;
 };
 
-static int hear_request(void *context, const struct request_record *record, struct error *error)
+/* Makes room for `count`, all of which were rejected or lost until they are heard of. */
+static int reach(struct experiences *heard, size_t count, struct error *error)
 {
-    struct experiences *heard = context;
-    if (heard->count == heard->room) {
-        size_t room = heard->room == 0 ? FIRST_ROOM : 2 * heard->room;
+    if (count > heard->room) {
+        size_t room = count > 2 * heard->room ? count + FIRST_ROOM : 2 * heard->room;
         struct experience *larger = realloc(heard->items, room * sizeof(*larger));
         if (!larger)
             return error_out_of_memory(error, "what requests saw");
         heard->items = larger;
         heard->room = room;
     }
+    for (; heard->count < count; heard->count++)
+        heard->items[heard->count] = (struct experience){INFINITY, NAN, 0};
+    return 0;
+}
+
+static int hear_request(void *context, const struct request_record *record, struct error *error)
+{
+    struct experiences *heard = context;
     uint32_t gaps = record->output_tokens - 1;
-    heard->items[heard->count++] = (struct experience){
-        .id = record->id,
+    if (reach(heard, record->id + 1, error) < 0)
+        return -(int)error->code;
+    heard->items[record->id] = (struct experience){
         .ttft_s = sim_s_from_ps(record->first_token - record->arrival),
         .tpot_s = gaps > 0 ? sim_s_from_ps(record->done - record->first_token) / gaps : (double)NAN,
         .service_s = sim_s_from_ps(record->done - record->scheduled),
     };
     return 0;
-}
-
-static int compare_arrivals(const void *a, const void *b)
-{
-    const struct experience *left = a;
-    const struct experience *right = b;
-    return (left->id > right->id) - (left->id < right->id);
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -62,14 +64,15 @@ static int compare_numbers(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* The percentile of what `count` requests saw; `values` is room for them. NaN of nothing. */
+/* The percentile of what those of `count` requests saw that were served; `values` is room for them.
+   NaN of nothing. */
 static double percentile_of(const struct experience *items, size_t count, bool is_tpot,
                             double percentile, double *values)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         double value = is_tpot ? items[i].tpot_s : items[i].ttft_s;
-        if (!isnan(value))
+        if (isfinite(value))
             values[kept++] = value;
     }
     if (kept == 0)
@@ -78,32 +81,48 @@ static double percentile_of(const struct experience *items, size_t count, bool i
     return gsl_stats_quantile_from_sorted_data(values, 1, kept, percentile / 100);
 }
 
-/* Each batch's percentile; NULL when memory is out. */
-static json_t *batches_of(const struct experiences *heard, bool is_tpot, double percentile)
+/* The share of `count` requests that saw less than `room` of both limits. */
+static double share_within(const struct experience *items, size_t count, const struct slo *slo,
+                           double room)
 {
-    size_t first = (size_t)((double)heard->count * PLAN_SETTLING);
-    size_t batch = (heard->count - first) / PLAN_BATCHES;
-    double *values = calloc(batch + 1, sizeof(*values));
-    json_t *array = values ? json_array() : NULL;
-    for (size_t i = 0; i < PLAN_BATCHES && values; i++) {
-        double value =
-            percentile_of(heard->items + first + i * batch, batch, is_tpot, percentile, values);
-        array = json_build_append(array, json_build_real(value));
+    size_t within = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct experience *saw = &items[i];
+        bool is_late = slo->ttft_s > 0 && saw->ttft_s > slo->ttft_s * room;
+        bool is_slow = slo->tpot_s > 0 && saw->tpot_s > slo->tpot_s * room;
+        within += isfinite(saw->ttft_s) && !is_late && !is_slow;
     }
-    free(values);
-    return array;
+    return (double)within / (double)count;
 }
 
-static double good_share(const struct experiences *heard, const struct slo *slo)
+/* What each batch of the requests is judged by: shares and percentiles. */
+struct batches {
+    json_t *within;
+    json_t *ttft_s;
+    json_t *tpot_s;
+};
+
+/* Of too few requests, no batches. Arrays are NULL when memory is out. */
+static struct batches batches_of(const struct experience *items, size_t count,
+                                 const struct slo *slo, double room)
 {
-    size_t good = 0;
-    for (size_t i = 0; i < heard->count; i++) {
-        const struct experience *saw = &heard->items[i];
-        bool is_late = slo->ttft_s > 0 && saw->ttft_s > slo->ttft_s;
-        bool is_slow = slo->tpot_s > 0 && saw->tpot_s > slo->tpot_s;
-        good += !is_late && !is_slow;
+    size_t first = (size_t)((double)count * PLAN_SETTLING);
+    size_t batch = (count - first) / PLAN_BATCHES;
+    double *values = calloc(batch + 1, sizeof(*values));
+    struct batches batches = {NULL, NULL, NULL};
+    if (values)
+        batches = (struct batches){json_array(), json_array(), json_array()};
+    for (size_t i = 0; i < PLAN_BATCHES && count >= PLAN_REQUESTS_MIN && values; i++) {
+        const struct experience *of = items + first + i * batch;
+        double ttft_s = percentile_of(of, batch, false, slo->percentile, values);
+        double tpot_s = percentile_of(of, batch, true, slo->percentile, values);
+        double within = share_within(of, batch, slo, room);
+        batches.within = json_build_append(batches.within, json_build_real(within));
+        batches.ttft_s = json_build_append(batches.ttft_s, json_build_real(ttft_s));
+        batches.tpot_s = json_build_append(batches.tpot_s, json_build_real(tpot_s));
     }
-    return heard->count > 0 ? (double)good / (double)heard->count : (double)NAN;
+    free(values);
+    return batches;
 }
 
 static const struct stage_summary *find_busiest(const struct summary *summary)
@@ -118,8 +137,8 @@ static const struct stage_summary *find_busiest(const struct summary *summary)
     return busiest;
 }
 
-/* How hard the run leaned on its resources. */
-static json_t *pressure_of(const struct scenario *scenario, const struct experiences *heard,
+/* How hard the run leaned on its resources; `items` are what its requests saw. */
+static json_t *pressure_of(const struct scenario *scenario, const struct experience *items,
                            const struct summary *summary)
 {
     const struct stage_summary *busiest = find_busiest(summary);
@@ -128,8 +147,8 @@ static json_t *pressure_of(const struct scenario *scenario, const struct experie
     double service_s = 0;
     for (uint32_t i = 0; i < summary->stage_count; i++)
         busy += summary->stages[i].busy_compute + summary->stages[i].busy_collective;
-    for (size_t i = 0; i < heard->count; i++)
-        service_s += heard->items[i].service_s;
+    for (size_t i = 0; i < summary->arrived; i++)
+        service_s += items[i].service_s;
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "busy", json_build_real(busy / summary->stage_count),
         "stage", json_build_count(busiest->stage), "compute",
@@ -139,35 +158,53 @@ static json_t *pressure_of(const struct scenario *scenario, const struct experie
         "slots", json_build_real(service_s / (summary->duration_s * slots)));
 }
 
-static json_t *result_of(const struct config *config, const struct sweep_meter *meter,
-                         struct experiences *heard, const struct summary *summary)
+/* What became of the load. */
+static json_t *load_of(const struct config *config, const struct sweep_meter *meter,
+                       const struct summary *summary)
 {
     const struct workload_spec *workload = &config->workload;
-    const struct slo *slo = &config->scenario.slo;
     bool is_closed_loop =
         !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
     struct sweep_reading reading = sweep_meter_read(meter, is_closed_loop);
-    qsort(heard->items, heard->count, sizeof(*heard->items), compare_arrivals);
-    json_t *result = pressure_of(&config->scenario, heard, summary);
-    json_t *outcome =
-        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status", "done", "balance",
-                  balance_json_new(&reading.balance), "served",
-                  json_build_real(summary->requests_per_s / reading.offered_requests_per_s),
-                  "requests_per_s", json_build_real(summary->requests_per_s), "output_tokens_per_s",
-                  json_build_real(summary->output_tokens_per_s), "good",
-                  json_build_real(good_share(heard, slo)), "ttft_s",
-                  batches_of(heard, false, slo->percentile), "tpot_s",
-                  batches_of(heard, true, slo->percentile));
-    if (result && outcome && json_object_update(result, outcome) == 0) {
-        json_decref(outcome);
+    double arrived = (double)summary->arrived;
+    const struct serving *serving = &config->scenario.serving;
+    double prompt_tokens =
+        serving->policy == BATCHER_CHUNKED_PREFILL ? (double)NAN : serving->max_step_tokens;
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status", "done",
+                     "balance", balance_json_new(&reading.balance), "served",
+                     json_build_real(summary->requests_per_s / reading.offered_requests_per_s),
+                     "requests", json_build_count(summary->arrived), "rejected",
+                     json_build_real((double)summary->rejected / arrived), "lost",
+                     json_build_real((double)summary->lost / arrived), "kv_tokens",
+                     json_build_count(summary->kv_capacity_tokens), "prompt_tokens",
+                     json_build_real(prompt_tokens), "requests_per_s",
+                     json_build_real(summary->requests_per_s), "output_tokens_per_s",
+                     json_build_real(summary->output_tokens_per_s), "good",
+                     json_build_real(summary->good_share));
+}
+
+/* `headroom`: the share of the limits that is to stay free. */
+static json_t *result_of(const struct config *config, double headroom,
+                         const struct sweep_meter *meter, const struct experience *items,
+                         const struct summary *summary)
+{
+    struct batches batches =
+        batches_of(items, summary->arrived, &config->scenario.slo, 1 - headroom);
+    json_t *judged = json_pack("{s:o, s:o, s:o}", "within", batches.within, "ttft_s",
+                               batches.ttft_s, "tpot_s", batches.tpot_s);
+    json_t *load = load_of(config, meter, summary);
+    json_t *result = pressure_of(&config->scenario, items, summary);
+    bool is_whole = result && judged && load && json_object_update(result, load) == 0 &&
+                    json_object_update(result, judged) == 0;
+    json_decref(load);
+    json_decref(judged);
+    if (is_whole)
         return result;
-    }
-    json_decref(outcome);
     json_decref(result);
     return NULL;
 }
 
-static json_t *run_config(const struct config *config, struct error *error)
+static json_t *run_config(const struct config *config, double headroom, struct error *error)
 {
     struct workload_source source = {0};
     struct experiences heard = {.items = NULL};
@@ -187,8 +224,12 @@ static json_t *run_config(const struct config *config, struct error *error)
     }
     if (status == 0)
         status = simulation_advance(simulation, ALL_REQUESTS, error);
-    if (status == 0 && simulation_summarize(simulation, &summary, &arena, error) == 0)
-        result = result_of(config, &meter, &heard, &summary);
+    if (status == 0)
+        status = simulation_summarize(simulation, &summary, &arena, error);
+    if (status == 0)
+        status = reach(&heard, summary.warmup + summary.arrived, error);
+    if (status == 0)
+        result = result_of(config, headroom, &meter, heard.items + summary.warmup, &summary);
     simulation_free(simulation);
     sweep_meter_release(&meter);
     free(heard.items);
@@ -203,7 +244,7 @@ json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option
     struct error error = {0};
     json_t *result = NULL;
     if (plan_option_load(plan, option, seed, &config, &error) == 0)
-        result = run_config(&config, &error);
+        result = run_config(&config, plan->headroom, &error);
     config_release(&config);
     if (!result && error.code != ERROR_NONE)
         result = json_pack("{s:s, s:s}", "status", "failed", "error", error.text);

@@ -5,13 +5,20 @@
  *     balance   whether it kept up (balance_json.h)
  *     served    share of the load that was completed a second; null in a closed loop
  *     requests_per_s output_tokens_per_s
- *     good      share of requests whose own TTFT and TPOT are within the SLO
+ *     requests  that arrived after the warm-up: all of what follows is of them
+ *     rejected, lost   shares of them
+ *     kv_tokens, prompt_tokens   that a replica's KV holds, and a step takes of one prompt; null
+ *               where prompts are cut in chunks
+ *     good      share of them whose own TTFT and TPOT are within the SLO
  *     busy, stage, compute, collective, kv, preemptions, slots    as plan_pressure.h has them
- *     ttft_s, tpot_s   arrays: the SLO's percentile of each of PLAN_BATCHES batches of requests,
- *                      in order of arrival, the first PLAN_SETTLING of them left out
+ *     within    array: the share of each of PLAN_BATCHES batches of requests that is within the SLO
+ *               less the headroom, in order of arrival, the first PLAN_SETTLING of them left out;
+ *               empty where there were fewer than PLAN_REQUESTS_MIN
+ *     ttft_s, tpot_s   arrays: the SLO's percentile of those of each batch that were served
  *
- * or status "failed" and error. Batches stand for runs of their own: their
- * spread says how sure the percentile is (batch means: Law, Simulation Modeling
+ * or status "failed" and error. A request that was rejected or lost is within no
+ * SLO. Batches stand for runs of their own: their spread says how sure a share
+ * or a percentile is (batch means: Law, Simulation Modeling
  * and Analysis, 5th ed., 9.5.3).
  */
 #ifndef TANDEM_PLAN_TRIAL_H
@@ -23,6 +30,9 @@
 
 #define PLAN_BATCHES 8
 #define PLAN_SETTLING 0.1 /* share of the requests that fill the system first */
+
+/* Fewer show nothing: each would be worth more than a tenth of its batch. */
+#define PLAN_REQUESTS_MIN (10 * PLAN_BATCHES)
 
 /* NULL when memory is out; the caller json_decref()s it. */
 json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint64_t seed);

@@ -113,7 +113,8 @@ class Search(PlanTest):
 
     def test_only_listed_settings_change(self):
         # Expect other settings of the engine too, and each of its values on the plan's scenario.
-        text = PLAN.replace("search: {}", "search: {policy: [prefill_first], max_sequences: [64]}")
+        text = PLAN.replace("search: {}", "search: {policy: [prefill_first], max_step_tokens: [4096], "
+                            "max_sequences: [64]}")
         scenario = self.folder / "best.yaml"
         self.assertEqual(self.plan(text, "--emit", scenario).returncode, 0)
         self.assertIn("policy: prefill_first\n", scenario.read_text())
@@ -272,6 +273,40 @@ class Nothing(PlanTest):
                 with h5py.File(file) as plan:
                     self.assertIn(words, plan["summary"].attrs["obstacles"])
                     self.assertEqual((len(plan["growth"]), plan.attrs["scenario"]), (0, ""))
+
+    def test_refusals_are_no_service(self):
+        # Expect a layout that serves well whom it serves not to be bought where it rejects more
+        # than one request in twenty, as the only one here does, and the reason to say so; where no
+        # more than one in ten must be served, it is bought, and it is said all the same.
+        refusing = PLAN.replace("[2, 4, 8]", "[2]").replace("[1, 2]", "[1]").replace(
+            "rate: 9 /s", "rate: 0.3 /s").replace("ttft: 700 ms", "ttft: 20 s").replace(
+            "tpot: 50 ms", "tpot: 100 ms").replace(
+            "mean: 1024, cv: 0.9, max: 4096", "mean: 8000, cv: 1.5, max: 120000")
+        answer = self.answer(refusing)
+        self.assertFalse(answer["met"])
+        self.assertEqual(answer["candidates"][0]["constraint"], "refused")
+        self.assertRegex(answer["candidates"][0]["why"], r"rejects [\d.]+% of the requests: KV holds [\d,]+")
+        done = self.plan(refusing.replace("percentile: 95", "percentile: 10"))
+        self.assertRegex(done.stdout, r"within the SLO; it rejects [\d.]+% of the requests")
+
+    def test_what_serves_nothing_is_not_bought(self):
+        # Expect no hardware to be recommended whose only node fails for good, nor by one request.
+        lost = PLAN.replace("{nodes: 3}", "{nodes: 1}")
+        answer = self.answer(lost, "--set", "events=[{at: 10 s, down: {node: 0}}]")
+        self.assertFalse(answer["met"])
+        self.assertIn("loses", " ".join(plan["why"] for plan in answer["candidates"]))
+        answer = self.answer(PLAN, "--set", "workload.requests=1")
+        self.assertFalse(answer["met"])
+        self.assertIn("too_short", {plan["constraint"] for plan in answer["candidates"]})
+
+    def test_the_warm_up_is_not_judged(self):
+        # Expect the share within the SLO to be of the requests after the warm-up, as of a run.
+        scenario = self.folder / "best.yaml"
+        text = PLAN.replace("  engine:", "  run: {warmup: 30 s}\n  engine:").replace("seeds: 2", "seeds: 1")
+        best = self.answer(text, "--emit", scenario)["plans"][0]
+        run = json.loads(self.tandem_ok("run", scenario, "--json"))
+        self.assertGreater(run["requests"]["warmup"], 0)
+        self.assertEqual(run["slo"]["share"], best["verdict"]["good"])
 
     def test_no_scenario_is_written(self):
         # Expect no file where there is nothing to write.

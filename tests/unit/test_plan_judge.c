@@ -1,5 +1,6 @@
 /* Does a verdict follow from the interval, and from nothing less? */
 #include "balance_json.h"
+#include "json_build.h"
 #include "plan_judge.h"
 
 #include "../suite.h"
@@ -14,47 +15,56 @@ static json_t *batches(double mean, double spread, int count)
 {
     json_t *array = json_array();
     for (int i = 0; i < count; i++)
-        (void)json_array_append_new(array, json_real(i % 2 ? mean + spread : mean - spread));
+        (void)json_array_append_new(array, json_build_real(i % 2 ? mean + spread : mean - spread));
     return array;
 }
 
-/*
- * Judges one trial of `count` batches whose TTFT lies `spread_s` around `ttft_s` in turn; `growth`
- * of the load, give or take `half` of it, is left behind.
- */
-static void judge_growing(double ttft_s, double spread_s, int count, double growth, double half)
+/* What a run of some batches saw: in each batch by turns less and more. */
+struct seen {
+    int count;
+    double within;
+    double spread; /* of that */
+    double ttft_s;
+    double spread_s; /* of that */
+    double growth;   /* share of the load that is left behind */
+    double half;     /* give or take */
+    double rejected;
+    double lost;
+};
+
+static void judge(struct seen seen)
 {
-    const struct balance balance = {growth, half, 0, 1000, 1600};
-    json_t *trials = json_pack("[{s:s, s:o, s:f, s:f, s:f, s:f, s:o, s:o}]", "status", "done",
-                               "balance", balance_json_new(&balance), "served", 0.8, "good", 0.97,
-                               "requests_per_s", 4.0, "output_tokens_per_s", 800.0, "ttft_s",
-                               batches(ttft_s, spread_s, count), "tpot_s", batches(0.02, 0, count));
+    const struct balance balance = {seen.growth, seen.half, 0, 1000, 1600};
+    json_t *trials = json_pack(
+        "[{s:s, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}]", "status", "done",
+        "balance", balance_json_new(&balance), "served", 0.8, "requests", 60.0, "rejected",
+        seen.rejected, "lost", seen.lost, "kv_tokens", 21712.0, "good", 0.97, "requests_per_s", 4.0,
+        "output_tokens_per_s", 800.0, "within", batches(seen.within, seen.spread, seen.count),
+        "ttft_s", batches(seen.ttft_s, seen.spread_s, seen.count), "tpot_s",
+        batches(0.02, 0, seen.count));
     ck_assert_ptr_nonnull(trials);
     plan_judge(trials, &slo, 0.1, &verdict);
     json_decref(trials);
 }
 
-/* The same, of a system that keeps up. */
-static void judge(double ttft_s, double spread_s, int count)
-{
-    judge_growing(ttft_s, spread_s, count, 0, 0);
-}
-
 START_TEST(interval_is_students)
 {
     /* Eight batches of 0.3 -+ 0.1: variance 8 x 0.01 / 7, t(0.975, 7) = 2.364624, half width
-       t sqrt(variance / 8) = 0.089375. */
-    judge(0.3, 0.1, 8);
+       t sqrt(variance / 8) = 0.089375; of shares of 0.98 -+ 0.01 a tenth of that. */
+    judge(
+        (struct seen){.count = 8, .within = 0.98, .spread = 0.01, .ttft_s = 0.3, .spread_s = 0.1});
     ck_assert_double_eq_tol(verdict.ttft_s.mean, 0.3, 1e-12);
     ck_assert_double_eq_tol(verdict.ttft_s.half, 0.089375, 1e-6);
+    ck_assert_double_eq_tol(verdict.within.half, 0.0089375, 1e-7);
     ck_assert_double_eq(verdict.tpot_s.half, 0);
 }
 END_TEST
 
-START_TEST(meets_when_the_upper_end_does)
+START_TEST(meets_when_the_lower_end_does)
 {
-    /* 0.3 + 0.09 is under 0.5 less 10%. */
-    judge(0.3, 0.1, 8);
+    /* 98% less 0.9% is no less than 95%. */
+    judge(
+        (struct seen){.count = 8, .within = 0.98, .spread = 0.01, .ttft_s = 0.3, .spread_s = 0.1});
     ck_assert_int_eq(verdict.outcome, PLAN_MEETS);
     ck_assert_str_eq(verdict.reason, "");
     ck_assert_int_eq(verdict.figure, PLAN_FIGURE_NONE);
@@ -65,27 +75,73 @@ END_TEST
 
 START_TEST(is_unproven_between)
 {
-    /* 0.42 +- 0.09 crosses 0.45: not bought, and the reason says by what. */
-    judge(0.42, 0.1, 8);
+    /* 95.5% +- 0.9% crosses 95%: not bought, and the reason says by which latency. */
+    judge((struct seen){
+        .count = 8, .within = 0.955, .spread = 0.01, .ttft_s = 0.42, .spread_s = 0.1});
     ck_assert_int_eq(verdict.outcome, PLAN_UNPROVEN);
     ck_assert_ptr_nonnull(strstr(verdict.reason, "TTFT p95 420 ms +- 89.4 ms against 500 ms"));
 }
 END_TEST
 
-START_TEST(misses_when_the_lower_end_does)
+START_TEST(misses_when_the_upper_end_does)
 {
-    /* 0.6 - 0.09 is above 0.45. */
-    judge(0.6, 0.1, 8);
+    /* 92% and 0.9% are less than 95%. */
+    judge(
+        (struct seen){.count = 8, .within = 0.92, .spread = 0.01, .ttft_s = 0.6, .spread_s = 0.1});
     ck_assert_int_eq(verdict.outcome, PLAN_MISSES);
     ck_assert_int_eq(verdict.figure, PLAN_FIGURE_TTFT);
     ck_assert_double_lt(verdict.margin, 0);
 }
 END_TEST
 
+START_TEST(both_limits_are_to_be_met_together)
+{
+    /* Either latency is within its limit for 95%, both are for 92%: that is a miss. */
+    judge((struct seen){.count = 8, .within = 0.92, .ttft_s = 0.3});
+    ck_assert_int_eq(verdict.outcome, PLAN_MISSES);
+    ck_assert_str_eq(verdict.reason,
+                     "92.0% +- 0.0% of the requests are within the SLO less 10%, 95% must be");
+}
+END_TEST
+
+START_TEST(refusals_are_misses)
+{
+    /* Who is served is served well; 8% are not. No latency tells how near it came. */
+    judge((struct seen){.count = 8, .within = 0.91, .ttft_s = 0.1, .rejected = 0.06, .lost = 0.02});
+    ck_assert_int_eq(verdict.outcome, PLAN_MISSES);
+    ck_assert_int_eq(verdict.figure, PLAN_FIGURE_REFUSED);
+    ck_assert(isnan(verdict.margin));
+    ck_assert_ptr_nonnull(strstr(verdict.reason, "rejects 6.0% of the requests: KV holds 21,712 "
+                                                 "tokens; loses 2.0% of the requests"));
+    /* At p95 a few may be rejected. */
+    judge((struct seen){.count = 8, .within = 0.97, .ttft_s = 0.1, .rejected = 0.02});
+    ck_assert_int_eq(verdict.outcome, PLAN_MEETS);
+}
+END_TEST
+
+START_TEST(what_serves_nothing_misses)
+{
+    /* There is no latency of requests of which none was served: that is no reason to buy it. */
+    judge((struct seen){.count = 8, .within = 0, .ttft_s = NAN, .lost = 1});
+    ck_assert_int_eq(verdict.outcome, PLAN_MISSES);
+    ck_assert_int_eq(verdict.figure, PLAN_FIGURE_REFUSED);
+}
+END_TEST
+
+START_TEST(too_few_requests_tell_nothing)
+{
+    /* No batch: nothing to judge, whatever the balance says. */
+    judge((struct seen){.count = 0});
+    ck_assert_int_eq(verdict.outcome, PLAN_TOO_SHORT);
+    ck_assert_ptr_nonnull(
+        strstr(verdict.reason, "too short to tell from 60 requests; about 1,000"));
+}
+END_TEST
+
 START_TEST(one_batch_proves_nothing)
 {
     /* There is no spread to judge by: however low the latency, it is unproven. */
-    judge(0.01, 0, 1);
+    judge((struct seen){.count = 1, .within = 1, .ttft_s = 0.01});
     ck_assert(isinf(verdict.ttft_s.half));
     ck_assert_int_eq(verdict.outcome, PLAN_UNPROVEN);
 }
@@ -94,7 +150,7 @@ END_TEST
 START_TEST(saturation_outweighs_latency)
 {
     /* Low latencies of a run that does not keep up are luck. */
-    judge_growing(0.01, 0, 8, 0.1, 0.04);
+    judge((struct seen){.count = 8, .within = 1, .ttft_s = 0.01, .growth = 0.1, .half = 0.04});
     ck_assert_int_eq(verdict.outcome, PLAN_SATURATED);
     ck_assert_str_eq(verdict.reason, "serves 80% of the load");
     ck_assert_int_eq(verdict.figure, PLAN_FIGURE_THROUGHPUT);
@@ -106,12 +162,12 @@ START_TEST(what_cannot_be_told_is_not_bought)
 {
     /* 2% +- 10% of the load may be 12%, beyond all tolerance: low latencies prove nothing; 1,000
        requests x (10% / 8%)^2 would. High ones are a miss whether it keeps up or not. */
-    judge_growing(0.01, 0, 8, 0.02, 0.1);
+    judge((struct seen){.count = 8, .within = 1, .ttft_s = 0.01, .growth = 0.02, .half = 0.1});
     ck_assert_int_eq(verdict.outcome, PLAN_TOO_SHORT);
     ck_assert_ptr_nonnull(strstr(verdict.reason, "too short to tell"));
     ck_assert_ptr_nonnull(strstr(verdict.reason, "about 1,600 requests"));
     ck_assert(isnan(verdict.margin));
-    judge_growing(0.6, 0.1, 8, 0.02, 0.1);
+    judge((struct seen){.count = 8, .within = 0.9, .ttft_s = 0.6, .growth = 0.02, .half = 0.1});
     ck_assert_int_eq(verdict.outcome, PLAN_MISSES);
 }
 END_TEST
@@ -131,9 +187,13 @@ int main(void)
 {
     const TTest *const tests[] = {
         interval_is_students,
-        meets_when_the_upper_end_does,
+        meets_when_the_lower_end_does,
         is_unproven_between,
-        misses_when_the_lower_end_does,
+        misses_when_the_upper_end_does,
+        both_limits_are_to_be_met_together,
+        refusals_are_misses,
+        what_serves_nothing_misses,
+        too_few_requests_tell_nothing,
         one_batch_proves_nothing,
         saturation_outweighs_latency,
         what_cannot_be_told_is_not_bought,
