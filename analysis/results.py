@@ -260,8 +260,8 @@ class Curve:
 
     @property
     def kept_up(self):
-        """The points that are known to keep up with their load."""
-        return self.points[self.points["balance"] == b"kept_up"]
+        """The points that are known to keep up with their load, and to refuse little of it."""
+        return self.points[(self.points["balance"] == b"kept_up") & ~self.points["refusing"]]
 
     @property
     def too_short(self):
@@ -309,23 +309,22 @@ class Sweep:
         return column if column in self.points.dtype.names else f"{name}_s.p95"
 
     def load_within_slo(self, curve):
-        """The load at which a curve, its latencies joined as on a logarithmic axis, first leaves
-        the SLO, requests in flight rounded down; its highest that it is known to keep up with
-        where it does not, and 0 where it never is within."""
+        """The load at which a curve, its shares of requests that miss joined as on a logarithmic
+        axis, first leaves the SLO, requests in flight rounded down; its highest that it is known to
+        keep up with where it does not, and 0 where it never is within."""
         points = curve.kept_up
         loads = self.loads(points)
         limit = loads.max(initial=0)
-        for name, bound_s in self.scenario.slo_s.items():
-            latencies_s = points[self.slo_column(name)]
-            beyond = numpy.flatnonzero(latencies_s > bound_s)
-            if len(beyond) == 0:
-                continue
+        beyond = numpy.flatnonzero(~points["slo.met"]) if self.scenario.slo_s else []
+        if len(beyond) > 0:
             first = beyond[0]
             if first == 0:
                 return 0.0
             pair = slice(first - 1, first + 1)
-            crossing = numpy.interp(math.log(bound_s), numpy.log(latencies_s[pair]), loads[pair])
-            limit = min(limit, crossing)
+            least = 0.5 / points["requests.arrived"][pair]  # where none misses
+            misses = numpy.maximum(1 - points["slo.share"][pair], least)
+            allowed = max(1 - self.scenario.slo_percentile / 100, least[0])
+            limit = numpy.interp(math.log(allowed), numpy.log(misses), loads[pair])
         return math.floor(limit) if self.is_concurrency else float(limit)
 
     @property

@@ -2,6 +2,7 @@
 
 #include "json_build.h"
 #include "summary_json.h"
+#include "sweep_results.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -178,6 +179,7 @@ json_t *sweep_flat_new(const json_t *record, size_t index)
         &status);
     set(flat, "saturated", json_boolean(json_is_true(json_object_get(record, "saturated"))),
         &status);
+    set(flat, "refusing", json_boolean(sweep_record_is_refusing(record)), &status);
     add_balance(flat, json_object_get(record, "balance"), &status);
     add_summary(flat, summary, &status);
     if (status == 0)

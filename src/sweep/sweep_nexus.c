@@ -46,7 +46,8 @@ static void locate_wall(struct series *series)
         series->is_too_short[i] = is_too_short;
         if (is_saturated && isnan(series->saturated_from))
             series->saturated_from = series->loads[i];
-        else if (isnan(series->saturated_from) && !is_too_short)
+        else if (isnan(series->saturated_from) && !is_too_short &&
+                 !sweep_record_is_refusing(series->records[i]))
             series->sustained_to = series->loads[i];
     }
 }

@@ -11,8 +11,8 @@ static bool read_point(const json_t *record, size_t index, struct sweep_pareto_p
     double tokens_per_s = sweep_record_summary(record, "output_tokens_per_s");
     double gpus = json_number_value(json_object_get(record, "gpus"));
     struct balance balance = sweep_record_balance(record);
-    if (!sweep_record_is_done(record) || balance_answer(&balance) != BALANCE_KEPT_UP ||
-        !(tpot_s > 0) || !(gpus > 0))
+    if (!sweep_record_is_done(record) || sweep_record_is_refusing(record) ||
+        balance_answer(&balance) != BALANCE_KEPT_UP || !(tpot_s > 0) || !(gpus > 0))
         return false;
     *point = (struct sweep_pareto_point){index, 1 / tpot_s, tokens_per_s / gpus};
     return isfinite(point->per_gpu);

@@ -16,8 +16,8 @@ struct sweep_pareto_point {
 
 /*
  * Fills in `front`, which has room for all `records`, by ascending per_user;
- * returns its length. Points that failed or are not known to keep up are left out: they
- * do not serve what they are asked to.
+ * returns its length. Points that failed, refuse requests or are not known to keep up
+ * are left out: they do not serve what they are asked to.
  */
 size_t sweep_pareto_front(const json_t *records, struct sweep_pareto_point *front);
 

@@ -76,6 +76,12 @@ static int run_to_end(struct point_run *run, struct error *error)
     return status;
 }
 
+static bool is_refusing(const struct summary *summary, const struct slo *slo)
+{
+    double refused = (double)(summary->rejected + summary->lost);
+    return refused * 100 > (100 - slo->percentile) * (double)summary->arrived;
+}
+
 static json_t *result_of(const struct point_run *run, const struct config *config)
 {
     const struct layout_spec *layout = &config->scenario.layout;
@@ -86,10 +92,11 @@ static json_t *result_of(const struct point_run *run, const struct config *confi
     uint64_t gpus =
         (uint64_t)layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
     bool is_saturated = balance_answer(&reading.balance) == BALANCE_SATURATED;
-    return json_pack("{s:s, s:o, s:o, s:b, s:o, s:o}", "status", "done", "gpus",
+    return json_pack("{s:s, s:o, s:o, s:b, s:o, s:b, s:o}", "status", "done", "gpus",
                      json_build_count(gpus), "offered_requests_per_s",
                      json_build_real(reading.offered_requests_per_s), "saturated",
-                     (int)is_saturated, "balance", balance_json_new(&reading.balance), "summary",
+                     (int)is_saturated, "balance", balance_json_new(&reading.balance), "refusing",
+                     (int)is_refusing(&run->summary, &config->scenario.slo), "summary",
                      summary_json_reproducible(&run->summary));
 }
 

@@ -7,6 +7,8 @@
  *     gpus     that the layout takes
  *     offered_requests_per_s    see sweep_meter.h
  *     saturated, balance        whether it was, and all that is known (balance_json.h)
+ *     refusing                  it rejected or lost more requests than the SLO's percentile leaves
+ *                               over, that of its default where there is no SLO
  *     summary  what `tandem run --json` prints, but for its wall-clock numbers
  *
  * or, where the run failed,

@@ -76,6 +76,18 @@ bool sweep_record_is_too_short(const json_t *record)
     return sweep_record_is_done(record) && balance_answer(&balance) == BALANCE_TOO_SHORT;
 }
 
+double sweep_record_refused(const json_t *record)
+{
+    double refused = sweep_record_summary(record, "requests.rejected") +
+                     sweep_record_summary(record, "requests.lost");
+    return refused / sweep_record_summary(record, "requests.arrived");
+}
+
+bool sweep_record_is_refusing(const json_t *record)
+{
+    return json_is_true(json_object_get(record, "refusing"));
+}
+
 double sweep_record_summary(const json_t *record, const char *path)
 {
     const json_t *object = json_object_get(record, "summary");

@@ -43,6 +43,11 @@ struct balance sweep_record_balance(const json_t *record);
 bool sweep_record_is_saturated(const json_t *record);
 bool sweep_record_is_too_short(const json_t *record);
 
+/* The share of its requests that a point rejected or lost; NaN where it failed. And whether that is
+   more than it may: then it serves no load, however fast (sweep_point.h). */
+double sweep_record_refused(const json_t *record);
+bool sweep_record_is_refusing(const json_t *record);
+
 /* A number of the record's summary by its dotted path: "ttft_s.p95". NaN where it has none. */
 double sweep_record_summary(const json_t *record, const char *path);
 

@@ -35,6 +35,14 @@ static double tokens_per_gpu(const json_t *record)
     return sweep_record_summary(record, "output_tokens_per_s") / gpus;
 }
 
+/* "  refuses 9.5%": a point's requests, be they few. */
+static void print_refused(const json_t *record, FILE *stream)
+{
+    double refused = sweep_record_refused(record);
+    if (refused > 0)
+        (void)fprintf(stream, "  refuses %s", human_percent(refused).text);
+}
+
 static void print_point(const json_t *record, int columns, FILE *stream)
 {
     (void)fprintf(stream, "%-*.*s", columns, columns, name_of(record));
@@ -42,7 +50,7 @@ static void print_point(const json_t *record, int columns, FILE *stream)
         (void)fputs("   failed\n", stream);
         return;
     }
-    (void)fprintf(stream, " %5lld %11s %10s %10s %10s %12s%s\n",
+    (void)fprintf(stream, " %5lld %11s %10s %10s %10s %12s%s",
                   (long long)json_integer_value(json_object_get(record, "gpus")),
                   human_number(sweep_record_summary(record, "requests_per_s")).text,
                   human_seconds(sweep_record_summary(record, "ttft_s.p95")).text,
@@ -52,6 +60,8 @@ static void print_point(const json_t *record, int columns, FILE *stream)
                   sweep_record_is_saturated(record)   ? "  saturated"
                   : sweep_record_is_too_short(record) ? "  too short"
                                                       : "");
+    print_refused(record, stream);
+    (void)fputc('\n', stream);
 }
 
 static void print_points(const json_t *records, FILE *stream)
@@ -65,12 +75,13 @@ static void print_points(const json_t *records, FILE *stream)
 
 /* What is said of a series. */
 struct ends {
-    const json_t *first; /* its lowest load that was run */
-    const json_t
-        *sustained;        /* the highest that it kept up with, below any that saturated; or NULL */
-    double saturated_from; /* NaN: no load was */
+    const json_t *first;     /* its lowest load that was run */
+    const json_t *sustained; /* the highest that it kept up with and refused too few of to matter,
+ below any that saturated; or NULL */
+    double saturated_from;   /* NaN: no load was */
     size_t points;
     size_t too_short; /* of the points, to tell */
+    size_t refusing;  /* of the points */
 };
 
 /* Reads the series that starts at `at`; returns where the next one starts. */
@@ -92,12 +103,14 @@ static size_t read_series(const json_t *records, size_t at, enum sweep_load_kind
         if (sweep_record_is_saturated(record))
             ends->saturated_from = fmin(ends->saturated_from, value);
         ends->too_short += sweep_record_is_too_short(record);
+        ends->refusing += sweep_record_is_refusing(record);
     }
     for (size_t i = at; i < next; i++) {
         const json_t *record = json_array_get(records, i);
         double value = sweep_record_load(record, load);
         bool is_below = !(value >= ends->saturated_from);
         if (sweep_record_is_done(record) && is_below && !sweep_record_is_too_short(record) &&
+            !sweep_record_is_refusing(record) &&
             (!ends->sustained || value > sweep_record_load(ends->sustained, load)))
             ends->sustained = record;
     }
@@ -125,6 +138,8 @@ static void print_curve(const struct ends *ends, enum sweep_load_kind load, FILE
         human_number(sustained ? tokens_per_gpu(sustained) : NAN).text);
     if (ends->too_short > 0)
         (void)fprintf(stream, "  %zu too short", ends->too_short);
+    if (ends->refusing > 0)
+        (void)fprintf(stream, "  %zu refusing", ends->refusing);
     (void)fputc('\n', stream);
 }
 
@@ -188,6 +203,24 @@ static void print_too_short(const json_t *records, FILE *stream)
                       count, json_array_size(records), human_number(requests).text);
 }
 
+/* Says how many points rejected or lost requests, and that it counts. */
+static void print_refusals(const json_t *records, FILE *stream)
+{
+    size_t count = 0;
+    double most = 0;
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        double refused = sweep_record_refused(json_array_get(records, i));
+        count += refused > 0;
+        most = fmax(most, refused);
+    }
+    if (count > 0)
+        (void)fprintf(stream,
+                      "\n%zu of %zu points rejected or lost requests, up to %s of them; where that "
+                      "is more than\nslo.percentile leaves over, the load does not count as "
+                      "sustained\n",
+                      count, json_array_size(records), human_percent(most).text);
+}
+
 void sweep_text_print(const struct sweep_results *results, FILE *stream)
 {
     const json_t *records = results->records;
@@ -205,5 +238,6 @@ void sweep_text_print(const struct sweep_results *results, FILE *stream)
     else
         print_curves(results, stream);
     print_too_short(records, stream);
+    print_refusals(records, stream);
     print_failures(records, failed, stream);
 }

@@ -130,6 +130,31 @@ class Points(SweepTest):
         self.assertEqual(points["output_tokens_per_s"][1], result["output_tokens_per_s"])
         self.assertEqual(points["requests.completed"][1], 300)
 
+    def test_points_that_refuse_say_so(self):
+        # Expect points whose KV holds only the shorter requests to be marked, in the table and the
+        # file, to sustain no load and to be on no Pareto front, and the others not.
+        refusing = SCENARIO.replace("REQUESTS", "300").replace(
+            "input_tokens: {distribution: lognormal, mean: 512, cv: 0.9, max: 4096}",
+            "input_tokens: {distribution: uniform, min: 1000, max: 30000}") + '''
+variants:
+  TP=8: {layout.tensor_parallel: 8, layout.pipeline_parallel: 1}
+  TP=2: {layout.tensor_parallel: 2, layout.pipeline_parallel: 1}
+'''
+        path = self.folder / "out.h5"
+        out = self.tandem_ok("sweep", self.write(refusing + "grid: {run.seed: [1]}\n"), "-o", path)
+        rows = [line for line in out.splitlines() if line.startswith("TP=")]
+        self.assertNotIn("refuses", rows[0])
+        self.assertRegex(rows[1], r"refuses [\d.]+%$")
+        self.assertIn("1 of 2 points rejected or lost requests", out)
+        self.assertEqual(list(frame(path)["refusing"]), [False, True])
+        out = self.tandem_ok("sweep", self.write(refusing + "grid: {workload.arrivals.rate: "
+                                                 "[0.02 /s, 0.04 /s]}\n"), "-o", path)
+        rows = [line for line in out.splitlines() if line.startswith("TP=")]
+        self.assertRegex(rows[1], r" 2 +[\d.]+ m?s +[\d.]+ ms +- .* 2 refusing$")
+        with h5py.File(path) as file:
+            self.assertGreater(file["curves/TP=8/ttft"].attrs["sustained_to"], 0)
+            self.assertTrue(numpy.isnan(file["curves/TP=2/ttft"].attrs["sustained_to"]))
+
     def test_a_point_that_fails_is_a_row_too(self):
         # Expect the third variant's rows to say why, their numbers to be NaN, and the rest to be.
         path = self.folder / "out.h5"

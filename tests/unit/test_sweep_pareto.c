@@ -6,20 +6,28 @@
 
 static json_t *records;
 
-static void add(const char *status, double growth, double tpot_s, double tokens_per_s, int gpus)
+static void add_refusing(const char *status, double growth, double tpot_s, double tokens_per_s,
+                         int gpus, bool is_refusing)
 {
     const struct balance balance = {growth, 0.07, 0, 1000, 1000};
-    json_t *record = json_pack("{s:s, s:o, s:i, s:{s:f, s:{s:f}}}", "status", status, "balance",
-                               balance_json_new(&balance), "gpus", gpus, "summary",
-                               "output_tokens_per_s", tokens_per_s, "tpot_s", "p50", tpot_s);
+    json_t *record =
+        json_pack("{s:s, s:b, s:o, s:i, s:{s:f, s:{s:f}}}", "status", status, "refusing",
+                  (int)is_refusing, "balance", balance_json_new(&balance), "gpus", gpus, "summary",
+                  "output_tokens_per_s", tokens_per_s, "tpot_s", "p50", tpot_s);
     ck_assert_int_eq(json_array_append_new(records, record), 0);
+}
+
+static void add(const char *status, double growth, double tpot_s, double tokens_per_s, int gpus)
+{
+    add_refusing(status, growth, tpot_s, tokens_per_s, gpus, false);
 }
 
 START_TEST(keeps_what_nothing_beats)
 {
     /* Per user and per GPU: (100, 10), (50, 40), (50, 30) beaten, (20, 35) beaten, (10, 80); those
-       that failed, were saturated or too short to tell would win if they counted. */
-    struct sweep_pareto_point front[8];
+       that failed, were saturated, too short to tell or refused requests would win if they
+       counted. */
+    struct sweep_pareto_point front[9];
     records = json_array();
     add("done", 0, 0.01, 80, 8);
     add("done", 0, 0.02, 30, 1);
@@ -29,6 +37,7 @@ START_TEST(keeps_what_nothing_beats)
     add("failed", 0, 0.001, 9000, 1);
     add("done", 1, 0.001, 9000, 1);
     add("done", 0.04, 0.001, 9000, 1);
+    add_refusing("done", 0, 0.001, 9000, 1, true);
     ck_assert_uint_eq(sweep_pareto_front(records, front), 3);
     ck_assert_uint_eq(front[0].index, 4);
     ck_assert_double_eq_tol(front[0].per_user, 10, 1e-9);
