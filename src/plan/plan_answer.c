@@ -90,7 +90,7 @@ struct plan_untold plan_answer_untold(const struct plan_answer *answer)
         const struct plan_option *option = &search->runner.trialled[i].option;
         const struct plan_verdict *verdict = &search->runner.trialled[i].verdict;
         struct plan_bill bill = plan_cost_bill(search->plan, plan_answer_hardware(answer, option),
-                                               option, verdict->pressure.busy);
+                                               option, verdict->lasting_busy);
         bool is_cheap = !best || bill.usd_per_hour <= best->bill.usd_per_hour;
         if (verdict->outcome != PLAN_TOO_SHORT || option->load != search->plan->growth || !is_cheap)
             continue;

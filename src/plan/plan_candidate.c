@@ -88,7 +88,7 @@ void plan_candidate_find(struct plan_candidate *candidate, const struct plan *pl
 {
     candidate->state = PLAN_FOUND;
     candidate->bill = plan_cost_bill(plan, &candidate->hardware, &candidate->option,
-                                     candidate->verdict.pressure.busy);
+                                     candidate->verdict.lasting_busy);
 }
 
 /* Rules out what the model's shape, the limits or a lack of prices forbid. */

@@ -43,6 +43,8 @@ struct row {
     double lost;
     double requests_per_s;
     double output_tokens_per_s;
+    double lasting_tokens_per_s;
+    double lasting_busy;
     double busy;
     double kv;
     double backlog_growth;
@@ -78,8 +80,9 @@ struct row {
         COLUMN(margin, "1"), COLUMN(served, "1"), COLUMN(good, "1"), COLUMN(within, "1"),         \
         COLUMN(within_half, "1"), COLUMN(rejected, "1"), COLUMN(lost, "1"),                       \
         COLUMN(requests_per_s, "requests/s"), COLUMN(output_tokens_per_s, "tokens/s"),            \
-        COLUMN(busy, "1"), COLUMN(kv, "1"), COLUMN(backlog_growth, "1"),                          \
-        COLUMN(backlog_growth_half, "1"), COLUMN(requests_to_tell, "1")
+        COLUMN(lasting_tokens_per_s, "tokens/s"), COLUMN(lasting_busy, "1"), COLUMN(busy, "1"),   \
+        COLUMN(kv, "1"), COLUMN(backlog_growth, "1"), COLUMN(backlog_growth_half, "1"),           \
+        COLUMN(requests_to_tell, "1")
 #define NAMES TEXT(kind), TEXT(engine)
 #define VERDICT TEXT(outcome), TEXT(figure), TEXT(resource)
 
@@ -119,6 +122,8 @@ static struct row row_of(const struct plan *plan, const struct plan_hardware *ha
         .lost = NAN,
         .requests_per_s = NAN,
         .output_tokens_per_s = NAN,
+        .lasting_tokens_per_s = NAN,
+        .lasting_busy = NAN,
         .busy = NAN,
         .kv = NAN,
         .backlog_growth = NAN,
@@ -165,6 +170,8 @@ static void put_verdict(struct row *row, const struct plan_verdict *verdict)
     row->lost = verdict->lost;
     row->requests_per_s = verdict->requests_per_s;
     row->output_tokens_per_s = verdict->output_tokens_per_s;
+    row->lasting_tokens_per_s = verdict->lasting_tokens_per_s;
+    row->lasting_busy = verdict->lasting_busy;
     row->busy = pressure->busy;
     row->kv = pressure->kv;
     row->backlog_growth = verdict->balance.growth;
@@ -186,7 +193,7 @@ static struct row candidate_row(const struct plan_answer *answer, size_t index)
         put_verdict(&row, &candidate->verdict);
     if (is_final || candidate->state == PLAN_OPEN)
         put_bill(&row, plan, &candidate->bill,
-                 is_final ? candidate->verdict.output_tokens_per_s : (double)NAN);
+                 is_final ? candidate->verdict.lasting_tokens_per_s : (double)NAN);
     put(row.state, sizeof(row.state), plan_state_name(candidate->state));
     put(row.constraint, sizeof(row.constraint), plan_constraint_name(candidate->constraint));
     put(row.why, sizeof(row.why), candidate->why);
@@ -277,9 +284,9 @@ static int write_trials(const struct writer *writer, const struct plan_answer *a
         const struct plan_verdict *verdict = &runner->trialled[i].verdict;
         const struct plan_hardware *hardware = plan_answer_hardware(answer, option);
         struct plan_bill bill =
-            plan_cost_bill(search->plan, hardware, option, verdict->pressure.busy);
+            plan_cost_bill(search->plan, hardware, option, verdict->lasting_busy);
         struct row row = row_of(search->plan, hardware, option);
-        put_bill(&row, search->plan, &bill, verdict->output_tokens_per_s);
+        put_bill(&row, search->plan, &bill, verdict->lasting_tokens_per_s);
         put_verdict(&row, verdict);
         status = hdf5_table_append(&table, &row, writer->error);
     }

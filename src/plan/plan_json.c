@@ -24,15 +24,17 @@ static json_t *pressure_json(const struct plan_pressure *pressure)
 static json_t *verdict_json(const struct plan_verdict *verdict)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "outcome",
-        plan_outcome_name(verdict->outcome), "figure", plan_figure_name(verdict->figure), "reason",
-        verdict->reason, "within", estimate_json(&verdict->within), "ttft_s",
+        "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "outcome", plan_outcome_name(verdict->outcome), "figure", plan_figure_name(verdict->figure),
+        "reason", verdict->reason, "within", estimate_json(&verdict->within), "ttft_s",
         estimate_json(&verdict->ttft_s), "tpot_s", estimate_json(&verdict->tpot_s), "margin",
         json_build_real(verdict->margin), "served", json_build_real(verdict->served), "good",
         json_build_real(verdict->good), "rejected", json_build_real(verdict->rejected), "lost",
         json_build_real(verdict->lost), "requests_per_s", json_build_real(verdict->requests_per_s),
-        "output_tokens_per_s", json_build_real(verdict->output_tokens_per_s), "pressure",
-        pressure_json(&verdict->pressure), "balance", balance_json_new(&verdict->balance));
+        "output_tokens_per_s", json_build_real(verdict->output_tokens_per_s),
+        "lasting_tokens_per_s", json_build_real(verdict->lasting_tokens_per_s), "lasting_busy",
+        json_build_real(verdict->lasting_busy), "pressure", pressure_json(&verdict->pressure),
+        "balance", balance_json_new(&verdict->balance));
 }
 
 /* The engine's settings by their keys. */
@@ -66,7 +68,7 @@ static json_t *bill_json(const struct plan *plan, const struct plan_candidate *c
     const struct plan_bill *bill = &candidate->bill;
     bool is_known = candidate->state != PLAN_RULED_OUT || candidate->option.is_own;
     double tokens_per_s = candidate->state == PLAN_FOUND || candidate->option.is_own
-                              ? candidate->verdict.output_tokens_per_s
+                              ? candidate->verdict.lasting_tokens_per_s
                               : (double)NAN;
     if (!is_known)
         return json_object();

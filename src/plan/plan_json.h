@@ -14,6 +14,7 @@
  *       wh_per_million_output_tokens
  *       verdict{outcome,figure,reason,within{mean,half},ttft_s{mean,half},tpot_s{mean,half},
  *               margin,served,good,rejected,lost,requests_per_s,output_tokens_per_s,
+ *               lasting_tokens_per_s,lasting_busy,
  *               pressure{busy,stage,compute,collective,kv,preemptions,slots}}
  *
  * NaN, and what is not known of a candidate that was not run, is null.

@@ -238,6 +238,17 @@ const char *plan_figure_name(enum plan_figure figure)
     return names[figure];
 }
 
+/* What it does while requests arrive: a short run's end would make it look dear and idle. */
+static void judge_lasting(struct plan_verdict *verdict, double arriving_tokens_per_s)
+{
+    bool lasts = balance_answer(&verdict->balance) == BALANCE_KEPT_UP;
+    double measured = verdict->output_tokens_per_s;
+    verdict->lasting_tokens_per_s =
+        lasts && !isnan(arriving_tokens_per_s) ? arriving_tokens_per_s : measured;
+    verdict->lasting_busy =
+        fmin(verdict->pressure.busy * verdict->lasting_tokens_per_s / measured, 1);
+}
+
 void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
                 struct plan_verdict *verdict)
 {
@@ -257,6 +268,7 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         .pressure = plan_pressure_mean(trials),
         .balance = balance_of_trials(trials),
     };
+    judge_lasting(verdict, mean_of(trials, "arriving_tokens_per_s"));
     enum balance_answer answer = balance_answer(&verdict->balance);
     const json_t *failure = find_failure(trials);
     if (failure) {

@@ -70,6 +70,9 @@ struct plan_verdict {
     double prompt_tokens; /* that a step takes of one prompt; NaN: prompts are cut in chunks */
     double requests_per_s;
     double output_tokens_per_s;
+    double lasting_tokens_per_s; /* the same without the runs' ends, in which nothing arrives any
+                                    more, where the load is kept up with; and so */
+    double lasting_busy;         /* pressure.busy */
     double margin; /* the smaller share of a latency's bound that is free at the interval's upper
                       end, below 0 where it is beyond; NaN: saturated, too short to tell,
                       most that miss were refused, or nothing was seen */

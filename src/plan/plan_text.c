@@ -21,7 +21,7 @@ static void print_costs(const struct plan *plan, const struct plan_candidate *ca
                         FILE *stream)
 {
     const struct plan_bill *bill = &candidate->bill;
-    double tokens_per_s = candidate->verdict.output_tokens_per_s;
+    double tokens_per_s = candidate->verdict.lasting_tokens_per_s;
     (void)fprintf(stream, "  cost   %s USD/h for %u GPUs, %u of them in use",
                   human_number(bill->usd_per_hour).text, bill->billed_gpus, bill->gpus);
     if (bill->racks > 0)

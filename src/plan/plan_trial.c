@@ -167,11 +167,12 @@ static json_t *load_of(const struct config *config, const struct sweep_meter *me
         !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
     struct sweep_reading reading = sweep_meter_read(meter, is_closed_loop);
     double arrived = (double)summary->arrived;
+    double tokens = summary->output_tokens_per_s / summary->requests_per_s; /* of a request */
     const struct serving *serving = &config->scenario.serving;
     double prompt_tokens =
         serving->policy == BATCHER_CHUNKED_PREFILL ? (double)NAN : serving->max_step_tokens;
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status", "done",
-                     "balance", balance_json_new(&reading.balance), "served",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status",
+                     "done", "balance", balance_json_new(&reading.balance), "served",
                      json_build_real(summary->requests_per_s / reading.offered_requests_per_s),
                      "requests", json_build_count(summary->arrived), "rejected",
                      json_build_real((double)summary->rejected / arrived), "lost",
@@ -179,7 +180,8 @@ static json_t *load_of(const struct config *config, const struct sweep_meter *me
                      json_build_count(summary->kv_capacity_tokens), "prompt_tokens",
                      json_build_real(prompt_tokens), "requests_per_s",
                      json_build_real(summary->requests_per_s), "output_tokens_per_s",
-                     json_build_real(summary->output_tokens_per_s), "good",
+                     json_build_real(summary->output_tokens_per_s), "arriving_tokens_per_s",
+                     json_build_real(reading.offered_requests_per_s * tokens), "good",
                      json_build_real(summary->good_share));
 }
 

@@ -5,6 +5,8 @@
  *     balance   whether it kept up (balance_json.h)
  *     served    share of the load that was completed a second; null in a closed loop
  *     requests_per_s output_tokens_per_s
+ *     arriving_tokens_per_s   output tokens of the requests that arrived in a second; null in a
+ *               closed loop
  *     requests  that arrived after the warm-up: all of what follows is of them
  *     rejected, lost   shares of them
  *     kv_tokens, prompt_tokens   that a replica's KV holds, and a step takes of one prompt; null

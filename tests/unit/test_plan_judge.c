@@ -36,12 +36,12 @@ static void judge(struct seen seen)
 {
     const struct balance balance = {seen.growth, seen.half, 0, 1000, 1600};
     json_t *trials = json_pack(
-        "[{s:s, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}]", "status", "done",
-        "balance", balance_json_new(&balance), "served", 0.8, "requests", 60.0, "rejected",
-        seen.rejected, "lost", seen.lost, "kv_tokens", 21712.0, "good", 0.97, "requests_per_s", 4.0,
-        "output_tokens_per_s", 800.0, "within", batches(seen.within, seen.spread, seen.count),
-        "ttft_s", batches(seen.ttft_s, seen.spread_s, seen.count), "tpot_s",
-        batches(0.02, 0, seen.count));
+        "[{s:s, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}]", "status",
+        "done", "busy", 0.5, "arriving_tokens_per_s", 1000.0, "balance", balance_json_new(&balance),
+        "served", 0.8, "requests", 60.0, "rejected", seen.rejected, "lost", seen.lost, "kv_tokens",
+        21712.0, "good", 0.97, "requests_per_s", 4.0, "output_tokens_per_s", 800.0, "within",
+        batches(seen.within, seen.spread, seen.count), "ttft_s",
+        batches(seen.ttft_s, seen.spread_s, seen.count), "tpot_s", batches(0.02, 0, seen.count));
     ck_assert_ptr_nonnull(trials);
     plan_judge(trials, &slo, 0.1, &verdict);
     json_decref(trials);
@@ -172,6 +172,19 @@ START_TEST(what_cannot_be_told_is_not_bought)
 }
 END_TEST
 
+START_TEST(what_lasts_is_without_the_end)
+{
+    /* 1,000 tokens/s arrive and 800 a second are done over a run that goes on after them: where it
+       keeps up, it serves the 1,000, 1,000 / 800 times as busy. Where it does not, the 800. */
+    judge((struct seen){.count = 8, .within = 1, .ttft_s = 0.3});
+    ck_assert_double_eq(verdict.lasting_tokens_per_s, 1000);
+    ck_assert_double_eq_tol(verdict.lasting_busy, 0.5 * 1000 / 800, 1e-12);
+    judge((struct seen){.count = 8, .within = 1, .ttft_s = 0.3, .growth = 0.1, .half = 0.04});
+    ck_assert_double_eq(verdict.lasting_tokens_per_s, 800);
+    ck_assert_double_eq(verdict.lasting_busy, 0.5);
+}
+END_TEST
+
 START_TEST(failure_says_why)
 {
     /* One failed run among others fails the option. */
@@ -197,6 +210,7 @@ int main(void)
         one_batch_proves_nothing,
         saturation_outweighs_latency,
         what_cannot_be_told_is_not_bought,
+        what_lasts_is_without_the_end,
         failure_says_why,
     };
     return suite_run("plan_judge", tests, sizeof(tests) / sizeof(*tests));
