@@ -82,6 +82,13 @@ static bool is_refusing(const struct summary *summary, const struct slo *slo)
     return refused * 100 > (100 - slo->percentile) * (double)summary->arrived;
 }
 
+/* A meter hears of no request that was rejected. */
+static double arrived_per_heard(const struct summary *summary)
+{
+    double arrived = (double)summary->arrived;
+    return arrived > 0 ? arrived / (arrived - (double)summary->rejected) : 1;
+}
+
 static json_t *result_of(const struct point_run *run, const struct config *config)
 {
     const struct layout_spec *layout = &config->scenario.layout;
@@ -92,12 +99,13 @@ static json_t *result_of(const struct point_run *run, const struct config *confi
     uint64_t gpus =
         (uint64_t)layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
     bool is_saturated = balance_answer(&reading.balance) == BALANCE_SATURATED;
-    return json_pack("{s:s, s:o, s:o, s:b, s:o, s:b, s:o}", "status", "done", "gpus",
-                     json_build_count(gpus), "offered_requests_per_s",
-                     json_build_real(reading.offered_requests_per_s), "saturated",
-                     (int)is_saturated, "balance", balance_json_new(&reading.balance), "refusing",
-                     (int)is_refusing(&run->summary, &config->scenario.slo), "summary",
-                     summary_json_reproducible(&run->summary));
+    return json_pack(
+        "{s:s, s:o, s:o, s:b, s:o, s:b, s:o}", "status", "done", "gpus", json_build_count(gpus),
+        "offered_requests_per_s",
+        json_build_real(reading.offered_requests_per_s * arrived_per_heard(&run->summary)),
+        "saturated", (int)is_saturated, "balance", balance_json_new(&reading.balance), "refusing",
+        (int)is_refusing(&run->summary, &config->scenario.slo), "summary",
+        summary_json_reproducible(&run->summary));
 }
 
 json_t *sweep_point_run(const struct config *config, const char *file_path)

@@ -5,7 +5,7 @@
  *
  *     status   "done"
  *     gpus     that the layout takes
- *     offered_requests_per_s    see sweep_meter.h
+ *     offered_requests_per_s    see sweep_meter.h; with those that were rejected
  *     saturated, balance        whether it was, and all that is known (balance_json.h)
  *     refusing                  it rejected or lost more requests than the SLO's percentile leaves
  *                               over, that of its default where there is no SLO

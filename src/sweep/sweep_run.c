@@ -79,7 +79,9 @@ static size_t next_loads(const struct runner *runner, const struct series_state 
         const struct sweep_task *task = &runner->tasks[series->tasks[i]];
         const json_t *record = task->record;
         double offered = sweep_record_load(record, SWEEP_LOAD_RATE);
-        double served = sweep_record_summary(record, "requests_per_s") / offered;
+        double let_in = 1 - sweep_record_summary(record, "requests.rejected") /
+                                sweep_record_summary(record, "requests.arrived");
+        double served = sweep_record_summary(record, "requests_per_s") / (offered * let_in);
         struct balance balance = sweep_record_balance(record);
         tried[i] = (struct sweep_curve_point){
             .load = task->position,

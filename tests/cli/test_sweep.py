@@ -154,6 +154,10 @@ variants:
         with h5py.File(path) as file:
             self.assertGreater(file["curves/TP=8/ttft"].attrs["sustained_to"], 0)
             self.assertTrue(numpy.isnan(file["curves/TP=2/ttft"].attrs["sustained_to"]))
+        # The same requests come to both.
+        offered = frame(path)["offered_requests_per_s"]
+        for mine, other in ((0, 2), (1, 3)):
+            self.assertAlmostEqual(offered[mine] / offered[other], 1, delta=0.02)
 
     def test_a_point_that_fails_is_a_row_too(self):
         # Expect the third variant's rows to say why, their numbers to be NaN, and the rest to be.
