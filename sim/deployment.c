@@ -1,5 +1,6 @@
 #include "deployment.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Costs of attention are worked out ahead for sequences of as many tokens; longer ones in
@@ -46,6 +47,26 @@ uint32_t deployment_gpus_after(const struct layout *beside, const struct gpu *be
     return u32_ceil_div(end, cluster->gpus_per_node) * cluster->gpus_per_node;
 }
 
+/* Whether the cluster has the links that events name. */
+static int check_events(const struct scenario *scenario, const struct topology *topology,
+                        struct error *error)
+{
+    for (uint32_t i = 0; i < scenario->fault_count; i++) {
+        const struct fault *fault = &scenario->faults[i];
+        uint32_t link;
+        if (fault->target != FAULT_LINK || topology_find_link(topology, fault->link, &link))
+            continue;
+        char key[ERROR_KEY_BYTES];
+        (void)snprintf(key, sizeof(key), "events.%u.%s.link", i,
+                       fault->slowdown > 0 ? "slow" : "down");
+        return error_set_key(error, key,
+                             "event %u: cluster '%s' has no link '%s'; its links are named as in "
+                             "the routes of `tandem check`: node0/gpu0>nvswitch",
+                             i + 1, scenario->cluster.name, fault->link);
+    }
+    return 0;
+}
+
 /* The cluster's graph, and what a step costs on it. */
 static int resolve_costs(struct deployment *deployment, const struct deployment *beside,
                          struct arena *arena, struct error *error)
@@ -58,6 +79,8 @@ static int resolve_costs(struct deployment *deployment, const struct deployment 
     else
         rc = topology_build(&deployment->topology, &scenario->cluster, arena, error);
     if (rc == 0)
+        rc = check_events(scenario, &deployment->topology, error);
+    if (rc == 0)
         rc = step_cost_init(&deployment->cost, &scenario->model, &scenario->cluster.gpu,
                             &scenario->serving, &scenario->measured,
                             scenario->layout.tensor_parallel, &scenario->layout.sharding,
@@ -65,16 +88,28 @@ static int resolve_costs(struct deployment *deployment, const struct deployment 
     return rc < 0 ? rc : find_extras(deployment, arena, error);
 }
 
-int deployment_resolve(struct deployment *deployment, const struct scenario *scenario,
-                       const struct deployment *beside, struct arena *arena, struct error *error)
+/* A layout's key stands with its pool, where there are two. */
+static void name_pool(struct error *error, const char *pool)
 {
+    static const char layout[] = "layout";
+    size_t bytes = sizeof(layout) - 1;
+    if (strncmp(error->key, layout, bytes) != 0)
+        return;
+    char rest[ERROR_KEY_BYTES];
+    (void)snprintf(rest, sizeof(rest), "%s", error->key + bytes);
+    (void)snprintf(error->key, sizeof(error->key), "layout.pools.%s%.32s", pool, rest);
+}
+
+static int resolve(struct deployment *deployment, const struct deployment *beside,
+                   struct arena *arena, struct error *error)
+{
+    const struct scenario *scenario = deployment->scenario;
     const struct model *model = &scenario->model;
     const struct cluster *cluster = &scenario->cluster;
     struct layout_spec spec = scenario->layout;
     if (beside)
         spec.gpus_before =
             deployment_gpus_after(&beside->layout, &beside->scenario->cluster.gpu, cluster);
-    *deployment = (struct deployment){.scenario = scenario};
     int rc = layout_check(&spec, model, cluster, error);
     if (rc == 0)
         rc = resolve_costs(deployment, beside, arena, error);
@@ -85,6 +120,16 @@ int deployment_resolve(struct deployment *deployment, const struct scenario *sce
         return rc;
     return memory_plan_resolve(&deployment->memory, &deployment->layout, model, cluster,
                                &scenario->serving, deployment->extras, error);
+}
+
+int deployment_resolve(struct deployment *deployment, const struct scenario *scenario,
+                       const struct deployment *beside, struct arena *arena, struct error *error)
+{
+    *deployment = (struct deployment){.scenario = scenario};
+    int rc = resolve(deployment, beside, arena, error);
+    if (rc < 0 && (beside || scenario->decode))
+        name_pool(error, beside ? "decode" : "prefill");
+    return rc;
 }
 
 int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint32_t stage,

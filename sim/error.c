@@ -2,14 +2,31 @@
 
 #include <stdio.h>
 
-int error_set(struct error *error, enum error_code code, const char *format, ...)
+static int set(struct error *error, enum error_code code, const char *key, const char *format,
+               va_list arguments)
 {
     error->code = code;
+    (void)snprintf(error->key, sizeof(error->key), "%s", key);
+    (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
+    return -(int)code;
+}
+
+int error_set(struct error *error, enum error_code code, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
+    int status = set(error, code, "", format, arguments);
     va_end(arguments);
-    return -(int)code;
+    return status;
+}
+
+int error_set_key(struct error *error, const char *key, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int status = set(error, ERROR_CONFIG, key, format, arguments);
+    va_end(arguments);
+    return status;
 }
 
 int error_out_of_memory(struct error *error, const char *what)

@@ -27,14 +27,21 @@ enum error_code {
 };
 
 #define ERROR_TEXT_BYTES 4096
+#define ERROR_KEY_BYTES 64
 
 struct error {
     enum error_code code;
+    char key[ERROR_KEY_BYTES]; /* of the scenario, that it is about: "layout.tensor_parallel"; "" */
     char text[ERROR_TEXT_BYTES];
 };
 
 /* Fills `error` with a printf-formatted text, truncated to fit; returns -code. */
 int error_set(struct error *error, enum error_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same for ERROR_CONFIG and a key: keys joined by dots, elements of lists by number from 0.
+   Whoever has the file can say where it stands. */
+int error_set_key(struct error *error, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The usual one: fills in ERROR_MEMORY with what was being allocated; returns -ERROR_MEMORY. */

@@ -182,7 +182,7 @@ struct faults *faults_new(struct fleet *fleet, const struct scenario *scenario, 
         happening->fault = &scenario->faults[faults->count];
         if (happening->fault->target == FAULT_LINK)
             (void)topology_find_link(topology_of(faults), happening->fault->link,
-                                     &happening->link); /* fleet_init() has found it */
+                                     &happening->link); /* deployment_resolve() has found it */
         happening->event = schedule(happening, happening->fault->from);
         if (happening->event == 0)
             goto out_of_memory;

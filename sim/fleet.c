@@ -112,23 +112,16 @@ static bool meets_others(const struct site *site)
 }
 
 /* What crosses a link that will be slow must be flows. */
-static int note_slow_links(struct fleet *fleet, const struct scenario *scenario,
-                           struct error *error)
+static void note_slow_links(struct fleet *fleet, const struct scenario *scenario)
 {
+    const struct topology *topology = &fleet->pools[0].deployment.topology;
     for (uint32_t i = 0; i < scenario->fault_count; i++) {
         const struct fault *fault = &scenario->faults[i];
         uint32_t link;
-        if (fault->target != FAULT_LINK)
-            continue;
-        if (!topology_find_link(&fleet->pools[0].deployment.topology, fault->link, &link))
-            return error_set(error, ERROR_CONFIG,
-                             "event %u: cluster '%s' has no link '%s'; its links are named as in "
-                             "the routes of `tandem check`: node0/gpu0>nvswitch",
-                             i + 1, scenario->cluster.name, fault->link);
-        if (fault->slowdown > 0)
+        bool is_slow_link = fault->target == FAULT_LINK && fault->slowdown > 0;
+        if (is_slow_link && topology_find_link(topology, fault->link, &link))
             link_sharing_add_fault(&fleet->sharing, link);
     }
-    return 0;
 }
 
 /* The links' flows, where any are shared or KV is handed over. */
@@ -283,7 +276,7 @@ static int build(struct fleet *fleet, const struct fleet_setup *setup, struct ar
     if (rc == 0 && fleet->pool_count > 1)
         handover_add_routes(&fleet->handover, &fleet->sharing);
     if (rc == 0)
-        rc = note_slow_links(fleet, setup->scenario, error);
+        note_slow_links(fleet, setup->scenario);
     if (rc == 0)
         rc = share_all_links(fleet, sites, error);
     for (uint32_t p = 0; rc == 0 && p < fleet->pool_count; p++)

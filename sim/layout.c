@@ -92,9 +92,9 @@ static int check_divides(const struct model *model, uint32_t tensor_parallel, st
     }
     char choices[CHOICES_BYTES];
     list_choices(model, choices);
-    return error_set(error, ERROR_CONFIG,
-                     "%s %u of '%s' is not divisible by tensor_parallel %u; use %s", part, count,
-                     model->name, tensor_parallel, choices);
+    return error_set_key(error, "layout.tensor_parallel",
+                         "%s %u of '%s' is not divisible by tensor_parallel %u; use %s", part,
+                         count, model->name, tensor_parallel, choices);
 }
 
 int layout_check_experts(const struct layout_spec *spec, const struct model *model,
@@ -103,10 +103,12 @@ int layout_check_experts(const struct layout_spec *spec, const struct model *mod
     if (!spec->sharding.expert_parallel)
         return 0;
     if (!model_is_moe(model))
-        return error_set(error, ERROR_CONFIG, "'%s' has no experts to be parallel in", model->name);
+        return error_set_key(error, "layout.expert_parallel",
+                             "'%s' has no experts to be parallel in", model->name);
     if (model->experts % spec->tensor_parallel != 0)
-        return error_set(error, ERROR_CONFIG, "%u GPUs cannot hold equal numbers of %u experts",
-                         spec->tensor_parallel, model->experts);
+        return error_set_key(error, "layout.expert_parallel",
+                             "%u GPUs cannot hold equal numbers of %u experts",
+                             spec->tensor_parallel, model->experts);
     return 0;
 }
 
@@ -115,13 +117,14 @@ static int check_stages(const struct layout_spec *spec, const struct model *mode
 {
     uint32_t stages = spec->pipeline_parallel;
     if (stages > LAYOUT_STAGES_MAX)
-        return error_set(error, ERROR_CONFIG, "pipeline_parallel %u is more than the %u supported",
-                         stages, LAYOUT_STAGES_MAX);
+        return error_set_key(error, "layout.pipeline_parallel",
+                             "pipeline_parallel %u is more than the %u supported", stages,
+                             LAYOUT_STAGES_MAX);
     if (stages > model->layers)
-        return error_set(error, ERROR_CONFIG,
-                         "pipeline_parallel %u is more than the %u layers of '%s'; each stage "
-                         "needs one",
-                         stages, model->layers, model->name);
+        return error_set_key(error, "layout.pipeline_parallel",
+                             "pipeline_parallel %u is more than the %u layers of '%s'; each stage "
+                             "needs one",
+                             stages, model->layers, model->name);
     return 0;
 }
 
@@ -134,13 +137,15 @@ static int check_listed(const struct layout_spec *spec, const struct model *mode
     while (listed < LAYOUT_STAGES_MAX && spec->listed_layers[listed] > 0)
         sum += spec->listed_layers[listed++];
     if (listed != stages)
-        return error_set(error, ERROR_CONFIG,
-                         "stage_layers lists %u stages of one layer or more; pipeline_parallel %u "
-                         "needs as many",
-                         listed, stages);
+        return error_set_key(
+            error, "layout.stage_layers",
+            "stage_layers lists %u stages of one layer or more; pipeline_parallel %u "
+            "needs as many",
+            listed, stages);
     if (sum != model->layers)
-        return error_set(error, ERROR_CONFIG, "stage_layers sums to %llu layers; '%s' has %u",
-                         (unsigned long long)sum, model->name, model->layers);
+        return error_set_key(error, "layout.stage_layers",
+                             "stage_layers sums to %llu layers; '%s' has %u",
+                             (unsigned long long)sum, model->name, model->layers);
     return 0;
 }
 
@@ -157,39 +162,40 @@ static int check_capacity(const struct layout_spec *spec, const struct cluster *
         return 0;
     double needed = (double)groups * spec->tensor_parallel;
     if (spec->gpus_before > 0)
-        return error_set(error, ERROR_CONFIG,
-                         "%llu groups of tensor_parallel %u are needed, and cluster '%s' has room "
-                         "for %llu beside the %u GPUs of the other pool",
-                         (unsigned long long)groups, spec->tensor_parallel, cluster->name,
-                         (unsigned long long)(capacity - u64_min(taken, capacity)),
-                         spec->gpus_before);
+        return error_set_key(
+            error, "layout",
+            "%llu groups of tensor_parallel %u are needed, and cluster '%s' has room "
+            "for %llu beside the %u GPUs of the other pool",
+            (unsigned long long)groups, spec->tensor_parallel, cluster->name,
+            (unsigned long long)(capacity - u64_min(taken, capacity)), spec->gpus_before);
     if (needed > (double)gpus)
-        return error_set(error, ERROR_CONFIG,
-                         "tensor_parallel %u x pipeline_parallel %u x %u replica%s needs %.0f "
-                         "GPUs; cluster '%s' has %llu",
-                         spec->tensor_parallel, spec->pipeline_parallel, spec->replicas,
-                         spec->replicas == 1 ? "" : "s", needed, cluster->name,
-                         (unsigned long long)gpus);
+        return error_set_key(error, "layout",
+                             "tensor_parallel %u x pipeline_parallel %u x %u replica%s needs %.0f "
+                             "GPUs; cluster '%s' has %llu",
+                             spec->tensor_parallel, spec->pipeline_parallel, spec->replicas,
+                             spec->replicas == 1 ? "" : "s", needed, cluster->name,
+                             (unsigned long long)gpus);
     if (capacity == 0)
-        return error_set(error, ERROR_CONFIG,
-                         "tensor_parallel %u cannot be spread equally over up to %u nodes of %u "
-                         "GPUs; use a divisor of %u or a multiple of it",
-                         spec->tensor_parallel, cluster->nodes, cluster->gpus_per_node,
-                         cluster->gpus_per_node);
-    return error_set(error, ERROR_CONFIG,
-                     "%llu groups of tensor_parallel %u are needed and cluster '%s' holds %llu, "
-                     "as a group takes equal shares of as few nodes of %u GPUs as it can; use a "
-                     "tensor_parallel that divides %u, or fewer stages or replicas",
-                     (unsigned long long)groups, spec->tensor_parallel, cluster->name,
-                     (unsigned long long)capacity, cluster->gpus_per_node, cluster->gpus_per_node);
+        return error_set_key(
+            error, "layout",
+            "tensor_parallel %u cannot be spread equally over up to %u nodes of %u "
+            "GPUs; use a divisor of %u or a multiple of it",
+            spec->tensor_parallel, cluster->nodes, cluster->gpus_per_node, cluster->gpus_per_node);
+    return error_set_key(
+        error, "layout",
+        "%llu groups of tensor_parallel %u are needed and cluster '%s' holds %llu, "
+        "as a group takes equal shares of as few nodes of %u GPUs as it can; use a "
+        "tensor_parallel that divides %u, or fewer stages or replicas",
+        (unsigned long long)groups, spec->tensor_parallel, cluster->name,
+        (unsigned long long)capacity, cluster->gpus_per_node, cluster->gpus_per_node);
 }
 
 int layout_check(const struct layout_spec *spec, const struct model *model,
                  const struct cluster *cluster, struct error *error)
 {
     if (spec->tensor_parallel == 0 || spec->pipeline_parallel == 0 || spec->replicas == 0)
-        return error_set(error, ERROR_CONFIG,
-                         "tensor_parallel, pipeline_parallel and replicas must be at least 1");
+        return error_set_key(error, "layout",
+                             "tensor_parallel, pipeline_parallel and replicas must be at least 1");
     int status = check_divides(model, spec->tensor_parallel, error);
     if (status == 0)
         status = layout_check_experts(spec, model, error);

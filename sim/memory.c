@@ -196,8 +196,8 @@ static int error_no_room(const struct memory_plan *plan, const struct layout *la
     double usable = usable_bytes(cluster, serving);
     char fitting[FITTING_BYTES];
     uint32_t found = memory_list_fitting(model, cluster, serving, extras, fitting, sizeof(fitting));
-    return error_set(
-        error, ERROR_CONFIG,
+    return error_set_key(
+        error, "layout",
         "'%s' does not fit with tensor_parallel %u x pipeline_parallel %u: each GPU of stage %u "
         "(%u layers) needs %.2f GB (weights %.2f, activations %.2f, reserve %.2f, one KV block "
         "%.3f) and has %.2f GB (%.4g GB x utilization %.4g), %.2f GB too few; %s%s",
@@ -221,8 +221,9 @@ int memory_plan_resolve(struct memory_plan *plan, const struct layout *layout,
     if (serving->kv_tokens > 0)
         blocks = fmin(blocks, (double)(serving->kv_tokens / serving->kv_block_tokens));
     if (blocks < 1)
-        return error_set(error, ERROR_CONFIG, "kv_tokens %llu is less than one block of %u tokens",
-                         (unsigned long long)serving->kv_tokens, serving->kv_block_tokens);
+        return error_set_key(error, "engine.kv_tokens",
+                             "kv_tokens %llu is less than one block of %u tokens",
+                             (unsigned long long)serving->kv_tokens, serving->kv_block_tokens);
     plan->kv_blocks = (uint32_t)fmin(blocks, UINT32_MAX);
     plan->kv_tokens = (uint64_t)plan->kv_blocks * serving->kv_block_tokens;
     return 0;

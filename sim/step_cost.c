@@ -96,9 +96,10 @@ int step_cost_class(struct step_cost *cost, const struct collective_group *group
         if (same_group(&cost->classes[i].group, group))
             return (int)i;
     if (cost->class_count == GROUP_CLASSES_MAX)
-        return error_set(error, ERROR_CONFIG,
-                         "the layout's tensor-parallel groups have more than %d kinds of routes",
-                         GROUP_CLASSES_MAX);
+        return error_set_key(
+            error, "layout",
+            "the layout's tensor-parallel groups have more than %d kinds of routes",
+            GROUP_CLASSES_MAX);
     int rc = group_cost_init(&cost->classes[cost->class_count], &cost->group, group, fabric, arena,
                              error);
     return rc < 0 ? rc : (int)cost->class_count++;

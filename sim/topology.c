@@ -29,21 +29,24 @@ static int check_connected(const struct cluster *cluster, struct error *error)
     bool single_gpu = cluster->nodes == 1 && cluster->gpus_per_node == 1;
     if (!single_gpu && !place_has_link(cluster->pcie) &&
         (cluster->nodes > 1 || !joins_by_nvlink(cluster)))
-        return error_set(error, ERROR_CONFIG,
-                         "cluster '%s' has no pcie link, and its GPUs need it to reach each other",
-                         cluster->name);
+        return error_set_key(
+            error, "cluster",
+            "cluster '%s' has no pcie link, and its GPUs need it to reach each other",
+            cluster->name);
     if (cluster->nodes > 1 && (!place_has_link(cluster->nic) || cluster->nics_per_node == 0))
-        return error_set(error, ERROR_CONFIG, "cluster '%s' has %u nodes and no nic to join them",
-                         cluster->name, cluster->nodes);
+        return error_set_key(error, "cluster", "cluster '%s' has %u nodes and no nic to join them",
+                             cluster->name, cluster->nodes);
     if (crosses_bridges(cluster) && !place_has_link(cluster->inter_socket))
-        return error_set(error, ERROR_CONFIG,
-                         "cluster '%s' has several host bridges a node and no inter_socket link "
-                         "between them",
-                         cluster->name);
+        return error_set_key(
+            error, "cluster",
+            "cluster '%s' has several host bridges a node and no inter_socket link "
+            "between them",
+            cluster->name);
     if (cluster->gpus_per_pcie_switch > 0 && !place_has_link(cluster->pcie_uplink))
-        return error_set(error, ERROR_CONFIG,
-                         "cluster '%s' has PCIe switches and no pcie_uplink to their host bridges",
-                         cluster->name);
+        return error_set_key(
+            error, "cluster",
+            "cluster '%s' has PCIe switches and no pcie_uplink to their host bridges",
+            cluster->name);
     return 0;
 }
 
@@ -63,8 +66,8 @@ static int count_links(struct topology *topology, struct error *error)
     uint64_t limit = TOPOLOGY_LINKS_MAX / 2;
     if (count > limit || cluster->nodes > limit ||
         count * cluster->nodes + topology->leaf_count > limit)
-        return error_set(error, ERROR_CONFIG, "cluster '%s' has more than %llu links",
-                         cluster->name, (unsigned long long)TOPOLOGY_LINKS_MAX);
+        return error_set_key(error, "cluster", "cluster '%s' has more than %llu links",
+                             cluster->name, (unsigned long long)TOPOLOGY_LINKS_MAX);
     topology->edges = (struct topology_edges){
         .nvlink = 0,
         .pcie = (uint32_t)pcie,

@@ -211,9 +211,8 @@ static void append_excerpt(struct rendered *rendered, const struct position *pos
     append(rendered, "\n      | %*s^\n", (int)(position->column - skipped) - 1, "");
 }
 
-static void render(struct rendered *rendered, const struct diagnostic *diagnostic)
+static void render(struct rendered *rendered, const struct position *position, const char *text)
 {
-    const struct position *position = &diagnostic->position;
     bool has_place = position->source->text && position->line > 0;
     rendered->length = 0;
     append(rendered, "%.*s", diagnostic_clip(position->source->name, RENDERED_BYTES / 2),
@@ -221,9 +220,18 @@ static void render(struct rendered *rendered, const struct diagnostic *diagnosti
     make_printable(rendered->text);
     if (has_place)
         append(rendered, ":%u:%u", position->line, position->column);
-    append(rendered, ": %s\n", diagnostic->text);
+    append(rendered, ": %s\n", text);
     if (has_place)
         append_excerpt(rendered, position);
+}
+
+int diagnostic_locate(struct position position, struct error *error)
+{
+    struct rendered rendered;
+    make_printable(error->text);
+    render(&rendered, &position, error->text);
+    rendered.text[rendered.length - 1] = '\0'; /* its last line break */
+    return error_set(error, error->code, "%s", rendered.text);
 }
 
 int diagnostics_to_error(const struct diagnostics *diagnostics, struct error *error)
@@ -237,7 +245,7 @@ int diagnostics_to_error(const struct diagnostics *diagnostics, struct error *er
     size_t shown = 0;
     for (; shown < diagnostics->kept; shown++) {
         struct rendered rendered;
-        render(&rendered, &diagnostics->items[shown]);
+        render(&rendered, &diagnostics->items[shown].position, diagnostics->items[shown].text);
         if (length + rendered.length + MORE_BYTES > sizeof(text))
             break;
         memcpy(text + length, rendered.text, rendered.length);
@@ -254,7 +262,7 @@ int diagnostics_write(const struct diagnostics *diagnostics, FILE *stream)
 {
     for (size_t i = 0; i < diagnostics->kept; i++) {
         struct rendered rendered;
-        render(&rendered, &diagnostics->items[i]);
+        render(&rendered, &diagnostics->items[i].position, diagnostics->items[i].text);
         fwrite(rendered.text, 1, rendered.length, stream);
     }
     if (diagnostics->kept < diagnostics->count)

@@ -56,6 +56,10 @@ struct diagnostics {
  */
 struct position diagnostic_position(const struct source *source, size_t offset);
 
+/* Puts where it stands around the text of an error: the position before it, an excerpt behind it.
+   Returns the error. */
+int diagnostic_locate(struct position position, struct error *error);
+
 void diagnostics_init(struct diagnostics *diagnostics);
 
 /* Adds a mistake, once: the same text at the same place again is passed over. */

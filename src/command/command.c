@@ -42,10 +42,13 @@ int command_scenario_load(const struct command_scenario *scenario, struct config
     return status;
 }
 
-int command_scenario_fault(const struct command_scenario *scenario, struct error *error)
+int command_scenario_fault(const struct command_scenario *scenario, const struct config *config,
+                           struct error *error)
 {
     if (error->code != ERROR_CONFIG)
         return -(int)error->code;
+    if (error->key[0] != '\0')
+        return diagnostic_locate(config_position(config, error->key), error);
     char text[ERROR_TEXT_BYTES];
     memcpy(text, error->text, sizeof(text));
     return error_set(error, ERROR_CONFIG, "%s: %s", scenario->path, text);

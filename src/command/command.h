@@ -43,11 +43,11 @@ int command_scenario_load(const struct command_scenario *scenario, struct config
                           struct error *error);
 
 /*
- * Names the scenario before what the simulator found wrong with it: a layout that
- * does not fit, say, stands in no one line. Other errors than ERROR_CONFIG stay.
- * Returns the error.
+ * Says where in the loaded scenario stands what the simulator found wrong with it: its key's
+ * place, or where it has none the file. Other errors than ERROR_CONFIG stay. Returns the error.
  */
-int command_scenario_fault(const struct command_scenario *scenario, struct error *error);
+int command_scenario_fault(const struct command_scenario *scenario, const struct config *config,
+                           struct error *error);
 
 /*
  * After getopt's loop: takes the one scenario that must be left in argv. And

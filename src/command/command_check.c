@@ -91,7 +91,8 @@ static int check(const struct check_options *options, const struct config *confi
     if (status == 0)
         status = print(options, fitting < 0 ? NULL : &preflight,
                        options->wants_recommendations ? &recommendations : NULL, error);
-    return status < 0 || fitting == 0 ? status : command_scenario_fault(&options->scenario, error);
+    return status < 0 || fitting == 0 ? status
+                                      : command_scenario_fault(&options->scenario, config, error);
 }
 
 static int load_and_check(const struct check_options *options, struct error *error)

@@ -124,7 +124,7 @@ static int write_dot(const struct export_options *options, const struct output_f
     struct config config = {0};
     int status = command_scenario_load(&options->input, &config, error);
     if (status == 0 && export_dot_write(out, &config.scenario, error) < 0)
-        status = command_scenario_fault(&options->input, error);
+        status = command_scenario_fault(&options->input, &config, error);
     config_release(&config);
     return status;
 }

@@ -176,7 +176,8 @@ static int set_up(struct run_state *state, const struct run_options *options, st
     }
     state->simulation = simulation_new(&state->config.scenario,
                                        workload_source_arrivals(&state->source), recorder, error);
-    return state->simulation ? 0 : command_scenario_fault(&options->scenario, error);
+    return state->simulation ? 0
+                             : command_scenario_fault(&options->scenario, &state->config, error);
 }
 
 /* How much of the run is behind: by requests, or by the clock where `duration` ends it first. */

@@ -24,14 +24,14 @@ static const struct source *option_source(struct config_loader *loader, const ch
 static struct yaml_node *put(struct config_loader *loader, struct yaml_node *mapping,
                              const char *key, struct yaml_node *value)
 {
-    struct yaml_entry *entry = yaml_node_find(mapping, key);
-    if (entry) {
-        entry->value = value;
-        return value;
-    }
     struct yaml_node *key_node = yaml_node_new_scalar(loader->arena, value->position, key);
-    if (!key_node || !yaml_node_append(loader->arena, mapping, key_node, value))
+    struct yaml_entry *entry = yaml_node_find(mapping, key);
+    if (!key_node || (!entry && !yaml_node_append(loader->arena, mapping, key_node, value)))
         return out_of_memory(loader);
+    if (entry) {
+        entry->key = key_node;
+        entry->value = value;
+    }
     return value;
 }
 

@@ -87,6 +87,7 @@ static struct yaml_node *overlay(struct config_loader *loader, const char *key,
                 return out_of_memory(loader);
             continue;
         }
+        below->key = entry->key;
         below->value = overlay(loader, entry->key->text, below->value, entry->value, depth + 1);
         if (!below->value)
             return NULL;

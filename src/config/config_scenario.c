@@ -9,6 +9,7 @@
 #include "config_run.h"
 #include "config_text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_BYTES_MAX ((size_t)1 << 20)
@@ -283,6 +284,37 @@ int config_load_scenario_variant(struct config *config, struct yaml_node *root,
     struct overrides overrides = {inputs->sets, inputs->set_count, settings, setting_count};
     return read_tree(config, &loader, build_tree(&loader, root, &overrides), inputs->samples,
                      error);
+}
+
+/* A mapping's entry under its key of `bytes`, a list's at its index; NULL: there is none. */
+static const struct yaml_entry *find_entry(const struct yaml_node *node, const char *key,
+                                           size_t bytes)
+{
+    unsigned long index = node->kind == YAML_KIND_SEQUENCE ? strtoul(key, NULL, 10) : 0;
+    for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
+        const char *own = entry->key ? entry->key->text : NULL;
+        bool is_it = own ? strlen(own) == bytes && memcmp(own, key, bytes) == 0 : index-- == 0;
+        if (is_it)
+            return entry;
+    }
+    return NULL;
+}
+
+struct position config_position(const struct config *config, const char *key)
+{
+    const struct yaml_node *node = config->root;
+    struct position position = node->position;
+    while (*key != '\0') {
+        size_t bytes = strcspn(key, ".");
+        const struct yaml_entry *entry = find_entry(node, key, bytes);
+        if (!entry)
+            break;
+        node = entry->value;
+        bool has_key = node->kind == YAML_KIND_MAPPING && entry->key;
+        position = has_key ? entry->key->position : node->position;
+        key += bytes + (key[bytes] == '.');
+    }
+    return position;
 }
 
 void config_release(struct config *config)

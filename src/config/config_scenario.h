@@ -85,6 +85,13 @@ int config_load_scenario_variant(struct config *config, struct yaml_node *root,
                                  const struct config_setting *settings, size_t setting_count,
                                  const struct config_inputs *inputs, struct error *error);
 
+/*
+ * Where the value of a scenario's key stands, as error.h names keys: in a file or an option; of a
+ * mapping, where its key does. What the scenario leaves out stands where the innermost of the
+ * mappings does that could hold it.
+ */
+struct position config_position(const struct config *config, const char *key);
+
 void config_release(struct config *config);
 
 #endif

@@ -27,6 +27,21 @@ void plan_search_release(struct plan_search *search)
     *search = (struct plan_search){.plan = NULL};
 }
 
+/* Whether there can be a plan for its scenario. */
+static int check_scenario(const struct plan *plan, const struct scenario *scenario,
+                          struct error *error)
+{
+    int status = 0;
+    if (scenario->slo.ttft_s == 0 && scenario->slo.tpot_s == 0)
+        status = error_set(error, ERROR_CONFIG,
+                           "the plan's scenario has no 'slo': say what must be met");
+    else if (scenario->decode)
+        status = error_set(error, ERROR_CONFIG,
+                           "the plan's scenario has 'pools'; a plan is of replicas that prefill "
+                           "and decode");
+    return status < 0 ? diagnostic_locate(plan->scenario->position, error) : 0;
+}
+
 /* Reads what all options share, as `option` has it. */
 static int read_task(struct plan_search *search, const struct plan_option *option,
                      struct error *error)
@@ -37,13 +52,8 @@ static int read_task(struct plan_search *search, const struct plan_option *optio
         return status;
     status = plan_option_load(search->plan, option, 1, &config, error);
     search->runner.slo = config.scenario.slo;
-    if (status == 0 && search->runner.slo.ttft_s == 0 && search->runner.slo.tpot_s == 0)
-        status = error_set(error, ERROR_CONFIG,
-                           "the plan's scenario has no 'slo': say what must be met");
-    if (status == 0 && config.scenario.decode)
-        status = error_set(error, ERROR_CONFIG,
-                           "the plan's scenario has 'pools'; a plan is of replicas that prefill "
-                           "and decode");
+    if (status == 0)
+        status = check_scenario(search->plan, &config.scenario, error);
     if (status == 0)
         status = plan_traffic_read(&search->traffic, &config, error);
     config_release(&config);

@@ -3,6 +3,7 @@
 
 import json
 import re
+from pathlib import Path
 
 from tandem_cli import SCENARIO, TandemTest, main
 
@@ -126,14 +127,40 @@ class Check(TandemTest):
         self.assertRegex(done.stderr, r"too few; layouts that fit: TP=2")
         self.assertIn("for latency: TP=8", done.stdout)
 
-    def test_a_fault_of_the_whole_scenario_names_its_file(self):
-        # Expect what no one line is to blame for to say at least which file's it is.
+    def test_what_the_simulator_finds_is_shown_where_it_stands(self):
+        # Expect the place of the key that is wrong, of its mapping where it is left out or where
+        # several are to blame, and the option where one gave it; with a caret where there is a
+        # line, and the same from every command.
+        base = Path(SCENARIO).parent
+        pools = "layout: {replicas: 1, pools: {prefill: {pipeline_parallel: 1},\n  decode: {tensor_parallel: 3}}}"
+        cases = {
+            "layout: {stage_layers: [40, 41]}": "2:24: stage_layers sums to 81 layers",
+            "layout: {tensor_parallel: 3}": "2:27: heads 64 of .* not divisible",
+            "layout: {replicas: 9}": "2:1: tensor_parallel 4 x pipeline_parallel 2 x 9 replicas",
+            "layout: {tensor_parallel: 1,\n  pipeline_parallel: 1}": "2:1: .* does not fit",
+            "engine:\n  kv_tokens: 1": "3:14: kv_tokens 1 is less than one block",
+            pools: "3:29: heads 64 of .* not divisible",
+            "events:\n- {at: 1 s, slow: {node: 0, factor: 2}}\n- {at: 1 s, down: {link: foo}}":
+                "4:26: event 2: cluster 'hgx-h100' has no link 'foo'",
+        }
+        scenario = self.folder / "wrong.yaml"
+        for text, message in cases.items():
+            scenario.write_text(f"base: {base}/default.yaml\n{text}\n")
+            for command in (["check"], ["run", "-q"]):
+                with self.subTest(text=text, command=command):
+                    done = self.tandem(*command, scenario)
+                    self.assertEqual(done.returncode, 3)
+                    self.assertRegex(done.stderr, f"^{re.escape(str(scenario))}:{message}")
+                    column = int(message.split(":")[1])
+                    self.assertEqual(done.stderr.splitlines()[2], "      | " + " " * (column - 1) + "^")
+        done = self.tandem("check", SCENARIO, "--set", "layout={replicas: 16}")
+        self.assertRegex(done.stderr, r"^--set layout={replicas: 16}: .* needs 16 GPUs")
         three = ["--set", "layout.tensor_parallel=3"]
         for command in (["check"], ["run"], ["export", "--format", "dot"]):
             with self.subTest(command=command):
                 done = self.tandem(*command, SCENARIO, *three)
                 self.assertEqual(done.returncode, 3)
-                self.assertRegex(done.stderr, f"^{re.escape(SCENARIO)}: heads 64 of .* not divisible")
+                self.assertRegex(done.stderr, r"^--set layout\.tensor_parallel=3: heads 64 of .* not")
 
     def test_wrong_use(self):
         # Expect exit code 2 and where help is.

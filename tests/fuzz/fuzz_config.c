@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *const sets[] = {set};
 
     struct config config;
-    struct error error = {ERROR_NONE, ""};
+    struct error error = {.code = ERROR_NONE};
     int status = config_load_scenario_text(&config, "fuzz.yaml", (const char *)data + line_bytes,
                                            size - line_bytes, sets, line_bytes > 0, search, &error);
     assert(status == 0 || (error.code != ERROR_NONE && error.text[0] != '\0'));
