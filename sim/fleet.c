@@ -384,4 +384,6 @@ void fleet_finish(struct fleet *fleet, sim_ps end)
 {
     for (uint32_t r = 0; r < fleet->replica_count; r++)
         replica_finish(&fleet->replicas[r], end);
+    if (fleet->pool_count > 1)
+        handover_finish(&fleet->handover);
 }

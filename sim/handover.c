@@ -38,11 +38,13 @@ int handover_init(struct handover *handover, struct session *session, struct poo
     if (rc < 0)
         return rc;
     handover->token_layer_bytes = kv_way_token_layer_bytes(&handover->way, &from->scenario->model);
-    handover->bytes_by_link =
-        arena_calloc(arena, from->topology.link_count, sizeof(*handover->bytes_by_link));
-    if (!handover->bytes_by_link)
-        return error_out_of_memory(error, "KV transfers");
-    return quantiles_init(&handover->waits, error);
+    rc = kv_meter_init(&handover->meter, from->topology.link_count, arena, error);
+    return rc < 0 ? rc : quantiles_init(&handover->waits, error);
+}
+
+void handover_finish(struct handover *handover)
+{
+    kv_meter_flush(&handover->meter, handover->session);
 }
 
 void handover_release(struct handover *handover)
@@ -205,24 +207,10 @@ static void record_transfer(const struct kv_segment *segment, sim_ps now)
     struct session *session = handover->session;
     const struct topology *topology = handover->way.topology;
     const struct transfer_pairs *pairs = &segment->transfer.pairs;
-    union record record = {
-        .link =
-            {
-                .type = RECORD_LINK,
-                .start = segment->started - segment->started % LINK_METER_BUCKET,
-                .duration = LINK_METER_BUCKET,
-                .busy = now - segment->started,
-                .bytes = segment->moving_bytes,
-            },
-    };
     for (uint32_t k = 0; k < pairs->count; k++) {
         struct route route = topology_route(topology, pairs->from[k], pairs->to[k]);
-        for (uint32_t i = 0; i < route.link_count; i++) {
-            record.link.link = route.links[i];
-            handover->bytes_by_link[record.link.link] += record.link.bytes;
-            if (session->record_steps)
-                session_record(session, &record, 1);
-        }
+        kv_meter_add(&handover->meter, session, &route, segment->started, now - segment->started,
+                     segment->moving_bytes);
     }
     if (!session->record_steps)
         return;

@@ -19,6 +19,7 @@
 #ifndef TANDEM_HANDOVER_H
 #define TANDEM_HANDOVER_H
 
+#include "kv_meter.h"
 #include "kv_way.h"
 #include "link_sharing.h"
 #include "pool.h"
@@ -39,7 +40,7 @@ struct handover {
     size_t events;            /* reserved in the engine, those of all moves included */
     uint64_t count;           /* moves that were done */
     double bytes;             /* that they moved */
-    double *bytes_by_link;    /* (links): the same */
+    struct kv_meter meter;    /* the same by link */
     double token_layer_bytes; /* of each pair of GPUs: one token's in one layer */
     struct quantiles waits;   /* from a request's first token to its KV's arrival */
 };
@@ -48,6 +49,9 @@ struct handover {
 int handover_init(struct handover *handover, struct session *session, struct pool *from,
                   struct pool *to, enum kv_transfer mode, struct arena *arena, struct error *error);
 void handover_release(struct handover *handover);
+
+/* Records what is still to be told of the links, when the run ends. */
+void handover_finish(struct handover *handover);
 
 /* Notes the links that KV may cross. */
 void handover_add_routes(const struct handover *handover, struct link_sharing *sharing);

@@ -71,7 +71,7 @@ static void add_bytes(const struct fleet *fleet, struct pressure *of_link)
         }
     uint32_t links = fleet->pools[0].deployment.topology.link_count;
     for (uint32_t i = 0; fleet->pool_count > 1 && i < links; i++)
-        of_link[i].bytes += fleet->handover.bytes_by_link[i];
+        of_link[i].bytes += fleet->handover.meter.bytes[i];
 }
 
 static double rank_of(const struct link_summary *link, double run_s)

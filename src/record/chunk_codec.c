@@ -21,8 +21,8 @@
 #define STREAM_EXTRA 512
 
 /* Of a plane's last bytes, zeros in a chunk that is not full, how many words have to come again for
-   it to be worth deflating. Fewer bytes miss repeats that are far apart; twice as many make files 1%
-   smaller and runs 3% longer. */
+   it to be worth deflating. Fewer bytes miss repeats that are far apart; twice as many make files
+   1% smaller and runs 3% longer. */
 #define SAMPLE_BYTES 512
 #define REPEATS_MIN 32
 #define WORDS_LOG2 10

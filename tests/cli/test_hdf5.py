@@ -163,6 +163,26 @@ class Hdf5(TandemTest):
             for key in ("tensor_parallel", "replicas", "kv_capacity_tokens", "kv_peak_fraction"):
                 self.assertEqual(row[key], pool[key])
 
+    def test_kv_by_layers_is_a_row_for_each_link_and_second(self):
+        # Expect hundreds of thousands of layers' KV to add up to a row or two for each link and
+        # second, which hold all that `--json` counts; and each step and layer its own event to give
+        # the same rows.
+        tables = []
+        for name, options in (("fast.h5", []), ("exact.h5", ["--exact"])):
+            path = self.folder / name
+            printed = json.loads(self.tandem_ok("run", "scenarios/70b-disaggregated", *SMALL, "--json",
+                                                "-o", path, *options))
+            with h5py.File(path, "r") as file:
+                tables.append(file["links"][:])
+                names = [row[0].decode() for row in file["link_names"][:]]
+        links = tables[0]
+        self.assertTrue(numpy.array_equal(links, tables[1]))
+        self.assertLessEqual(len(links), 2 * len(numpy.unique(links[["link", "start_s"]])))
+        self.assertGreater(len(printed["links"]), 0)
+        for link in printed["links"]:
+            rows = links[links["link"] == names.index(link["name"])]
+            self.assertAlmostEqual(rows["bytes"].sum() / link["bytes"], 1, places=12)
+
     def test_timeline_none(self):
         # Expect requests and the summary alone.
         file, _ = self.run_to_file("--timeline", "none")

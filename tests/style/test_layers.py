@@ -14,7 +14,7 @@ LAYERS = [
     "model sharding exchange layout kv_way compute kernel_table collective collective_flow"
     " collective_group collective_plan collective_table measured host serving memory summary"
     " quantiles",
-    "request workload lane kv_cache seen_shapes batcher batcher_parts batcher_pick link_meter"
+    "request workload lane kv_cache seen_shapes batcher batcher_parts batcher_pick link_meter kv_meter"
     " link_sharing",
     "group_cost step_cost step_items accounting pipeline pipeline_events flight laps decode_run"
     " replica router",
