@@ -179,9 +179,10 @@ static inline void meter_collectives(struct pipeline *pipeline, uint32_t s,
                                      const struct stage_work *work, sim_ps start)
 {
     struct link_meter *meter = &pipeline->stages[s].meter;
-    if (work->collective > 0)
-        link_meter_add(meter, &meter->collectives, pipeline->diary, start, work->collective,
-                       work->ring_bytes);
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+        if (work->sent.bytes[way] > 0)
+            link_meter_add(meter, &meter->collectives[way], pipeline->diary, start,
+                           work->collective, work->sent.bytes[way]);
 }
 
 /* Counts what the visit put on links. */

@@ -1,5 +1,7 @@
 #include "collective_flow.h"
 
+#include "collective_way.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,13 +89,12 @@ static bool is_stream(enum collective_pattern pattern)
 static uint32_t receiver_of(const struct communicator *communicator, uint32_t rank)
 {
     const struct collective_phase *phase = &communicator->plan.phases[communicator->phase];
-    uint32_t ranks = communicator->group.ranks;
-    uint32_t share = ranks / communicator->group.nodes;
+    const struct collective_group *group = &communicator->group;
     switch (phase->pattern) {
     case PATTERN_INSIDE:
-        return rank - rank % share + (rank % share + 1) % share;
+        return collective_way_peer(group, COLLECTIVE_WAY_INSIDE, rank);
     case PATTERN_ACROSS:
-        return (rank + share) % ranks;
+        return collective_way_peer(group, COLLECTIVE_WAY_ACROSS, rank);
     case PATTERN_EXCHANGE:
         return rank ^ UINT32_C(1) << phase->level;
     case PATTERN_SWITCH:
@@ -105,7 +106,7 @@ static uint32_t receiver_of(const struct communicator *communicator, uint32_t ra
     case PATTERN_ROOT:
         break;
     }
-    return (rank + 1) % ranks;
+    return collective_way_peer(group, COLLECTIVE_WAY_RING, rank);
 }
 
 /* To the switch and back is the way to a neighbour's port, turned round at one's own. */

@@ -21,14 +21,6 @@ static const struct topology *topology_of(const struct faults *faults)
     return &faults->fleet->pools[0].deployment.topology;
 }
 
-static bool crosses(const struct link_traffic *traffic, uint32_t link)
-{
-    for (uint32_t i = 0; i < traffic->link_count; i++)
-        if (traffic->links[i] == link)
-            return true;
-    return false;
-}
-
 /* Whether some of the GPUs are the fault's, or on its node. */
 static bool strikes(const struct faults *faults, const struct fault *fault, const uint32_t *gpus,
                     uint32_t count)
@@ -54,11 +46,9 @@ static uint32_t ranks_of(struct fleet *fleet, const struct replica *replica)
 /* Whether a replica cannot do without the link. */
 static bool needs_link(struct fleet *fleet, const struct replica *replica, uint32_t link)
 {
-    for (uint32_t s = 0; s < replica->pipeline.stage_count; s++) {
-        const struct link_meter *meter = &replica->pipeline.stages[s].meter;
-        if (crosses(&meter->collectives, link) || crosses(&meter->sends, link))
+    for (uint32_t s = 0; s < replica->pipeline.stage_count; s++)
+        if (link_meter_crosses(&replica->pipeline.stages[s].meter, link))
             return true;
-    }
     return fleet->pool_count > 1 && handover_crosses(&fleet->handover, replica, link);
 }
 

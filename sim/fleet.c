@@ -30,11 +30,13 @@ static int build_stage(const struct site *site, uint32_t replica, uint32_t s, st
     int rc = deployment_stage_part(deployment, replica, s, &stage->part, site->arena, error);
     if (rc < 0)
         return rc;
-    stage->ring = deployment->cost.classes[stage->part.group_class].group.ring;
+    const struct group_cost *cost = &deployment->cost.classes[stage->part.group_class];
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+        stage->ways[way].path = collective_way_path(&cost->group, (enum collective_way)way);
     if (next)
         stage->hop.path = deployment_hop(deployment, replica, s);
-    rc = link_meter_init(&stage->meter, &deployment->topology, gpus, next, layout->tensor_parallel,
-                         site->arena, error);
+    rc = link_meter_init(&stage->meter, &deployment->topology, &cost->group, group_cost_ways(cost),
+                         gpus, next, site->arena, error);
     if (rc < 0)
         return rc;
     stage->hop.narrowest = link_traffic_narrowest(&stage->meter.sends, &deployment->topology);
@@ -73,13 +75,20 @@ static int share(const struct site *site, uint32_t replica, struct transfer **sh
                          site->arena, error);
 }
 
-/* Each rank's successor in a ring. */
-static uint32_t *successors(const uint32_t *gpus, uint32_t ranks, struct arena *arena)
+/* Makes flows of a stage's collectives that go one way. */
+static int share_way(const struct site *site, uint32_t replica, uint32_t s, enum collective_way way,
+                     struct error *error)
 {
-    uint32_t *next = arena_calloc(arena, ranks, sizeof(*next));
-    for (uint32_t i = 0; next && i < ranks; i++)
-        next[i] = gpus[i + 1 == ranks ? 0 : i + 1];
-    return next;
+    const struct deployment *deployment = &site->pool->deployment;
+    struct pipeline_stage *stage = stage_at(site, replica, s);
+    const struct collective_group *group = &deployment->cost.classes[stage->part.group_class].group;
+    const uint32_t *gpus = layout_group(&deployment->layout, replica, s);
+    uint32_t *peers = arena_calloc(site->arena, group->ranks, sizeof(*peers));
+    if (!peers)
+        return error_out_of_memory(error, "transfers");
+    for (uint32_t rank = 0; rank < group->ranks; rank++)
+        peers[rank] = gpus[collective_way_peer(group, way, rank)];
+    return share(site, replica, &stage->ways[way].sharing, gpus, peers, error);
 }
 
 /* Makes flows of what a stage puts on links that others use. */
@@ -88,17 +97,15 @@ static int share_links(const struct site *site, uint32_t replica, uint32_t s, st
     const struct link_sharing *sharing = &site->fleet->sharing;
     const struct layout *layout = &site->pool->deployment.layout;
     struct pipeline_stage *stage = stage_at(site, replica, s);
-    const uint32_t *gpus = layout_group(layout, replica, s);
     int rc = 0;
     if (link_sharing_meets(sharing, &stage->meter.sends))
-        rc = share(site, replica, &stage->hop.sharing, gpus, layout_group(layout, replica, s + 1),
-                   error);
-    if (rc < 0 || !link_sharing_meets(sharing, &stage->meter.collectives))
-        return rc;
-    const uint32_t *next = successors(gpus, layout->tensor_parallel, site->arena);
-    if (!next)
-        return error_out_of_memory(error, "transfers");
-    return share(site, replica, &stage->sharing, gpus, next, error);
+        rc = share(site, replica, &stage->hop.sharing, layout_group(layout, replica, s),
+                   layout_group(layout, replica, s + 1), error);
+    stage->is_shared = link_sharing_collectives_meet(sharing, &stage->meter);
+    for (int way = 0; rc == 0 && stage->is_shared && way < COLLECTIVE_WAY_COUNT; way++)
+        if (stage->meter.collectives[way].link_count > 0)
+            rc = share_way(site, replica, s, (enum collective_way)way, error);
+    return rc;
 }
 
 static bool meets_others(const struct site *site)
@@ -106,7 +113,7 @@ static bool meets_others(const struct site *site)
     const struct layout *layout = &site->pool->deployment.layout;
     for (uint32_t i = 0; i < layout->replicas * layout->stages; i++)
         if (link_sharing_meets(&site->fleet->sharing, &site->stages[i].meter.sends) ||
-            link_sharing_meets(&site->fleet->sharing, &site->stages[i].meter.collectives))
+            link_sharing_collectives_meet(&site->fleet->sharing, &site->stages[i].meter))
             return true;
     return false;
 }
@@ -203,7 +210,8 @@ static uint32_t flows_max(const struct pipeline *pipeline)
     uint32_t flows = 0;
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         const struct pipeline_stage *stage = &pipeline->stages[s];
-        flows += stage->sharing ? stage->sharing->pairs.count : 0;
+        for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+            flows += stage->ways[way].sharing ? stage->ways[way].sharing->pairs.count : 0;
         flows += stage->hop.sharing ? stage->hop.sharing->pairs.count : 0;
     }
     return flows;

@@ -76,14 +76,17 @@ int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setu
 }
 
 /* Measured where it was; of all-reduces the faster where the engine has two ways. */
-static struct cost cost_of(const struct group_cost *cost, enum exchange exchange, double bytes)
+static struct exchange_cost cost_of(const struct group_cost *cost, enum exchange exchange,
+                                    double bytes)
 {
     const struct cost_grid *measured = cost->measured[exchange];
     struct cost of = {.provenance = COST_ESTIMATED, .error = COST_ERROR_ESTIMATED};
+    enum collective_algorithm algorithm = COLLECTIVE_RING;
     if (measured)
         of = cost_grid_at(measured, bytes, 1);
     else
-        of.seconds = collective_best_s(&cost->group, exchange_operation(exchange), bytes, NULL);
+        of.seconds =
+            collective_best_s(&cost->group, exchange_operation(exchange), bytes, &algorithm);
     if (measured && exchange == EXCHANGE_ALL_REDUCE && cost->custom) {
         struct cost custom = cost_grid_at(cost->custom, bytes, 1);
         of = custom.seconds < of.seconds ? custom : of;
@@ -91,7 +94,7 @@ static struct cost cost_of(const struct group_cost *cost, enum exchange exchange
     if (measured)
         of.seconds = fmax(of.seconds - cost->setup.overlap_s, 0);
     of.seconds *= cost->setup.scale;
-    return of;
+    return (struct exchange_cost){.cost = of, .algorithm = algorithm};
 }
 
 /* The entry for `index`: of `costs` to `max`, or the one for what is larger, which makes room. */
@@ -107,24 +110,75 @@ static struct exchange_cost *entry(struct group_cost *cost, struct exchange_cost
     return kept;
 }
 
-struct cost group_cost_exchange(struct group_cost *cost, enum exchange exchange, uint32_t tokens,
-                                uint64_t uses)
+static struct exchange_cost *kept_exchange(struct group_cost *cost, enum exchange exchange,
+                                           uint32_t tokens)
 {
     struct exchange_cost *kept =
         entry(cost, cost->exchanges[exchange], tokens, cost->setup.tokens_max);
     if (isnan(kept->cost.seconds))
-        kept->cost = cost_of(cost, exchange, bytes_of(cost, exchange, tokens));
+        *kept = cost_of(cost, exchange, bytes_of(cost, exchange, tokens));
+    return kept;
+}
+
+static struct exchange_cost *kept_sample(struct group_cost *cost, uint32_t rows)
+{
+    struct exchange_cost *kept = entry(cost, cost->samples, rows, cost->setup.rows_max);
+    if (isnan(kept->cost.seconds))
+        *kept = cost_of(cost, EXCHANGE_ALL_REDUCE, rows * GROUP_COST_SAMPLE_BYTES);
+    return kept;
+}
+
+struct cost group_cost_exchange(struct group_cost *cost, enum exchange exchange, uint32_t tokens,
+                                uint64_t uses)
+{
+    struct exchange_cost *kept = kept_exchange(cost, exchange, tokens);
     kept->uses += uses;
     return kept->cost;
 }
 
 struct cost group_cost_sample(struct group_cost *cost, uint32_t rows, uint64_t uses)
 {
-    struct exchange_cost *kept = entry(cost, cost->samples, rows, cost->setup.rows_max);
-    if (isnan(kept->cost.seconds))
-        kept->cost = cost_of(cost, EXCHANGE_ALL_REDUCE, rows * GROUP_COST_SAMPLE_BYTES);
+    struct exchange_cost *kept = kept_sample(cost, rows);
     kept->uses += uses;
     return kept->cost;
+}
+
+struct collective_load group_cost_exchange_load(struct group_cost *cost, enum exchange exchange,
+                                                uint32_t tokens)
+{
+    double bytes = exchange_bytes(exchange, cost->setup.model, cost->group.ranks, tokens);
+    return collective_load_of(&cost->group, exchange_operation(exchange),
+                              kept_exchange(cost, exchange, tokens)->algorithm, bytes);
+}
+
+struct collective_load group_cost_sample_load(struct group_cost *cost, uint32_t rows)
+{
+    return collective_load_of(&cost->group, OPERATION_ALL_REDUCE,
+                              kept_sample(cost, rows)->algorithm, rows * GROUP_COST_SAMPLE_BYTES);
+}
+
+/* The ways of one exchange of `bytes`. */
+static uint32_t ways_of(const struct group_cost *cost, enum exchange exchange, double bytes)
+{
+    struct collective_load load =
+        collective_load_of(&cost->group, exchange_operation(exchange),
+                           cost_of(cost, exchange, bytes).algorithm, bytes);
+    uint32_t ways = 0;
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+        ways |= load.bytes[way] > 0 ? UINT32_C(1) << way : 0;
+    return ways;
+}
+
+/* An octave apart, algorithms are not chosen for sizes between alone. */
+uint32_t group_cost_ways(const struct group_cost *cost)
+{
+    uint32_t ways = ways_of(cost, EXCHANGE_ALL_REDUCE, GROUP_COST_SAMPLE_BYTES);
+    for (uint64_t tokens = 1; tokens < 2 * (uint64_t)cost->setup.tokens_max; tokens *= 2)
+        for (int exchange = 0; exchange < EXCHANGE_COUNT; exchange++)
+            if (cost->exchanges[exchange])
+                ways |= ways_of(cost, (enum exchange)exchange,
+                                bytes_of(cost, (enum exchange)exchange, (double)tokens));
+    return ways;
 }
 
 static void add_costs(struct cost_sum *sum, const struct exchange_cost *costs, uint32_t max)

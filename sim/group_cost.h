@@ -12,6 +12,7 @@
 #define TANDEM_GROUP_COST_H
 
 #include "collective.h"
+#include "collective_way.h"
 #include "cost_sum.h"
 #include "exchange.h"
 
@@ -21,6 +22,7 @@
 /* One operation of a number of bytes; seconds NaN: not worked out yet. */
 struct exchange_cost {
     struct cost cost;
+    enum collective_algorithm algorithm; /* by model; else RING */
     uint64_t uses;
 };
 
@@ -58,6 +60,14 @@ struct cost group_cost_exchange(struct group_cost *cost, enum exchange exchange,
 
 /* The same of the all-reduce of `rows` sampled tokens. */
 struct cost group_cost_sample(struct group_cost *cost, uint32_t rows, uint64_t uses);
+
+/* What each rank sends in them: in the mean, where experts are not equally busy. */
+struct collective_load group_cost_exchange_load(struct group_cost *cost, enum exchange exchange,
+                                                uint32_t tokens);
+struct collective_load group_cost_sample_load(struct group_cost *cost, uint32_t rows);
+
+/* The ways that any collective of the layout may go, a bit (1 << way) each. */
+uint32_t group_cost_ways(const struct group_cost *cost);
 
 /* Adds all that was counted. */
 void group_cost_add_spent(const struct group_cost *cost, struct cost_sum *spent);

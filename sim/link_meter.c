@@ -17,23 +17,40 @@ static int list_links(struct link_traffic *traffic, const struct topology *topol
     return 0;
 }
 
-int link_meter_init(struct link_meter *meter, const struct topology *topology, const uint32_t *gpus,
-                    const uint32_t *next_gpus, uint32_t ranks, struct arena *arena,
-                    struct error *error)
+int link_meter_init(struct link_meter *meter, const struct topology *topology,
+                    const struct collective_group *group, uint32_t ways, const uint32_t *gpus,
+                    const uint32_t *next_gpus, struct arena *arena, struct error *error)
 {
+    uint32_t ranks = group->ranks;
     *meter = (struct link_meter){.bucket = 0};
-    if (ranks > 1) {
-        uint32_t *successors = arena_calloc(arena, ranks, sizeof(*successors));
-        if (!successors)
-            return error_out_of_memory(error, "link meters");
-        for (uint32_t i = 0; i < ranks; i++)
-            successors[i] = gpus[i + 1 == ranks ? 0 : i + 1];
-        int rc = list_links(&meter->collectives, topology, gpus, successors, ranks, arena, error);
-        if (rc < 0)
-            return rc;
+    uint32_t *peers = arena_calloc(arena, ranks, sizeof(*peers));
+    int rc = peers ? 0 : error_out_of_memory(error, "link meters");
+    for (int way = 0; rc == 0 && way < COLLECTIVE_WAY_COUNT; way++) {
+        if ((ways >> way & 1) == 0)
+            continue;
+        for (uint32_t rank = 0; rank < ranks; rank++)
+            peers[rank] = gpus[collective_way_peer(group, (enum collective_way)way, rank)];
+        rc = list_links(&meter->collectives[way], topology, gpus, peers, ranks, arena, error);
     }
-    return next_gpus ? list_links(&meter->sends, topology, gpus, next_gpus, ranks, arena, error)
-                     : 0;
+    if (rc < 0 || !next_gpus)
+        return rc;
+    return list_links(&meter->sends, topology, gpus, next_gpus, ranks, arena, error);
+}
+
+static bool crosses(const struct link_traffic *traffic, uint32_t link)
+{
+    for (uint32_t i = 0; i < traffic->link_count; i++)
+        if (traffic->links[i] == link)
+            return true;
+    return false;
+}
+
+bool link_meter_crosses(const struct link_meter *meter, uint32_t link)
+{
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+        if (crosses(&meter->collectives[way], link))
+            return true;
+    return crosses(&meter->sends, link);
 }
 
 static void flush(struct link_traffic *traffic, struct diary *diary, sim_ps bucket)
@@ -60,7 +77,8 @@ static void flush(struct link_traffic *traffic, struct diary *diary, sim_ps buck
 
 void link_meter_flush(struct link_meter *meter, struct diary *diary)
 {
-    flush(&meter->collectives, diary, meter->bucket);
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+        flush(&meter->collectives[way], diary, meter->bucket);
     flush(&meter->sends, diary, meter->bucket);
 }
 

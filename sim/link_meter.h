@@ -1,16 +1,16 @@
 /*
  * link_meter: what one stage puts on the cluster's links.
  *
- * Its tensor-parallel group's collectives, as a ring in rank order carries them
- * (2(p-1)/p of an all-reduce's buffer on each hop), and its sends to the next stage. Sums
- * are kept for the run, and for the present bucket of time, which becomes
- * records when the next one begins; so a step costs O(1), whatever the routes.
+ * Its tensor-parallel group's collectives, each way that they go (collective_way.h),
+ * and its sends to the next stage. Sums are kept for the run, and for the present bucket of time,
+ * which becomes records when the next one begins; so a step costs O(1), whatever the routes.
  * Several records of one link and bucket add up. Bytes count where their
  * transfer begins.
  */
 #ifndef TANDEM_LINK_METER_H
 #define TANDEM_LINK_METER_H
 
+#include "collective_way.h"
 #include "diary.h"
 #include "topology.h"
 
@@ -26,18 +26,22 @@ struct link_traffic {
 };
 
 struct link_meter {
-    struct link_traffic collectives;
+    struct link_traffic collectives[COLLECTIVE_WAY_COUNT]; /* no links where none go that way */
     struct link_traffic sends;
     sim_ps bucket; /* its start */
 };
 
 /*
- * The meter of `ranks` GPUs `gpus` that send to `next_gpus`; NULL on the last
- * stage. Route tables go to `arena`.
+ * The meter of the GPUs `gpus` of `group`, whose collectives go `ways` (bits, as
+ * group_cost_ways() has them), and which send to `next_gpus`; NULL on the last stage.
+ * Route tables go to `arena`.
  */
-int link_meter_init(struct link_meter *meter, const struct topology *topology, const uint32_t *gpus,
-                    const uint32_t *next_gpus, uint32_t ranks, struct arena *arena,
-                    struct error *error);
+int link_meter_init(struct link_meter *meter, const struct topology *topology,
+                    const struct collective_group *group, uint32_t ways, const uint32_t *gpus,
+                    const uint32_t *next_gpus, struct arena *arena, struct error *error);
+
+/* Whether any of its traffic crosses a link. */
+bool link_meter_crosses(const struct link_meter *meter, uint32_t link);
 
 /* Puts a transfer into its bucket; those that are over go to the diary. */
 void link_meter_record(struct link_meter *meter, struct link_traffic *traffic, struct diary *diary,

@@ -26,7 +26,8 @@ void link_sharing_add_stage(struct link_sharing *sharing, uint32_t replica,
                             const struct link_meter *meter)
 {
     bool apart = sharing->policy == LINK_POLICY_SHARED;
-    add_traffic(sharing, 2 * replica, &meter->collectives);
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+        add_traffic(sharing, 2 * replica, &meter->collectives[way]);
     add_traffic(sharing, 2 * replica + apart, &meter->sends);
 }
 
@@ -50,5 +51,14 @@ bool link_sharing_meets(const struct link_sharing *sharing, const struct link_tr
         if (user == LINK_USERS_FAULTY || (meets_users && user == LINK_USERS_MANY))
             return true;
     }
+    return false;
+}
+
+bool link_sharing_collectives_meet(const struct link_sharing *sharing,
+                                   const struct link_meter *meter)
+{
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+        if (link_sharing_meets(sharing, &meter->collectives[way]))
+            return true;
     return false;
 }

@@ -49,7 +49,10 @@ void link_sharing_add_route(struct link_sharing *sharing, const struct route *ro
 /* Notes that a link's rate will change: what crosses it has no closed form, whatever the policy. */
 void link_sharing_add_fault(struct link_sharing *sharing, uint32_t link);
 
-/* Whether traffic meets others' on any of its links; all must have been noted. */
+/* Whether traffic meets others' on any of its links, or a stage's collectives do; all must have
+   been noted. */
 bool link_sharing_meets(const struct link_sharing *sharing, const struct link_traffic *traffic);
+bool link_sharing_collectives_meet(const struct link_sharing *sharing,
+                                   const struct link_meter *meter);
 
 #endif

@@ -30,7 +30,7 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
 bool pipeline_shares_links(const struct pipeline *pipeline)
 {
     for (uint32_t s = 0; s < pipeline->stage_count; s++)
-        if (pipeline->stages[s].sharing || pipeline->stages[s].hop.sharing)
+        if (pipeline->stages[s].is_shared || pipeline->stages[s].hop.sharing)
             return true;
     return false;
 }

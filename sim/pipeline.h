@@ -79,6 +79,12 @@ struct hop {
     struct transfer *sharing; /* NULL: nobody else uses its links */
 };
 
+/* One way of a stage's collectives (collective_way.h). */
+struct stage_way {
+    struct alpha_beta path;   /* each rank to its peer, while nobody else uses the links */
+    struct transfer *sharing; /* the same as flows; NULL: nobody else does, or none go that way */
+};
+
 /* When what the steps of a stage take turns at is free again. */
 struct stage_clock {
     sim_ps gpu;
@@ -95,9 +101,9 @@ struct pipeline_stage {
     sim_ps accounted; /* the tally covers all time before this */
     struct link_meter meter;
     struct stage_tally tally;
-    struct hop hop;           /* unused on the last */
-    struct alpha_beta ring;   /* each rank to its successor, while nobody else uses the links */
-    struct transfer *sharing; /* the same on links that others use; NULL: nobody does */
+    struct hop hop; /* unused on the last */
+    struct stage_way ways[COLLECTIVE_WAY_COUNT];
+    bool is_shared; /* others use links of its collectives, which are flows */
 };
 
 struct pipeline {

@@ -5,6 +5,9 @@ struct played_stage {
     struct player *player;
     uint32_t index;
     uint32_t layer;          /* of the step at work */
+    int way;                 /* that the layer's collectives go, of a shared visit */
+    double latency_s;        /* before the next of their bytes */
+    double pace;             /* of their bytes, those that are sent */
     uint64_t next;           /* number of the step that the stage takes next */
     uint64_t next_sent;      /* and of the one that it sends on next */
     struct step *at_work;    /* NULL: the stage is idle */
@@ -131,7 +134,7 @@ static void take_next(struct played_stage *stage)
     stage->at_work = step;
     stage->layer = 0;
     pipeline_begin_visit(pipeline, stage->index, step);
-    if (pipeline_stage_of(stage)->sharing) {
+    if (pipeline_stage_of(stage)->is_shared) {
         compute_layer(stage, step, step->visits[stage->index].gpu_from);
     } else {
         pipeline_end_visit(pipeline, stage->index, step);
@@ -244,10 +247,8 @@ static void end_shared_visit(struct played_stage *stage, struct step *step)
 }
 
 /* A shared visit: the present layer has communicated. */
-static void on_communicated(void *context, uint64_t argument)
+static void end_layer(struct played_stage *stage, struct step *step)
 {
-    struct played_stage *stage = context;
-    struct step *step = (struct step *)(uintptr_t)argument;
     tell_computed(stage, step);
     if (++stage->layer == pipeline_stage_of(stage)->part.layers)
         end_shared_visit(stage, step);
@@ -255,27 +256,67 @@ static void on_communicated(void *context, uint64_t argument)
         compute_layer(stage, step, now_of(stage));
 }
 
-/* A shared visit: the present layer has computed, and its collectives begin. */
+/* What each GPU sends one way in the present layer's collectives. */
+static double way_bytes(const struct played_stage *stage, const struct step *step, int way)
+{
+    const struct pipeline_stage *of = pipeline_stage_of(stage);
+    double bytes = step->visits[stage->index].work.sent.bytes[way] / of->part.layers;
+    return of->ways[way].sharing ? bytes : 0;
+}
+
+static void on_way_end(void *context, uint64_t argument);
+
+/* A shared visit: the present layer's collectives go their next way, or have gone them all. */
+static void start_way(struct played_stage *stage, struct step *step)
+{
+    while (stage->way < COLLECTIVE_WAY_COUNT && way_bytes(stage, step, stage->way) <= 0)
+        stage->way++;
+    if (stage->way >= COLLECTIVE_WAY_COUNT) {
+        end_layer(stage, step);
+        return;
+    }
+    struct transfer_order order = {
+        .latency_s = stage->latency_s,
+        .bytes = stage->pace * way_bytes(stage, step, stage->way),
+        .done = on_way_end,
+        .context = stage,
+        .argument = (uint64_t)(uintptr_t)step,
+    };
+    stage->latency_s = 0;
+    struct transfer *transfer = pipeline_stage_of(stage)->ways[stage->way].sharing;
+    if (transfer_start(transfer, &order, &stage->player->pipeline->session->error) < 0)
+        fail(stage);
+}
+
+static void on_way_end(void *context, uint64_t argument)
+{
+    struct played_stage *stage = context;
+    stage->work = 0;
+    stage->way++;
+    start_way(stage, (struct step *)(uintptr_t)argument);
+}
+
+/*
+ * A shared visit: the present layer has computed, and its collectives begin. What they take alone
+ * beyond their bytes goes before the first of these; where it is less than their bytes should take,
+ * as with measured times, there are fewer of them.
+ */
 static void on_computed(void *context, uint64_t argument)
 {
     struct played_stage *stage = context;
     struct step *step = (struct step *)(uintptr_t)argument;
-    struct pipeline *pipeline = stage->player->pipeline;
-    struct pipeline_stage *of = pipeline_stage_of(stage);
-    double layers = of->part.layers;
-    double alone_s = sim_s_from_ps(step->visits[stage->index].work.collective) / layers;
-    double ring_bytes = step->visits[stage->index].work.ring_bytes / layers;
-    double bytes = fmin(ring_bytes, alone_s * of->ring.bytes_per_s);
-    struct transfer_order order = {
-        .latency_s = fmax(alone_s - bytes / of->ring.bytes_per_s, 0),
-        .bytes = bytes,
-        .done = on_communicated,
-        .context = stage,
-        .argument = argument,
-    };
+    const struct pipeline_stage *of = pipeline_stage_of(stage);
+    sim_ps alone = step->visits[stage->index].work.collective;
+    double alone_s = sim_s_from_ps(alone) / of->part.layers;
+    double bytes_s = 0;
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+        if (way_bytes(stage, step, way) > 0)
+            bytes_s += way_bytes(stage, step, way) / of->ways[way].path.bytes_per_s;
     stage->work = 0;
-    if (transfer_start(of->sharing, &order, &pipeline->session->error) < 0)
-        fail(stage);
+    stage->way = 0;
+    stage->pace = bytes_s > alone_s ? alone_s / bytes_s : 1;
+    stage->latency_s = fmax(alone_s - bytes_s, 0);
+    start_way(stage, step);
 }
 
 void player_launch(struct player *player, struct step *step)
@@ -304,8 +345,9 @@ void player_abandon(struct player *player, uint64_t next)
             stage->waiting[i] = NULL;
             stage->unsent[i] = NULL;
         }
-        if (of->sharing)
-            transfer_cancel(of->sharing);
+        for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+            if (of->ways[way].sharing)
+                transfer_cancel(of->ways[way].sharing);
         if (of->hop.sharing)
             transfer_cancel(of->hop.sharing);
         stage->work = 0;

@@ -297,27 +297,26 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
     return work;
 }
 
-/* What each GPU of the stage sends in its collectives, were each a ring. */
-static double ring_bytes(const struct step_cost *cost, const struct step_work *work,
-                         const struct stage_part *part)
+/* What each GPU of the stage sends in its collectives. */
+static struct collective_load load_of(struct step_cost *cost, const struct step_work *work,
+                                      const struct stage_part *part)
 {
-    double buffers[OPERATION_COUNT] = {0};
-    double bytes = 0;
+    struct group_cost *group = &cost->classes[part->group_class];
+    struct collective_load load = {.bytes = {0}};
+    struct collective_load one;
     for (uint32_t i = 0; i < cost->exchange_count; i++) {
-        enum exchange exchange = cost->exchanges[i].exchange;
-        buffers[exchange_operation(exchange)] +=
-            part->layers * step_cost_exchange_bytes(cost, exchange, work->tokens);
+        one = group_cost_exchange_load(group, cost->exchanges[i].exchange, work->tokens);
+        collective_load_add(&load, &one, part->layers);
     }
-    if (part->is_last && step_cost_gathers_rows(cost))
-        buffers[OPERATION_ALL_GATHER] +=
-            step_cost_exchange_bytes(cost, EXCHANGE_ALL_GATHER, work->rows);
-    if (part->is_last)
-        buffers[OPERATION_ALL_REDUCE] += work->rows * GROUP_COST_SAMPLE_BYTES;
-    for (int i = 0; i < OPERATION_COUNT; i++)
-        bytes +=
-            collective_bus_factor((enum collective_operation)i, cost->compute.tensor_parallel) *
-            buffers[i];
-    return bytes;
+    if (part->is_last && step_cost_gathers_rows(cost)) {
+        one = group_cost_exchange_load(group, EXCHANGE_ALL_GATHER, work->rows);
+        collective_load_add(&load, &one, 1);
+    }
+    if (part->is_last) {
+        one = group_cost_sample_load(group, work->rows);
+        collective_load_add(&load, &one, 1);
+    }
+    return load;
 }
 
 bool step_cost_keeps(const struct step_cost *cost, const struct step_work *work)
@@ -392,7 +391,7 @@ struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_w
     };
     if (cost->compute.tensor_parallel > 1) {
         of.collective = sim_ps_from_s(collectives_s(cost, work, part, 1));
-        of.ring_bytes = ring_bytes(cost, work, part);
+        of.sent = load_of(cost, work, part);
     }
     if (!work->graph) {
         of.launch = sim_ps_from_s(eager_launch_s(cost, work, part));

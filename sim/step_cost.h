@@ -80,11 +80,11 @@ struct step_work {
 struct stage_work {
     sim_ps compute;
     sim_ps collective;
-    sim_ps prepare;    /* the host's part before the first kernel, */
-    sim_ps stall;      /* within the first layer, */
-    sim_ps launch;     /* and for all launches; the stage takes the longer */
-    double ring_bytes; /* that each GPU sends in collectives, were each a ring; the mean GPU, where
-                          experts are not equally busy */
+    sim_ps prepare;              /* the host's part before the first kernel, */
+    sim_ps stall;                /* within the first layer, */
+    sim_ps launch;               /* and for all launches; the stage takes the longer */
+    struct collective_load sent; /* by each GPU in collectives; the mean GPU, where experts are not
+                                    equally busy */
 };
 
 /* The part of the model that a stage holds. */

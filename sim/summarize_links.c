@@ -16,17 +16,19 @@ static double working_s(const struct stage_tally *tally)
                          tally->transfer + tally->host);
 }
 
-/* A stage's collectives, bound by the narrowest link of its ring. */
+/* A stage's collectives, bound by the narrowest link each way. */
 static void add_collectives(const struct pipeline_stage *stage, const struct topology *topology,
                             struct pressure *of_link)
 {
-    if (stage->meter.collectives.link_count == 0)
-        return;
-    struct pressure *pressure =
-        &of_link[link_traffic_narrowest(&stage->meter.collectives, topology)];
-    double bytes_s = stage->meter.collectives.bytes / stage->ring.bytes_per_s;
-    pressure->bound_s += fmin(bytes_s, sim_s_from_ps(stage->tally.collective));
-    pressure->working_s += working_s(&stage->tally);
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++) {
+        const struct link_traffic *traffic = &stage->meter.collectives[way];
+        if (traffic->link_count == 0)
+            continue;
+        struct pressure *pressure = &of_link[link_traffic_narrowest(traffic, topology)];
+        double bytes_s = traffic->bytes / stage->ways[way].path.bytes_per_s;
+        pressure->bound_s += fmin(bytes_s, sim_s_from_ps(stage->tally.collective));
+        pressure->working_s += working_s(&stage->tally);
+    }
 }
 
 /* What the next stage waited for sends. */
@@ -59,15 +61,20 @@ static void add_replica(const struct fleet *fleet, const struct replica *replica
     }
 }
 
+static void add_traffic(const struct link_traffic *traffic, struct pressure *of_link)
+{
+    for (uint32_t i = 0; i < traffic->link_count; i++)
+        of_link[traffic->links[i]].bytes += traffic->bytes;
+}
+
 static void add_bytes(const struct fleet *fleet, struct pressure *of_link)
 {
     for (uint32_t r = 0; r < fleet->replica_count; r++)
         for (uint32_t s = 0; s < fleet->replicas[r].pipeline.stage_count; s++) {
             const struct link_meter *meter = &fleet->replicas[r].pipeline.stages[s].meter;
-            const struct link_traffic *all[] = {&meter->collectives, &meter->sends};
-            for (size_t t = 0; t < ARRAY_LENGTH(all); t++)
-                for (uint32_t i = 0; i < all[t]->link_count; i++)
-                    of_link[all[t]->links[i]].bytes += all[t]->bytes;
+            for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+                add_traffic(&meter->collectives[way], of_link);
+            add_traffic(&meter->sends, of_link);
         }
     uint32_t links = fleet->pools[0].deployment.topology.link_count;
     for (uint32_t i = 0; fleet->pool_count > 1 && i < links; i++)

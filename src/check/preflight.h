@@ -42,6 +42,8 @@ struct preflight_kv_hop {
 
 struct preflight {
     struct deployment deployment;
+    struct collective_group group; /* replica 0's, stage 0 */
+    uint32_t ways;                 /* that its collectives go, a bit (1 << way) each */
     uint32_t exchange_count;
     struct preflight_exchange exchanges[PREFLIGHT_EXCHANGES_MAX]; /* of replica 0, stage 0 */
     struct preflight_experts experts[PREFLIGHT_SIZES]; /* tokens 0: GPUs hold no whole experts */

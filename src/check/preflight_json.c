@@ -90,19 +90,38 @@ static json_t *experts_json(const struct preflight *preflight)
     return array;
 }
 
+/* The first GPU's route to its peer, for each way that the group's collectives go. */
+static json_t *ways_json(const struct preflight *preflight)
+{
+    const uint32_t *gpus = layout_group(&preflight->deployment.layout, 0, 0);
+    json_t *object = json_object();
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++) {
+        if ((preflight->ways >> way & 1) == 0)
+            continue;
+        uint32_t peer = collective_way_peer(&preflight->group, (enum collective_way)way, 0);
+        json_t *route = route_json(&preflight->deployment.topology, gpus[0], gpus[peer]);
+        if (object &&
+            json_object_set_new(object, collective_way_name((enum collective_way)way), route) < 0) {
+            json_decref(object);
+            object = NULL;
+        }
+    }
+    return object;
+}
+
 static json_t *group_json(const struct preflight *preflight)
 {
     const uint32_t *gpus = layout_group(&preflight->deployment.layout, 0, 0);
     if (preflight->deployment.layout.tensor_parallel == 1)
         return json_null();
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "route",
-                     route_json(&preflight->deployment.topology, gpus[0], gpus[1]), "all_reduces",
-                     exchanges_json(preflight, EXCHANGE_ALL_REDUCE), "reduce_scatters",
-                     exchanges_json(preflight, EXCHANGE_REDUCE_SCATTER), "all_gathers",
-                     exchanges_json(preflight, EXCHANGE_ALL_GATHER), "dispatches",
-                     exchanges_json(preflight, EXCHANGE_DISPATCH), "combines",
-                     exchanges_json(preflight, EXCHANGE_COMBINE), "experts",
-                     experts_json(preflight));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "route",
+        route_json(&preflight->deployment.topology, gpus[0], gpus[1]), "ways", ways_json(preflight),
+        "all_reduces", exchanges_json(preflight, EXCHANGE_ALL_REDUCE), "reduce_scatters",
+        exchanges_json(preflight, EXCHANGE_REDUCE_SCATTER), "all_gathers",
+        exchanges_json(preflight, EXCHANGE_ALL_GATHER), "dispatches",
+        exchanges_json(preflight, EXCHANGE_DISPATCH), "combines",
+        exchanges_json(preflight, EXCHANGE_COMBINE), "experts", experts_json(preflight));
 }
 
 static json_t *hop_json(const struct preflight *preflight)

@@ -68,14 +68,27 @@ static void print_route(const struct topology *topology, uint32_t from, uint32_t
     (void)fputc('\n', stream);
 }
 
+/* What each way's route is called. */
+static const char *const way_names[COLLECTIVE_WAY_COUNT] = {
+    [COLLECTIVE_WAY_RING] = "route",
+    [COLLECTIVE_WAY_INSIDE] = "in a node",
+    [COLLECTIVE_WAY_ACROSS] = "across",
+};
+
 static void print_group(const struct preflight *preflight, FILE *stream)
 {
     const struct layout *layout = &preflight->deployment.layout;
     const uint32_t *gpus = layout_group(layout, 0, 0);
     if (layout->tensor_parallel == 1)
         return;
-    (void)fputs("\nTP group, stage 0\n  route       ", stream);
-    print_route(&preflight->deployment.topology, gpus[0], gpus[1], stream);
+    (void)fputs("\nTP group, stage 0\n", stream);
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++) {
+        if ((preflight->ways >> way & 1) == 0)
+            continue;
+        uint32_t peer = collective_way_peer(&preflight->group, (enum collective_way)way, 0);
+        (void)fprintf(stream, "  %-12s", way_names[way]);
+        print_route(&preflight->deployment.topology, gpus[0], gpus[peer], stream);
+    }
     (void)fputs("  of a layer        tokens      bytes       time  by\n", stream);
     for (uint32_t i = 0; i < preflight->exchange_count; i++) {
         const struct preflight_exchange *exchange = &preflight->exchanges[i];

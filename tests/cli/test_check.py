@@ -55,6 +55,21 @@ class Check(TandemTest):
         expected = hop["latency_s"] + hop["bytes"] / hop["bandwidth_bytes_per_s"]
         self.assertAlmostEqual(hop["time_s"] / expected, 1, places=9)
 
+    def test_routes_are_those_of_the_algorithm(self):
+        # Expect a group inside a node to go round it; one on two nodes to go round each and from
+        # each GPU's NIC to its peer's, and the text to say so too.
+        ways = self.check_json()["tensor_parallel_group"]["ways"]
+        self.assertEqual(ways, {"ring": ["node0/gpu0>nvswitch", "node0/nvswitch>gpu1"]})
+        wide = ["--set", "cluster=clusters/hgx-h100-2-nodes",
+                "--set", "layout={tensor_parallel: 16}"]
+        ways = self.check_json(*wide)["tensor_parallel_group"]["ways"]
+        self.assertEqual(list(ways), ["inside", "across"])
+        self.assertEqual(ways["inside"], ["node0/gpu0>nvswitch", "node0/nvswitch>gpu1"])
+        for link in ("node0/nic0>network", "node1/network>nic0"):
+            self.assertIn(link, ways["across"])
+        text = self.tandem_ok("check", SCENARIO, *wide)
+        self.assertRegex(text, r"in a node +node0/gpu0>nvswitch.*\n +across +node0/gpu0>bridge0")
+
     def test_sequence_parallel(self):
         # Expect two collectives in an all-reduce's place, an eighth of the residual's memory in its
         # place, and the heading to say so.

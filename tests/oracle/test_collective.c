@@ -1,5 +1,6 @@
 /* Do the collectives' times agree with their closed forms, and with what was measured? */
 #include "collective.h"
+#include "collective_way.h"
 
 #include "fixtures.h"
 #include "suite.h"
@@ -397,6 +398,45 @@ START_TEST(measured_l40s_steps_down_with_each_slower_link)
 }
 END_TEST
 
+/* What a rank sends in the rounds of a plan that go in a pattern. */
+static double planned_bytes(const struct collective_plan *plan, enum collective_pattern pattern,
+                            uint32_t fan_out)
+{
+    double bytes = 0;
+    for (uint32_t i = 0; i < plan->phase_count; i++)
+        if (plan->phases[i].pattern == pattern)
+            bytes += plan->phases[i].rounds * fan_out * plan->phases[i].bytes;
+    return bytes;
+}
+
+/* Sixteen ranks of two nodes send each way what the plan's rounds send; messages to all are those
+   to the seven others of the node, inside, and the eight of the other, across. */
+START_TEST(loads_are_what_the_plans_send)
+{
+    const enum collective_operation operations[] = {OPERATION_ALL_REDUCE, OPERATION_ALL_GATHER,
+                                                    OPERATION_REDUCE_SCATTER};
+    struct cluster cluster = fixture_nvlink_cluster(2, 8);
+    struct collective_group group = first_gpus(&cluster, 16);
+    struct collective_plan plan;
+    struct collective_load load;
+    for (size_t i = 0; i < ARRAY_LENGTH(operations); i++) {
+        ck_assert(collective_plan_of(&plan, &group, operations[i], COLLECTIVE_RING, MIB));
+        load = collective_load_of(&group, operations[i], COLLECTIVE_RING, MIB);
+        check_close(load.bytes[COLLECTIVE_WAY_RING], planned_bytes(&plan, PATTERN_RING, 1));
+        ck_assert_double_eq(load.bytes[COLLECTIVE_WAY_ACROSS], 0);
+        ck_assert(collective_plan_of(&plan, &group, operations[i], COLLECTIVE_HIERARCHICAL, MIB));
+        load = collective_load_of(&group, operations[i], COLLECTIVE_HIERARCHICAL, MIB);
+        check_close(load.bytes[COLLECTIVE_WAY_INSIDE], planned_bytes(&plan, PATTERN_INSIDE, 1));
+        check_close(load.bytes[COLLECTIVE_WAY_ACROSS], planned_bytes(&plan, PATTERN_ACROSS, 1));
+        ck_assert_double_eq(load.bytes[COLLECTIVE_WAY_RING], 0);
+    }
+    ck_assert(collective_plan_of(&plan, &group, OPERATION_ALL_TO_ALL, COLLECTIVE_DIRECT, MIB));
+    load = collective_load_of(&group, OPERATION_ALL_TO_ALL, COLLECTIVE_DIRECT, MIB);
+    check_close(load.bytes[COLLECTIVE_WAY_INSIDE], planned_bytes(&plan, PATTERN_SPREAD, 7));
+    check_close(load.bytes[COLLECTIVE_WAY_ACROSS], planned_bytes(&plan, PATTERN_SPREAD, 8));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -413,6 +453,7 @@ int main(void)
         hierarchical_beats_a_flat_ring_across_nodes,
         hierarchical_needs_equal_nodes,
         auto_is_the_fastest,
+        loads_are_what_the_plans_send,
         twice_the_bandwidth_and_half_the_latency_halve_the_time,
         eight_h100s_are_near_the_measured,
         small_messages_go_by_ll_and_large_ones_by_simple,

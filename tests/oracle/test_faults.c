@@ -189,11 +189,155 @@ START_TEST(a_late_fault_changes_nothing)
 }
 END_TEST
 
+/* Sixteen GPUs of two nodes, a NIC each: all-reduces go round each node's NVLink, and shard by
+   shard from NIC to NIC. */
+static struct scenario one_group_on_two_nodes(void)
+{
+    struct scenario scenario = one_gpu_each(1);
+    scenario.layout.tensor_parallel = 16;
+    return scenario;
+}
+
+#define PROMPT 1000
+
+static struct played play_prompt(const struct scenario *scenario)
+{
+    struct arrival arrival = {.at = 0, .input_tokens = PROMPT, .output_tokens = 1};
+    return play(scenario, &arrival, 1);
+}
+
+static double prompt_s(const struct scenario *scenario)
+{
+    struct played played = play_prompt(scenario);
+    double seconds = e2e_s(&played, 0);
+    played_release(&played);
+    return seconds;
+}
+
+/* All that a prompt's step reduces: two buffers a layer, and its one sampled token. */
+static double reduced_bytes(const struct model *model)
+{
+    return 2.0 * model->layers * PROMPT * 2 * model->hidden + 8;
+}
+
+/* What each GPU sends of them, round its node (2 x 7/8) and to the other's peer (2 x 1/16). */
+#define SENT_INSIDE 1.75
+#define SENT_ACROSS 0.125
+
+/*
+ * Expectation: each rank waits for the slowest, so a link three times as slow costs what it would
+ * if all of its kind were: twice the bytes that cross it once more, over its rate. It does not
+ * matter which, and slowing every one of them costs no more.
+ */
+START_TEST(one_slow_link_costs_a_group_what_all_would)
+{
+    struct scenario scenario = one_group_on_two_nodes();
+    double bytes = reduced_bytes(&scenario.model);
+    struct {
+        const char *link;
+        double extra_s;
+    } cases[] = {
+        {"node0/nic0>network", 2 * SENT_ACROSS * bytes / 50e9},
+        {"node0/nic3>network", 2 * SENT_ACROSS * bytes / 50e9},
+        {"node1/network>nic7", 2 * SENT_ACROSS * bytes / 50e9},
+        {"node0/gpu2>nvswitch", 2 * SENT_INSIDE * bytes / 400e9},
+        {"node1/nvswitch>gpu7", 2 * SENT_INSIDE * bytes / 400e9},
+    };
+    double normal_s = prompt_s(&scenario);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct fault fault = {
+            .until = SIM_PS_MAX, .slowdown = 3, .target = FAULT_LINK, .link = cases[i].link};
+        add_fault(&scenario, &fault);
+        ck_assert_double_eq_tol((prompt_s(&scenario) - normal_s) / cases[i].extra_s, 1, 1e-5);
+    }
+    struct fault all[8];
+    char names[ARRAY_LENGTH(all)][NAME_BYTES];
+    for (uint32_t i = 0; i < ARRAY_LENGTH(all); i++) {
+        (void)snprintf(names[i], NAME_BYTES, "node0/nic%u>network", i);
+        all[i] = (struct fault){
+            .until = SIM_PS_MAX, .slowdown = 3, .target = FAULT_LINK, .link = names[i]};
+    }
+    scenario.faults = all;
+    scenario.fault_count = ARRAY_LENGTH(all);
+    ck_assert_double_eq_tol((prompt_s(&scenario) - normal_s) / cases[0].extra_s, 1, 1e-5);
+}
+END_TEST
+
+/* Expectation: until a link is slow, collectives that are played as flows for its sake take what
+   they always do, but for what rounding each to picoseconds makes of them. */
+START_TEST(a_link_that_is_not_slow_yet_costs_nothing)
+{
+    struct scenario scenario = one_group_on_two_nodes();
+    double normal_s = prompt_s(&scenario);
+    struct fault fault = {.from = 1000 * SIM_PS_PER_S,
+                          .until = SIM_PS_MAX,
+                          .slowdown = 3,
+                          .target = FAULT_LINK,
+                          .link = "node0/nic3>network"};
+    add_fault(&scenario, &fault);
+    ck_assert_double_eq_tol(prompt_s(&scenario), normal_s, 1e-9);
+}
+END_TEST
+
+/* Expectation: without any one of its NICs or ports the group is down, and what it had is lost; the
+   link between the nodes' sockets is none of its. */
+START_TEST(a_group_needs_each_link_that_it_crosses)
+{
+    const char *const needed[] = {"node0/nic3>network", "node1/nic0>network", "node0/nvswitch>gpu5",
+                                  "node1/gpu6>bridge1"};
+    struct scenario scenario = one_group_on_two_nodes();
+    struct fault fault = {.until = SIM_PS_MAX, .target = FAULT_LINK};
+    add_fault(&scenario, &fault);
+    for (size_t i = 0; i <= ARRAY_LENGTH(needed); i++) {
+        bool is_needed = i < ARRAY_LENGTH(needed);
+        fault.link = is_needed ? needed[i] : "node0/bridge0>bridge1";
+        struct played played = play_prompt(&scenario);
+        ck_assert_uint_eq(played.summary.lost, is_needed);
+        ck_assert_uint_eq(played.summary.completed, !is_needed);
+        played_release(&played);
+    }
+}
+END_TEST
+
+/* Expectation: the busiest links carry what the chosen algorithm sends over them: NVLink 7/8 of
+   each buffer twice, or NICs a tenth as fast as here a sixteenth twice; utilization is that over
+   the rate and the run. */
+START_TEST(links_carry_what_the_algorithm_sends)
+{
+    struct scenario scenario = one_group_on_two_nodes();
+    double bytes = reduced_bytes(&scenario.model);
+    struct {
+        double nic_bytes_per_s;
+        double busiest_bytes_per_s;
+        double sent;
+        const char *kind;
+    } cases[] = {{50e9, 400e9, SENT_INSIDE, "nvswitch"}, {5e9, 5e9, SENT_ACROSS, "network"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        scenario.cluster.nic.bytes_per_s = cases[i].nic_bytes_per_s;
+        struct played played = play_prompt(&scenario);
+        double run_s = e2e_s(&played, 0);
+        ck_assert_uint_eq(played.summary.link_count, SUMMARY_LINKS_MAX);
+        for (uint32_t l = 0; l < SUMMARY_LINKS_MAX; l++) {
+            const struct link_summary *link = &played.summary.links[l];
+            ck_assert_ptr_nonnull(strstr(link->name, cases[i].kind));
+            ck_assert_double_eq_tol(link->bytes / (cases[i].sent * bytes), 1, 1e-12);
+            double expected = link->bytes / cases[i].busiest_bytes_per_s / run_s;
+            ck_assert_double_eq_tol(link->utilization / expected, 1, 1e-9);
+        }
+        played_release(&played);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         a_slow_gpu_slows_its_steps,
         a_slow_link_slows_its_sends,
+        one_slow_link_costs_a_group_what_all_would,
+        a_link_that_is_not_slow_yet_costs_nothing,
+        a_group_needs_each_link_that_it_crosses,
+        links_carry_what_the_algorithm_sends,
         requests_of_a_lost_replica_are_retried,
         requests_of_a_lost_replica_are_lost,
         requests_wait_for_the_only_replica,

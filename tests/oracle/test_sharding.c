@@ -130,10 +130,10 @@ START_TEST(sequence_parallel_rings_move_as_many_bytes)
     set_up(&bench, 0);
     struct step_cost *cost = step_bench_prepare(&bench, (struct sharding){0});
     struct step_work work = work_of(cost, &chunk, TOKENS);
-    double plain = step_cost_on_stage(cost, &work, &part).ring_bytes;
+    double plain = step_cost_on_stage(cost, &work, &part).sent.bytes[COLLECTIVE_WAY_RING];
     check_close(plain, 10 * 2 * 2 * 7.0 / 8 * TOKENS * 4096 * HIDDEN_BYTES);
     cost = step_bench_prepare(&bench, (struct sharding){.sequence_parallel = true});
-    check_close(step_cost_on_stage(cost, &work, &part).ring_bytes, plain);
+    check_close(step_cost_on_stage(cost, &work, &part).sent.bytes[COLLECTIVE_WAY_RING], plain);
     arena_release(&bench.arena);
 }
 END_TEST

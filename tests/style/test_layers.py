@@ -12,7 +12,7 @@ LAYERS = [
     "engine recorder rows session diary",
     "gpu link cluster topology topology_place topology_route flow flow_network flow_share transfer",
     "model sharding exchange layout kv_way compute kernel_table collective collective_flow"
-    " collective_group collective_plan collective_table measured host serving memory summary"
+    " collective_group collective_plan collective_table collective_way measured host serving memory summary"
     " quantiles",
     "request workload lane kv_cache seen_shapes batcher batcher_parts batcher_pick link_meter kv_meter"
     " link_sharing",
