@@ -227,7 +227,6 @@ static int trace_next(void *context, struct arrival *arrival, struct error *erro
     struct trace_row row;
     int status;
     while ((status = next_row(trace, &row, error)) > 0) {
-        struct trace_place place = place_of(trace);
         status = arrival_time(trace, row.time, &arrival->at, error);
         if (status < 0)
             return status;
@@ -237,12 +236,6 @@ static int trace_next(void *context, struct arrival *arrival, struct error *erro
             trace->rows++;
             return 1;
         }
-        if (trace->format == TRACE_TANDEM)
-            return error_set(error, ERROR_TRACE,
-                             "%s:%llu: expected at least 1 input and 1 output token, found %u and "
-                             "%u",
-                             place.file, (unsigned long long)place.number, row.input_tokens,
-                             row.output_tokens);
         trace->skipped++;
     }
     if (status == 0 && trace->rows == 0)

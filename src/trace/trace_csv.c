@@ -13,6 +13,7 @@ const struct trace_csv_dialect trace_csv_tandem = {
     .output_column = "output_tokens",
     .time = text_seconds,
     .time_form = "arrival_s as seconds from 0",
+    .tokens_min = 1,
 };
 
 const struct trace_csv_dialect trace_csv_azure = {
@@ -74,14 +75,17 @@ bool trace_csv_match(struct trace_csv *csv, const struct trace_csv_dialect *dial
     return has_time && has_input && has_output;
 }
 
-/* Fails for `found`, which should have been the count of tokens of `column`. */
-static int tokens_error(struct trace_place place, const char *column, struct text found,
-                        struct error *error)
+/* Reads `field`, the count of tokens of `column`. */
+static int read_tokens(const struct trace_csv *csv, struct trace_place place, const char *column,
+                       struct text field, uint32_t *tokens, struct error *error)
 {
     char expected[EXPECTED_BYTES];
-    (void)snprintf(expected, sizeof(expected), "%s as a whole number from 0 to %d", column,
+    uint32_t min = csv->dialect->tokens_min;
+    if (text_tokens(field, tokens) && *tokens >= min)
+        return 0;
+    (void)snprintf(expected, sizeof(expected), "%s as a whole number from %u to %d", column, min,
                    TRACE_TOKENS_MAX);
-    return trace_row_error(place, expected, found, error);
+    return trace_row_error(place, expected, field, error);
 }
 
 /* Fails for a line with more or fewer fields than the header. */
@@ -100,17 +104,20 @@ int trace_csv_row(const struct trace_csv *csv, struct trace_place place, struct 
     struct text rest = place.line;
     struct text field;
     size_t index = 0;
-    for (; take_field(&rest, &field); index++) {
+    int status = 0;
+    for (; status == 0 && take_field(&rest, &field); index++) {
         if (index == csv->time_index) {
             if (!dialect->time(field, &row->time))
-                return trace_row_error(place, dialect->time_form, field, error);
+                status = trace_row_error(place, dialect->time_form, field, error);
         } else if (index == csv->input_index) {
-            if (!text_tokens(field, &row->input_tokens))
-                return tokens_error(place, dialect->input_column, field, error);
+            status =
+                read_tokens(csv, place, dialect->input_column, field, &row->input_tokens, error);
         } else if (index == csv->output_index) {
-            if (!text_tokens(field, &row->output_tokens))
-                return tokens_error(place, dialect->output_column, field, error);
+            status =
+                read_tokens(csv, place, dialect->output_column, field, &row->output_tokens, error);
         }
     }
+    if (status < 0)
+        return status;
     return index == csv->columns ? 0 : fields_error(csv, place, error);
 }

@@ -27,6 +27,7 @@ struct trace_csv_dialect {
     const char *output_column;
     bool (*time)(struct text text, struct trace_time *time);
     const char *time_form; /* what `time` reads, in words */
+    uint32_t tokens_min;   /* of input, and of output; 0: such a row is no request */
 };
 
 extern const struct trace_csv_dialect trace_csv_tandem;

@@ -79,7 +79,7 @@ class Info(TraceTest):
 
     def test_errors(self):
         self.write("bad.csv", HEADER + "1,10,7\n2,ten,7\n")
-        self.fails(3, "bad.csv:3:3: expected input_tokens as a whole number from 0 to 10000000, "
+        self.fails(3, "bad.csv:3:3: expected input_tokens as a whole number from 1 to 10000000, "
                       "found 'ten'", "info", "bad.csv")
         self.fails(4, "tandem trace info: none.csv: cannot be opened: No such file or directory",
                    "info", "none.csv")

@@ -236,7 +236,7 @@ START_TEST(test_bad_counts_are_errors)
         char text[256], expected[256];
         snprintf(text, sizeof(text), TANDEM "1,2,3\n1,%s,3\n", counts[i]);
         snprintf(expected, sizeof(expected),
-                 "chat.csv:3:3: expected input_tokens as a whole number from 0 to 10000000, found "
+                 "chat.csv:3:3: expected input_tokens as a whole number from 1 to 10000000, found "
                  "'%s'",
                  counts[i]);
         assert_error(text, expected);
@@ -336,17 +336,18 @@ END_TEST
 START_TEST(test_zero_tokens_are_an_error_in_our_own_format)
 {
     assert_error(TANDEM "1,0,3\n",
-                 "chat.csv:2: expected at least 1 input and 1 output token, found 0 and 3");
+                 "chat.csv:2:3: expected input_tokens as a whole number from 1 to 10000000, found "
+                 "'0'");
 }
 END_TEST
 
 START_TEST(test_found_text_is_cut_and_printable)
 {
     assert_error(TANDEM "1,\x1b[31m,3\n",
-                 "chat.csv:2:3: expected input_tokens as a whole number from 0 to 10000000, found "
+                 "chat.csv:2:3: expected input_tokens as a whole number from 1 to 10000000, found "
                  "'?[31m'");
     assert_error(TANDEM "1,0123456789012345678901234567890123456789x,3\n",
-                 "chat.csv:2:3: expected input_tokens as a whole number from 0 to 10000000, found "
+                 "chat.csv:2:3: expected input_tokens as a whole number from 1 to 10000000, found "
                  "'0123456789012345678901234567890123456789...'");
 }
 END_TEST
@@ -356,7 +357,7 @@ START_TEST(test_nul_bytes_are_an_error)
     static const char text[] = TANDEM "1,2\0,3\n";
     struct reading reading = read_bytes(text, sizeof(text) - 1, guessed);
     ck_assert_str_eq(reading.error.text, "chat.csv:2:3: expected input_tokens as a whole number "
-                                         "from 0 to 10000000, found '2?'");
+                                         "from 1 to 10000000, found '2?'");
 }
 END_TEST
 
