@@ -7,15 +7,6 @@
    proportion. */
 #define CONTEXT_MAX 131072
 
-/* Where a group's measured collectives would be found. */
-static enum collective_fabric fabric_of(const struct deployment *deployment, const uint32_t *gpus,
-                                        uint32_t ranks)
-{
-    bool pcie = topology_group_medium(&deployment->topology, gpus, ranks) == MEDIUM_PCIE;
-    bool staged = deployment->scenario->cluster.host_staging_factor > 1;
-    return pcie && staged ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER;
-}
-
 /* What the first and last stage carry beyond layers, by a group of the cluster's first GPUs. */
 static int find_extras(struct deployment *deployment, struct arena *arena, struct error *error)
 {
@@ -28,8 +19,9 @@ static int find_extras(struct deployment *deployment, struct arena *arena, struc
     for (uint32_t i = 0; i < ranks; i++)
         gpus[i] = i;
     struct collective_group group = collective_group_of(&deployment->topology, gpus, ranks);
-    int class = step_cost_class(&deployment->cost, &group, fabric_of(deployment, gpus, ranks),
-                                arena, error);
+    int class =
+        step_cost_class(&deployment->cost, &group,
+                        group_cost_fabric(&deployment->topology, gpus, ranks), arena, error);
     if (class < 0)
         return class;
     uint32_t rows = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
@@ -139,8 +131,9 @@ int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint3
     const uint32_t *gpus = layout_group(layout, replica, stage);
     uint32_t ranks = layout->tensor_parallel;
     struct collective_group group = collective_group_of(&deployment->topology, gpus, ranks);
-    int class = step_cost_class(&deployment->cost, &group, fabric_of(deployment, gpus, ranks),
-                                arena, error);
+    int class =
+        step_cost_class(&deployment->cost, &group,
+                        group_cost_fabric(&deployment->topology, gpus, ranks), arena, error);
     if (class < 0)
         return class;
     *part = (struct stage_part){

@@ -12,13 +12,12 @@ static double bytes_of(const struct group_cost *cost, enum exchange exchange, do
            exchange_imbalance(exchange, setup->model, &setup->sharding, ranks);
 }
 
-/* The measured costs of one operation over the group; NULL where none can be of its links. */
-static int prepare_measured(const struct group_cost *cost, struct collective_kind kind,
-                            double bytes_max, const struct cost_grid **grid, struct arena *arena,
-                            struct error *error)
+int group_cost_prepare_measured(const struct collective_table *table,
+                                const struct collective_group *group, struct collective_kind kind,
+                                double bytes_max, const struct cost_grid **grid,
+                                struct arena *arena, struct error *error)
 {
-    const struct collective_table *table = cost->setup.table;
-    const struct collective_group *group = &cost->group;
+    *grid = NULL;
     if (!table || group->nodes > 1 || group->ranks < 2 || !collective_table_covers(table, &kind) ||
         collective_table_rate(table, &kind) > FASTER_THAN_LINKS_MAX * group->ring.bytes_per_s)
         return 0;
@@ -27,6 +26,14 @@ static int prepare_measured(const struct group_cost *cost, struct collective_kin
         return error_out_of_memory(error, "collective times");
     *grid = prepared;
     return collective_table_prepare(table, &kind, group->ranks, bytes_max, arena, prepared, error);
+}
+
+enum collective_fabric group_cost_fabric(const struct topology *topology, const uint32_t *gpus,
+                                         uint32_t ranks)
+{
+    bool pcie = topology_group_medium(topology, gpus, ranks) == MEDIUM_PCIE;
+    bool staged = topology->cluster->host_staging_factor > 1;
+    return pcie && staged ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER;
 }
 
 /* Entries for 0 to `max`, and one for what is larger. */
@@ -49,7 +56,8 @@ static int prepare_exchange(struct group_cost *cost, enum exchange exchange,
     cost->exchanges[exchange] = unset_costs(cost->setup.tokens_max, arena);
     if (!cost->exchanges[exchange])
         return error_out_of_memory(error, "step costs");
-    return prepare_measured(cost, kind, bytes_max, &cost->measured[exchange], arena, error);
+    return group_cost_prepare_measured(cost->setup.table, &cost->group, kind, bytes_max,
+                                       &cost->measured[exchange], arena, error);
 }
 
 int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setup,
@@ -72,7 +80,8 @@ int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setu
     if (!setup->custom_all_reduce)
         return 0;
     double bytes_max = bytes_of(cost, EXCHANGE_ALL_REDUCE, setup->tokens_max);
-    return prepare_measured(cost, kind, bytes_max, &cost->custom, arena, error);
+    return group_cost_prepare_measured(cost->setup.table, &cost->group, kind, bytes_max,
+                                       &cost->custom, arena, error);
 }
 
 /* Measured where it was; of all-reduces the faster where the engine has two ways. */

@@ -49,6 +49,17 @@ struct group_cost {
     struct cost_sum overwritten;   /* entries that made room for others */
 };
 
+/* Where a group's measured collectives would be found. */
+enum collective_fabric group_cost_fabric(const struct topology *topology, const uint32_t *gpus,
+                                         uint32_t ranks);
+
+/* The measured costs of one operation over the group, to `bytes_max`; NULL where none can be of its
+   links. 0 or -ERROR_MEMORY. */
+int group_cost_prepare_measured(const struct collective_table *table,
+                                const struct collective_group *group, struct collective_kind kind,
+                                double bytes_max, const struct cost_grid **grid,
+                                struct arena *arena, struct error *error);
+
 /* `setup`'s model and table must outlive it. 0 or -ERROR_MEMORY. */
 int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setup,
                     const struct collective_group *group, enum collective_fabric fabric,

@@ -3,24 +3,56 @@
 #include "human.h"
 #include "json_build.h"
 
+/* Under which of the operations that simulations look up a table has it; COLLECTIVE_OP_COUNT: none.
+ */
+static enum collective_op measured_op(enum collective_operation operation)
+{
+    for (int exchange = 0; exchange < EXCHANGE_COUNT; exchange++)
+        if (exchange_operation((enum exchange)exchange) == operation)
+            return exchange_measured_op((enum exchange)exchange);
+    return COLLECTIVE_OP_COUNT;
+}
+
+int collective_survey_measure(struct collective_survey *survey,
+                              const struct collective_table *table, enum collective_fabric fabric,
+                              struct arena *arena, struct error *error)
+{
+    struct collective_kind kind = {measured_op(survey->operation), fabric, true};
+    if (kind.op == COLLECTIVE_OP_COUNT)
+        return 0;
+    int status = group_cost_prepare_measured(table, &survey->group, kind, survey->bytes_last,
+                                             &survey->measured, arena, error);
+    if (status < 0 || kind.op != COLLECTIVE_OP_ALL_REDUCE)
+        return status;
+    kind.op = COLLECTIVE_OP_CUSTOM_ALL_REDUCE;
+    return group_cost_prepare_measured(table, &survey->group, kind, survey->bytes_last,
+                                       &survey->custom, arena, error);
+}
+
+static struct collective_score score_of(const struct collective_survey *survey, double bytes,
+                                        double seconds)
+{
+    double bus_factor = collective_bus_factor(survey->operation, survey->group.ranks);
+    return (struct collective_score){
+        .seconds = seconds,
+        .algorithm_bytes_per_s = bytes / seconds,
+        .bus_bytes_per_s = bytes / seconds * bus_factor,
+    };
+}
+
 enum collective_algorithm
 collective_survey_scores(const struct collective_survey *survey, double bytes,
                          struct collective_score scores[COLLECTIVE_ALGORITHM_COUNT])
 {
     const struct collective_group *group = &survey->group;
     enum collective_algorithm chosen;
-    double bus_factor = collective_bus_factor(survey->operation, group->ranks);
     for (uint32_t i = 0; i < COLLECTIVE_ALGORITHM_COUNT; i++) {
         enum collective_algorithm algorithm = (enum collective_algorithm)i;
         struct collective_plan plan;
         (void)collective_plan_of(&plan, group, survey->operation, algorithm, bytes);
-        double seconds = collective_s(group, survey->operation, algorithm, bytes);
-        scores[i] = (struct collective_score){
-            .seconds = seconds,
-            .protocol = plan.protocol,
-            .algorithm_bytes_per_s = bytes / seconds,
-            .bus_bytes_per_s = bytes / seconds * bus_factor,
-        };
+        scores[i] =
+            score_of(survey, bytes, collective_s(group, survey->operation, algorithm, bytes));
+        scores[i].protocol = plan.protocol;
     }
     (void)collective_best_s(group, survey->operation, bytes, &chosen);
     return chosen;
@@ -40,21 +72,38 @@ static void print_gpus(const struct collective_survey *survey, FILE *stream)
     }
 }
 
-/* The chosen algorithm has a star; what does not apply has no line. */
+static void print_score(const struct collective_score *score, double bytes, bool is_taken,
+                        const char *algorithm, const char *protocol, FILE *stream)
+{
+    (void)fprintf(stream, "%14.0f %10s   %c %-18s%10s %10.2f %10.2f  %s\n", bytes,
+                  human_bytes(bytes).text, is_taken ? '*' : ' ', algorithm,
+                  human_seconds(score->seconds).text, score->algorithm_bytes_per_s / 1e9,
+                  score->bus_bytes_per_s / 1e9, protocol);
+}
+
+/* What was measured, if anything was, and how its number is known. */
+static void print_measured(const struct collective_survey *survey, const struct cost_grid *grid,
+                           double bytes, bool is_taken, const char *name, FILE *stream)
+{
+    if (!grid)
+        return;
+    struct cost cost = cost_grid_at(grid, bytes, 1);
+    struct collective_score score = score_of(survey, bytes, cost.seconds);
+    print_score(&score, bytes, is_taken, name, cost_provenance_name(cost.provenance), stream);
+}
+
+/* What simulations take has a star; what does not apply has no line. */
 static void print_size(const struct collective_survey *survey, double bytes, FILE *stream)
 {
     struct collective_score scores[COLLECTIVE_ALGORITHM_COUNT];
     enum collective_algorithm chosen = collective_survey_scores(survey, bytes, scores);
-    for (uint32_t i = 0; i < COLLECTIVE_ALGORITHM_COUNT; i++) {
-        if (!isfinite(scores[i].seconds))
-            continue;
-        (void)fprintf(stream, "%14.0f %10s   %c %-18s%10s %10.2f %10.2f  %s\n", bytes,
-                      human_bytes(bytes).text, i == chosen ? '*' : ' ',
-                      collective_algorithm_name((enum collective_algorithm)i),
-                      human_seconds(scores[i].seconds).text, scores[i].algorithm_bytes_per_s / 1e9,
-                      scores[i].bus_bytes_per_s / 1e9,
-                      collective_protocol_name(scores[i].protocol));
-    }
+    print_measured(survey, survey->measured, bytes, true, "measured", stream);
+    print_measured(survey, survey->custom, bytes, false, "measured custom", stream);
+    for (uint32_t i = 0; i < COLLECTIVE_ALGORITHM_COUNT; i++)
+        if (isfinite(scores[i].seconds))
+            print_score(&scores[i], bytes, !survey->measured && i == chosen,
+                        collective_algorithm_name((enum collective_algorithm)i),
+                        collective_protocol_name(scores[i].protocol), stream);
 }
 
 void collective_survey_print_text(const struct collective_survey *survey, FILE *stream)
@@ -62,12 +111,26 @@ void collective_survey_print_text(const struct collective_survey *survey, FILE *
     (void)fprintf(stream, "%s on %s, %u GPUs (", collective_operation_name(survey->operation),
                   survey->cluster->name, survey->group.ranks);
     print_gpus(survey, stream);
-    (void)fprintf(stream, ") over %s; * is the fastest, for want of measured times\n\n",
-                  medium_name(survey->medium));
-    (void)fprintf(stream, "%14s %10s     %-18s%10s %10s %10s  protocol\n", "bytes", "size",
-                  "algorithm", "time", "algbw GB/s", "busbw GB/s");
+    (void)fprintf(stream, ") over %s; * is %s%s\n\n", medium_name(survey->medium),
+                  survey->measured ? "what simulations take: the GPU's measured times go in front"
+                                   : "the fastest, for want of measured times",
+                  survey->custom ? ", custom ones where the engine has that kernel and it is faster"
+                                 : "");
+    (void)fprintf(stream, "%14s %10s     %-18s%10s %10s %10s  %s\n", "bytes", "size", "algorithm",
+                  "time", "algbw GB/s", "busbw GB/s",
+                  survey->measured ? "protocol or provenance" : "protocol");
     for (double bytes = survey->bytes_first; bytes <= survey->bytes_last; bytes *= 2)
         print_size(survey, bytes, stream);
+}
+
+/* What was measured; null: nothing was. */
+static json_t *measured_json(const struct cost_grid *grid, double bytes)
+{
+    if (!grid)
+        return json_null();
+    struct cost cost = cost_grid_at(grid, bytes, 1);
+    return json_pack("{s:f, s:s}", "time_s", cost.seconds, "provenance",
+                     cost_provenance_name(cost.provenance));
 }
 
 static json_t *size_json(const struct collective_survey *survey, double bytes)
@@ -86,8 +149,10 @@ static json_t *size_json(const struct collective_survey *survey, double bytes)
                       "algorithm_bytes_per_s", scores[i].algorithm_bytes_per_s, "bus_bytes_per_s",
                       scores[i].bus_bytes_per_s));
     }
-    return json_pack("{s:f, s:s, s:o}", "bytes", bytes, "chosen", collective_algorithm_name(chosen),
-                     "algorithms", algorithms);
+    return json_pack("{s:f, s:s, s:o, s:o, s:o}", "bytes", bytes, "chosen",
+                     collective_algorithm_name(chosen), "measured",
+                     measured_json(survey->measured, bytes), "measured_custom",
+                     measured_json(survey->custom, bytes), "algorithms", algorithms);
 }
 
 int collective_survey_print_json(const struct collective_survey *survey, FILE *stream,

@@ -1,11 +1,12 @@
 /*
  * collective_survey: what `tandem collective` says of one operation on a group of
- * GPUs: for each size, the time of every algorithm that applies.
+ * GPUs: for each size, the time of every algorithm that applies, and before them
+ * what was measured of it.
  */
 #ifndef TANDEM_COLLECTIVE_SURVEY_H
 #define TANDEM_COLLECTIVE_SURVEY_H
 
-#include "collective.h"
+#include "group_cost.h"
 
 #include <stdio.h>
 
@@ -17,7 +18,15 @@ struct collective_survey {
     enum medium medium;
     double bytes_first;
     double bytes_last;
+    const struct cost_grid *measured; /* by bytes, in a captured graph; NULL: nothing was */
+    const struct cost_grid *custom;   /* the same of all-reduces by an engine's own kernel */
 };
+
+/* Takes what `table` has of the operation on the group's links, `fabric`, in `arena`; NULL: nothing
+   was measured. 0 or -ERROR_MEMORY. */
+int collective_survey_measure(struct collective_survey *survey,
+                              const struct collective_table *table, enum collective_fabric fabric,
+                              struct arena *arena, struct error *error);
 
 /* One algorithm at one size, as nccl-tests counts: algorithm bandwidth is bytes over time, bus
    bandwidth what the links carry for it. */
@@ -28,7 +37,9 @@ struct collective_score {
     double bus_bytes_per_s;
 };
 
-/* The scores of each algorithm over `bytes`; gives the one that `auto` takes. */
+/* The scores of each algorithm over `bytes`; gives the one that is taken where nothing was
+ * measured.
+ */
 enum collective_algorithm
 collective_survey_scores(const struct collective_survey *survey, double bytes,
                          struct collective_score scores[COLLECTIVE_ALGORITHM_COUNT]);

@@ -3,6 +3,7 @@
 #include "collective_survey.h"
 #include "config_cluster.h"
 #include "data_dir.h"
+#include "gpu_tables.h"
 #include "quantity.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ static void print_help(void)
     (void)fputs(
         "usage: tandem collective OP --cluster FILE [OPTION]...\n\n"
         "Prints how long a collective takes on a cluster's GPUs by every algorithm that applies,\n"
-        "in nccl-tests' columns, to hold against a run of nccl-tests.\n"
+        "and what is measured of it, in nccl-tests' columns, to hold against a run of nccl-tests.\n"
         "OP: all_reduce, all_gather, reduce_scatter, all_to_all, broadcast or send_recv.\n\n"
         "      --cluster FILE     such as clusters/hgx-h100\n"
         "      --gpus LIST        which GPUs, counted through the nodes: 0-7, or 0,2,8-11; else "
@@ -176,8 +177,9 @@ static int parse_gpus(const char *text, uint32_t gpu_count, uint32_t *gpus, uint
     }
 }
 
+/* `table` is NULL where nothing was measured of the cluster's GPU. */
 static int survey(const struct collective_options *options, const struct cluster *cluster,
-                  struct arena *arena, struct error *error)
+                  const struct collective_table *table, struct arena *arena, struct error *error)
 {
     struct topology topology;
     int status = topology_build(&topology, cluster, arena, error);
@@ -204,10 +206,31 @@ static int survey(const struct collective_options *options, const struct cluster
         .bytes_first = options->bytes_first,
         .bytes_last = options->bytes_last,
     };
+    status = collective_survey_measure(&survey, table, group_cost_fabric(&topology, gpus, count),
+                                       arena, error);
+    if (status < 0)
+        return status;
     if (options->as_json)
         return collective_survey_print_json(&survey, stdout, error);
     collective_survey_print_text(&survey, stdout);
     return command_flush(error);
+}
+
+/* With what is measured of its GPU in the folder `measured`. */
+static int survey_measured(const struct collective_options *options, const struct cluster *cluster,
+                           const char *measured, struct arena *arena, struct error *error)
+{
+    struct gpu_samples samples = {.folders = NULL};
+    struct gpu_tables tables;
+    const struct gpu_folder *folder = gpu_samples_of(&samples, measured, error);
+    int status =
+        folder ? gpu_tables_init(&tables, &cluster->gpu, folder, error) : -(int)error->code;
+    if (status == 0) {
+        status = survey(options, cluster, &tables.collectives, arena, error);
+        gpu_tables_release(&tables);
+    }
+    gpu_samples_release(&samples);
+    return status;
 }
 
 static int load_and_survey(const struct collective_options *options, struct error *error)
@@ -221,9 +244,12 @@ static int load_and_survey(const struct collective_options *options, struct erro
         return status;
     arena_init(&arena);
     const char *const search[] = {configs, NULL};
-    status = config_cluster_load(options->cluster, search, &arena, &diagnostics, &cluster, error);
+    const char *measured;
+    status = config_cluster_load(options->cluster, search, &arena, &diagnostics, &cluster,
+                                 &measured, error);
     if (status == 0)
-        status = survey(options, &cluster, &arena, error);
+        status = measured ? survey_measured(options, &cluster, measured, &arena, error)
+                          : survey(options, &cluster, NULL, &arena, error);
     arena_release(&arena);
     return status;
 }

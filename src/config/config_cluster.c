@@ -171,10 +171,10 @@ void config_cluster_read(struct config_loader *loader, const struct yaml_node *n
 
 int config_cluster_load(const char *name, const char *const *search, struct arena *arena,
                         struct diagnostics *diagnostics, struct cluster *cluster,
-                        struct error *error)
+                        const char **measured, struct error *error)
 {
     struct config_loader loader = {.arena = arena, .diagnostics = diagnostics, .search = search};
-    const char *measured;
+    *measured = NULL;
     diagnostics_init(diagnostics);
     struct source *source = config_source_new_option(&loader, "--cluster");
     struct yaml_node *node =
@@ -186,7 +186,7 @@ int config_cluster_load(const char *name, const char *const *search, struct aren
     } else if (!node->is_broken) {
         if (node->kind == YAML_KIND_MAPPING)
             config_reference_enter(&loader, node, "gpu");
-        config_cluster_read(&loader, node, cluster, &measured);
+        config_cluster_read(&loader, node, cluster, measured);
     }
     return diagnostics_to_error(diagnostics, error);
 }

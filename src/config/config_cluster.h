@@ -31,11 +31,11 @@ void config_cluster_read(struct config_loader *loader, const struct yaml_node *n
 
 /*
  * Loads the cluster's file `name`, as a scenario's `cluster` would name it: from where the program
- * runs, or from a directory of `search` (NULL at its end). ERROR_CONFIG: `error` holds the
- * diagnostics, which are kept in `arena`. ERROR_MEMORY.
+ * runs, or from a directory of `search` (NULL at its end); `*measured` is as above. ERROR_CONFIG:
+ * `error` holds the diagnostics, which are kept in `arena`. ERROR_MEMORY.
  */
 int config_cluster_load(const char *name, const char *const *search, struct arena *arena,
                         struct diagnostics *diagnostics, struct cluster *cluster,
-                        struct error *error);
+                        const char **measured, struct error *error);
 
 #endif

@@ -31,6 +31,26 @@ class CollectiveTest(TandemTest):
             self.assertAlmostEqual(one["algorithm_bytes_per_s"] * one["time_s"], 2**26, 3)
             self.assertAlmostEqual(one["bus_bytes_per_s"] / one["algorithm_bytes_per_s"], 1.5)
 
+    def test_measured_times_go_in_front(self):
+        """H100's table has an all-reduce of 16 KiB on 8 GPUs: 18.98 us by NCCL, which it is within
+        a tenth of, and has the star; the legend says why. There are none of broadcasts, nor across
+        nodes, and then the fastest algorithm has it."""
+        sizes = ["--bytes", "16KiB:16KiB"]
+        text = self.tandem_ok("collective", "all_reduce", *H100, *sizes)
+        self.assertIn("the GPU's measured times go in front", text)
+        self.assertNotIn("for want of", text)
+        self.assertRegex(text, r"\* measured +1[789]\.\d us .* measured\n")
+        self.assertRegex(text, r"  measured custom +\d\.\d+ us")
+        self.assertRegex(text, r"  direct +6\.48 us")
+        answer = json.loads(self.tandem_ok("collective", "all_reduce", *H100, *sizes, "--json"))
+        measured = answer["sizes"][0]["measured"]
+        self.assertAlmostEqual(measured["time_s"], 18.98e-6, delta=1.9e-6)
+        self.assertEqual(measured["provenance"], "measured")
+        for operation, cluster in (("broadcast", "hgx-h100"), ("all_reduce", "hgx-h100-2-nodes")):
+            done = ["collective", operation, "--cluster", f"clusters/{cluster}", *sizes]
+            self.assertIn("for want of measured times", self.tandem_ok(*done))
+            self.assertIsNone(json.loads(self.tandem_ok(*done, "--json"))["sizes"][0]["measured"])
+
     def test_every_operation_has_an_answer(self):
         """Across two nodes too."""
         for operation in ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast",
