@@ -35,8 +35,8 @@ static int build_stage(const struct site *site, uint32_t replica, uint32_t s, st
         stage->ways[way].path = collective_way_path(&cost->group, (enum collective_way)way);
     if (next)
         stage->hop.path = deployment_hop(deployment, replica, s);
-    rc = link_meter_init(&stage->meter, &deployment->topology, &cost->group, group_cost_ways(cost),
-                         gpus, next, site->arena, error);
+    rc = link_meter_init(&stage->meter, &deployment->topology, &cost->group, cost->ways, gpus, next,
+                         site->arena, error);
     if (rc < 0)
         return rc;
     stage->hop.narrowest = link_traffic_narrowest(&stage->meter.sends, &deployment->topology);

@@ -60,30 +60,6 @@ static int prepare_exchange(struct group_cost *cost, enum exchange exchange,
                                        &cost->measured[exchange], arena, error);
 }
 
-int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setup,
-                    const struct collective_group *group, enum collective_fabric fabric,
-                    struct arena *arena, struct error *error)
-{
-    struct exchange_place places[EXCHANGES_OF_LAYER_MAX];
-    uint32_t count = exchange_places(setup->model, &setup->sharding, group->ranks, places);
-    *cost = (struct group_cost){.setup = *setup, .group = *group};
-    /* The sampled tokens' all-reduce is there whatever the layers have. */
-    int rc = prepare_exchange(cost, EXCHANGE_ALL_REDUCE, fabric, arena, error);
-    for (uint32_t i = 0; rc == 0 && i < count; i++)
-        rc = prepare_exchange(cost, places[i].exchange, fabric, arena, error);
-    if (rc < 0)
-        return rc;
-    cost->samples = unset_costs(setup->rows_max, arena);
-    if (!cost->samples)
-        return error_out_of_memory(error, "step costs");
-    struct collective_kind kind = {COLLECTIVE_OP_CUSTOM_ALL_REDUCE, fabric, true};
-    if (!setup->custom_all_reduce)
-        return 0;
-    double bytes_max = bytes_of(cost, EXCHANGE_ALL_REDUCE, setup->tokens_max);
-    return group_cost_prepare_measured(cost->setup.table, &cost->group, kind, bytes_max,
-                                       &cost->custom, arena, error);
-}
-
 /* Measured where it was; of all-reduces the faster where the engine has two ways. */
 static struct exchange_cost cost_of(const struct group_cost *cost, enum exchange exchange,
                                     double bytes)
@@ -104,6 +80,55 @@ static struct exchange_cost cost_of(const struct group_cost *cost, enum exchange
         of.seconds = fmax(of.seconds - cost->setup.overlap_s, 0);
     of.seconds *= cost->setup.scale;
     return (struct exchange_cost){.cost = of, .algorithm = algorithm};
+}
+
+/* The ways of one exchange of `bytes`. */
+static uint32_t ways_of(const struct group_cost *cost, enum exchange exchange, double bytes)
+{
+    struct collective_load load =
+        collective_load_of(&cost->group, exchange_operation(exchange),
+                           cost_of(cost, exchange, bytes).algorithm, bytes);
+    uint32_t ways = 0;
+    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+        ways |= load.bytes[way] > 0 ? UINT32_C(1) << way : 0;
+    return ways;
+}
+
+/* Looks at sizes an octave apart: no algorithm is the fastest in between alone. */
+static uint32_t all_ways(const struct group_cost *cost)
+{
+    uint32_t ways = ways_of(cost, EXCHANGE_ALL_REDUCE, GROUP_COST_SAMPLE_BYTES);
+    for (uint64_t tokens = 1; tokens < 2 * (uint64_t)cost->setup.tokens_max; tokens *= 2)
+        for (int exchange = 0; exchange < EXCHANGE_COUNT; exchange++)
+            if (cost->exchanges[exchange])
+                ways |= ways_of(cost, (enum exchange)exchange,
+                                bytes_of(cost, (enum exchange)exchange, (double)tokens));
+    return ways;
+}
+
+int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setup,
+                    const struct collective_group *group, enum collective_fabric fabric,
+                    struct arena *arena, struct error *error)
+{
+    struct exchange_place places[EXCHANGES_OF_LAYER_MAX];
+    uint32_t count = exchange_places(setup->model, &setup->sharding, group->ranks, places);
+    *cost = (struct group_cost){.setup = *setup, .group = *group};
+    /* The sampled tokens' all-reduce is there whatever the layers have. */
+    int rc = prepare_exchange(cost, EXCHANGE_ALL_REDUCE, fabric, arena, error);
+    for (uint32_t i = 0; rc == 0 && i < count; i++)
+        rc = prepare_exchange(cost, places[i].exchange, fabric, arena, error);
+    if (rc < 0)
+        return rc;
+    cost->ways = all_ways(cost);
+    cost->samples = unset_costs(setup->rows_max, arena);
+    if (!cost->samples)
+        return error_out_of_memory(error, "step costs");
+    struct collective_kind kind = {COLLECTIVE_OP_CUSTOM_ALL_REDUCE, fabric, true};
+    if (!setup->custom_all_reduce)
+        return 0;
+    double bytes_max = bytes_of(cost, EXCHANGE_ALL_REDUCE, setup->tokens_max);
+    return group_cost_prepare_measured(cost->setup.table, &cost->group, kind, bytes_max,
+                                       &cost->custom, arena, error);
 }
 
 /* The entry for `index`: of `costs` to `max`, or the one for what is larger, which makes room. */
@@ -164,30 +189,6 @@ struct collective_load group_cost_sample_load(struct group_cost *cost, uint32_t 
 {
     return collective_load_of(&cost->group, OPERATION_ALL_REDUCE,
                               kept_sample(cost, rows)->algorithm, rows * GROUP_COST_SAMPLE_BYTES);
-}
-
-/* The ways of one exchange of `bytes`. */
-static uint32_t ways_of(const struct group_cost *cost, enum exchange exchange, double bytes)
-{
-    struct collective_load load =
-        collective_load_of(&cost->group, exchange_operation(exchange),
-                           cost_of(cost, exchange, bytes).algorithm, bytes);
-    uint32_t ways = 0;
-    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
-        ways |= load.bytes[way] > 0 ? UINT32_C(1) << way : 0;
-    return ways;
-}
-
-/* An octave apart, algorithms are not chosen for sizes between alone. */
-uint32_t group_cost_ways(const struct group_cost *cost)
-{
-    uint32_t ways = ways_of(cost, EXCHANGE_ALL_REDUCE, GROUP_COST_SAMPLE_BYTES);
-    for (uint64_t tokens = 1; tokens < 2 * (uint64_t)cost->setup.tokens_max; tokens *= 2)
-        for (int exchange = 0; exchange < EXCHANGE_COUNT; exchange++)
-            if (cost->exchanges[exchange])
-                ways |= ways_of(cost, (enum exchange)exchange,
-                                bytes_of(cost, (enum exchange)exchange, (double)tokens));
-    return ways;
 }
 
 static void add_costs(struct cost_sum *sum, const struct exchange_cost *costs, uint32_t max)

@@ -41,6 +41,7 @@ struct group_cost_setup {
 struct group_cost {
     struct group_cost_setup setup;
     struct collective_group group;
+    uint32_t ways; /* that any collective of the layout may go, a bit (1 << way) each */
     const struct cost_grid *measured[EXCHANGE_COUNT]; /* by bytes; NULL: by model */
     const struct cost_grid *custom;                   /* all-reduces by the engine's own kernel */
     struct exchange_cost *exchanges[EXCHANGE_COUNT];  /* (tokens_max + 2): the last is for more;
@@ -76,9 +77,6 @@ struct cost group_cost_sample(struct group_cost *cost, uint32_t rows, uint64_t u
 struct collective_load group_cost_exchange_load(struct group_cost *cost, enum exchange exchange,
                                                 uint32_t tokens);
 struct collective_load group_cost_sample_load(struct group_cost *cost, uint32_t rows);
-
-/* The ways that any collective of the layout may go, a bit (1 << way) each. */
-uint32_t group_cost_ways(const struct group_cost *cost);
 
 /* Adds all that was counted. */
 void group_cost_add_spent(const struct group_cost *cost, struct cost_sum *spent);

@@ -33,7 +33,7 @@ struct link_meter {
 
 /*
  * The meter of the GPUs `gpus` of `group`, whose collectives go `ways` (bits, as
- * group_cost_ways() has them), and which send to `next_gpus`; NULL on the last stage.
+ * group_cost.h has them), and which send to `next_gpus`; NULL on the last stage.
  * Route tables go to `arena`.
  */
 int link_meter_init(struct link_meter *meter, const struct topology *topology,

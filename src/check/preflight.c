@@ -68,7 +68,7 @@ static int resolve_exchanges(struct preflight *preflight, struct arena *arena, s
     if (status < 0)
         return status;
     preflight->group = cost->classes[part.group_class].group;
-    preflight->ways = group_cost_ways(&cost->classes[part.group_class]);
+    preflight->ways = cost->classes[part.group_class].ways;
     for (uint32_t i = 0; i < cost->exchange_count; i++) {
         enum exchange exchange = cost->exchanges[i].exchange;
         for (size_t size = 0; size < PREFLIGHT_SIZES; size++)
