@@ -179,7 +179,7 @@ static inline void meter_collectives(struct pipeline *pipeline, uint32_t s,
                                      const struct stage_work *work, sim_ps start)
 {
     struct link_meter *meter = &pipeline->stages[s].meter;
-    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
+    for (int way = meter->way_first; way < meter->way_end; way++)
         if (work->sent.bytes[way] > 0)
             link_meter_add(meter, &meter->collectives[way], pipeline->diary, start,
                            work->collective, work->sent.bytes[way]);

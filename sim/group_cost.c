@@ -60,18 +60,19 @@ static int prepare_exchange(struct group_cost *cost, enum exchange exchange,
                                        &cost->measured[exchange], arena, error);
 }
 
-/* Measured where it was; of all-reduces the faster where the engine has two ways. */
+/* Of `bytes` on the busiest rank and `sent_bytes` on the mean one: measured where it was; of
+   all-reduces the faster where the engine has two ways. */
 static struct exchange_cost cost_of(const struct group_cost *cost, enum exchange exchange,
-                                    double bytes)
+                                    double bytes, double sent_bytes)
 {
+    enum collective_operation operation = exchange_operation(exchange);
     const struct cost_grid *measured = cost->measured[exchange];
     struct cost of = {.provenance = COST_ESTIMATED, .error = COST_ERROR_ESTIMATED};
     enum collective_algorithm algorithm = COLLECTIVE_RING;
     if (measured)
         of = cost_grid_at(measured, bytes, 1);
     else
-        of.seconds =
-            collective_best_s(&cost->group, exchange_operation(exchange), bytes, &algorithm);
+        of.seconds = collective_best_s(&cost->group, operation, bytes, &algorithm);
     if (measured && exchange == EXCHANGE_ALL_REDUCE && cost->custom) {
         struct cost custom = cost_grid_at(cost->custom, bytes, 1);
         of = custom.seconds < of.seconds ? custom : of;
@@ -79,18 +80,19 @@ static struct exchange_cost cost_of(const struct group_cost *cost, enum exchange
     if (measured)
         of.seconds = fmax(of.seconds - cost->setup.overlap_s, 0);
     of.seconds *= cost->setup.scale;
-    return (struct exchange_cost){.cost = of, .algorithm = algorithm};
+    return (struct exchange_cost){
+        .cost = of,
+        .sent = collective_load_of(&cost->group, operation, algorithm, sent_bytes),
+    };
 }
 
 /* The ways of one exchange of `bytes`. */
 static uint32_t ways_of(const struct group_cost *cost, enum exchange exchange, double bytes)
 {
-    struct collective_load load =
-        collective_load_of(&cost->group, exchange_operation(exchange),
-                           cost_of(cost, exchange, bytes).algorithm, bytes);
+    struct collective_load sent = cost_of(cost, exchange, bytes, bytes).sent;
     uint32_t ways = 0;
     for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
-        ways |= load.bytes[way] > 0 ? UINT32_C(1) << way : 0;
+        ways |= sent.bytes[way] > 0 ? UINT32_C(1) << way : 0;
     return ways;
 }
 
@@ -144,51 +146,26 @@ static struct exchange_cost *entry(struct group_cost *cost, struct exchange_cost
     return kept;
 }
 
-static struct exchange_cost *kept_exchange(struct group_cost *cost, enum exchange exchange,
-                                           uint32_t tokens)
+const struct exchange_cost *group_cost_exchange(struct group_cost *cost, enum exchange exchange,
+                                                uint32_t tokens, uint64_t uses)
 {
-    struct exchange_cost *kept =
-        entry(cost, cost->exchanges[exchange], tokens, cost->setup.tokens_max);
+    const struct group_cost_setup *setup = &cost->setup;
+    struct exchange_cost *kept = entry(cost, cost->exchanges[exchange], tokens, setup->tokens_max);
     if (isnan(kept->cost.seconds))
-        *kept = cost_of(cost, exchange, bytes_of(cost, exchange, tokens));
+        *kept = cost_of(cost, exchange, bytes_of(cost, exchange, tokens),
+                        exchange_bytes(exchange, setup->model, cost->group.ranks, tokens));
+    kept->uses += uses;
     return kept;
 }
 
-static struct exchange_cost *kept_sample(struct group_cost *cost, uint32_t rows)
+const struct exchange_cost *group_cost_sample(struct group_cost *cost, uint32_t rows, uint64_t uses)
 {
     struct exchange_cost *kept = entry(cost, cost->samples, rows, cost->setup.rows_max);
+    double bytes = rows * GROUP_COST_SAMPLE_BYTES;
     if (isnan(kept->cost.seconds))
-        *kept = cost_of(cost, EXCHANGE_ALL_REDUCE, rows * GROUP_COST_SAMPLE_BYTES);
+        *kept = cost_of(cost, EXCHANGE_ALL_REDUCE, bytes, bytes);
+    kept->uses += uses;
     return kept;
-}
-
-struct cost group_cost_exchange(struct group_cost *cost, enum exchange exchange, uint32_t tokens,
-                                uint64_t uses)
-{
-    struct exchange_cost *kept = kept_exchange(cost, exchange, tokens);
-    kept->uses += uses;
-    return kept->cost;
-}
-
-struct cost group_cost_sample(struct group_cost *cost, uint32_t rows, uint64_t uses)
-{
-    struct exchange_cost *kept = kept_sample(cost, rows);
-    kept->uses += uses;
-    return kept->cost;
-}
-
-struct collective_load group_cost_exchange_load(struct group_cost *cost, enum exchange exchange,
-                                                uint32_t tokens)
-{
-    double bytes = exchange_bytes(exchange, cost->setup.model, cost->group.ranks, tokens);
-    return collective_load_of(&cost->group, exchange_operation(exchange),
-                              kept_exchange(cost, exchange, tokens)->algorithm, bytes);
-}
-
-struct collective_load group_cost_sample_load(struct group_cost *cost, uint32_t rows)
-{
-    return collective_load_of(&cost->group, OPERATION_ALL_REDUCE,
-                              kept_sample(cost, rows)->algorithm, rows * GROUP_COST_SAMPLE_BYTES);
 }
 
 static void add_costs(struct cost_sum *sum, const struct exchange_cost *costs, uint32_t max)

@@ -22,7 +22,7 @@
 /* One operation of a number of bytes; seconds NaN: not worked out yet. */
 struct exchange_cost {
     struct cost cost;
-    enum collective_algorithm algorithm; /* by model; else RING */
+    struct collective_load sent; /* by each rank: in the mean, where experts are not equally busy */
     uint64_t uses;
 };
 
@@ -66,17 +66,14 @@ int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setu
                     const struct collective_group *group, enum collective_fabric fabric,
                     struct arena *arena, struct error *error);
 
-/* One exchange of the layout, of `tokens` tokens, which is counted `uses` times. */
-struct cost group_cost_exchange(struct group_cost *cost, enum exchange exchange, uint32_t tokens,
-                                uint64_t uses);
+/* One exchange of the layout, of `tokens` tokens, which is counted `uses` times; good until the
+   next call. */
+const struct exchange_cost *group_cost_exchange(struct group_cost *cost, enum exchange exchange,
+                                                uint32_t tokens, uint64_t uses);
 
 /* The same of the all-reduce of `rows` sampled tokens. */
-struct cost group_cost_sample(struct group_cost *cost, uint32_t rows, uint64_t uses);
-
-/* What each rank sends in them: in the mean, where experts are not equally busy. */
-struct collective_load group_cost_exchange_load(struct group_cost *cost, enum exchange exchange,
-                                                uint32_t tokens);
-struct collective_load group_cost_sample_load(struct group_cost *cost, uint32_t rows);
+const struct exchange_cost *group_cost_sample(struct group_cost *cost, uint32_t rows,
+                                              uint64_t uses);
 
 /* Adds all that was counted. */
 void group_cost_add_spent(const struct group_cost *cost, struct cost_sum *spent);

@@ -22,12 +22,14 @@ int link_meter_init(struct link_meter *meter, const struct topology *topology,
                     const uint32_t *next_gpus, struct arena *arena, struct error *error)
 {
     uint32_t ranks = group->ranks;
-    *meter = (struct link_meter){.bucket = 0};
+    *meter = (struct link_meter){.way_first = COLLECTIVE_WAY_COUNT};
     uint32_t *peers = arena_calloc(arena, ranks, sizeof(*peers));
     int rc = peers ? 0 : error_out_of_memory(error, "link meters");
     for (int way = 0; rc == 0 && way < COLLECTIVE_WAY_COUNT; way++) {
         if ((ways >> way & 1) == 0)
             continue;
+        meter->way_first = meter->way_end == 0 ? way : meter->way_first;
+        meter->way_end = way + 1;
         for (uint32_t rank = 0; rank < ranks; rank++)
             peers[rank] = gpus[collective_way_peer(group, (enum collective_way)way, rank)];
         rc = list_links(&meter->collectives[way], topology, gpus, peers, ranks, arena, error);

@@ -26,7 +26,9 @@ struct link_traffic {
 };
 
 struct link_meter {
-    struct link_traffic collectives[COLLECTIVE_WAY_COUNT]; /* no links where none go that way */
+    struct link_traffic collectives[COLLECTIVE_WAY_COUNT]; /* no links where none go that way: */
+    int way_first;                                         /* before this one, */
+    int way_end;                                           /* and from here on */
     struct link_traffic sends;
     sim_ps bucket; /* its start */
 };

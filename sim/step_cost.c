@@ -183,12 +183,12 @@ struct cost step_cost_chunk(const struct step_cost *cost, const struct chunk *ch
 struct cost step_cost_exchange(struct step_cost *cost, uint32_t group_class, enum exchange exchange,
                                uint32_t tokens)
 {
-    return group_cost_exchange(&cost->classes[group_class], exchange, tokens, 0);
+    return group_cost_exchange(&cost->classes[group_class], exchange, tokens, 0)->cost;
 }
 
 struct cost step_cost_sample(struct step_cost *cost, uint32_t group_class, uint32_t rows)
 {
-    return group_cost_sample(&cost->classes[group_class], rows, 0);
+    return group_cost_sample(&cost->classes[group_class], rows, 0)->cost;
 }
 
 /* The captured graph's size that the batch replays, or 0. */
@@ -297,28 +297,6 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
     return work;
 }
 
-/* What each GPU of the stage sends in its collectives. */
-static struct collective_load load_of(struct step_cost *cost, const struct step_work *work,
-                                      const struct stage_part *part)
-{
-    struct group_cost *group = &cost->classes[part->group_class];
-    struct collective_load load = {.bytes = {0}};
-    struct collective_load one;
-    for (uint32_t i = 0; i < cost->exchange_count; i++) {
-        one = group_cost_exchange_load(group, cost->exchanges[i].exchange, work->tokens);
-        collective_load_add(&load, &one, part->layers);
-    }
-    if (part->is_last && step_cost_gathers_rows(cost)) {
-        one = group_cost_exchange_load(group, EXCHANGE_ALL_GATHER, work->rows);
-        collective_load_add(&load, &one, 1);
-    }
-    if (part->is_last) {
-        one = group_cost_sample_load(group, work->rows);
-        collective_load_add(&load, &one, 1);
-    }
-    return load;
-}
-
 bool step_cost_keeps(const struct step_cost *cost, const struct step_work *work)
 {
     return work->tokens <= cost->tokens_max && work->rows <= cost->rows_max;
@@ -330,23 +308,35 @@ void step_cost_count(struct step_cost *cost, const struct step_work *work, uint6
     kept_head(cost, work->rows)->uses += times;
 }
 
+struct collectives {
+    double seconds;
+    struct collective_load sent;
+};
+
+static void add_collective(struct collectives *sum, const struct exchange_cost *one, uint32_t times)
+{
+    sum->seconds += times * one->cost.seconds;
+    collective_load_add(&sum->sent, &one->sent, times);
+}
+
 /* A stage's collectives: each layer's, and the last stage's of its rows and sampled tokens. Counts
    those of `times` such steps. */
-static double collectives_s(struct step_cost *cost, const struct step_work *work,
-                            const struct stage_part *part, uint64_t times)
+static struct collectives collectives_of(struct step_cost *cost, const struct step_work *work,
+                                         const struct stage_part *part, uint64_t times)
 {
     struct group_cost *group = &cost->classes[part->group_class];
-    double seconds = 0;
+    struct collectives sum = {.seconds = 0};
     for (uint32_t i = 0; i < cost->exchange_count; i++) {
         enum exchange exchange = cost->exchanges[i].exchange;
         uint64_t uses = part->layers * times;
-        seconds += part->layers * group_cost_exchange(group, exchange, work->tokens, uses).seconds;
+        add_collective(&sum, group_cost_exchange(group, exchange, work->tokens, uses),
+                       part->layers);
     }
     if (part->is_last && step_cost_gathers_rows(cost))
-        seconds += group_cost_exchange(group, EXCHANGE_ALL_GATHER, work->rows, times).seconds;
+        add_collective(&sum, group_cost_exchange(group, EXCHANGE_ALL_GATHER, work->rows, times), 1);
     if (part->is_last)
-        seconds += group_cost_sample(group, work->rows, times).seconds;
-    return seconds;
+        add_collective(&sum, group_cost_sample(group, work->rows, times), 1);
+    return sum;
 }
 
 /* The host's launches of a stage's part of a step that replays no graph. */
@@ -378,7 +368,7 @@ void step_cost_count_on_stage(struct step_cost *cost, const struct step_work *wo
                               const struct stage_part *part, uint64_t times)
 {
     if (cost->compute.tensor_parallel > 1)
-        (void)collectives_s(cost, work, part, times);
+        (void)collectives_of(cost, work, part, times);
 }
 
 struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_work *work,
@@ -390,8 +380,9 @@ struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_w
         .launch = cost->launch_graph,
     };
     if (cost->compute.tensor_parallel > 1) {
-        of.collective = sim_ps_from_s(collectives_s(cost, work, part, 1));
-        of.sent = load_of(cost, work, part);
+        struct collectives collectives = collectives_of(cost, work, part, 1);
+        of.collective = sim_ps_from_s(collectives.seconds);
+        of.sent = collectives.sent;
     }
     if (!work->graph) {
         of.launch = sim_ps_from_s(eager_launch_s(cost, work, part));
