@@ -47,25 +47,30 @@ void diary_write(struct diary *diary)
     diary->rows = 0;
 }
 
-/* A lap that the diary becomes full with goes row by row, as it does where each step is an event:
-   what is written early is the same. */
-static void add_rows_of_lap(struct diary *diary, const struct lap_record *lap)
+static int add_step(void *context, const struct step_record *step, struct error *error)
 {
-    struct span_record spans[LAP_SPANS_MAX];
-    uint32_t count = rows_spans_of_lap(lap, spans);
-    diary_next(diary)->step = rows_step_of_lap(lap);
-    diary_added(diary, 1);
-    for (uint32_t i = 0; i < count; i++) {
-        diary_next(diary)->span = spans[i];
-        diary_added(diary, 1);
-    }
+    (void)error;
+    diary_next(context)->step = *step;
+    diary_added(context, 1);
+    return 0;
 }
 
+static int add_span(void *context, const struct span_record *span, struct error *error)
+{
+    (void)error;
+    diary_next(context)->span = *span;
+    diary_added(context, 1);
+    return 0;
+}
+
+/* A lap that the diary becomes full with goes row by row, as it does where each step is an event:
+   what is written early is the same. */
 void diary_add_lap(struct diary *diary, const struct lap_record *lap)
 {
     uint32_t rows = rows_of_lap(lap);
     if (diary->rows + rows > diary->rows_max) {
-        add_rows_of_lap(diary, lap);
+        struct rows each = {.context = diary, .step = add_step, .span = add_span};
+        (void)rows_tell_lap(&each, lap, NULL);
         return;
     }
     diary_next(diary)->lap = *lap;

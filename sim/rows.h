@@ -18,53 +18,10 @@ struct rows {
     int (*link)(void *context, const struct link_record *row, struct error *error);
 };
 
-#define LAP_SPANS_MAX 3
-
-static inline struct step_record rows_step_of_lap(const struct lap_record *lap)
-{
-    return (struct step_record){
-        .type = RECORD_STEP,
-        .replica = lap->replica,
-        .step = lap->step,
-        .scheduled = lap->end_before + (lap->done - lap->end),
-        .done = lap->done,
-        .decode_context_tokens = lap->decode_context_tokens,
-        .decode_tokens = lap->decode_tokens,
-    };
-}
-
-static inline struct span_record rows_span_of_lap(const struct lap_record *lap, enum span_kind kind,
-                                                  sim_ps start, sim_ps end)
-{
-    return (struct span_record){
-        .type = RECORD_SPAN,
-        .kind = kind,
-        .start = start,
-        .duration = end - start,
-        .step = lap->step,
-        .replica = lap->replica,
-        .layer = SPAN_NO_LAYER,
-    };
-}
-
-/* A lap's spans in order of time; how many. */
-static inline uint32_t rows_spans_of_lap(const struct lap_record *lap,
-                                         struct span_record spans[LAP_SPANS_MAX])
-{
-    uint32_t count = 0;
-    if (lap->launched > lap->end_before)
-        spans[count++] = rows_span_of_lap(lap, SPAN_IDLE_HOST, lap->end_before, lap->launched);
-    if (lap->start > lap->launched)
-        spans[count++] = rows_span_of_lap(lap, SPAN_IDLE_HOST, lap->launched, lap->start);
-    spans[count++] = rows_span_of_lap(lap, SPAN_STAGE, lap->start, lap->end);
-    return count;
-}
-
-/* How many rows a lap stands for. */
+/* How many rows a lap stands for: its step, two waits at the most, and its work. */
 static inline uint32_t rows_of_lap(const struct lap_record *lap)
 {
-    uint32_t waits = lap->launched > lap->end_before ? 1 : 0;
-    return 2 + waits + (lap->start > lap->launched ? 1 : 0);
+    return 2 + (uint32_t)(lap->launched > lap->end_before) + (uint32_t)(lap->start > lap->launched);
 }
 
 static inline int rows_tell_links(const struct rows *rows, const struct links_record *links,
@@ -79,20 +36,49 @@ static inline int rows_tell_links(const struct rows *rows, const struct links_re
     return status;
 }
 
+static inline int rows_tell_step_of_lap(const struct rows *rows, const struct lap_record *lap,
+                                        struct error *error)
+{
+    struct step_record step = {
+        .type = RECORD_STEP,
+        .replica = lap->replica,
+        .step = lap->step,
+        .scheduled = lap->end_before + (lap->done - lap->end),
+        .done = lap->done,
+        .decode_context_tokens = lap->decode_context_tokens,
+        .decode_tokens = lap->decode_tokens,
+    };
+    return rows->step ? rows->step(rows->context, &step, error) : 0;
+}
+
+static inline int rows_tell_span_of_lap(const struct rows *rows, const struct lap_record *lap,
+                                        enum span_kind kind, sim_ps start, sim_ps end,
+                                        struct error *error)
+{
+    struct span_record span = {
+        .type = RECORD_SPAN,
+        .kind = kind,
+        .start = start,
+        .duration = end - start,
+        .step = lap->step,
+        .replica = lap->replica,
+        .layer = SPAN_NO_LAYER,
+    };
+    return rows->span ? rows->span(rows->context, &span, error) : 0;
+}
+
+/* The step, and its spans in order of time. */
 static inline int rows_tell_lap(const struct rows *rows, const struct lap_record *lap,
                                 struct error *error)
 {
-    int status = 0;
-    if (rows->step) {
-        struct step_record step = rows_step_of_lap(lap);
-        status = rows->step(rows->context, &step, error);
-    }
-    if (!rows->span)
-        return status;
-    struct span_record spans[LAP_SPANS_MAX];
-    uint32_t count = rows_spans_of_lap(lap, spans);
-    for (uint32_t i = 0; i < count && status >= 0; i++)
-        status = rows->span(rows->context, &spans[i], error);
+    int status = rows_tell_step_of_lap(rows, lap, error);
+    if (status >= 0 && lap->launched > lap->end_before)
+        status =
+            rows_tell_span_of_lap(rows, lap, SPAN_IDLE_HOST, lap->end_before, lap->launched, error);
+    if (status >= 0 && lap->start > lap->launched)
+        status = rows_tell_span_of_lap(rows, lap, SPAN_IDLE_HOST, lap->launched, lap->start, error);
+    if (status >= 0)
+        status = rows_tell_span_of_lap(rows, lap, SPAN_STAGE, lap->start, lap->end, error);
     return status;
 }
 
