@@ -64,6 +64,16 @@ static int set_up(struct point_run *run, const struct config *config, const char
     return run->simulation ? 0 : -(int)error->code;
 }
 
+/* A point of which nothing counts is no point. */
+static int check_counted(const struct summary *summary, struct error *error)
+{
+    if (summary->arrived > 0 || summary->warmup == 0)
+        return 0;
+    return error_set(error, ERROR_CONFIG,
+                     "all %llu requests arrived within run.warmup, which leaves none to count",
+                     (unsigned long long)summary->warmup);
+}
+
 static int run_to_end(struct point_run *run, struct error *error)
 {
     int status;
@@ -71,6 +81,8 @@ static int run_to_end(struct point_run *run, struct error *error)
     }
     if (status == 0)
         status = simulation_summarize(run->simulation, &run->summary, &run->arena, error);
+    if (status == 0)
+        status = check_counted(&run->summary, error);
     if (status == 0 && run->file)
         status = record_hdf5_finish(run->file, &run->summary, error);
     return status;

@@ -171,6 +171,14 @@ variants:
         self.assertTrue(points["ttft_s.p50"][8:].isna().all())
         self.assertTrue(points["ttft_s.p50"][:8].notna().all())
 
+    def test_a_point_of_which_nothing_counts_is_no_point(self):
+        # Expect a warm-up longer than the run to be a failure, not a row of dashes that keeps up.
+        out = self.tandem_ok("sweep", self.write(
+            "scenario: {base: scenarios/default}\ngrid: {run.warmup: [0 s, 100000 s]}\n"),
+            "-o", self.folder / "out.h5")
+        self.assertIn("2 points, 1 failed", out)
+        self.assertIn("10000 requests arrived within run.warmup, which leaves none to count", out)
+
     def test_zip_takes_lists_together(self):
         # Expect two points, not four, with the model by its name.
         text = SCENARIO.replace("REQUESTS", "50") + (
