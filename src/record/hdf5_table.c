@@ -145,6 +145,14 @@ static int add_chunk(struct hdf5_table *table, struct error *error)
     return 0;
 }
 
+/* Lets rows gather in another chunk. */
+static void gather_in(struct hdf5_table *table, uint32_t chunk)
+{
+    table->gathering = chunk;
+    table->next = table->chunks[chunk].rows;
+    table->end = table->next + table->codec.chunk_bytes;
+}
+
 int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, const char *name,
                       const struct hdf5_column *columns, size_t column_count, size_t chunk_rows,
                       struct error *error)
@@ -165,6 +173,8 @@ int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, 
         status = chunk_codec_init(&table->codec, chunk_rows, H5Tget_size(row_type), error);
     if (status == 0)
         status = add_chunk(table, error);
+    if (status == 0)
+        gather_in(table, 0);
     if (row_type >= 0)
         H5Tclose(row_type);
     if (status < 0)
@@ -222,16 +232,13 @@ int hdf5_table_write(struct hdf5_table *table, struct error *error)
 {
     struct hdf5_chunk *chunk = &table->chunks[table->gathering];
     int status = 0;
+    chunk->row_count = (size_t)(table->next - chunk->rows) / table->codec.row_bytes;
     if (table->writer)
         chunk->call = background_call(table->writer, chunk);
     else
         status = write_chunk(table, chunk, error);
-    table->gathering = (table->gathering + 1) % table->chunk_count;
-    chunk = &table->chunks[table->gathering];
-    if (status == 0)
-        status = take_back(chunk, error);
-    chunk->row_count = 0;
-    return status;
+    gather_in(table, (table->gathering + 1) % table->chunk_count);
+    return status < 0 ? status : take_back(&table->chunks[table->gathering], error);
 }
 
 int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error)
@@ -246,8 +253,8 @@ int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *e
 
 int hdf5_table_finish(struct hdf5_table *table, struct error *error)
 {
-    int status =
-        table->chunks[table->gathering].row_count == 0 ? 0 : hdf5_table_write(table, error);
+    bool has_rows = table->next > table->chunks[table->gathering].rows;
+    int status = has_rows ? hdf5_table_write(table, error) : 0;
     for (uint32_t i = 0; i < table->chunk_count && status == 0; i++)
         status = take_back(&table->chunks[(table->gathering + i) % table->chunk_count], error);
     return status;

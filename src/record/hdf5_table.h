@@ -81,6 +81,8 @@ struct hdf5_chunk {
 };
 
 struct hdf5_table {
+    char *next; /* row's place in the chunk that gathers, */
+    char *end;  /* which ends here */
     hid_t dataset;
     struct hdf5_piece *pieces;
     size_t piece_count;
@@ -120,15 +122,13 @@ int hdf5_table_write(struct hdf5_table *table, struct error *error);
 /* Where the next row goes, packed; it is added when it is there. */
 static inline void *hdf5_table_next(struct hdf5_table *table)
 {
-    struct hdf5_chunk *chunk = &table->chunks[table->gathering];
-    return chunk->rows + chunk->row_count * table->codec.row_bytes;
+    return table->next;
 }
 
 static inline int hdf5_table_add_next(struct hdf5_table *table, struct error *error)
 {
-    struct hdf5_chunk *chunk = &table->chunks[table->gathering];
-    chunk->row_count++;
-    return chunk->row_count < table->chunk_rows ? 0 : hdf5_table_write(table, error);
+    table->next += table->codec.row_bytes;
+    return table->next < table->end ? 0 : hdf5_table_write(table, error);
 }
 
 /* Writes what is not yet in the file; nothing may be appended after it. */
