@@ -47,6 +47,7 @@ int hdf5_error_set(struct error *error, const char *action, const char *path)
 {
     char reason[REASON_BYTES] = "HDF5 gave no reason";
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, reason);
+    (void)H5Eclear2(H5E_DEFAULT); /* a thread that ends would leave its stack's texts behind */
     keep_system_message(reason);
     return error_set(error, ERROR_IO, "cannot %s %s: %s", action, path, in_plain_words(reason));
 }

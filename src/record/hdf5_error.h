@@ -16,7 +16,7 @@ void hdf5_error_init(void);
  * Fills in ERROR_IO: `action` ("write"), `path`, and the innermost reason on
  * HDF5's stack, of one that the operating system gave its words alone:
  * "cannot write run.h5.partial: No space left on device". Call it at once: the
- * next HDF5 function, a close too, clears the stack.
+ * next HDF5 function, a close too, clears the stack, as this does.
  */
 int hdf5_error_set(struct error *error, const char *action, const char *path);
 
