@@ -25,7 +25,7 @@
    1% smaller and runs 3% longer. */
 #define SAMPLE_BYTES 512
 #define REPEATS_MIN 32
-#define WORDS_LOG2 10
+#define WORDS_LOG2 9
 
 /* Of a column of times or counts. */
 #define NUMBER_BYTES 8
