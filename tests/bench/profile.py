@@ -28,11 +28,11 @@ PARTS = [
     ("batch pick", r"batcher|lane|kv_cache|sim/heap|request\.[ch]"),
     ("step cost", r"step_cost|group_cost|surface|compute|cost_grid|cost_sum|kernel_table|collective"
                   r"|exchange|sharding|host\.[ch]|model|seen_shapes|e_exp|w_exp|libm"),
-    ("stages and replicas", r"pipeline|flight|decode_run|replica|pool|fleet|router|simulation"
+    ("stages and replicas", r"pipeline|flight|decode_run|laps|replica|pool|fleet|router|simulation"
                             r"|sim/base|session"),
     ("accounting", r"accounting|link_meter"),
     ("quantiles", r"quantiles|tally|msort"),
-    ("output", r"src/record|libisal|libhdf5|memmove|memset"),
+    ("output", r"src/record|sim/rows|sim/diary|libisal|libhdf5|memmove|memset"),
     ("elsewhere", r""),
 ]
 
