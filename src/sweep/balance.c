@@ -14,6 +14,9 @@
 /* Filling above which that is what keeps a run from telling. */
 #define FILLING_MAX (BALANCE_LIMIT / 2)
 
+/* Times as many requests as could not tell, at the least, are to be asked for. */
+#define MORE_MIN 1.01
+
 /* When a run's requests arrive. */
 struct span {
     sim_ps first;
@@ -119,12 +122,16 @@ static double round_up(double requests)
     return ceil(requests / unit) * unit;
 }
 
-/* Of a run that cannot tell yet; intervals shrink with the root of the requests. */
+/* Of a run that cannot tell yet. Its interval shrinks with the root of the requests, x times as
+   large say, what its filling may hide with their number: half / x + filling / x^2 is to be the
+   room. */
 static double narrowed(const struct balance *balance)
 {
     double room = BALANCE_TOLERANCE + fabs(BALANCE_LIMIT - balance->growth);
-    double ratio = balance->half / room;
-    return round_up(balance->requests * fmax(ratio * ratio, 1));
+    double filling = balance->growth <= BALANCE_LIMIT ? balance->filling : 0;
+    double half = balance->half;
+    double x = (half + sqrt(half * half + 4 * room * filling)) / (2 * room);
+    return round_up(balance->requests * fmax(x * x, MORE_MIN));
 }
 
 /* Of a run that was short beside its requests, or had too few. */

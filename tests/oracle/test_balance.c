@@ -246,6 +246,21 @@ START_TEST(the_mean_of_runs_is_surer)
 }
 END_TEST
 
+START_TEST(what_would_tell_is_more_than_what_did_not)
+{
+    /* Whether the interval is too wide or what a short run may hide too much: advice to run as many
+       requests again would be none. */
+    for (int growth = -10; growth <= 20; growth++)
+        for (int half = 0; half <= 20; half++)
+            for (int filling = 0; filling <= 2; filling++) {
+                const struct balance run = {growth / 100.0, half / 100.0, filling / 100.0, 1000, 0};
+                struct balance mean = balance_mean(&run, 1);
+                if (balance_answer(&mean) == BALANCE_TOO_SHORT)
+                    ck_assert_double_gt(mean.requests_to_tell, 1000);
+            }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -255,6 +270,7 @@ int main(void)
         runs_long_enough_tell,
         the_advice_is_worth_taking,
         the_mean_of_runs_is_surer,
+        what_would_tell_is_more_than_what_did_not,
     };
     return suite_run("balance", tests, sizeof(tests) / sizeof(*tests));
 }
