@@ -3,9 +3,10 @@
  *
  * A slow GPU slows the kernels of the stage that it is in, for a tensor-parallel
  * group waits for its last, in steps that are scheduled from then on. A slow link
- * changes the rates of the flows on it at once, for which a collective waits too. Where a GPU, a
- * node or a link is down, so is each replica that needs it: a link, for its collectives, its sends
- * or its KV. It is empty when it comes back. Faults of one thing add up.
+ * changes the rates of the flows on it at once, for which a collective waits too.
+ * Where a GPU, a node or a link is down, so is each replica that needs it: a link,
+ * for its collectives, its sends or its KV. It is empty when it comes back. Faults
+ * of one thing add up.
  */
 #ifndef TANDEM_FAULTS_H
 #define TANDEM_FAULTS_H

@@ -2,10 +2,10 @@
  * link_meter: what one stage puts on the cluster's links.
  *
  * Its tensor-parallel group's collectives, each way that they go (collective_way.h),
- * and its sends to the next stage. Sums are kept for the run, and for the present bucket of time,
- * which becomes records when the next one begins; so a step costs O(1), whatever the routes.
- * Several records of one link and bucket add up. Bytes count where their
- * transfer begins.
+ * and its sends to the next stage. Sums are kept for the run, and for the present
+ * bucket of time, which becomes records when the next one begins; so a step costs
+ * O(1), whatever the routes. Several records of one link and bucket add up. Bytes
+ * count where their transfer begins.
  */
 #ifndef TANDEM_LINK_METER_H
 #define TANDEM_LINK_METER_H
@@ -26,9 +26,9 @@ struct link_traffic {
 };
 
 struct link_meter {
-    struct link_traffic collectives[COLLECTIVE_WAY_COUNT]; /* no links where none go that way: */
-    int way_first;                                         /* before this one, */
-    int way_end;                                           /* and from here on */
+    struct link_traffic collectives[COLLECTIVE_WAY_COUNT]; /* no links where none go that way */
+    int way_first; /* those that they go are from this one on, */
+    int way_end;   /* and before this one */
     struct link_traffic sends;
     sim_ps bucket; /* its start */
 };

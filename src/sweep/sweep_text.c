@@ -73,11 +73,11 @@ static void print_points(const json_t *records, FILE *stream)
         print_point(json_array_get(records, i), columns, stream);
 }
 
-/* What is said of a series. */
+/* What is said of a series. `sustained` is the highest load that it kept up with and refused too
+   few requests of to matter, below any that saturated. */
 struct ends {
     const json_t *first;     /* its lowest load that was run */
-    const json_t *sustained; /* the highest that it kept up with and refused too few of to matter,
- below any that saturated; or NULL */
+    const json_t *sustained; /* NULL: there is none */
     double saturated_from;   /* NaN: no load was */
     size_t points;
     size_t too_short; /* of the points, to tell */
