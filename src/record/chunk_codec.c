@@ -7,16 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows, and bytes of each, that are shuffled together: what a vector register holds. */
+/* Rows that are shuffled together: a byte of each is a vector register. */
 #define BLOCK 16
 
-/* Blocks whose rows fill a line of the cache in each plane. Planes lie a power of two apart, so
-   that all their lines want the same few places: each is written at once. */
-#define BLOCKS_A_LINE 4
-#define LINE_ROWS ((size_t)BLOCKS_A_LINE * BLOCK)
-
-/* What deflate adds at the worst: a few bytes a block, and the zlib stream's ends. */
+/* What deflate adds at the worst: an eighth where its fixed codes take nine bits for each byte, a
+   few bytes a block, and the zlib stream's ends. */
 #define STORED_BLOCK_BYTES 65535
+#define CODES_EXTRA(bytes) ((bytes) / 8)
 #define BLOCK_EXTRA 16
 #define STREAM_EXTRA 512
 
@@ -33,34 +30,44 @@
 /* How far back deflate finds repeats. */
 #define WINDOW_BYTES 32768
 
-int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, size_t row_bytes,
-                     struct error *error)
+int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, const size_t *column_bytes,
+                     size_t column_count, struct error *error)
 {
+    size_t row_bytes = 0;
+    for (size_t i = 0; i < column_count; i++)
+        row_bytes += column_bytes[i];
     size_t chunk_bytes = chunk_rows * row_bytes;
     size_t blocks = chunk_bytes / STORED_BLOCK_BYTES + row_bytes;
-    size_t packed_bytes_max = chunk_bytes + blocks * BLOCK_EXTRA + STREAM_EXTRA;
+    size_t packed_bytes_max =
+        chunk_bytes + CODES_EXTRA(chunk_bytes) + blocks * BLOCK_EXTRA + STREAM_EXTRA;
     assert(packed_bytes_max <= UINT32_MAX);
     *codec = (struct chunk_codec){
         .row_count = chunk_rows,
         .row_bytes = row_bytes,
         .chunk_bytes = chunk_bytes,
         .packed_bytes_max = packed_bytes_max,
+        .column_count = column_count,
+        .column_bytes = calloc(column_count, sizeof(*codec->column_bytes)),
         .shuffled = malloc(chunk_bytes),
         .packed = malloc(packed_bytes_max),
-        .is_stored = malloc(row_bytes),
-        .stream = malloc(sizeof(struct isal_zstream)),
+        .packing = calloc(row_bytes, sizeof(*codec->packing)),
+        .stream = calloc(1, sizeof(struct isal_zstream)), /* zeros: more is read than it sets */
     };
-    if (codec->is_stored && codec->shuffled && codec->packed && codec->stream)
-        return 0;
-    chunk_codec_release(codec);
-    return error_out_of_memory(error, "the buffers of a table");
+    if (!codec->column_bytes || !codec->packing || !codec->shuffled || !codec->packed ||
+        !codec->stream) {
+        chunk_codec_release(codec);
+        return error_out_of_memory(error, "the buffers of a table");
+    }
+    memcpy(codec->column_bytes, column_bytes, column_count * sizeof(*column_bytes));
+    return 0;
 }
 
 void chunk_codec_release(struct chunk_codec *codec)
 {
+    free(codec->column_bytes);
     free(codec->shuffled);
     free(codec->packed);
-    free(codec->is_stored);
+    free(codec->packing);
     free(codec->stream);
     *codec = (struct chunk_codec){.row_bytes = 0};
 }
@@ -79,96 +86,118 @@ static inline vector interleave_high(vector a, vector b)
                                    31);
 }
 
-/* A perfect shuffle of all bytes: the top bit of a byte's number becomes its lowest. */
-static inline void interleave(const vector from[BLOCK], vector to[BLOCK])
+/* A perfect shuffle of the bytes of `count` vectors: the top bit of a byte's number becomes its
+   lowest. */
+__attribute__((always_inline)) static inline void interleave(const vector *from, vector *to,
+                                                             size_t count)
 {
-    for (uint32_t i = 0; i < BLOCK / 2; i++) {
-        to[2 * i] = interleave_low(from[i], from[i + BLOCK / 2]);
-        to[2 * i + 1] = interleave_high(from[i], from[i + BLOCK / 2]);
+    for (size_t i = 0; i < count / 2; i++) {
+        to[2 * i] = interleave_low(from[i], from[i + count / 2]);
+        to[2 * i + 1] = interleave_high(from[i], from[i + count / 2]);
     }
 }
 
-/* Shuffles sixteen bytes of sixteen rows. Four bits of a byte's number are its row's, four its
-   place in it: four perfect shuffles exchange them. */
-static inline void shuffle_block(const unsigned char *bytes, size_t row_bytes, vector a[BLOCK])
+/* Shuffles blocks of a column of 4 or 8 bytes; returns how many rows that were. Four bits of a
+   byte's number are its row's, above those of its place in it: after four perfect shuffles they are
+   below. */
+__attribute__((always_inline)) static inline size_t
+shuffle_blocks(const unsigned char *from, size_t bytes, size_t row_count, unsigned char *to)
 {
-    vector b[BLOCK];
-    for (size_t i = 0; i < BLOCK; i++)
-        memcpy(&a[i], bytes + i * row_bytes, BLOCK);
-    interleave(a, b);
-    interleave(b, a);
-    interleave(a, b);
-    interleave(b, a);
-}
-
-/* Shuffles a line's rows from `row` on: sixteen bytes of each, from `byte` on. */
-static inline void shuffle_line(const struct chunk_codec *codec, const unsigned char *rows,
-                                size_t row, size_t byte)
-{
-    vector blocks[BLOCKS_A_LINE][BLOCK];
-    for (size_t i = 0; i < BLOCKS_A_LINE; i++)
-        shuffle_block(rows + (row + i * BLOCK) * codec->row_bytes + byte, codec->row_bytes,
-                      blocks[i]);
-    for (size_t plane = 0; plane < BLOCK; plane++)
-        for (size_t i = 0; i < BLOCKS_A_LINE; i++)
-            memcpy(codec->shuffled + (byte + plane) * codec->row_count + row + i * BLOCK,
-                   &blocks[i][plane], BLOCK);
-}
-
-/* Byte b of row r goes to place b * rows + r. */
-static void shuffle(const struct chunk_codec *codec, const unsigned char *rows)
-{
-    size_t row_bytes = codec->row_bytes;
-    size_t row_count = codec->row_count;
-    size_t in_lines = row_bytes < BLOCK ? 0 : row_count / LINE_ROWS * LINE_ROWS;
-    for (size_t row = 0; row < in_lines; row += LINE_ROWS) {
-        for (size_t byte = 0; byte + BLOCK <= row_bytes; byte += BLOCK)
-            shuffle_line(codec, rows, row, byte);
-        shuffle_line(codec, rows, row, row_bytes - BLOCK); /* the last bytes, some once more */
+    size_t row = 0;
+    for (; row + BLOCK <= row_count; row += BLOCK) {
+        vector a[sizeof(uint64_t)];
+        vector b[sizeof(uint64_t)];
+        for (size_t i = 0; i < bytes; i++)
+            memcpy(&a[i], from + row * bytes + i * BLOCK, BLOCK);
+        interleave(a, b, bytes);
+        interleave(b, a, bytes);
+        interleave(a, b, bytes);
+        interleave(b, a, bytes);
+        for (size_t byte = 0; byte < bytes; byte++)
+            memcpy(to + byte * row_count + row, &a[byte], BLOCK);
     }
-    for (size_t row = in_lines; row < row_count; row++)
-        for (size_t byte = 0; byte < row_bytes; byte++)
-            codec->shuffled[byte * row_count + row] = rows[row * row_bytes + byte];
+    return row;
 }
 
-/* Words seen in samples, by their hash: the latest with each. */
+/* Byte b of row r goes to place b * row_count + r. */
+static void shuffle_column(const unsigned char *from, size_t bytes, size_t row_count,
+                           unsigned char *to)
+{
+    size_t row = 0;
+    if (bytes == sizeof(uint64_t))
+        row = shuffle_blocks(from, sizeof(uint64_t), row_count, to);
+    else if (bytes == sizeof(uint32_t))
+        row = shuffle_blocks(from, sizeof(uint32_t), row_count, to);
+    for (; row < row_count; row++)
+        for (size_t byte = 0; byte < bytes; byte++)
+            to[byte * row_count + row] = from[row * bytes + byte];
+}
+
+/* A column's planes take the place that its values have. */
+static void shuffle(const struct chunk_codec *codec, const unsigned char *columns)
+{
+    unsigned char *to = codec->shuffled;
+    for (size_t i = 0; i < codec->column_count; i++) {
+        size_t bytes = codec->column_bytes[i];
+        shuffle_column(columns, bytes, codec->row_count, to);
+        columns += bytes * codec->row_count;
+        to += bytes * codec->row_count;
+    }
+}
+
+/* The words of a sample, by their hash: the latest with each. */
 struct words {
     uint32_t seen[1 << WORDS_LOG2];
 };
 
-/* Whether a sample has words again, those of samples before it counted; if so, not all are noted.
- */
-static bool has_repeats(struct words *words, const unsigned char *sample)
+static inline uint32_t word_at(const unsigned char *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+static inline uint32_t *seen_as(struct words *words, uint32_t word)
+{
+    return &words->seen[word * UINT32_C(0x9e3779b1) >> (32 - WORDS_LOG2)];
+}
+
+/* Whether a sample has words again; if not, all are noted. */
+static bool repeats_itself(const unsigned char *sample, struct words *words)
 {
     uint32_t repeats = 0;
+    *words = (struct words){{0}};
     for (size_t at = 0; at + sizeof(uint32_t) <= SAMPLE_BYTES && repeats < REPEATS_MIN; at++) {
-        uint32_t word;
-        memcpy(&word, sample + at, sizeof(word));
-        uint32_t *latest = &words->seen[word * UINT32_C(0x9e3779b1) >> (32 - WORDS_LOG2)];
+        uint32_t word = word_at(sample + at);
+        uint32_t *latest = seen_as(words, word);
         repeats += *latest == word;
         *latest = word;
     }
     return repeats == REPEATS_MIN;
 }
 
-/* Which planes are not to be deflated: those that repeat neither themselves nor the plane of the
-   number before, as the times do at which one step ends and another begins. Where deflate is to
-   find one plane in another, it has to see both and what lies between. */
-static void choose_stored(struct chunk_codec *codec)
+/* Whether it has words of another, which are noted. */
+static bool repeats_another(const unsigned char *sample, struct words *words)
+{
+    uint32_t repeats = 0;
+    for (size_t at = 0; at + sizeof(uint32_t) <= SAMPLE_BYTES && repeats < REPEATS_MIN; at++) {
+        uint32_t word = word_at(sample + at);
+        repeats += *seen_as(words, word) == word;
+    }
+    return repeats == REPEATS_MIN;
+}
+
+static enum chunk_packing packing_of(const struct chunk_codec *codec, size_t byte)
 {
     size_t count = codec->row_count;
-    memset(codec->is_stored, false, codec->row_bytes);
-    for (size_t byte = 0; byte < codec->row_bytes && count >= SAMPLE_BYTES; byte++) {
-        const unsigned char *sample = codec->shuffled + (byte + 1) * count - SAMPLE_BYTES;
-        struct words words = {{0}};
-        if (has_repeats(&words, sample))
-            continue;
-        codec->is_stored[byte] = true;
-        if (byte < NUMBER_BYTES || NUMBER_BYTES * count > WINDOW_BYTES)
-            continue;
-        if (has_repeats(&words, sample - NUMBER_BYTES * count))
-            memset(codec->is_stored + byte - NUMBER_BYTES, false, NUMBER_BYTES + 1);
-    }
+    const unsigned char *sample = codec->shuffled + (byte + 1) * count - SAMPLE_BYTES;
+    struct words words;
+    if (count < SAMPLE_BYTES || repeats_itself(sample, &words))
+        return CHUNK_DEFLATED;
+    if (byte >= NUMBER_BYTES && NUMBER_BYTES * count <= WINDOW_BYTES &&
+        repeats_another(sample - NUMBER_BYTES * count, &words))
+        return CHUNK_DEFLATED_BEHIND;
+    return CHUNK_STORED;
 }
 
 /* Appends deflate's stored blocks; returns their end. */
@@ -188,47 +217,68 @@ static unsigned char *store(unsigned char *to, const unsigned char *bytes, size_
     return to;
 }
 
-/* Appends deflate blocks up to a whole byte; returns their end. */
+/* Appends deflate blocks up to a whole byte; returns their end. Bytes are found again in those
+   before them, too, as far as `window` back, stored or not. */
 static unsigned char *deflate(const struct chunk_codec *codec, unsigned char *to,
-                              unsigned char *bytes, size_t count)
+                              unsigned char *bytes, size_t count, size_t window)
 {
     struct isal_zstream *stream = codec->stream;
-    isal_deflate_stateless_init(stream);
+    isal_deflate_init(stream);
     isal_deflate_set_hufftables(stream, NULL, IGZIP_HUFFTABLE_STATIC);
+    (void)isal_deflate_set_dict(stream, bytes - window, (uint32_t)window);
     stream->flush = FULL_FLUSH;
     stream->next_in = bytes;
     stream->avail_in = (uint32_t)count;
     stream->next_out = to;
     stream->avail_out = (uint32_t)(codec->packed + codec->packed_bytes_max - to);
-    int status = isal_deflate_stateless(stream);
-    assert(status == COMP_OK); /* there is room for whatever it makes of a chunk */
+    int status = isal_deflate(stream);
+    assert(status == COMP_OK && stream->avail_in == 0); /* there is room for what it makes of it */
     (void)status;
     return stream->next_out;
+}
+
+/* The plane behind `first` and those after it that are stored as it is, or deflated as it is. */
+static size_t end_of_alike(const struct chunk_codec *codec, size_t first)
+{
+    bool is_stored = codec->packing[first] == CHUNK_STORED;
+    size_t end = first + 1;
+    while (end < codec->row_bytes && (codec->packing[end] == CHUNK_STORED) == is_stored)
+        end++;
+    return end;
+}
+
+/* How far back deflate has to look from the planes up to `end` on. */
+static size_t window_of(const struct chunk_codec *codec, size_t first, size_t end)
+{
+    size_t before = first * codec->row_count;
+    for (size_t plane = first; plane < end; plane++)
+        if (codec->packing[plane] == CHUNK_DEFLATED_BEHIND)
+            return before < WINDOW_BYTES ? before : WINDOW_BYTES;
+    return 0;
 }
 
 /* Appends all planes, those side by side that are packed alike at a time. */
 static unsigned char *append_planes(const struct chunk_codec *codec, unsigned char *to)
 {
-    size_t end = 0;
-    while (end < codec->row_bytes) {
-        size_t first = end;
-        bool is_stored = codec->is_stored[first];
-        while (end < codec->row_bytes && codec->is_stored[end] == is_stored)
-            end++;
+    for (size_t first = 0, end; first < codec->row_bytes; first = end) {
+        end = end_of_alike(codec, first);
         unsigned char *planes = codec->shuffled + first * codec->row_count;
-        size_t count = (end - first) * codec->row_count;
-        to = is_stored ? store(to, planes, count) : deflate(codec, to, planes, count);
+        size_t bytes = (end - first) * codec->row_count;
+        if (codec->packing[first] == CHUNK_STORED)
+            to = store(to, planes, bytes);
+        else
+            to = deflate(codec, to, planes, bytes, window_of(codec, first, end));
     }
     return to;
 }
 
-size_t chunk_codec_pack(struct chunk_codec *codec, const void *rows)
+size_t chunk_codec_pack(struct chunk_codec *codec, const void *columns)
 {
     static const unsigned char zlib_header[] = {0x78, 0x01}; /* RFC 1950 */
     static const unsigned char last_block[] = {0x03, 0x00};  /* RFC 1951: empty, with fixed codes */
-    shuffle(codec, rows);
-    choose_stored(codec);
-    memset(codec->stream, 0, sizeof(*codec->stream)); /* the library reads more than it sets */
+    shuffle(codec, columns);
+    for (size_t byte = 0; byte < codec->row_bytes; byte++)
+        codec->packing[byte] = packing_of(codec, byte);
     memcpy(codec->packed, zlib_header, sizeof(zlib_header));
     unsigned char *to = append_planes(codec, codec->packed + sizeof(zlib_header));
     memcpy(to, last_block, sizeof(last_block));

@@ -1,5 +1,5 @@
 /*
- * chunk_codec: a chunk of rows as HDF5's shuffle and deflate filters store it.
+ * chunk_codec: a chunk of a table as HDF5's shuffle and deflate filters store it.
  *
  * The two filters that every HDF5 reader has, worked outside HDF5: shuffle puts
  * the first bytes of all rows together, a plane, then the second ones, and so on;
@@ -8,7 +8,12 @@
  * that takes 11 ms for 2.7 MB, its level 1 as much for 2.8 MB, libdeflate's level 1
  * 55 ms for 2.5 MB, zlib's 90 ms for 2.6 MB. Planes without repeats, the low bytes
  * of times, take most of that and get no smaller: they go into the stream as they
- * are, which takes a third of the instructions and a fifth of the time off.
+ * are, which takes a third of the instructions and a fifth of the time off. A later
+ * plane that has their bytes again finds them there.
+ *
+ * A chunk is given column by column, all its rows' values of the first, then those of
+ * the second: a plane then comes from one place, and a column's planes take as much
+ * room as it does.
  *
  * Same rows, same bytes, whatever was packed before and wherever it lies in memory.
  * Levels 1 and 2 of ISA-L 2.30 do not keep to that: they take part of the stream's
@@ -22,24 +27,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What becomes of a plane: it repeats itself, or the plane of the number before, or neither. */
+enum chunk_packing { CHUNK_DEFLATED, CHUNK_DEFLATED_BEHIND, CHUNK_STORED };
+
 struct chunk_codec {
     size_t row_count;
     size_t row_bytes;
     size_t chunk_bytes;
     size_t packed_bytes_max;
+    size_t column_count;
+    size_t *column_bytes; /* (column_count) of a row's value */
     unsigned char *shuffled;
     unsigned char *packed;
-    bool *is_stored; /* (row_bytes) */
+    enum chunk_packing *packing; /* (row_bytes) of each plane */
     struct isal_zstream *stream;
 };
 
-/* For chunks of `chunk_rows` rows of `row_bytes`. -ERROR_MEMORY; then there is nothing to release.
- */
-int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, size_t row_bytes,
-                     struct error *error);
+/* For chunks of `chunk_rows` rows, whose columns have so many bytes each. -ERROR_MEMORY; then there
+   is nothing to release. */
+int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, const size_t *column_bytes,
+                     size_t column_count, struct error *error);
 void chunk_codec_release(struct chunk_codec *codec);
 
 /* Packs a whole chunk into codec->packed, good until the next call; returns its bytes. */
-size_t chunk_codec_pack(struct chunk_codec *codec, const void *rows);
+size_t chunk_codec_pack(struct chunk_codec *codec, const void *columns);
 
 #endif

@@ -60,29 +60,31 @@ static hid_t column_type(const struct hdf5_column *column)
     return H5I_INVALID_HID;
 }
 
-/* The file's row, packed; each column extends the table's last piece or begins one. */
-static hid_t row_type_create(struct hdf5_table *table, const struct hdf5_column *columns,
-                             size_t count)
+/* Adds a column at the end of a row's type; its bytes, 0 if that fails. */
+static size_t add_column(hid_t row_type, size_t row_bytes, const struct hdf5_column *column)
+{
+    hid_t type = column_type(column);
+    if (type < 0)
+        return 0;
+    size_t bytes = H5Tget_size(type);
+    bool is_in = H5Tset_size(row_type, row_bytes + bytes) >= 0 &&
+                 H5Tinsert(row_type, column->name, row_bytes, type) >= 0;
+    H5Tclose(type);
+    return is_in ? bytes : 0;
+}
+
+/* The file's row, packed, and how many bytes each column has in it. */
+static hid_t row_type_create(const struct hdf5_column *columns, size_t count, size_t *column_bytes)
 {
     size_t row_bytes = 0;
     hid_t row_type = H5Tcreate(H5T_COMPOUND, 1);
     for (size_t i = 0; i < count && row_type >= 0; i++) {
-        hid_t type = column_type(&columns[i]);
-        size_t bytes = type < 0 ? 0 : H5Tget_size(type);
-        bool is_in = bytes > 0 && H5Tset_size(row_type, row_bytes + bytes) >= 0 &&
-                     H5Tinsert(row_type, columns[i].name, row_bytes, type) >= 0;
-        if (type >= 0)
-            H5Tclose(type);
-        if (!is_in) {
+        column_bytes[i] = add_column(row_type, row_bytes, &columns[i]);
+        row_bytes += column_bytes[i];
+        if (column_bytes[i] == 0) {
             H5Tclose(row_type);
             return H5I_INVALID_HID;
         }
-        row_bytes += bytes;
-        struct hdf5_piece *last = &table->pieces[table->piece_count];
-        if (i > 0 && last[-1].offset + last[-1].bytes == columns[i].offset)
-            last[-1].bytes += bytes;
-        else
-            table->pieces[table->piece_count++] = (struct hdf5_piece){columns[i].offset, bytes};
     }
     return row_type;
 }
@@ -138,10 +140,10 @@ static int write_units(hid_t dataset, const char *path, const struct hdf5_column
 /* Gives the table one more chunk. */
 static int add_chunk(struct hdf5_table *table, struct error *error)
 {
-    char *rows = malloc(table->codec.chunk_bytes);
-    if (!rows)
+    char *columns = malloc(table->codec.chunk_bytes);
+    if (!columns)
         return error_out_of_memory(error, "the buffers of a table");
-    table->chunks[table->chunk_count++] = (struct hdf5_chunk){.table = table, .rows = rows};
+    table->chunks[table->chunk_count++] = (struct hdf5_chunk){.table = table, .columns = columns};
     return 0;
 }
 
@@ -149,8 +151,31 @@ static int add_chunk(struct hdf5_table *table, struct error *error)
 static void gather_in(struct hdf5_table *table, uint32_t chunk)
 {
     table->gathering = chunk;
-    table->next = table->chunks[chunk].rows;
-    table->end = table->next + table->codec.chunk_bytes;
+    table->columns = table->chunks[chunk].columns;
+    table->row = 0;
+}
+
+/* The dataset and what packs its chunks. */
+static int table_create(struct hdf5_table *table, hid_t parent, const char *name,
+                        const struct hdf5_column *columns, size_t column_count, struct error *error)
+{
+    size_t *column_bytes = calloc(column_count, sizeof(*column_bytes));
+    table->offsets = calloc(column_count, sizeof(*table->offsets));
+    if (!column_bytes || !table->offsets) {
+        free(column_bytes);
+        return error_out_of_memory(error, "the columns of a table");
+    }
+    for (size_t i = 0; i < column_count; i++)
+        table->offsets[i] = columns[i].offset;
+    hid_t row_type = row_type_create(columns, column_count, column_bytes);
+    int status = dataset_create(table, parent, name, row_type, error);
+    if (status == 0)
+        status =
+            chunk_codec_init(&table->codec, table->chunk_rows, column_bytes, column_count, error);
+    if (row_type >= 0)
+        H5Tclose(row_type);
+    free(column_bytes);
+    return status;
 }
 
 int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, const char *name,
@@ -159,25 +184,17 @@ int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, 
 {
     *table = (struct hdf5_table){
         .dataset = H5I_INVALID_HID,
-        .pieces = calloc(column_count, sizeof(*table->pieces)),
         .chunk_rows = chunk_rows,
         .path = path,
     };
-    if (!table->pieces)
-        return error_out_of_memory(error, "the columns of a table");
-    hid_t row_type = row_type_create(table, columns, column_count);
-    int status = dataset_create(table, parent, name, row_type, error);
+    int status = table_create(table, parent, name, columns, column_count, error);
     if (status == 0)
         status = write_units(table->dataset, path, columns, column_count, error);
-    if (status == 0)
-        status = chunk_codec_init(&table->codec, chunk_rows, H5Tget_size(row_type), error);
     if (status == 0)
         status = add_chunk(table, error);
     if (status == 0)
         gather_in(table, 0);
-    if (row_type >= 0)
-        H5Tclose(row_type);
-    if (status < 0)
+    else
         hdf5_table_release(table);
     return status;
 }
@@ -191,15 +208,26 @@ int hdf5_table_set_writer(struct hdf5_table *table, struct background *writer, s
     return status;
 }
 
-/* Writes a chunk as the dataset's next, zeroes behind the rows that it has. */
+/* Puts zeros behind the rows that a chunk has. */
+static void fill_up(const struct hdf5_chunk *chunk)
+{
+    const struct chunk_codec *codec = &chunk->table->codec;
+    char *column = chunk->columns;
+    for (size_t i = 0; i < codec->column_count; i++) {
+        size_t bytes = codec->column_bytes[i];
+        memset(column + chunk->row_count * bytes, 0, (codec->row_count - chunk->row_count) * bytes);
+        column += codec->row_count * bytes;
+    }
+}
+
+/* Writes a chunk as the dataset's next. */
 static int write_chunk(struct hdf5_table *table, const struct hdf5_chunk *chunk,
                        struct error *error)
 {
-    size_t used_bytes = chunk->row_count * table->codec.row_bytes;
     hsize_t start = table->written_rows;
     hsize_t extent = start + chunk->row_count;
-    memset(chunk->rows + used_bytes, 0, table->codec.chunk_bytes - used_bytes);
-    size_t packed_bytes = chunk_codec_pack(&table->codec, chunk->rows);
+    fill_up(chunk);
+    size_t packed_bytes = chunk_codec_pack(&table->codec, chunk->columns);
     table->written_rows = extent;
     if (H5Dset_extent(table->dataset, &extent) < 0 ||
         H5Dwrite_chunk(table->dataset, H5P_DEFAULT, 0, &start, packed_bytes, table->codec.packed) <
@@ -232,7 +260,7 @@ int hdf5_table_write(struct hdf5_table *table, struct error *error)
 {
     struct hdf5_chunk *chunk = &table->chunks[table->gathering];
     int status = 0;
-    chunk->row_count = (size_t)(table->next - chunk->rows) / table->codec.row_bytes;
+    chunk->row_count = table->row;
     if (table->writer)
         chunk->call = background_call(table->writer, chunk);
     else
@@ -243,18 +271,19 @@ int hdf5_table_write(struct hdf5_table *table, struct error *error)
 
 int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error)
 {
-    char *to = hdf5_table_next(table);
-    for (size_t i = 0; i < table->piece_count; i++) {
-        memcpy(to, (const char *)row + table->pieces[i].offset, table->pieces[i].bytes);
-        to += table->pieces[i].bytes;
+    const struct chunk_codec *codec = &table->codec;
+    char *column = table->columns;
+    for (size_t i = 0; i < codec->column_count; i++) {
+        size_t bytes = codec->column_bytes[i];
+        memcpy(column + table->row * bytes, (const char *)row + table->offsets[i], bytes);
+        column += codec->row_count * bytes;
     }
-    return hdf5_table_add_next(table, error);
+    return hdf5_table_add(table, error);
 }
 
 int hdf5_table_finish(struct hdf5_table *table, struct error *error)
 {
-    bool has_rows = table->next > table->chunks[table->gathering].rows;
-    int status = has_rows ? hdf5_table_write(table, error) : 0;
+    int status = table->row > 0 ? hdf5_table_write(table, error) : 0;
     for (uint32_t i = 0; i < table->chunk_count && status == 0; i++)
         status = take_back(&table->chunks[(table->gathering + i) % table->chunk_count], error);
     return status;
@@ -263,10 +292,10 @@ int hdf5_table_finish(struct hdf5_table *table, struct error *error)
 void hdf5_table_release(struct hdf5_table *table)
 {
     for (uint32_t i = 0; i < table->chunk_count; i++)
-        free(table->chunks[i].rows);
+        free(table->chunks[i].columns);
     if (table->dataset > 0)
         H5Dclose(table->dataset);
     chunk_codec_release(&table->codec);
-    free(table->pieces);
+    free(table->offsets);
     *table = (struct hdf5_table){0};
 }

@@ -2,11 +2,10 @@
  * hdf5_table: a table in an HDF5 file that grows by appending rows.
  *
  * One 1-D dataset of a compound type, shuffled and deflated. Rows gather in a
- * buffer of one chunk; when it is full it is packed as chunk_codec.h does and
- * goes to the file. Memory stays constant, HDF5 neither filters a chunk nor reads
- * one back, and there are no time stamps: same rows, same bytes. The dataset's
- * attribute `units` is an array of strings, one for each column in order ("1": a
- * bare number):
+ * buffer of one chunk, column by column; when it is full it is packed as
+ * chunk_codec.h does and goes to the file. Memory stays constant, HDF5 neither filters a chunk nor
+ * reads one back, and there are no time stamps: same rows, same bytes. The dataset's attribute
+ * `units` is an array of strings, one for each column in order ("1": a bare number):
  *
  *     dict(zip(f["steps"].dtype.names, f["steps"].attrs["units"]))
  *
@@ -39,7 +38,7 @@ struct hdf5_column {
     const char *name;
     const char *units;
     enum hdf5_column_type type;
-    size_t offset; /* in the caller's row, ascending; rows in the file are packed */
+    size_t offset; /* in the caller's row, where rows are appended */
     size_t text_bytes;
     const char *const *enum_names;
     size_t enum_count;
@@ -62,31 +61,24 @@ struct hdf5_column {
     .name = #member, .units = (unit), .type = HDF5_TYPE_OF(((const struct row *)0)->member), \
     .offset = offsetof(struct row, member), .text_bytes = sizeof(((const struct row *)0)->member)
 
-/* Columns that lie side by side in the caller's row. */
-struct hdf5_piece {
-    size_t offset;
-    size_t bytes;
-};
-
 /* Buffers of a table that is written behind: enough for a writer that is busy with another's. */
 #define HDF5_CHUNKS 4
 
 /* Rows on their way to the file. */
 struct hdf5_chunk {
     struct hdf5_table *table;
-    char *rows; /* packed */
+    char *columns; /* all rows' values of the first, then of the second and so on */
     size_t row_count;
     uint64_t call; /* of the writer; 0: none */
     int status;    /* of writing them, or those before them */
 };
 
 struct hdf5_table {
-    char *next; /* row's place in the chunk that gathers, */
-    char *end;  /* which ends here */
-    hid_t dataset;
-    struct hdf5_piece *pieces;
-    size_t piece_count;
+    void *columns; /* of the chunk that gathers */
+    size_t row;    /* the next in it */
     size_t chunk_rows;
+    hid_t dataset;
+    size_t *offsets; /* of each column in the caller's row */
     struct hdf5_chunk chunks[HDF5_CHUNKS];
     uint32_t chunk_count;
     uint32_t gathering;        /* the chunk to which rows are added */
@@ -119,16 +111,11 @@ int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *e
 /* Lets the rows that have gathered go to the file, as a chunk. */
 int hdf5_table_write(struct hdf5_table *table, struct error *error);
 
-/* Where the next row goes, packed; it is added when it is there. */
-static inline void *hdf5_table_next(struct hdf5_table *table)
+/* Adds a row that its writer has put into `columns` at `row`. */
+static inline int hdf5_table_add(struct hdf5_table *table, struct error *error)
 {
-    return table->next;
-}
-
-static inline int hdf5_table_add_next(struct hdf5_table *table, struct error *error)
-{
-    table->next += table->codec.row_bytes;
-    return table->next < table->end ? 0 : hdf5_table_write(table, error);
+    table->row++;
+    return table->row < table->chunk_rows ? 0 : hdf5_table_write(table, error);
 }
 
 /* Writes what is not yet in the file; nothing may be appended after it. */

@@ -6,6 +6,7 @@
 #include "rows.h"
 #include "summary_hdf5.h"
 
+#include <assert.h>
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,21 +55,22 @@
     X(bytes, double, "bytes")  \
     X(busy_s, double, "s")
 
-/* Rows as they lie in the file, packed: written where they go. */
-#define MEMBER(column, c_type, unit) c_type column;
-struct __attribute__((packed)) request_row {
-    REQUEST_COLUMNS(MEMBER)
+/* A chunk's columns, as tables have them: written where they are packed. */
+static_assert(CHUNK_ROWS % sizeof(int64_t) == 0, "columns lie side by side");
+#define ARRAY(column, c_type, unit) c_type column[CHUNK_ROWS];
+struct request_columns {
+    REQUEST_COLUMNS(ARRAY)
 };
-struct __attribute__((packed)) step_row {
-    STEP_COLUMNS(MEMBER)
+struct step_columns {
+    STEP_COLUMNS(ARRAY)
 };
-struct __attribute__((packed)) span_row {
-    SPAN_COLUMNS(MEMBER)
+struct span_columns {
+    SPAN_COLUMNS(ARRAY)
 };
-struct __attribute__((packed)) link_row {
-    LINK_COLUMNS(MEMBER)
+struct link_columns {
+    LINK_COLUMNS(ARRAY)
 };
-#undef MEMBER
+#undef ARRAY
 
 static const char *const span_kind_names[SPAN_KIND_COUNT] = {
 #define X(name, text) text,
@@ -76,33 +78,20 @@ static const char *const span_kind_names[SPAN_KIND_COUNT] = {
 #undef X
 };
 
-#define COLUMN(row, column, unit)       \
-    {                                   \
-        HDF5_COLUMN(row, column, unit), \
-        .enum_names = span_kind_names,  \
-        .enum_count = SPAN_KIND_COUNT,  \
+#define COLUMN(column, c_type, unit)     \
+    {                                    \
+        .name = #column,                 \
+        .units = (unit),                 \
+        .type = HDF5_TYPE_OF((c_type)0), \
+        .enum_names = span_kind_names,   \
+        .enum_count = SPAN_KIND_COUNT,   \
     },
+static const struct hdf5_column request_columns[] = {REQUEST_COLUMNS(COLUMN)};
+static const struct hdf5_column step_columns[] = {STEP_COLUMNS(COLUMN)};
+static const struct hdf5_column span_columns[] = {SPAN_COLUMNS(COLUMN)};
+static const struct hdf5_column link_columns[] = {LINK_COLUMNS(COLUMN)};
+#undef COLUMN
 
-static const struct hdf5_column request_columns[] = {
-#define X(column, c_type, unit) COLUMN(request_row, column, unit)
-    REQUEST_COLUMNS(X)
-#undef X
-};
-static const struct hdf5_column step_columns[] = {
-#define X(column, c_type, unit) COLUMN(step_row, column, unit)
-    STEP_COLUMNS(X)
-#undef X
-};
-static const struct hdf5_column span_columns[] = {
-#define X(column, c_type, unit) COLUMN(span_row, column, unit)
-    SPAN_COLUMNS(X)
-#undef X
-};
-static const struct hdf5_column link_columns[] = {
-#define X(column, c_type, unit) COLUMN(link_row, column, unit)
-    LINK_COLUMNS(X)
-#undef X
-};
 static const struct hdf5_column link_name_columns[] = {
     {.name = "name", .units = "1", .type = HDF5_TEXT, .text_bytes = NAME_BYTES},
 };
@@ -120,35 +109,33 @@ struct record_hdf5 {
 static int write_request(void *context, const struct request_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct request_row *row = hdf5_table_next(&file->requests);
-    *row = (struct request_row){
-        .id = (int64_t)record->id,
-        .arrival_s = sim_s_from_ps(record->arrival),
-        .input_tokens = record->input_tokens,
-        .output_tokens = record->output_tokens,
-        .replica = record->replica,
-        .scheduled_s = sim_s_from_ps(record->scheduled),
-        .first_token_s = sim_s_from_ps(record->first_token),
-        .done_s = sim_s_from_ps(record->done),
-        .preemptions = record->preemptions,
-    };
-    return hdf5_table_add_next(&file->requests, error);
+    struct request_columns *to = file->requests.columns;
+    size_t row = file->requests.row;
+    to->id[row] = (int64_t)record->id;
+    to->arrival_s[row] = sim_s_from_ps(record->arrival);
+    to->input_tokens[row] = record->input_tokens;
+    to->output_tokens[row] = record->output_tokens;
+    to->replica[row] = record->replica;
+    to->scheduled_s[row] = sim_s_from_ps(record->scheduled);
+    to->first_token_s[row] = sim_s_from_ps(record->first_token);
+    to->done_s[row] = sim_s_from_ps(record->done);
+    to->preemptions[row] = record->preemptions;
+    return hdf5_table_add(&file->requests, error);
 }
 
 static int write_step(void *context, const struct step_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct step_row *row = hdf5_table_next(&file->steps);
-    *row = (struct step_row){
-        .replica = record->replica,
-        .step = (int64_t)record->step,
-        .scheduled_s = sim_s_from_ps(record->scheduled),
-        .done_s = sim_s_from_ps(record->done),
-        .prefill_tokens = record->prefill_tokens,
-        .decode_tokens = record->decode_tokens,
-        .decode_context_tokens = (int64_t)record->decode_context_tokens,
-    };
-    return hdf5_table_add_next(&file->steps, error);
+    struct step_columns *to = file->steps.columns;
+    size_t row = file->steps.row;
+    to->replica[row] = record->replica;
+    to->step[row] = (int64_t)record->step;
+    to->scheduled_s[row] = sim_s_from_ps(record->scheduled);
+    to->done_s[row] = sim_s_from_ps(record->done);
+    to->prefill_tokens[row] = record->prefill_tokens;
+    to->decode_tokens[row] = record->decode_tokens;
+    to->decode_context_tokens[row] = (int64_t)record->decode_context_tokens;
+    return hdf5_table_add(&file->steps, error);
 }
 
 /* Inline, so that a span made just now of a lap stays in registers: stored field by field and
@@ -157,32 +144,30 @@ __attribute__((always_inline)) static inline int
 write_span(void *context, const struct span_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct span_row *row = hdf5_table_next(&file->spans);
-    *row = (struct span_row){
-        .start_ps = record->start,
-        .duration_ps = record->duration,
-        .replica = record->replica,
-        .stage = record->stage,
-        .kind = (uint8_t)record->kind,
-        .step = record->step == SPAN_NO_STEP ? -1 : (int64_t)record->step,
-        .layer = record->layer == SPAN_NO_LAYER ? -1 : (int32_t)record->layer,
-        .bytes = (int64_t)record->bytes,
-    };
-    return hdf5_table_add_next(&file->spans, error);
+    struct span_columns *to = file->spans.columns;
+    size_t row = file->spans.row;
+    to->start_ps[row] = record->start;
+    to->duration_ps[row] = record->duration;
+    to->replica[row] = record->replica;
+    to->stage[row] = record->stage;
+    to->kind[row] = (uint8_t)record->kind;
+    to->step[row] = record->step == SPAN_NO_STEP ? -1 : (int64_t)record->step;
+    to->layer[row] = record->layer == SPAN_NO_LAYER ? -1 : (int32_t)record->layer;
+    to->bytes[row] = (int64_t)record->bytes;
+    return hdf5_table_add(&file->spans, error);
 }
 
 static int write_link(void *context, const struct link_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct link_row *row = hdf5_table_next(&file->links);
-    *row = (struct link_row){
-        .link = record->link,
-        .start_s = sim_s_from_ps(record->start),
-        .duration_s = sim_s_from_ps(record->duration),
-        .bytes = record->bytes,
-        .busy_s = sim_s_from_ps(record->busy),
-    };
-    return hdf5_table_add_next(&file->links, error);
+    struct link_columns *to = file->links.columns;
+    size_t row = file->links.row;
+    to->link[row] = record->link;
+    to->start_s[row] = sim_s_from_ps(record->start);
+    to->duration_s[row] = sim_s_from_ps(record->duration);
+    to->bytes[row] = record->bytes;
+    to->busy_s[row] = sim_s_from_ps(record->busy);
+    return hdf5_table_add(&file->links, error);
 }
 
 static int write_records(void *context, const union record *records, size_t count,
