@@ -226,9 +226,8 @@ def warnings_of(plan):
     if count == 0:
         return []
     cost = " that cost no more than the best" if len(plan.ranked) else ""
-    return [("too_short", f"options{cost} of which the runs were too short to tell whether they "
-                          f"serve the load: {count}; runs of about "
-                          f"{number(plan.summary['requests_to_tell'])} requests would tell")]
+    return [("too_short", f"options{cost} of which the runs were too short to tell: {count}; runs of "
+                          f"about {number(plan.summary['requests_to_tell'])} requests would")]
 
 
 def fill(page, plan):

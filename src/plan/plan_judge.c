@@ -62,6 +62,47 @@ static struct plan_estimate estimate_of(const json_t *trials, const char *key)
     return (struct plan_estimate){mean, t * sqrt(variance / (double)count)};
 }
 
+/* The normal deviate of the confidence, squared. */
+static double deviate_squared(void)
+{
+    double z = gsl_cdf_ugaussian_Pinv(CONFIDENCE_ONE_SIDE);
+    return z * z;
+}
+
+/* How many requests were judged, in all trials. */
+static double judged_in(const json_t *trials)
+{
+    return mean_of(trials, "judged") * (double)json_array_size(trials);
+}
+
+/*
+ * Batches that are all alike show no spread, yet of few requests even the rare one that misses is
+ * not seen: no interval of a share is narrower than what so many, each on its own, leave open
+ * (Wilson, J. Am. Stat. Assoc. 22, 1927).
+ */
+static struct plan_estimate share_of(const json_t *trials, const char *key)
+{
+    struct plan_estimate share = estimate_of(trials, key);
+    double requests = judged_in(trials);
+    if (isnan(share.mean) || !(requests > 0))
+        return share;
+    double zz = deviate_squared();
+    double shrink = 1 + zz / requests;
+    double middle = (share.mean + zz / (2 * requests)) / shrink;
+    double variance = share.mean * (1 - share.mean) + zz / (4 * requests);
+    double half = sqrt(zz * variance / requests) / shrink;
+    share.half = fmax(share.half, half + fabs(share.mean - middle));
+    return share;
+}
+
+/* How many times as many requests could tell the percentile if none of them missed; above 1, these
+   could not. NaN: none was judged. */
+static double requests_wanted(const json_t *trials, const struct slo *slo)
+{
+    double wanted = slo->percentile / 100;
+    return deviate_squared() * wanted / (1 - wanted) / judged_in(trials);
+}
+
 /* Judges one latency on its own; `limit_s` 0: there is none to keep. NaN: single tokens have no
    TPOT, and who was never served has no latency at all. */
 static enum plan_outcome judge_latency(const struct plan_estimate *estimate, double limit_s,
@@ -197,15 +238,18 @@ static void judge_too_short(struct plan_verdict *verdict)
                    human_number(verdict->balance.requests_to_tell).text);
 }
 
-/* So few requests that there is nothing to judge. */
-static void judge_too_few(struct plan_verdict *verdict, double requests)
+/* So few requests that what `needed` would show cannot be seen in them. */
+static void judge_too_few(struct plan_verdict *verdict, double requests, double needed)
 {
     verdict->outcome = PLAN_TOO_SHORT;
-    verdict->balance.requests_to_tell = fmax(verdict->balance.requests_to_tell, PLAN_REQUESTS_MIN);
+    verdict->figure = PLAN_FIGURE_NONE;
+    verdict->margin = NAN;
+    verdict->balance.requests_to_tell = ceil(needed);
+    verdict->reason[0] = '\0';
     uint64_t count = (uint64_t)requests;
-    uint64_t needed = (uint64_t)verdict->balance.requests_to_tell;
     explain(verdict->reason, "runs too short to tell from %s request%s; about %s requests would",
-            human_count(count).text, count == 1 ? "" : "s", human_count(needed).text);
+            human_count(count).text, count == 1 ? "" : "s",
+            human_count((uint64_t)verdict->balance.requests_to_tell).text);
 }
 
 const char *plan_outcome_name(enum plan_outcome outcome)
@@ -253,7 +297,7 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
                 struct plan_verdict *verdict)
 {
     *verdict = (struct plan_verdict){
-        .within = estimate_of(trials, "within"),
+        .within = share_of(trials, "within"),
         .ttft_s = estimate_of(trials, "ttft_s"),
         .tpot_s = estimate_of(trials, "tpot_s"),
         .served = mean_of(trials, "served"),
@@ -269,6 +313,8 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         .balance = balance_of_trials(trials),
     };
     judge_lasting(verdict, mean_of(trials, "arriving_tokens_per_s"));
+    double requests = mean_of(trials, "requests");
+    double wanted = requests_wanted(trials, slo);
     enum balance_answer answer = balance_answer(&verdict->balance);
     const json_t *failure = find_failure(trials);
     if (failure) {
@@ -276,12 +322,15 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         verdict->outcome = PLAN_FAILED;
         (void)snprintf(verdict->reason, sizeof(verdict->reason), "%s", why ? why : "");
     } else if (isnan(verdict->within.mean)) {
-        judge_too_few(verdict, mean_of(trials, "requests"));
+        judge_too_few(verdict, requests,
+                      fmax(verdict->balance.requests_to_tell, PLAN_REQUESTS_MIN));
     } else if (answer == BALANCE_SATURATED) {
         judge_saturated(verdict);
     } else {
         judge_share(verdict, slo, headroom);
         if (answer == BALANCE_TOO_SHORT && verdict->outcome != PLAN_MISSES)
             judge_too_short(verdict);
+        else if (wanted > 1 && verdict->outcome == PLAN_UNPROVEN)
+            judge_too_few(verdict, requests, requests * wanted);
     }
 }

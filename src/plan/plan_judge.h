@@ -2,7 +2,8 @@
  * plan_judge: what the runs of one option come to, and whether that is proven.
  *
  * The share of requests that are within the SLO, with headroom, is the mean over
- * all batches of all seeds, give or take Student's t interval at 95%. An option
+ * all batches of all seeds, give or take Student's t interval at 95%, or what their
+ * number alone leaves open where that is more. An option
  * meets the SLO when the interval's lower end is no less than the percentile asked
  * for; it misses when the upper end is less; between, it is unproven and not
  * bought. Requests that are rejected or lost are within nothing. Each latency's
@@ -20,12 +21,12 @@
 #include "scenario.h"
 
 /* X(NAME, for programs, in words) */
-#define PLAN_OUTCOMES(X)                                                          \
-    X(MEETS, "meets", "meets the SLO")                                            \
-    X(UNPROVEN, "unproven", "may meet the SLO, which more seeds would show")      \
-    X(TOO_SHORT, "too_short", "may serve the load, which longer runs would show") \
-    X(MISSES, "misses", "misses the SLO")                                         \
-    X(SATURATED, "saturated", "cannot serve the load")                            \
+#define PLAN_OUTCOMES(X)                                                        \
+    X(MEETS, "meets", "meets the SLO")                                          \
+    X(UNPROVEN, "unproven", "may meet the SLO, which more seeds would show")    \
+    X(TOO_SHORT, "too_short", "may meet the SLO, which longer runs would show") \
+    X(MISSES, "misses", "misses the SLO")                                       \
+    X(SATURATED, "saturated", "cannot serve the load")                          \
     X(FAILED, "failed", "cannot run")
 
 enum plan_outcome {

@@ -167,11 +167,10 @@ static void print_untold(const struct plan_answer *answer, FILE *stream)
     if (untold.count == 0)
         return;
     (void)fprintf(stream,
-                  "  unsure %zu option%s%s ran too short to tell whether %s the load; about %s\n"
-                  "         requests a run would tell (workload.requests)\n",
+                  "  unsure %zu option%s%s ran too short to tell; about %s requests a run would\n"
+                  "         (workload.requests)\n",
                   untold.count, untold.count == 1 ? "" : "s",
                   plan_answer_best(answer) ? " that cost no more" : "",
-                  untold.count == 1 ? "it serves" : "they serve",
                   human_count((uint64_t)untold.requests_to_tell).text);
 }
 

@@ -97,6 +97,7 @@ static double share_within(const struct experience *items, size_t count, const s
 
 /* What each batch of the requests is judged by: shares and percentiles. */
 struct batches {
+    size_t requests; /* in all of them */
     json_t *within;
     json_t *ttft_s;
     json_t *tpot_s;
@@ -109,9 +110,9 @@ static struct batches batches_of(const struct experience *items, size_t count,
     size_t first = (size_t)((double)count * PLAN_SETTLING);
     size_t batch = (count - first) / PLAN_BATCHES;
     double *values = calloc(batch + 1, sizeof(*values));
-    struct batches batches = {NULL, NULL, NULL};
+    struct batches batches = {.requests = batch * PLAN_BATCHES};
     if (values)
-        batches = (struct batches){json_array(), json_array(), json_array()};
+        batches = (struct batches){batches.requests, json_array(), json_array(), json_array()};
     for (size_t i = 0; i < PLAN_BATCHES && count >= PLAN_REQUESTS_MIN && values; i++) {
         const struct experience *of = items + first + i * batch;
         double ttft_s = percentile_of(of, batch, false, slo->percentile, values);
@@ -192,8 +193,9 @@ static json_t *result_of(const struct config *config, double headroom,
 {
     struct batches batches =
         batches_of(items, summary->arrived, &config->scenario.slo, 1 - headroom);
-    json_t *judged = json_pack("{s:o, s:o, s:o}", "within", batches.within, "ttft_s",
-                               batches.ttft_s, "tpot_s", batches.tpot_s);
+    json_t *judged =
+        json_pack("{s:o, s:o, s:o, s:o}", "judged", json_build_count(batches.requests), "within",
+                  batches.within, "ttft_s", batches.ttft_s, "tpot_s", batches.tpot_s);
     json_t *load = load_of(config, meter, summary);
     json_t *result = pressure_of(&config->scenario, items, summary);
     bool is_whole = result && judged && load && json_object_update(result, load) == 0 &&

@@ -13,6 +13,7 @@
  *               where prompts are cut in chunks
  *     good      share of them whose own TTFT and TPOT are within the SLO
  *     busy, stage, compute, collective, kv, preemptions, slots    as plan_pressure.h has them
+ *     judged    requests in the batches of what follows, together
  *     within    array: the share of each of PLAN_BATCHES batches of requests that is within the SLO
  *               less the headroom, in order of arrival, the first PLAN_SETTLING of them left out;
  *               empty where there were fewer than PLAN_REQUESTS_MIN

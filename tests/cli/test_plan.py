@@ -345,7 +345,7 @@ class Check(PlanTest):
         options = ("--check", "--set", "layout.replicas=4", "--set", "workload.requests=60")
         done = self.plan(PLAN, *options)
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stdout, r"may serve the load, which longer runs would show\.\n"
+        self.assertRegex(done.stdout, r"may meet the SLO, which longer runs would show\.\n"
                                       r" +why +runs too short to tell .*; about [\d,]+ requests would")
         answer = self.answer(PLAN, *options)
         verdict = answer["candidates"][0]["verdict"]

@@ -30,21 +30,28 @@ struct seen {
     double half;     /* give or take */
     double rejected;
     double lost;
+    double requests; /* in all batches; 0: so many that their number leaves nothing open */
 };
 
-static void judge(struct seen seen)
+static void judge_by(const struct slo *by, struct seen seen)
 {
     const struct balance balance = {seen.growth, seen.half, 0, 1000, 1600};
     json_t *trials = json_pack(
-        "[{s:s, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}]", "status",
-        "done", "busy", 0.5, "arriving_tokens_per_s", 1000.0, "balance", balance_json_new(&balance),
-        "served", 0.8, "requests", 60.0, "rejected", seen.rejected, "lost", seen.lost, "kv_tokens",
-        21712.0, "good", 0.97, "requests_per_s", 4.0, "output_tokens_per_s", 800.0, "within",
+        "[{s:s, s:f, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}]",
+        "status", "done", "judged", seen.requests > 0 ? seen.requests : 1e9, "busy", 0.5,
+        "arriving_tokens_per_s", 1000.0, "balance", balance_json_new(&balance), "served", 0.8,
+        "requests", 60.0, "rejected", seen.rejected, "lost", seen.lost, "kv_tokens", 21712.0,
+        "good", 0.97, "requests_per_s", 4.0, "output_tokens_per_s", 800.0, "within",
         batches(seen.within, seen.spread, seen.count), "ttft_s",
         batches(seen.ttft_s, seen.spread_s, seen.count), "tpot_s", batches(0.02, 0, seen.count));
     ck_assert_ptr_nonnull(trials);
-    plan_judge(trials, &slo, 0.1, &verdict);
+    plan_judge(trials, by, 0.1, &verdict);
     json_decref(trials);
+}
+
+static void judge(struct seen seen)
+{
+    judge_by(&slo, seen);
 }
 
 START_TEST(interval_is_students)
@@ -147,6 +154,22 @@ START_TEST(one_batch_proves_nothing)
 }
 END_TEST
 
+START_TEST(few_requests_leave_rare_ones_open)
+{
+    /* That 400 of 400 are within leaves open whether 1 / (1 + 1.96^2 / 400) = 99.05% are, 4,000 of
+       4,000 99.904%: only the former is below 99.5%. */
+    const struct slo strict = {.ttft_s = 0.5, .percentile = 99.5};
+    judge_by(&strict, (struct seen){.count = 8, .within = 1, .ttft_s = 0.1, .requests = 400});
+    ck_assert_double_eq_tol(verdict.within.half, 0.0095123, 1e-7);
+    ck_assert_int_eq(verdict.outcome, PLAN_TOO_SHORT);
+    /* 1.96^2 x 0.995 / 0.005 = 764.5 would, of a run 1.91 times its 60. */
+    ck_assert_str_eq(verdict.reason,
+                     "runs too short to tell from 60 requests; about 115 requests would");
+    judge_by(&strict, (struct seen){.count = 8, .within = 1, .ttft_s = 0.1, .requests = 4000});
+    ck_assert_int_eq(verdict.outcome, PLAN_MEETS);
+}
+END_TEST
+
 START_TEST(saturation_outweighs_latency)
 {
     /* Low latencies of a run that does not keep up are luck. */
@@ -208,6 +231,7 @@ int main(void)
         what_serves_nothing_misses,
         too_few_requests_tell_nothing,
         one_batch_proves_nothing,
+        few_requests_leave_rare_ones_open,
         saturation_outweighs_latency,
         what_cannot_be_told_is_not_bought,
         what_lasts_is_without_the_end,
