@@ -6,8 +6,8 @@
 #include "config_layout.h"
 #include "config_model.h"
 #include "config_override.h"
+#include "config_portable.h"
 #include "config_run.h"
-#include "config_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -225,7 +225,7 @@ static int read_tree(struct config *config, struct config_loader *loader,
     else if (diagnostics_is_empty(&config->diagnostics))
         out_of_memory(loader);
     if (diagnostics_is_empty(&config->diagnostics)) {
-        config->text = config_text_write(&config->arena, root);
+        config->text = config_portable_text(&config->arena, root, loader->search);
         if (!config->text)
             out_of_memory(loader);
     }

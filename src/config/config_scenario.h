@@ -49,7 +49,7 @@ struct config {
     const char *name;             /* the scenario's own; NULL: it gives none */
     const char *description;      /* the same */
     const struct yaml_node *root; /* the scenario's tree: files and options are in it */
-    const char *text;             /* the same as one YAML text */
+    const char *text;             /* the same as one YAML text, which runs from anywhere */
     struct config_pools *pools;   /* NULL: replicas prefill and decode */
     struct scenario *decode;      /* the scenario's own `decode` */
     struct config_tables tables[CONFIG_POOLS]; /* of the cluster's GPU; of the one that decodes */

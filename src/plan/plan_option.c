@@ -1,7 +1,6 @@
 #include "plan_option.h"
 
 #include "config_limits.h"
-#include "config_portable.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -107,7 +106,7 @@ int plan_option_text(const struct plan *plan, const struct plan_option *option, 
     struct config config;
     int status = load(plan, option, seed, &config, arena, error);
     if (status == 0) {
-        *text = config_portable_text(arena, config.root, plan->inputs.search);
+        *text = arena_strdup(arena, config.text);
         status = *text ? 0 : error_out_of_memory(error, "the scenario's text");
     }
     config_release(&config);

@@ -63,6 +63,17 @@ class Hdf5(TandemTest):
         for text in ("hidden: 8192", "tensor_parallel: 4", "requests: 200", "seed: 77"):
             self.assertIn(text, file.attrs["scenario"])
 
+    def test_scenario_runs_again_from_anywhere(self):
+        # Expect the scenario in a run's file, saved elsewhere, to find its trace and its GPU's
+        # tables and to give the same file.
+        first, again, second = (self.folder / name for name in ("a.h5", "again.yaml", "b.h5"))
+        short = ("--set", "run.duration=20 s", "--quiet")
+        self.tandem_ok("run", SCENARIO, *short, "-o", first)
+        with h5py.File(first) as file:
+            again.write_text(file.attrs["scenario"], encoding="utf-8")
+        self.tandem_ok("run", again, "--quiet", "-o", second)
+        self.assertEqual(first.read_bytes(), second.read_bytes())
+
     def test_requests(self):
         # Expect each request once, with 0 <= arrival <= scheduled <= first token <= done, and
         # TTFT as in the summary.
