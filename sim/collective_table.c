@@ -98,7 +98,6 @@ static void fit_ideal(struct collective_class *class, size_t index,
             }
         line_fit_add(&floor, log2(samples[first].ranks), log2(floor_s));
         line_fit_add(&rate, log2(samples[first].ranks), log2(bytes_per_s));
-        class->bytes_per_s_max = fmax(class->bytes_per_s_max, bytes_per_s);
     }
     if (rate.count == 0)
         return;
@@ -155,13 +154,14 @@ bool collective_table_covers(const struct collective_table *table,
 }
 
 double collective_table_rate(const struct collective_table *table,
-                             const struct collective_kind *kind)
+                             const struct collective_kind *kind, double ranks)
 {
-    return table->classes[class_index(kind)].bytes_per_s_max;
+    return power_at(&table->classes[class_index(kind)].bytes_per_s, ranks);
 }
 
 static void fill_node(const struct collective_class *class, struct surface_probe *probe,
-                      enum collective_op op, double ranks, struct cost_grid *grid, uint32_t node)
+                      enum collective_op op, double ranks, double speed, struct cost_grid *grid,
+                      uint32_t node)
 {
     double bytes = cost_axis_value(&grid->x, node);
     double at[SURFACE_DIMENSIONS_MAX] = {log2(bytes), log2(ranks)};
@@ -170,13 +170,16 @@ static void fill_node(const struct collective_class *class, struct surface_probe
         estimate.nearest_octaves <= MEASURED_OCTAVES ? COST_MEASURED : COST_INTERPOLATED;
     if (estimate.is_outside)
         provenance = COST_EXTRAPOLATED;
-    grid->seconds[node] = exp(estimate.value) * base_s(class, op, ranks, bytes);
-    grid->provenance[node] = (uint8_t)provenance;
+    double seconds = exp(estimate.value) * base_s(class, op, ranks, bytes);
+    double start_s = fmin(seconds, power_at(&class->floor_s, ranks));
+    grid->seconds[node] = speed == 1 ? seconds : start_s + (seconds - start_s) / speed;
+    grid->provenance[node] = (uint8_t)(speed == 1 ? provenance : COST_ESTIMATED);
 }
 
 int collective_table_prepare(const struct collective_table *table,
                              const struct collective_kind *kind, double ranks, double bytes_max,
-                             struct arena *arena, struct cost_grid *grid, struct error *error)
+                             double speed, struct arena *arena, struct cost_grid *grid,
+                             struct error *error)
 {
     assert(collective_table_covers(table, kind) && ranks > 1);
     struct cost_axis bytes = cost_axis_of(0, FIRST_OCTAVE, bytes_max);
@@ -189,7 +192,7 @@ int collective_table_prepare(const struct collective_table *table,
     surface_probe_init(&probe, &class->surface);
     grid->errors = class->errors;
     for (uint32_t node = 0; node < bytes.nodes; node++)
-        fill_node(class, &probe, kind->op, ranks, grid, node);
+        fill_node(class, &probe, kind->op, ranks, speed, grid, node);
     return cost_grid_make_monotone(grid, error);
 }
 

@@ -64,7 +64,6 @@ struct collective_class {
     struct surface surface;
     struct power_of_ranks floor_s;
     struct power_of_ranks bytes_per_s;
-    double bytes_per_s_max; /* of any sample */
     struct cost_errors errors;
 };
 
@@ -87,17 +86,20 @@ void collective_table_release(struct collective_table *table);
 bool collective_table_covers(const struct collective_table *table,
                              const struct collective_kind *kind);
 
-/* The best rate at which a rank sent, of any sample of a kind that the table covers. */
+/* The best rate at which each of `ranks` sends, by the samples of a kind that the table covers. */
 double collective_table_rate(const struct collective_table *table,
-                             const struct collective_kind *kind);
+                             const struct collective_kind *kind, double ranks);
 
 /*
  * The costs of a kind that the table covers over `ranks` > 1 ranks, monotone in
- * x, the bytes, to `bytes_max` or beyond. 0 or -ERROR_MEMORY.
+ * x, the bytes, to `bytes_max` or beyond. The links carry `speed` times what those
+ * carried that were measured: then all but the start takes as much less, and is an
+ * estimate. 0 or -ERROR_MEMORY.
  */
 int collective_table_prepare(const struct collective_table *table,
                              const struct collective_kind *kind, double ranks, double bytes_max,
-                             struct arena *arena, struct cost_grid *grid, struct error *error);
+                             double speed, struct arena *arena, struct cost_grid *grid,
+                             struct error *error);
 
 /* The operation of that name, as in CSV; COLLECTIVE_OP_COUNT where there is none. */
 enum collective_op collective_op_named(const char *name);

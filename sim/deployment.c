@@ -7,6 +7,16 @@
    proportion. */
 #define CONTEXT_MAX 131072
 
+/* The class of costs of a tensor-parallel group; negative on failure. */
+static int class_of(struct deployment *deployment, const uint32_t *gpus, struct arena *arena,
+                    struct error *error)
+{
+    uint32_t ranks = deployment->scenario->layout.tensor_parallel;
+    struct collective_group group = collective_group_of(&deployment->topology, gpus, ranks);
+    struct group_links links = group_links_of(&deployment->topology, gpus, ranks);
+    return step_cost_class(&deployment->cost, &group, &links, arena, error);
+}
+
 /* What the first and last stage carry beyond layers, by a group of the cluster's first GPUs. */
 static int find_extras(struct deployment *deployment, struct arena *arena, struct error *error)
 {
@@ -18,10 +28,7 @@ static int find_extras(struct deployment *deployment, struct arena *arena, struc
         return error_out_of_memory(error, "layout");
     for (uint32_t i = 0; i < ranks; i++)
         gpus[i] = i;
-    struct collective_group group = collective_group_of(&deployment->topology, gpus, ranks);
-    int class =
-        step_cost_class(&deployment->cost, &group,
-                        group_cost_fabric(&deployment->topology, gpus, ranks), arena, error);
+    int class = class_of(deployment, gpus, arena, error);
     if (class < 0)
         return class;
     uint32_t rows = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
@@ -128,12 +135,7 @@ int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint3
                           struct stage_part *part, struct arena *arena, struct error *error)
 {
     const struct layout *layout = &deployment->layout;
-    const uint32_t *gpus = layout_group(layout, replica, stage);
-    uint32_t ranks = layout->tensor_parallel;
-    struct collective_group group = collective_group_of(&deployment->topology, gpus, ranks);
-    int class =
-        step_cost_class(&deployment->cost, &group,
-                        group_cost_fabric(&deployment->topology, gpus, ranks), arena, error);
+    int class = class_of(deployment, layout_group(layout, replica, stage), arena, error);
     if (class < 0)
         return class;
     *part = (struct stage_part){

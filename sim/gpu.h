@@ -29,6 +29,9 @@ struct gpu {
     double power_w;      /* board power; 0: unknown */
     double idle_power_w; /* drawn while it waits for work; board power where that is unknown */
     double usd_per_hour; /* list price to rent; 0: unknown */
+    /* One direction of the links over which its collectives were measured; 0: unknown. */
+    double measured_nvlink_bytes_per_s;
+    double measured_pcie_bytes_per_s;
 };
 
 /* The rate at which tensor cores multiply operands of `dtype`: its own peak, or bf16's. */

@@ -1,7 +1,9 @@
 #include "group_cost.h"
 
-/* A table whose best rate is further than this above the group's own is of other links. */
+/* A table whose best rate is further than this from the group's own is of other links. Reductions
+   in a switch go 1.4 times as fast as a ring, two GPUs' all-to-alls half as fast. */
 #define FASTER_THAN_LINKS_MAX 1.5
+#define SLOWER_THAN_LINKS_MAX 2.5
 
 /* Of the busiest GPU's part, where that is not everyone's. */
 static double bytes_of(const struct group_cost *cost, enum exchange exchange, double tokens)
@@ -12,28 +14,58 @@ static double bytes_of(const struct group_cost *cost, enum exchange exchange, do
            exchange_imbalance(exchange, setup->model, &setup->sharding, ranks);
 }
 
+/* Whether the table can be of the group's links. */
+static bool is_of_links(const struct collective_table *table, const struct collective_kind *kind,
+                        const struct collective_group *group, double speed)
+{
+    if (group->nodes > 1 || group->ranks < 2 || !collective_table_covers(table, kind))
+        return false;
+    double rate = collective_table_rate(table, kind, group->ranks) * speed;
+    return rate <= FASTER_THAN_LINKS_MAX * group->ring.bytes_per_s &&
+           rate * SLOWER_THAN_LINKS_MAX >= group->ring.bytes_per_s;
+}
+
 int group_cost_prepare_measured(const struct collective_table *table,
-                                const struct collective_group *group, struct collective_kind kind,
+                                const struct collective_group *group,
+                                const struct group_links *links, enum collective_op op,
                                 double bytes_max, const struct cost_grid **grid,
                                 struct arena *arena, struct error *error)
 {
+    const struct collective_kind kind = {op, links->fabric, true};
     *grid = NULL;
-    if (!table || group->nodes > 1 || group->ranks < 2 || !collective_table_covers(table, &kind) ||
-        collective_table_rate(table, &kind) > FASTER_THAN_LINKS_MAX * group->ring.bytes_per_s)
+    if (!table || !is_of_links(table, &kind, group, links->speed))
         return 0;
     struct cost_grid *prepared = arena_calloc(arena, 1, sizeof(*prepared));
     if (!prepared)
         return error_out_of_memory(error, "collective times");
     *grid = prepared;
-    return collective_table_prepare(table, &kind, group->ranks, bytes_max, arena, prepared, error);
+    return collective_table_prepare(table, &kind, group->ranks, bytes_max, links->speed, arena,
+                                    prepared, error);
 }
 
-enum collective_fabric group_cost_fabric(const struct topology *topology, const uint32_t *gpus,
-                                         uint32_t ranks)
+static double speed_of(double bytes_per_s, double measured_bytes_per_s)
 {
-    bool pcie = topology_group_medium(topology, gpus, ranks) == MEDIUM_PCIE;
-    bool staged = topology->cluster->host_staging_factor > 1;
-    return pcie && staged ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER;
+    return measured_bytes_per_s > 0 ? bytes_per_s / measured_bytes_per_s : 1;
+}
+
+struct group_links group_links_of(const struct topology *topology, const uint32_t *gpus,
+                                  uint32_t ranks)
+{
+    const struct cluster *cluster = topology->cluster;
+    const struct gpu *gpu = &cluster->gpu;
+    bool is_staged = cluster->host_staging_factor > 1;
+    switch (topology_group_medium(topology, gpus, ranks)) {
+    case MEDIUM_NVLINK:
+        return (struct group_links){
+            COLLECTIVE_FABRIC_PEER,
+            speed_of(cluster->nvlink.bytes_per_s, gpu->measured_nvlink_bytes_per_s)};
+    case MEDIUM_PCIE:
+        return (struct group_links){
+            is_staged ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER,
+            speed_of(cluster->pcie.bytes_per_s, gpu->measured_pcie_bytes_per_s)};
+    default:
+        return (struct group_links){COLLECTIVE_FABRIC_PEER, 1};
+    }
 }
 
 /* Entries for 0 to `max`, and one for what is larger. */
@@ -47,16 +79,17 @@ static struct exchange_cost *unset_costs(uint32_t max, struct arena *arena)
 
 /* Makes room for the costs of one exchange, and prepares what was measured of it. */
 static int prepare_exchange(struct group_cost *cost, enum exchange exchange,
-                            enum collective_fabric fabric, struct arena *arena, struct error *error)
+                            const struct group_links *links, struct arena *arena,
+                            struct error *error)
 {
-    struct collective_kind kind = {exchange_measured_op(exchange), fabric, true};
     double bytes_max = bytes_of(cost, exchange, cost->setup.tokens_max);
     if (cost->exchanges[exchange])
         return 0;
     cost->exchanges[exchange] = unset_costs(cost->setup.tokens_max, arena);
     if (!cost->exchanges[exchange])
         return error_out_of_memory(error, "step costs");
-    return group_cost_prepare_measured(cost->setup.table, &cost->group, kind, bytes_max,
+    return group_cost_prepare_measured(cost->setup.table, &cost->group, links,
+                                       exchange_measured_op(exchange), bytes_max,
                                        &cost->measured[exchange], arena, error);
 }
 
@@ -109,28 +142,28 @@ static uint32_t all_ways(const struct group_cost *cost)
 }
 
 int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setup,
-                    const struct collective_group *group, enum collective_fabric fabric,
+                    const struct collective_group *group, const struct group_links *links,
                     struct arena *arena, struct error *error)
 {
     struct exchange_place places[EXCHANGES_OF_LAYER_MAX];
     uint32_t count = exchange_places(setup->model, &setup->sharding, group->ranks, places);
     *cost = (struct group_cost){.setup = *setup, .group = *group};
     /* The sampled tokens' all-reduce is there whatever the layers have. */
-    int rc = prepare_exchange(cost, EXCHANGE_ALL_REDUCE, fabric, arena, error);
+    int rc = prepare_exchange(cost, EXCHANGE_ALL_REDUCE, links, arena, error);
     for (uint32_t i = 0; rc == 0 && i < count; i++)
-        rc = prepare_exchange(cost, places[i].exchange, fabric, arena, error);
+        rc = prepare_exchange(cost, places[i].exchange, links, arena, error);
     if (rc < 0)
         return rc;
     cost->ways = all_ways(cost);
     cost->samples = unset_costs(setup->rows_max, arena);
     if (!cost->samples)
         return error_out_of_memory(error, "step costs");
-    struct collective_kind kind = {COLLECTIVE_OP_CUSTOM_ALL_REDUCE, fabric, true};
     if (!setup->custom_all_reduce)
         return 0;
     double bytes_max = bytes_of(cost, EXCHANGE_ALL_REDUCE, setup->tokens_max);
-    return group_cost_prepare_measured(cost->setup.table, &cost->group, kind, bytes_max,
-                                       &cost->custom, arena, error);
+    return group_cost_prepare_measured(cost->setup.table, &cost->group, links,
+                                       COLLECTIVE_OP_CUSTOM_ALL_REDUCE, bytes_max, &cost->custom,
+                                       arena, error);
 }
 
 /* The entry for `index`: of `costs` to `max`, or the one for what is larger, which makes room. */

@@ -3,7 +3,7 @@
  *
  * Worked out once for each number of tokens and kept, with how often each was
  * used. A measured table is used where it can be of the group's links: inside a
- * node, and not faster than they are; else collective.h's models. Tables have
+ * node, and about as fast as they are; else collective.h's models. Tables have
  * collectives back to back: behind a kernel, part of a start is hidden. An
  * all-to-all of experts that are not equally busy takes as long as the busiest
  * GPU's part.
@@ -50,20 +50,26 @@ struct group_cost {
     struct cost_sum overwritten;   /* entries that made room for others */
 };
 
-/* Where a group's measured collectives would be found. */
-enum collective_fabric group_cost_fabric(const struct topology *topology, const uint32_t *gpus,
-                                         uint32_t ranks);
+/* What a group's collectives cross, as measured tables know it. */
+struct group_links {
+    enum collective_fabric fabric;
+    double speed; /* of the links, in those over which the GPU's were measured; 1: unknown */
+};
 
-/* The measured costs of one operation over the group, to `bytes_max`; NULL where none can be of its
-   links. 0 or -ERROR_MEMORY. */
+struct group_links group_links_of(const struct topology *topology, const uint32_t *gpus,
+                                  uint32_t ranks);
+
+/* The measured costs in captured graphs of one operation over the group, to `bytes_max`; NULL where
+   none can be of its links. 0 or -ERROR_MEMORY. */
 int group_cost_prepare_measured(const struct collective_table *table,
-                                const struct collective_group *group, struct collective_kind kind,
+                                const struct collective_group *group,
+                                const struct group_links *links, enum collective_op op,
                                 double bytes_max, const struct cost_grid **grid,
                                 struct arena *arena, struct error *error);
 
 /* `setup`'s model and table must outlive it. 0 or -ERROR_MEMORY. */
 int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setup,
-                    const struct collective_group *group, enum collective_fabric fabric,
+                    const struct collective_group *group, const struct group_links *links,
                     struct arena *arena, struct error *error);
 
 /* One exchange of the layout, of `tokens` tokens, which is counted `uses` times; good until the

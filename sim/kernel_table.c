@@ -177,6 +177,7 @@ static struct kernel_class *class_of(struct kernel_table *table, const struct ke
 int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
                       const struct kernel_sample *samples, size_t count, struct error *error)
 {
+    table->measured = *gpu;
     table->gpu = gpu;
     for (uint32_t op = 0; op < KERNEL_OP_COUNT; op++)
         for (uint32_t dtype = 0; dtype < DTYPE_COUNT; dtype++) {
@@ -197,6 +198,11 @@ int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
         }
     }
     return 0;
+}
+
+void kernel_table_set_gpu(struct kernel_table *table, const struct gpu *gpu)
+{
+    table->gpu = gpu;
 }
 
 const struct surface_kind *kernel_table_usual_kind(enum kernel_op op)
@@ -325,16 +331,18 @@ static void fill_ratios(const struct kernel_class *class, const struct kernel_sh
             carry(grid, (size_t)y * width + x, width, next_line(y, lattice.y, height) - y);
 }
 
-static void fill_seconds(const struct kernel_class *class, const struct gpu *gpu,
-                         const struct kernel_shape *shape, struct cost_grid *grid)
+/* Makes seconds of one node's ratio. */
+static void fill_node(const struct kernel_table *table, double floor_s,
+                      const struct kernel_shape *shape, struct cost_grid *grid, uint32_t x,
+                      uint32_t y)
 {
-    for (uint32_t y = 0; y < grid->y.nodes; y++)
-        for (uint32_t x = 0; x < grid->x.nodes; x++) {
-            double at_x = cost_axis_value(&grid->x, x);
-            double at_y = cost_axis_value(&grid->y, y);
-            double base_s = class->floor_s + kernel_roofline_s(gpu, shape, at_x, at_y);
-            grid->seconds[(size_t)y * grid->x.nodes + x] *= base_s;
-        }
+    size_t node = (size_t)y * grid->x.nodes + x;
+    double at_x = cost_axis_value(&grid->x, x);
+    double at_y = cost_axis_value(&grid->y, y);
+    double roofline_s = kernel_roofline_s(table->gpu, shape, at_x, at_y);
+    grid->seconds[node] *= floor_s + roofline_s;
+    if (roofline_s != kernel_roofline_s(&table->measured, shape, at_x, at_y))
+        grid->provenance[node] = COST_ESTIMATED;
 }
 
 int kernel_table_prepare(const struct kernel_table *table, const struct kernel_shape *shape,
@@ -351,7 +359,9 @@ int kernel_table_prepare(const struct kernel_table *table, const struct kernel_s
         return status;
     grid->errors = class->errors;
     fill_ratios(class, shape, grid);
-    fill_seconds(class, table->gpu, shape, grid);
+    for (uint32_t node_y = 0; node_y < y.nodes; node_y++)
+        for (uint32_t node_x = 0; node_x < x.nodes; node_x++)
+            fill_node(table, class->floor_s, shape, grid, node_x, node_y);
     if (class != &table->classes[shape->op][shape->dtype])
         memset(grid->provenance, COST_ESTIMATED, (size_t)x.nodes * y.nodes);
     return cost_grid_make_monotone(grid, error);

@@ -15,8 +15,9 @@
  *     experts            rows an expert, experts, columns, depth, experts a token
  *
  * Beyond the measured box the ratio at its edge holds: extrapolation by the
- * roofline. A look-up in the table takes microseconds, so a shape that recurs is
- * prepared once, as a cost_grid. Times exclude the gap to the next kernel.
+ * roofline. So does it for a GPU that differs from the measured one in its figures:
+ * what would twice the memory bandwidth do? A look-up in the table takes microseconds, so a shape
+ * that recurs is prepared once, as a cost_grid. Times exclude the gap to the next kernel.
  */
 #ifndef TANDEM_KERNEL_TABLE_H
 #define TANDEM_KERNEL_TABLE_H
@@ -88,7 +89,8 @@ struct kernel_class {
 };
 
 struct kernel_table {
-    const struct gpu *gpu;
+    struct gpu measured;   /* the GPU of the samples */
+    const struct gpu *gpu; /* whose kernels are asked for */
     struct kernel_class classes[KERNEL_OP_COUNT][DTYPE_COUNT];
 };
 
@@ -96,10 +98,14 @@ struct kernel_table {
 double kernel_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape, double x,
                          double y);
 
-/* `gpu` must outlive the table, the samples need not. 0 or -ERROR_MEMORY, with nothing to release.
- */
+/* Of samples of `gpu`, which must outlive the table or be followed by another; the samples need
+   not. 0 or -ERROR_MEMORY, with nothing to release. */
 int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
                       const struct kernel_sample *samples, size_t count, struct error *error);
+
+/* Asks for the kernels of `gpu`, which must outlive the table. Those whose rooflines differ from
+   the measured GPU's are estimates. */
+void kernel_table_set_gpu(struct kernel_table *table, const struct gpu *gpu);
 
 /* How smooth an op's surface is before its own points say. */
 const struct surface_kind *kernel_table_usual_kind(enum kernel_op op);

@@ -90,7 +90,7 @@ static bool same_group(const struct collective_group *a, const struct collective
 }
 
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
-                    enum collective_fabric fabric, struct arena *arena, struct error *error)
+                    const struct group_links *links, struct arena *arena, struct error *error)
 {
     for (uint32_t i = 0; i < cost->class_count; i++)
         if (same_group(&cost->classes[i].group, group))
@@ -100,7 +100,7 @@ int step_cost_class(struct step_cost *cost, const struct collective_group *group
             error, "layout",
             "the layout's tensor-parallel groups have more than %d kinds of routes",
             GROUP_CLASSES_MAX);
-    int rc = group_cost_init(&cost->classes[cost->class_count], &cost->group, group, fabric, arena,
+    int rc = group_cost_init(&cost->classes[cost->class_count], &cost->group, group, links, arena,
                              error);
     return rc < 0 ? rc : (int)cost->class_count++;
 }

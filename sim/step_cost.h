@@ -105,7 +105,7 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
 
 /* The class of a group, found or made; negative when there are too many. */
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
-                    enum collective_fabric fabric, struct arena *arena, struct error *error);
+                    const struct group_links *links, struct arena *arena, struct error *error);
 
 /* `seen` is the replica's, and learns the step's shape; NULL: no shape is new. */
 struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,

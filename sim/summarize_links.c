@@ -118,7 +118,8 @@ int summarize_links(const struct fleet *fleet, double run_s, struct summary *sum
         double capacity_bytes = topology->links[i].cost.bytes_per_s * run_s;
         struct link_summary link = {
             .bytes = pressure->bytes,
-            .utilization = capacity_bytes > 0 ? pressure->bytes / capacity_bytes : 0,
+            /* Measured collectives may be a little faster than the links that stand for theirs. */
+            .utilization = capacity_bytes > 0 ? fmin(pressure->bytes / capacity_bytes, 1) : 0,
             .waited_s = pressure->waited_s,
             .twice_saves =
                 pressure->working_s > 0 ? pressure->bound_s / 2 / pressure->working_s : 0,

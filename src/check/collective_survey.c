@@ -14,18 +14,18 @@ static enum collective_op measured_op(enum collective_operation operation)
 }
 
 int collective_survey_measure(struct collective_survey *survey,
-                              const struct collective_table *table, enum collective_fabric fabric,
+                              const struct collective_table *table, const struct group_links *links,
                               struct arena *arena, struct error *error)
 {
-    struct collective_kind kind = {measured_op(survey->operation), fabric, true};
-    if (kind.op == COLLECTIVE_OP_COUNT)
+    enum collective_op op = measured_op(survey->operation);
+    if (op == COLLECTIVE_OP_COUNT)
         return 0;
-    int status = group_cost_prepare_measured(table, &survey->group, kind, survey->bytes_last,
+    int status = group_cost_prepare_measured(table, &survey->group, links, op, survey->bytes_last,
                                              &survey->measured, arena, error);
-    if (status < 0 || kind.op != COLLECTIVE_OP_ALL_REDUCE)
+    if (status < 0 || op != COLLECTIVE_OP_ALL_REDUCE)
         return status;
-    kind.op = COLLECTIVE_OP_CUSTOM_ALL_REDUCE;
-    return group_cost_prepare_measured(table, &survey->group, kind, survey->bytes_last,
+    return group_cost_prepare_measured(table, &survey->group, links,
+                                       COLLECTIVE_OP_CUSTOM_ALL_REDUCE, survey->bytes_last,
                                        &survey->custom, arena, error);
 }
 

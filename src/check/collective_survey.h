@@ -22,10 +22,10 @@ struct collective_survey {
     const struct cost_grid *custom;   /* the same of all-reduces by an engine's own kernel */
 };
 
-/* Takes what `table` has of the operation on the group's links, `fabric`, in `arena`; NULL: nothing
+/* Takes what `table` has of the operation on the group's `links` in `arena`; NULL: nothing
    was measured. 0 or -ERROR_MEMORY. */
 int collective_survey_measure(struct collective_survey *survey,
-                              const struct collective_table *table, enum collective_fabric fabric,
+                              const struct collective_table *table, const struct group_links *links,
                               struct arena *arena, struct error *error);
 
 /* One algorithm at one size, as nccl-tests counts: algorithm bandwidth is bytes over time, bus

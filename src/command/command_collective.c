@@ -206,8 +206,8 @@ static int survey(const struct collective_options *options, const struct cluster
         .bytes_first = options->bytes_first,
         .bytes_last = options->bytes_last,
     };
-    status = collective_survey_measure(&survey, table, group_cost_fabric(&topology, gpus, count),
-                                       arena, error);
+    struct group_links links = group_links_of(&topology, gpus, count);
+    status = collective_survey_measure(&survey, table, &links, arena, error);
     if (status < 0)
         return status;
     if (options->as_json)

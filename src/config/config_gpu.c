@@ -33,6 +33,21 @@ static void read_efficiency(struct config_reader *parent, struct gpu_efficiency 
     config_reader_close(&reader);
 }
 
+static void read_measured_links(struct config_reader *parent, struct gpu *gpu)
+{
+    struct config_reader reader;
+    if (!config_reader_has(parent, "measured_links"))
+        return;
+    config_reader_enter(&reader, parent, "measured_links", CONFIG_OPTIONAL);
+    config_read_quantity(&reader, "nvlink", CONFIG_OPTIONAL, QUANTITY_BYTES_PER_S,
+                         CONFIG_BYTES_PER_S_MIN, CONFIG_BYTES_PER_S_MAX,
+                         &gpu->measured_nvlink_bytes_per_s);
+    config_read_quantity(&reader, "pcie", CONFIG_OPTIONAL, QUANTITY_BYTES_PER_S,
+                         CONFIG_BYTES_PER_S_MIN, CONFIG_BYTES_PER_S_MAX,
+                         &gpu->measured_pcie_bytes_per_s);
+    config_reader_close(&reader);
+}
+
 /* The folder that `measured` names: one with a table in it. */
 static const char *read_measured(struct config_loader *loader, struct config_reader *reader)
 {
@@ -73,6 +88,7 @@ void config_gpu_read(struct config_loader *loader, const struct yaml_node *node,
                          &gpu->idle_power_w);
     config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR, 0,
                          CONFIG_USD_PER_HOUR_MAX, &gpu->usd_per_hour);
+    read_measured_links(&reader, gpu);
     if (measured)
         *measured = read_measured(loader, &reader);
     else

@@ -1,10 +1,13 @@
 #include "gpu_samples.h"
 
+#include "config_gpu.h"
+#include "config_part.h"
 #include "sample_csv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PATH_BYTES 4096
 
@@ -21,6 +24,27 @@ static int open_table(const char *folder, const char *name, char path[PATH_BYTES
     return errno == ENOENT
                ? 0
                : error_set(error, ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
+}
+
+static void read_gpu_part(struct config_loader *loader, const char *text, struct yaml_node *node,
+                          void *gpu)
+{
+    (void)text;
+    config_gpu_read(loader, node, gpu, NULL);
+}
+
+static int read_gpu(struct gpu_folder *folder, struct error *error)
+{
+    char path[PATH_BYTES];
+    struct arena arena;
+    int length = snprintf(path, PATH_BYTES, "%s/" GPU_SAMPLES_GPU, folder->path);
+    folder->has_gpu = length < PATH_BYTES && access(path, F_OK) == 0;
+    if (!folder->has_gpu)
+        return 0;
+    arena_init(&arena);
+    int status = config_part_read("measured", path, read_gpu_part, &folder->gpu, &arena, error);
+    arena_release(&arena);
+    return status;
 }
 
 /* Adds `count` samples to the folder's. */
@@ -94,7 +118,9 @@ static int read_folder(struct gpu_folder *folder, const char *path, struct error
     *folder = (struct gpu_folder){.path = strdup(path)};
     if (!folder->path)
         return error_out_of_memory(error, path);
-    int status = read_kernels(folder, GPU_SAMPLES_KERNELS, error);
+    int status = read_gpu(folder, error);
+    if (status == 0)
+        status = read_kernels(folder, GPU_SAMPLES_KERNELS, error);
     if (status == 0)
         status = read_kernels(folder, GPU_SAMPLES_EXPERTS, error);
     if (status == 0)

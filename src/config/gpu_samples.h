@@ -1,7 +1,8 @@
 /*
  * gpu_samples: what was measured of kinds of GPU, as the CSV files of their
- * folders hold it (sample_csv.h), and how far tables made of it are off
- * (residual_csv.h). Any file may be absent: then nothing is known of it.
+ * folders hold it (sample_csv.h), how far tables made of it are off (residual_csv.h),
+ * and the figures of the GPU that it was measured of (gpu.yaml). Any file may be
+ * absent: then nothing is known of it.
  *
  * A folder is read when it is first asked for, and kept: the points of a sweep
  * differ in much, but seldom in their GPU, and to read its thousands of rows
@@ -14,6 +15,7 @@
 #include "kernel_table.h"
 #include "residual_csv.h"
 
+#define GPU_SAMPLES_GPU "gpu.yaml"
 #define GPU_SAMPLES_KERNELS "kernels.csv"
 #define GPU_SAMPLES_EXPERTS "experts.csv"
 #define GPU_SAMPLES_COLLECTIVES "collectives.csv"
@@ -22,6 +24,8 @@
 /* The samples of one folder. */
 struct gpu_folder {
     char *path;
+    struct gpu gpu; /* that was measured, where has_gpu */
+    bool has_gpu;
     struct kernel_sample *kernels; /* experts' among them */
     size_t kernel_count;
     struct collective_sample *collectives;

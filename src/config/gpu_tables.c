@@ -3,10 +3,12 @@
 int gpu_tables_init(struct gpu_tables *tables, const struct gpu *gpu,
                     const struct gpu_folder *folder, struct error *error)
 {
+    const struct gpu *measured = folder->has_gpu ? &folder->gpu : gpu;
     int status =
-        kernel_table_init(&tables->kernels, gpu, folder->kernels, folder->kernel_count, error);
+        kernel_table_init(&tables->kernels, measured, folder->kernels, folder->kernel_count, error);
     if (status < 0)
         return status;
+    kernel_table_set_gpu(&tables->kernels, gpu);
     status = collective_table_init(&tables->collectives, folder->collectives,
                                    folder->collective_count, error);
     if (status < 0) {

@@ -14,7 +14,9 @@ struct gpu_tables {
 
 /*
  * The tables of `gpu`, which must outlive them, from the samples of its folder,
- * which need not. 0 or -ERROR_MEMORY, with nothing to release.
+ * which need not: where its figures are not those of the GPU that was measured,
+ * its kernels are as much faster as its roofline is. 0 or -ERROR_MEMORY, with
+ * nothing to release.
  */
 int gpu_tables_init(struct gpu_tables *tables, const struct gpu *gpu,
                     const struct gpu_folder *folder, struct error *error);

@@ -51,6 +51,15 @@ class CollectiveTest(TandemTest):
             self.assertIn("for want of measured times", self.tandem_ok(*done))
             self.assertIsNone(json.loads(self.tandem_ok(*done, "--json"))["sizes"][0]["measured"])
 
+    def test_every_measured_number_of_ranks_counts(self):
+        """Eight L40S reach a tenth of what two do, over the links between sockets, and have times
+        of their own: 1 MiB takes 863 us."""
+        for gpus in ("0-1", "0-3", "0-7"):
+            text = self.tandem_ok("collective", "all_reduce", "--cluster", "clusters/pcie-l40s",
+                                  "--gpus", gpus, "--bytes", "1MiB:1MiB")
+            self.assertIn("the GPU's measured times go in front", text)
+        self.assertRegex(text, r"\* measured +[89]\d\d us .* measured\n")
+
     def test_every_operation_has_an_answer(self):
         """Across two nodes too."""
         for operation in ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast",

@@ -53,8 +53,8 @@ static inline struct step_cost *step_bench_prepare(struct step_bench *bench,
                                 &error);
     ck_assert_msg(status == 0, "%s", error.text);
     struct collective_group group = collective_group_of(&bench->topology, gpus, RANKS);
-    ck_assert_int_eq(
-        step_cost_class(&bench->cost, &group, COLLECTIVE_FABRIC_PEER, &bench->arena, &error), 0);
+    struct group_links links = {COLLECTIVE_FABRIC_PEER, 1};
+    ck_assert_int_eq(step_cost_class(&bench->cost, &group, &links, &bench->arena, &error), 0);
     return &bench->cost;
 }
 

@@ -150,6 +150,32 @@ START_TEST(test_gemm_other_dtype)
 }
 END_TEST
 
+START_TEST(test_gemm_other_gpu)
+{
+    setup();
+    struct kernel_sample samples[GEMMS_MAX];
+    struct kernel_table table = table_of(samples, fill_gemms(samples));
+    struct kernel_shape shape = {.op = KERNEL_GEMM, .n = 8192, .k = 8192};
+    struct cost_grid measured = grid_of(&table, shape, 4096, 1);
+    struct gpu other = gpu;
+    other.memory_bytes_per_s *= 2;
+    kernel_table_set_gpu(&table, &other);
+    struct cost_grid grid = grid_of(&table, shape, 4096, 1);
+    /* One row streams 134 MB in 45 us: in half of that at twice the bandwidth, but for the floor.
+     */
+    struct cost cost = cost_grid_at(&grid, 1, 1);
+    double expected_s = 4e-6 + 1.3 * gemm_roofline_s(1, 8192, 8192) / 2;
+    ck_assert_double_eq_tol(cost.seconds / expected_s, 1, 0.05);
+    ck_assert_int_eq(cost.provenance, COST_ESTIMATED);
+    /* 4,096 rows are bound by arithmetic, which is the same. */
+    cost = cost_grid_at(&grid, 4096, 1);
+    ck_assert_double_eq(cost.seconds, cost_grid_at(&measured, 4096, 1).seconds);
+    ck_assert_int_eq(cost.provenance, COST_MEASURED);
+    kernel_table_release(&table);
+    teardown();
+}
+END_TEST
+
 START_TEST(test_gemm_dip)
 {
     setup();
@@ -245,7 +271,7 @@ START_TEST(test_collective)
             samples[count++] = (struct collective_sample){
                 kind, ranks, bytes, 10e-6 + 2 * (ranks - 1) / ranks * bytes / 400e9};
     ck_assert_int_eq(collective_table_init(&table, samples, count, &error), 0);
-    ck_assert_int_eq(collective_table_prepare(&table, &kind, 4, 1e9, &arena, &grid, &error), 0);
+    ck_assert_int_eq(collective_table_prepare(&table, &kind, 4, 1e9, 1, &arena, &grid, &error), 0);
     for (double bytes = 300; bytes < 1e12; bytes *= 7) {
         /* Ring all-reduce over 4 ranks: 10 us + 2 x 3/4 x bytes at 400 GB/s, to 3%, anywhere. */
         double expected_s = 10e-6 + 1.5 * bytes / 400e9;
@@ -254,6 +280,14 @@ START_TEST(test_collective)
     ck_assert_int_eq(cost_grid_at(&grid, 4096, 1).provenance, COST_MEASURED);
     ck_assert_int_eq(cost_grid_at(&grid, 8192, 1).provenance, COST_INTERPOLATED);
     ck_assert_int_eq(cost_grid_at(&grid, 1e11, 1).provenance, COST_EXTRAPOLATED);
+    /* Over links half as fast, all but the start takes twice as long. */
+    ck_assert_int_eq(collective_table_prepare(&table, &kind, 4, 1e9, 0.5, &arena, &grid, &error),
+                     0);
+    for (double bytes = 1024; bytes < 1e9; bytes *= 16) {
+        double expected_s = 10e-6 + 1.5 * bytes / 200e9;
+        ck_assert_double_eq_tol(cost_grid_at(&grid, bytes, 1).seconds / expected_s, 1, 0.03);
+        ck_assert_int_eq(cost_grid_at(&grid, bytes, 1).provenance, COST_ESTIMATED);
+    }
     kind.graph = false;
     ck_assert(!collective_table_covers(&table, &kind));
     collective_table_release(&table);
@@ -416,13 +450,21 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_gemm_on_samples,  test_gemm_between_shapes,
-        test_gemm_beyond,      test_gemm_grouped,
-        test_gemm_other_dtype, test_gemm_dip,
-        test_attention,        test_prefill_history,
-        test_collective,       test_surface,
-        test_surface_probe,    test_surface_fine,
-        test_experts,          test_names,
+        test_gemm_on_samples,
+        test_gemm_between_shapes,
+        test_gemm_beyond,
+        test_gemm_grouped,
+        test_gemm_other_dtype,
+        test_gemm_other_gpu,
+        test_gemm_dip,
+        test_attention,
+        test_prefill_history,
+        test_collective,
+        test_surface,
+        test_surface_probe,
+        test_surface_fine,
+        test_experts,
+        test_names,
     };
     return suite_run("kernel_table", tests, ARRAY_LENGTH(tests));
 }
