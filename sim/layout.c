@@ -286,8 +286,7 @@ int layout_resolve(struct layout *layout, const struct layout_spec *spec, const 
         .stages = spec->pipeline_parallel,
         .replicas = spec->replicas,
     };
-    size_t gpus = (size_t)spec->tensor_parallel * spec->pipeline_parallel * spec->replicas;
-    layout->gpus = arena_calloc(arena, gpus, sizeof(*layout->gpus));
+    layout->gpus = arena_calloc(arena, layout_gpu_count(spec), sizeof(*layout->gpus));
     if (!layout->gpus)
         return error_out_of_memory(error, "the layout's GPUs");
     split_layers(layout, spec, model->layers, extras);

@@ -76,6 +76,12 @@ struct layout {
     uint32_t gpus_end; /* none of them comes after this one less 1 */
 };
 
+/* The GPUs of all its replicas. */
+static inline uint64_t layout_gpu_count(const struct layout_spec *spec)
+{
+    return (uint64_t)spec->tensor_parallel * spec->pipeline_parallel * spec->replicas;
+}
+
 /* What a stage costs beyond its layers, in units of one layer's time, for the balanced split. */
 struct stage_extras {
     double first_layers; /* the embedding */

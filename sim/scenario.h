@@ -97,4 +97,11 @@ struct scenario {
     enum kv_transfer kv_transfer;  /* where there is `decode` */
 };
 
+/* All the GPUs that it takes, those that decode too. */
+static inline uint64_t scenario_gpu_count(const struct scenario *scenario)
+{
+    const struct scenario *decode = scenario->decode;
+    return layout_gpu_count(&scenario->layout) + (decode ? layout_gpu_count(&decode->layout) : 0);
+}
+
 #endif

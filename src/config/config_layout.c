@@ -95,9 +95,7 @@ void config_layout_read_keys(struct config_reader *reader, const struct model *m
                       &layout->pipeline_parallel);
     config_read_count(reader, "replicas", CONFIG_OPTIONAL, 1, CONFIG_GPUS_MAX, &layout->replicas);
     /* Two factors of 2^20 and one of 2^8 cannot overflow. */
-    uint64_t gpus =
-        (uint64_t)layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
-    if (gpus > CONFIG_GPUS_MAX)
+    if (layout_gpu_count(layout) > CONFIG_GPUS_MAX)
         config_reader_report(reader, "tensor_parallel",
                              "%u x %u x %u GPUs are more than the %d that a cluster may have",
                              layout->tensor_parallel, layout->pipeline_parallel, layout->replicas,

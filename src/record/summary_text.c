@@ -32,16 +32,10 @@ void summary_text_print_layout(const struct scenario *scenario, FILE *stream)
     print_layout(&scenario->layout, stream);
 }
 
-static uint32_t gpus_of(const struct layout_spec *layout)
-{
-    return layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
-}
-
 static void print_heading(const struct scenario *scenario, FILE *stream)
 {
-    uint32_t gpus = gpus_of(&scenario->layout);
+    uint64_t gpus = scenario_gpu_count(scenario);
     if (scenario->decode) {
-        gpus += gpus_of(&scenario->decode->layout);
         (void)fprintf(stream, "%s on %s: prefill", scenario->model.name, scenario->cluster.name);
         print_layout(&scenario->layout, stream);
         (void)fputs(", decode", stream);
@@ -49,7 +43,7 @@ static void print_heading(const struct scenario *scenario, FILE *stream)
     } else {
         summary_text_print_layout(scenario, stream);
     }
-    (void)fprintf(stream, ", %u GPU%s\n\n", gpus, plural(gpus));
+    (void)fprintf(stream, ", %llu GPU%s\n\n", (unsigned long long)gpus, plural(gpus));
 }
 
 /* Whether there is anything to say of requests: the warm-up may leave none. */

@@ -103,17 +103,14 @@ static double arrived_per_heard(const struct summary *summary)
 
 static json_t *result_of(const struct point_run *run, const struct config *config)
 {
-    const struct layout_spec *layout = &config->scenario.layout;
     const struct workload_spec *workload = &config->workload;
     bool is_closed_loop =
         !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
     struct sweep_reading reading = sweep_meter_read(&run->meter, is_closed_loop);
-    uint64_t gpus =
-        (uint64_t)layout->tensor_parallel * layout->pipeline_parallel * layout->replicas;
     bool is_saturated = balance_answer(&reading.balance) == BALANCE_SATURATED;
     return json_pack(
-        "{s:s, s:o, s:o, s:b, s:o, s:b, s:o}", "status", "done", "gpus", json_build_count(gpus),
-        "offered_requests_per_s",
+        "{s:s, s:o, s:o, s:b, s:o, s:b, s:o}", "status", "done", "gpus",
+        json_build_count(scenario_gpu_count(&config->scenario)), "offered_requests_per_s",
         json_build_real(reading.offered_requests_per_s * arrived_per_heard(&run->summary)),
         "saturated", (int)is_saturated, "balance", balance_json_new(&reading.balance), "refusing",
         (int)is_refusing(&run->summary, &config->scenario.slo), "summary",

@@ -4,7 +4,7 @@
  * The result is a JSON object:
  *
  *     status   "done"
- *     gpus     that the layout takes
+ *     gpus     that it takes, all pools together
  *     offered_requests_per_s    see sweep_meter.h; with those that were rejected
  *     saturated, balance        whether it was, and all that is known (balance_json.h)
  *     refusing                  it rejected or lost more requests than the SLO's percentile leaves

@@ -53,6 +53,12 @@ BRIEF = (CURVES.replace("requests: 1500", "requests: 400").replace("points: 12",
 LONG = SCENARIO.replace("REQUESTS", "200000") + "grid: {run.seed: [1, 2]}\n"
 
 
+POOLS = """
+scenario: {base: scenarios/70b-disaggregated, layout: {kv_transfer: whole}, run: {duration: 10 s}}
+grid: {layout.pools.decode.tensor_parallel: [4, 8]}
+"""
+
+
 def frame(path):
     """/points as a data frame, texts as str."""
     with h5py.File(path) as file:
@@ -129,6 +135,12 @@ class Points(SweepTest):
                 self.assertEqual(points[f"{group}.{key}"][1], value)
         self.assertEqual(points["output_tokens_per_s"][1], result["output_tokens_per_s"])
         self.assertEqual(points["requests.completed"][1], 300)
+
+    def test_gpus_of_all_pools_count(self):
+        # Expect two replicas of four GPUs that prefill and one of four or eight that decodes to
+        # take 12 and 16.
+        points = frame(self.sweep(POOLS))
+        self.assertEqual(list(points["gpus"]), [12, 16])
 
     def test_points_that_refuse_say_so(self):
         # Expect points whose KV holds only the shorter requests to be marked, in the table and the
