@@ -19,11 +19,9 @@ THROUGHPUT_VIEWS = [
 ]
 
 
-def usd_per_million(sweep, curve, point):
+def usd_per_million(point):
     """Dollars for a million output tokens at a point; NaN where GPUs have no price."""
-    per_s = sweep.scenario.usd_per_hour * curve.gpus / 3600
-    same_gpu = not any(name.startswith("cluster") for name in sweep.points.dtype.names)
-    return per_s / point["output_tokens_per_s"] * 1e6 if same_gpu else math.nan
+    return point["usd_per_hour"] / 3600 / point["output_tokens_per_s"] * 1e6
 
 
 def ranking(sweep):
@@ -68,10 +66,10 @@ def headline(sweep):
               f"{number(point['output_tokens_per_s'] / best.gpus)} a GPU"),
              ("TTFT p95", seconds(point["ttft_s.p95"]), LATENCIES["ttft"]),
              ("TPOT p95", seconds(point["tpot_s.p95"]), LATENCIES["tpot"])]
-    usd = usd_per_million(sweep, best, point)
+    usd = usd_per_million(point)
     if math.isfinite(usd):
         tiles.append(("a million output tokens", dollars(usd),
-                      f"at {dollars(sweep.scenario.usd_per_hour)} a GPU and hour"))
+                      f"at {dollars(point['usd_per_hour'] / best.gpus)} a GPU and hour"))
     return tiles_html(tiles)
 
 
@@ -87,7 +85,7 @@ def comparison_section(page, sweep):
             shown = [number(best["requests_per_s"]), number(best["requests_per_s"] / curve.gpus),
                      seconds(best["ttft_s.p95"]), seconds(best["tpot_s.p95"]),
                      number(best["output_tokens_per_s"] / curve.gpus),
-                     dollars(usd_per_million(sweep, curve, best))]
+                     dollars(usd_per_million(best))]
         rows.append((curve.name, f"{curve.gpus:g}", *shown, number(curve.sustained_to),
                      number(curve.saturated_from)))
     page.section("The series compared", table_html(header, rows),

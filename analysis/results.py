@@ -89,11 +89,6 @@ class Scenario:
         return node
 
     @property
-    def usd_per_hour(self):
-        """Of one GPU; NaN where the GPU's file gives no price."""
-        return quantity(self.get("cluster.gpu.price", ""), "USD/h")
-
-    @property
     def slo_s(self):
         """The bounds of the SLO by latency."""
         bounds = {name: quantity(self.get(f"slo.{name}", ""), "s") for name in ("ttft", "tpot")}

@@ -175,6 +175,7 @@ json_t *sweep_flat_new(const json_t *record, size_t index)
     set(flat, "warnings", warning_codes(summary), &status);
     set(flat, "file", text_of(json_object_get(record, "file")), &status);
     set(flat, "gpus", real_of(json_object_get(record, "gpus")), &status);
+    set(flat, "usd_per_hour", real_of(json_object_get(record, "usd_per_hour")), &status);
     set(flat, "offered_requests_per_s", real_of(json_object_get(record, "offered_requests_per_s")),
         &status);
     set(flat, "saturated", json_boolean(json_is_true(json_object_get(record, "saturated"))),
@@ -193,11 +194,9 @@ const char *sweep_flat_units(const char *name)
     static const struct {
         const char *part, *units;
     } known[] = {
-        {"requests_per_s", "requests/s"},
-        {"tokens_per_s", "tokens/s"},
-        {"_bytes", "bytes"},
-        {"_tokens", "tokens"},
-        {"_s.", "s"},
+        {"usd_per_hour", "USD/h"},    {"requests_per_s", "requests/s"},
+        {"tokens_per_s", "tokens/s"}, {"_bytes", "bytes"},
+        {"_tokens", "tokens"},        {"_s.", "s"},
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strstr(name, known[i].part))

@@ -101,6 +101,19 @@ static double arrived_per_heard(const struct summary *summary)
     return arrived > 0 ? arrived / (arrived - (double)summary->rejected) : 1;
 }
 
+/* Of all of a pool's GPUs; NaN where their price is unknown. */
+static double pool_usd_per_hour(const struct scenario *pool)
+{
+    double usd = pool->cluster.gpu.usd_per_hour;
+    return usd > 0 ? (double)layout_gpu_count(&pool->layout) * usd : (double)NAN;
+}
+
+static double usd_per_hour(const struct scenario *scenario)
+{
+    const struct scenario *decode = scenario->decode;
+    return pool_usd_per_hour(scenario) + (decode ? pool_usd_per_hour(decode) : 0);
+}
+
 static json_t *result_of(const struct point_run *run, const struct config *config)
 {
     const struct workload_spec *workload = &config->workload;
@@ -109,8 +122,9 @@ static json_t *result_of(const struct point_run *run, const struct config *confi
     struct sweep_reading reading = sweep_meter_read(&run->meter, is_closed_loop);
     bool is_saturated = balance_answer(&reading.balance) == BALANCE_SATURATED;
     return json_pack(
-        "{s:s, s:o, s:o, s:b, s:o, s:b, s:o}", "status", "done", "gpus",
-        json_build_count(scenario_gpu_count(&config->scenario)), "offered_requests_per_s",
+        "{s:s, s:o, s:o, s:o, s:b, s:o, s:b, s:o}", "status", "done", "gpus",
+        json_build_count(scenario_gpu_count(&config->scenario)), "usd_per_hour",
+        json_build_real(usd_per_hour(&config->scenario)), "offered_requests_per_s",
         json_build_real(reading.offered_requests_per_s * arrived_per_heard(&run->summary)),
         "saturated", (int)is_saturated, "balance", balance_json_new(&reading.balance), "refusing",
         (int)is_refusing(&run->summary, &config->scenario.slo), "summary",

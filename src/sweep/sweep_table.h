@@ -5,7 +5,7 @@
  *     PARAMETERS                    a column for each key that an axis sets: numbers in SI units
  *                                   where every point's value is a number of one kind, else text
  *     status error warnings file    warnings: their codes
- *     gpus offered_requests_per_s saturated refusing   sweep_point.h
+ *     gpus usd_per_hour offered_requests_per_s saturated refusing   sweep_point.h
  *     balance backlog_growth backlog_growth_half requests_to_tell   whether it kept up, or ran too
  *                                   short to tell: balance.h, but NaN in place of INFINITY
  *     SUMMARY                       what `tandem run --json` prints, by dotted names (ttft_s.p99);

@@ -34,6 +34,13 @@ grid:
   workload.arrivals.rate: [1 /s, 2 /s, 3 /s]
 """
 
+POOLS = """
+scenario: {base: scenarios/70b-disaggregated, layout: {kv_transfer: whole}, run: {duration: 2 min}}
+variants:
+  H200: {layout.pools.decode.gpu: gpus/h200-sxm}
+  TP=4: {layout.pools.decode.tensor_parallel: 4}
+"""
+
 PLAN = """
 name: small plan
 scenario:
@@ -189,6 +196,22 @@ class Report(ReportTest):
         self.assertEqual(chart["series"], ["TP=8", "TP=4 x PP=2"])
         values = [value for row in chart["views"][0]["rows"] for value in row[1:] if value]
         self.assertEqual(sorted(values), sorted(points["output_tokens_per_s"]))
+
+    def test_a_sweep_pays_for_every_gpu(self):
+        # Expect a point to be priced by its own GPUs: eight that prefill, and eight of another
+        # kind that decode or four of the same.
+        sweep = self.folder / "pools.yaml"
+        sweep.write_text(POOLS)
+        results = self.folder / "pools.h5"
+        self.tandem_ok("sweep", sweep, "-o", results)
+        self.tandem_ok("report", results, "-o", self.folder / "page.html")
+        with h5py.File(results) as file:
+            points = file["points"][:]
+        dollars = [8 * 2.69 + 8 * 3.59, 8 * 2.69 + 4 * 2.69]
+        numpy.testing.assert_allclose(points["usd_per_hour"], dollars)
+        per_million = dollars / points["output_tokens_per_s"] / 3600 * 1e6
+        shown = re.findall(r"<td>\$([\d.]+)</td>", (self.folder / "page.html").read_text())
+        self.assertEqual(sorted(shown), sorted(f"{usd:.2f}" for usd in per_million))
 
     def test_memory_of_a_sweep_is_one_stage_s(self):
         # Expect a stage's parts, and so no more than 90% of the 80 GiB that a GPU has;
