@@ -139,12 +139,12 @@ static json_t *hop_json(const struct preflight *preflight)
 
 static json_t *trial_json(const struct recommend_trial *trial)
 {
-    return json_pack("{s:i, s:i, s:i, s:o, s:o, s:o}", "tensor_parallel",
+    return json_pack("{s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "tensor_parallel",
                      (int)trial->tensor_parallel, "pipeline_parallel",
                      (int)trial->pipeline_parallel, "replicas", (int)trial->replicas, "e2e_s_p50",
                      json_build_real(trial->value[RECOMMEND_LATENCY]), "output_tokens_per_s",
                      json_build_real(trial->value[RECOMMEND_THROUGHPUT]), "rejected",
-                     json_build_count(trial->rejected));
+                     json_build_count(trial->rejected), "lost", json_build_count(trial->lost));
 }
 
 static json_t *trials_json(const struct recommend_trials *trials)

@@ -31,6 +31,8 @@ static void print_trial(const struct preflight_recommendations *recommendations,
                   *last ? "  " : "", last);
     if (trial->rejected > 0)
         (void)fprintf(stream, "  %s rejected", human_count(trial->rejected).text);
+    if (trial->lost > 0)
+        (void)fprintf(stream, "  %s lost", human_count(trial->lost).text);
     (void)fputc('\n', stream);
 }
 

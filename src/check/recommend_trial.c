@@ -71,16 +71,15 @@ static struct scenario scenario_of(const struct scenario *scenario,
                                    const struct recommend_trial *trial)
 {
     struct scenario tried = *scenario;
-    tried.layout = (struct layout_spec){
-        .tensor_parallel = trial->tensor_parallel,
-        .pipeline_parallel = trial->pipeline_parallel,
-        .replicas = trial->replicas,
-        .split = STAGE_SPLIT_BALANCED,
-        .router = scenario->layout.router,
-    };
+    tried.layout.tensor_parallel = trial->tensor_parallel;
+    tried.layout.pipeline_parallel = trial->pipeline_parallel;
+    tried.layout.replicas = trial->replicas;
+    tried.layout.split = STAGE_SPLIT_BALANCED;
     tried.serving.steps_in_flight = trial->pipeline_parallel;
     tried.serving.max_sequences = step_sequences(&scenario->serving) * trial->pipeline_parallel;
-    tried.run = (struct run){.seed = scenario->run.seed, .duration = SIM_PS_MAX};
+    tried.run.warmup = 0;
+    tried.run.duration = SIM_PS_MAX;
+    tried.run.exact = false; /* the same numbers, sooner */
     tried.output.timeline = TIMELINE_NONE;
     return tried;
 }
@@ -103,6 +102,7 @@ static int try_goal(struct recommend_trial *trial, enum recommend_goal goal,
     *requests = summary.arrived;
     trial->completed += summary.completed;
     trial->rejected += summary.rejected;
+    trial->lost += summary.lost;
     trial->value[goal] = goal == RECOMMEND_LATENCY ? summary.e2e.p50 : summary.output_tokens_per_s;
     arena_release(&arena);
     workload_source_close(&source);
@@ -200,12 +200,12 @@ const struct recommend_trial *recommend_trials_find(const struct recommend_trial
     return NULL;
 }
 
-/* Whether `one` rejects fewer than `other`, or as many and is better by more than `margin`. */
+/* Whether `one` completes more than `other`, or as many and is better by more than `margin`. */
 static bool is_better(const struct recommend_trial *one, const struct recommend_trial *other,
                       enum recommend_goal goal, double margin)
 {
-    if (one->rejected != other->rejected)
-        return one->rejected < other->rejected;
+    if (one->completed != other->completed)
+        return one->completed > other->completed;
     double value = one->value[goal];
     double other_value = other->value[goal];
     return goal == RECOMMEND_LATENCY ? value < other_value * (1 - margin)

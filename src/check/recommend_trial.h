@@ -5,8 +5,8 @@
  * 64 GPUs, that fits; each as often as the cluster holds it. Each serves the
  * workload's first requests twice: as they arrive, for its latency, and all at
  * t = 0, for its throughput. Stages are balanced, one step a stage is in flight,
- * a step holds as many sequences as one of the scenario's may, nothing is warm-up;
- * all else is the scenario's.
+ * a step holds as many sequences as one of the scenario's may, nothing is warm-up
+ * and no request comes too late; all else is the scenario's.
  */
 #ifndef TANDEM_RECOMMEND_TRIAL_H
 #define TANDEM_RECOMMEND_TRIAL_H
@@ -28,6 +28,7 @@ struct recommend_trial {
     uint32_t replicas;
     uint64_t completed; /* of both trials */
     uint64_t rejected;
+    uint64_t lost;
     double value[RECOMMEND_GOAL_COUNT]; /* latency: median E2E, seconds; throughput: output tokens
                                            a second. NaN or 0 where no request can be served */
 };
@@ -53,11 +54,11 @@ int recommend_trials_run(struct recommend_trials *trials, const struct scenario 
 const struct recommend_trial *recommend_trials_find(const struct recommend_trials *trials,
                                                     uint32_t tensor_parallel, uint32_t stages);
 
-/* The best for `goal`: of those that reject fewest, the first of equals. NULL: none serves any. */
+/* The best for `goal`: of those that complete most, the first of equals. NULL: none serves any. */
 const struct recommend_trial *recommend_trials_best(const struct recommend_trials *trials,
                                                     enum recommend_goal goal);
 
-/* Whether `rule` is as good as `best`: it rejects no more, and its value is within 1%. */
+/* Whether `rule` is as good as `best`: it completes no fewer, and its value is within 1%. */
 bool recommend_trial_agrees(const struct recommend_trial *rule, const struct recommend_trial *best,
                             enum recommend_goal goal);
 

@@ -62,6 +62,34 @@ class Recommend(TandemTest):
         self.assertEqual(self.layouts(trials)[8, 1]["e2e_s_p50"], ran["e2e_s"]["p50"])
         self.assertEqual(trials["latency_requests"], 60)
 
+    def test_a_trial_runs_as_the_scenario_says(self):
+        # Expect the same where the scenario has what only a run or a layout says besides: here two
+        # replicas of two stages of two.
+        layout = ["--set", "layout.tensor_parallel=2", "--set", "layout.replicas=2"]
+        plain, _ = self.trial_and_run(*layout)
+        for setting in ("run.cost_scale=2", "run.links=shared", "layout.sequence_parallel=true"):
+            trial, ran = self.trial_and_run(*layout, "--set", setting)
+            self.assertEqual(trial, ran, setting)
+            self.assertNotEqual(trial, plain, setting)
+
+    def trial_and_run(self, *options):
+        """The median E2E of TP=2 x PP=2, of its trial and of a run of it."""
+        _, trials = self.recommend(*LIGHT, *options)
+        ran = json.loads(self.tandem_ok("run", SCENARIO, "--json", "-q", *LIGHT, *options))
+        return self.layouts(trials)[2, 2]["e2e_s_p50"], ran["e2e_s"]["p50"]
+
+    def test_the_best_loses_fewest(self):
+        # Expect no layout to be the best that loses requests with a GPU that others do without: a
+        # replica of all eight GPUs serves none after it, quick as it was before.
+        events = "events=[{at: 5 s, down: {gpu: 0}}]"
+        rules, trials = self.recommend(*LIGHT, "--set", "run.on_loss=lose", "--set", events)
+        fewest = min(one["lost"] for one in trials["layouts"])
+        self.assertGreater(self.layouts(trials)[8, 1]["lost"], fewest)
+        for goal in ("latency", "throughput"):
+            best = rules[goal]["simulation"]["best"]
+            layout = best["tensor_parallel"], best["pipeline_parallel"]
+            self.assertEqual(self.layouts(trials)[layout]["lost"], fewest)
+
     def test_throughput_is_of_all_at_once(self):
         # Expect the tokens/s of a trace whose requests all arrive at 0, with as many sequences in
         # each of eight steps as the scenario has in each of two.
