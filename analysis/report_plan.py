@@ -72,12 +72,14 @@ def free_share(row, name, bound):
 
 
 def breaks_at(plan, rank):
-    """The first row of the growth that does not meet the SLO, and the last load before it."""
+    """The first row of the growth that is known not to meet the SLO, and the last load before it
+    that does."""
     holds = 1.0
     for row in plan.growth_of(rank):
-        if row["outcome"] != b"meets":
+        if row["outcome"] == b"meets":
+            holds = row["load"]
+        elif row["outcome"] != b"too_short":
             return row, holds
-        holds = row["load"]
     return None, holds
 
 
@@ -102,7 +104,8 @@ def break_words(plan, rank):
     """What gives way first, at what load."""
     row, holds = breaks_at(plan, rank)
     if row is None:
-        return f"holds up to {holds:.2f} times"
+        untold = plan.growth_of(rank)["load"].max() > holds
+        return f"holds up to {holds:.2f} times" + ", not known beyond" * untold
     figure = FIGURES.get(text(row["figure"]), text(row["outcome"]))
     return f"{figure} at {row['load']:.2f} times, by {RESOURCES[text(row['resource'])]}"
 

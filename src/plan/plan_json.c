@@ -116,8 +116,10 @@ static json_t *growth_json(const struct plan_stress *stress)
         json_t *load = json_pack("{s:o}", "load", json_build_real(point->load));
         points = json_build_append(points, join(load, verdict_json(&point->verdict)));
     }
+    const struct plan_stress_point *untold = plan_stress_untold(stress);
     json_t *breaks = isfinite(stress->fails) ? breaks_json(&stress->breaks) : json_null();
-    return json_pack("{s:o, s:o, s:o, s:o}", "holds", json_build_real(stress->holds), "fails",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "holds", json_build_real(stress->holds), "untold",
+                     json_build_real(untold ? untold->load : (double)NAN), "fails",
                      json_build_real(stress->fails), "breaks", breaks, "points", points);
 }
 

@@ -5,7 +5,8 @@
  *     traffic{requests_per_s,input_tokens,output_tokens}   under the plan's growth
  *     slo{ttft_s,tpot_s,percentile,headroom}
  *     plans[]       best first: a candidate, and
- *       growth{holds,fails,breaks{figure,resource,why,pressure},points[]{load,...verdict}}
+ *       growth{holds,untold,fails,breaks{figure,resource,why,pressure},points[]{load,...verdict}}
+ *         untold: the load after `holds` where its runs were too short to tell
  *       node_lost{replicas_left,...verdict}
  *     candidates[]  all, as they are listed:
  *       kind tensor_parallel pipeline_parallel engine{key: value} state constraint why

@@ -5,7 +5,7 @@
 #define STEP 1.25
 
 /* Loads that are tried side by side, and how often the gap between the last that held and the
-   first that did not is cut into one more: 1.25 comes down to 1.5%. */
+   next is cut into one more: 1.25 comes down to 1.5%. */
 #define ABREAST 3
 #define REFINEMENTS 2
 
@@ -20,7 +20,8 @@ static void insert(struct plan_stress *stress, double load, const struct plan_ve
     stress->points[place] = (struct plan_stress_point){load, *verdict};
 }
 
-/* Finds the first load that breaks it, and the last before that. */
+/* Finds the first load that breaks it, and the last that held before it. Runs too short to tell
+   show neither. */
 static void locate_break(struct plan_stress *stress)
 {
     stress->fails = INFINITY;
@@ -28,11 +29,26 @@ static void locate_break(struct plan_stress *stress)
         const struct plan_stress_point *point = &stress->points[i];
         if (point->verdict.outcome == PLAN_MEETS) {
             stress->holds = point->load;
-        } else {
+        } else if (point->verdict.outcome != PLAN_TOO_SHORT) {
             stress->fails = point->load;
             stress->breaks = point->verdict;
         }
     }
+}
+
+/* The first point beyond what holds; NULL: there is none. */
+static const struct plan_stress_point *point_beyond(const struct plan_stress *stress)
+{
+    for (size_t i = 0; i < stress->count; i++)
+        if (stress->points[i].load > stress->holds)
+            return &stress->points[i];
+    return NULL;
+}
+
+const struct plan_stress_point *plan_stress_untold(const struct plan_stress *stress)
+{
+    const struct plan_stress_point *beyond = point_beyond(stress);
+    return beyond && beyond->load < stress->fails ? beyond : NULL;
 }
 
 static int try_loads(struct plan_stress *stress, struct plan_search *search,
@@ -68,11 +84,15 @@ static int raise_load(struct plan_stress *stress, struct plan_search *search,
     return status;
 }
 
+/* Tries loads between the last that held and the next; nothing where it held at all. */
 static int refine(struct plan_stress *stress, struct plan_search *search,
                   const struct plan_option *option, struct error *error)
 {
     double loads[ABREAST];
-    double gap = (stress->fails - stress->holds) / (ABREAST + 1);
+    const struct plan_stress_point *beyond = point_beyond(stress);
+    if (!beyond)
+        return 0;
+    double gap = (beyond->load - stress->holds) / (ABREAST + 1);
     for (int i = 0; i < ABREAST; i++)
         loads[i] = stress->holds + (i + 1) * gap;
     return try_loads(stress, search, option, loads, ABREAST, error);
@@ -98,7 +118,7 @@ int plan_stress_run(struct plan_stress *stress, struct plan_search *search,
     insert(stress, 1, &candidate->verdict);
     locate_break(stress);
     int status = raise_load(stress, search, &candidate->option, error);
-    for (int i = 0; i < REFINEMENTS && isfinite(stress->fails) && status == 0; i++)
+    for (int i = 0; i < REFINEMENTS && status == 0; i++)
         status = refine(stress, search, &candidate->option, error);
     return status < 0 ? status : lose_node(stress, search, candidate, error);
 }

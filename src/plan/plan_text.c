@@ -40,17 +40,25 @@ static void print_costs(const struct plan *plan, const struct plan_candidate *ca
                       plan->ownership.pue > 1 ? " with the building's share" : "");
 }
 
-static void print_growth(const struct plan_stress *stress, FILE *stream)
+static void print_break(const struct plan_stress *stress, FILE *stream)
 {
     char pressure[PLAN_PRESSURE_TEXT_BYTES];
-    (void)fprintf(stream, "  growth holds at %.2f times this traffic", stress->holds);
-    if (isinf(stress->fails)) {
-        (void)fputs(", the most that was tried\n", stream);
-        return;
-    }
     plan_pressure_text(&stress->breaks.pressure, pressure);
     (void)fprintf(stream, "; at %.2f: %.*s\n         then %s\n", stress->fails,
                   (int)strcspn(stress->breaks.reason, "\n"), stress->breaks.reason, pressure);
+}
+
+static void print_growth(const struct plan_stress *stress, FILE *stream)
+{
+    const struct plan_stress_point *untold = plan_stress_untold(stress);
+    (void)fprintf(stream, "  growth holds at %.2f times this traffic", stress->holds);
+    if (isfinite(stress->fails))
+        print_break(stress, stream);
+    else
+        (void)fprintf(stream, ", %s\n",
+                      untold ? "and is not known beyond" : "the most that was tried");
+    if (untold)
+        (void)fprintf(stream, "         at %.2f: %s\n", untold->load, untold->verdict.reason);
 }
 
 static void print_lost_node(const struct plan_stress *stress,

@@ -157,18 +157,16 @@ class Answer(PlanTest):
         self.assertRegex(done.stdout, r"at [\d.]+: .*\n +then (stage|KV memory|no resource|[\d.]+%)")
 
     def test_what_breaks_first_is_where_growth_ends(self):
-        # Expect each plan's points to meet the SLO up to `holds`, the first that does not at
+        # Expect each plan's points to meet the SLO up to `holds`, the first that is known not to at
         # `fails`, and the break to name its figure, its resource and shares that are shares.
         for plan in self.answer()["plans"]:
             growth = plan["growth"]
             met = [point["load"] for point in growth["points"]
                    if point["outcome"] == "meets" and point["load"] < growth["fails"]]
-            missed = [point["load"] for point in growth["points"] if point["outcome"] != "meets"]
+            missed = [point["load"] for point in growth["points"]
+                      if point["outcome"] not in ("meets", "too_short")]
             self.assertEqual((max(met), min(missed)), (growth["holds"], growth["fails"]))
-            first = next(point for point in growth["points"] if point["load"] == growth["fails"])
-            figures = (("none",) if first["outcome"] == "too_short"
-                       else ("ttft", "tpot", "throughput"))
-            self.assertIn(growth["breaks"]["figure"], figures)
+            self.assertIn(growth["breaks"]["figure"], ("ttft", "tpot", "throughput"))
             pressure = growth["breaks"]["pressure"]
             for name in ("busy", "kv", "slots"):
                 self.assertTrue(0 <= pressure[name] <= 1.001, (name, pressure))
@@ -352,6 +350,25 @@ class Check(PlanTest):
         self.assertEqual((answer["met"], verdict["outcome"]), (False, "too_short"))
         self.assertGreater(verdict["balance"]["requests_to_tell"], 60)
         self.assertEqual(answer["untold"]["options"], 1)
+
+    def test_growth_too_short_to_tell_breaks_nothing(self):
+        # Expect loads at which too few requests arrive after the warm-up to be told from those that
+        # fail: where none fails, that nothing is known beyond what holds.
+        options = ("--check", "--set", "layout.replicas=4", "--set", "workload.requests=2400",
+                   "--set", "run.warmup=150 s")
+        growth = self.answer(PLAN, *options)["plans"][0]["growth"]
+        self.assertEqual((growth["fails"], growth["breaks"]), (None, None))
+        after = next(point for point in growth["points"] if point["load"] > growth["holds"])
+        self.assertEqual((after["load"], after["outcome"]), (growth["untold"], "too_short"))
+        said = self.plan(PLAN, *options).stdout
+        self.assertRegex(said, r"holds at [\d.]+ times this traffic, and is not known beyond\n"
+                               r" +at [\d.]+: runs too short to tell from \d+ request")
+        # Expect a load that fails beyond those that do not tell to be what breaks, with its figure.
+        options = ("--check", "--set", "layout.replicas=4", "--set", "workload.requests=600")
+        growth = self.answer(PLAN, *options)["plans"][0]["growth"]
+        self.assertLess(growth["holds"], growth["untold"])
+        self.assertLess(growth["untold"], growth["fails"])
+        self.assertEqual(growth["breaks"]["figure"], "tpot")
 
     def test_a_winner_among_the_untold_is_named_with_a_warning(self):
         # Expect short runs to warn, with the options that might be better, wherever they name a
