@@ -196,13 +196,14 @@ static void on_finished(void *context, struct replica *replica, struct request_l
 static void on_lost(void *context, struct request_list lost)
 {
     struct simulation *simulation = context;
+    sim_ps now = engine_now(simulation->session.engine);
     simulation->outstanding -= lost.count;
     while (lost.first) {
         struct request *request = lost.first;
         request_list_remove(&lost, request);
-        tally_lost(&simulation->tally, request);
+        tally_lost(&simulation->tally, request, now);
         if (is_closed_loop(simulation))
-            places_free(&simulation->places, engine_now(simulation->session.engine));
+            places_free(&simulation->places, now);
         request_pool_give(&simulation->pool, request);
     }
     if (is_closed_loop(simulation))

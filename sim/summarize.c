@@ -11,7 +11,7 @@ static void summarize_requests(const struct run_parts *parts, struct summary *su
     struct tally *tally = parts->tally;
     double arrived = (double)tally->arrived;
     bool any = tally->completed > 0;
-    double duration_s = any ? sim_s_from_ps(tally->last_done - tally->first_arrival) : NAN;
+    double duration_s = any ? sim_s_from_ps(tally->last_event - tally->first_arrival) : NAN;
     summary->arrived = tally->arrived;
     summary->completed = tally->completed;
     summary->rejected = tally->rejected;

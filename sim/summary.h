@@ -98,7 +98,8 @@ struct summary {
     uint64_t retried;  /* requests that started over because a replica failed */
     uint64_t lost;     /* requests that ended with it */
     uint64_t warmup;   /* requests that arrived in the warm-up: they count nowhere else */
-    double duration_s; /* first arrival of a request that was let in to last token */
+    double duration_s; /* from the first arrival of a request that was let in until the last of them
+                          had its last token, was lost or came, whichever was last */
     double requests_per_s;
     double input_tokens_per_s;
     double output_tokens_per_s;

@@ -34,11 +34,12 @@ void tally_rejected(struct tally *tally, const struct request *request)
     tally->rejected += count_arrival(tally, request);
 }
 
-void tally_lost(struct tally *tally, const struct request *request)
+void tally_lost(struct tally *tally, const struct request *request, sim_ps now)
 {
     if (!request->counted)
         return;
     tally->lost++;
+    tally->last_event = sim_ps_max(tally->last_event, now);
     tally->preemptions += request->preemptions;
 }
 
@@ -53,6 +54,7 @@ void tally_admitted(struct tally *tally, const struct request *request)
         return;
     tally->first_arrival = sim_ps_min(tally->first_arrival, request->arrival);
     tally->last_arrival = request->arrival;
+    tally->last_event = sim_ps_max(tally->last_event, request->arrival);
 }
 
 /* Mean gap between a request's tokens; 0 for a single token, whose TPOT is not defined. */
@@ -78,7 +80,7 @@ void tally_done(struct tally *tally, const struct request *request, sim_ps done)
     tally->preemptions += request->preemptions;
     tally->input_tokens += request->input_tokens;
     tally->output_tokens += request->output_tokens;
-    tally->last_done = sim_ps_max(tally->last_done, done);
+    tally->last_event = sim_ps_max(tally->last_event, done);
     quantiles_add(&tally->ttft, ttft, 1);
     quantiles_add(&tally->e2e, done - request->arrival, 1);
     quantiles_add(&tally->queue, request->scheduled - request->arrival, 1);

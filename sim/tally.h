@@ -21,7 +21,7 @@ struct tally {
     uint64_t output_tokens;
     sim_ps first_arrival; /* of those let in; SIM_PS_MAX before the first */
     sim_ps last_arrival;
-    sim_ps last_done;
+    sim_ps last_event; /* when the last of them arrived, was done or was lost */
     struct slo slo;
     struct quantiles ttft;
     struct quantiles tpot;
@@ -37,8 +37,8 @@ void tally_release(struct tally *tally);
 void tally_admitted(struct tally *tally, const struct request *request);
 void tally_rejected(struct tally *tally, const struct request *request);
 
-/* Counts a request that ended with its replica. */
-void tally_lost(struct tally *tally, const struct request *request);
+/* Counts a request that ended with its replica, at `now`. */
+void tally_lost(struct tally *tally, const struct request *request, sim_ps now);
 
 /* At the run's end: what has not ended waits for replicas that never came back. */
 void tally_finish(struct tally *tally);

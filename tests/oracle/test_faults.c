@@ -126,6 +126,31 @@ START_TEST(requests_of_a_lost_replica_are_lost)
 }
 END_TEST
 
+/* Expectation: where nothing is served after the first second, throughput is still over all 3.9 s
+   in which requests came, and over all 5 s where one was lost that late. */
+START_TEST(throughput_counts_the_time_of_lost_requests)
+{
+    struct scenario scenario = one_gpu_each(1);
+    struct fault fault = {
+        .from = SIM_PS_PER_S, .until = SIM_PS_MAX, .target = FAULT_GPU, .index = 0};
+    add_fault(&scenario, &fault);
+    struct played played = run(&scenario, REQUESTS);
+    ck_assert_uint_gt(played.summary.completed, 0);
+    ck_assert_double_eq_tol(played.summary.duration_s, 3.9, 1e-9);
+    ck_assert_double_eq_tol(played.summary.requests_per_s, (double)played.summary.completed / 3.9,
+                            1e-9);
+    played_release(&played);
+    const struct arrival arrivals[] = {{.at = 0, .input_tokens = 500, .output_tokens = 50},
+                                       {.at = 0, .input_tokens = 500, .output_tokens = 5000}};
+    fault.from = 5 * SIM_PS_PER_S;
+    scenario.run.on_loss = ON_LOSS_LOSE;
+    played = play(&scenario, arrivals, 2);
+    ck_assert_uint_eq(played.summary.completed, 1);
+    ck_assert_double_eq_tol(played.summary.duration_s, 5, 1e-9);
+    played_release(&played);
+}
+END_TEST
+
 /* Expectation: with the only replica down, requests wait for it, and start when it is back. */
 START_TEST(requests_wait_for_the_only_replica)
 {
@@ -340,6 +365,7 @@ int main(void)
         links_carry_what_the_algorithm_sends,
         requests_of_a_lost_replica_are_retried,
         requests_of_a_lost_replica_are_lost,
+        throughput_counts_the_time_of_lost_requests,
         requests_wait_for_the_only_replica,
         a_run_ends_without_replicas,
         a_late_fault_changes_nothing,
