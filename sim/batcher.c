@@ -45,12 +45,15 @@ static uint64_t tokens_in_all(const struct batcher *batcher, const struct reques
     return (uint64_t)request->input_tokens + (batcher->hands_over ? 0 : request->output_tokens);
 }
 
-bool batcher_can_fit(const struct batcher *batcher, const struct request *request)
+bool batcher_can_prefill(const struct batcher *batcher, const struct request *request)
+{
+    return !batcher_takes_whole_prompts(batcher) ||
+           request->input_tokens <= batcher->serving->max_step_tokens;
+}
+
+bool batcher_can_hold(const struct batcher *batcher, const struct request *request)
 {
     uint64_t tokens = tokens_in_all(batcher, request);
-    if (batcher_takes_whole_prompts(batcher) &&
-        request->input_tokens > batcher->serving->max_step_tokens)
-        return false;
     return kv_cache_blocks(&batcher->kv, tokens) <= batcher->kv.capacity_blocks;
 }
 

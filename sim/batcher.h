@@ -89,8 +89,10 @@ int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_
 int batch_init(struct batch *batch, const struct serving *serving, struct arena *arena,
                struct error *error);
 
-/* Whether `request` could ever be served here; if not, the router must reject it. */
-bool batcher_can_fit(const struct batcher *batcher, const struct request *request);
+/* Whether a step could ever take `request`'s prompt, and the KV hold all of its tokens; if not, the
+   router must reject it. */
+bool batcher_can_prefill(const struct batcher *batcher, const struct request *request);
+bool batcher_can_hold(const struct batcher *batcher, const struct request *request);
 
 /* Lets a request wait for admission. */
 void batcher_enqueue(struct batcher *batcher, struct request *request);

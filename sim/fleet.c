@@ -322,8 +322,10 @@ void fleet_release(struct fleet *fleet)
 
 bool fleet_can_fit(const struct fleet *fleet, const struct request *request)
 {
+    if (!batcher_can_prefill(&fleet->pools[0].replicas[0].batcher, request))
+        return false;
     for (uint32_t p = 0; p < fleet->pool_count; p++)
-        if (!batcher_can_fit(&fleet->pools[p].replicas[0].batcher, request))
+        if (!batcher_can_hold(&fleet->pools[p].replicas[0].batcher, request))
             return false;
     return true;
 }

@@ -69,6 +69,20 @@ START_TEST(whole_kv_takes_latency_and_bytes)
 }
 END_TEST
 
+/* Expectation: a pool that only decodes takes prompts longer than its own steps, which it never
+   prefills, under policies that do not cut prompts, too. */
+START_TEST(who_decodes_takes_any_prompt)
+{
+    struct pools pools;
+    double moved;
+    set_up(&pools, 1);
+    double whole_s = wait_s(&pools, 1, &moved);
+    pools.decode.serving.policy = BATCHER_PREFILL_FIRST;
+    pools.decode.serving.max_step_tokens = PROMPT / 10;
+    ck_assert_double_eq(wait_s(&pools, 1, &moved), whole_s);
+}
+END_TEST
+
 /* Expectation: two transfers at once halve the NIC, so both take twice as long. */
 START_TEST(two_transfers_share_the_nic)
 {
@@ -147,9 +161,10 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        whole_kv_takes_latency_and_bytes,       two_transfers_share_the_nic,
-        layerwise_hides_all_but_the_last_layer, layerwise_is_never_slower,
-        unequal_groups_move_each_head_once,     one_token_is_not_handed_over,
+        whole_kv_takes_latency_and_bytes, who_decodes_takes_any_prompt,
+        two_transfers_share_the_nic,      layerwise_hides_all_but_the_last_layer,
+        layerwise_is_never_slower,        unequal_groups_move_each_head_once,
+        one_token_is_not_handed_over,
     };
     return suite_run("handover", tests, ARRAY_LENGTH(tests));
 }

@@ -107,7 +107,8 @@ static void arrive(struct trial *trial)
 {
     struct story *story = &trial->stories[trial->arrived++];
     story->target = story->request.input_tokens;
-    if (!batcher_can_fit(&trial->batcher, &story->request)) {
+    if (!batcher_can_prefill(&trial->batcher, &story->request) ||
+        !batcher_can_hold(&trial->batcher, &story->request)) {
         story->place = PLACE_DONE;
         trial->finished++;
         return;

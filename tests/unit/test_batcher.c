@@ -394,11 +394,12 @@ START_TEST(what_can_never_fit_is_told)
     set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 50); /* 200 tokens */
     const struct request fits = {.input_tokens = 150, .output_tokens = 50};
     const struct request too_long = {.input_tokens = 150, .output_tokens = 51};
-    ck_assert(batcher_can_fit(&bench.batcher, &fits));
-    ck_assert(!batcher_can_fit(&bench.batcher, &too_long));
+    ck_assert(batcher_can_hold(&bench.batcher, &fits));
+    ck_assert(!batcher_can_hold(&bench.batcher, &too_long));
     /* Expectation: where prompts are not chunked, 150 tokens are over the budget of 100. */
+    ck_assert(batcher_can_prefill(&bench.batcher, &fits));
     bench.serving.policy = BATCHER_CONTINUOUS;
-    ck_assert(!batcher_can_fit(&bench.batcher, &fits));
+    ck_assert(!batcher_can_prefill(&bench.batcher, &fits));
     tear_down(&bench);
 }
 END_TEST
