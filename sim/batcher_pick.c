@@ -49,15 +49,22 @@ static void preempt_youngest(struct batcher *batcher)
     request_list_prepend(&batcher->waiting, victim);
 }
 
+/* Waiting requests that come in now: none where the first has to wait for blocks. */
+static uint32_t admissible(const struct batcher *batcher)
+{
+    const struct request *first = batcher->waiting.first;
+    if (!first || batcher_held_blocks(batcher, first) > kv_cache_free_blocks(&batcher->kv))
+        return 0;
+    return u32_min(batcher->waiting.count, batcher->serving->max_sequences - batcher->running);
+}
+
 /* Requests that one step may take. */
 static uint32_t step_share(const struct batcher *batcher)
 {
     const struct serving *serving = batcher->serving;
     if (serving->steps_in_flight == 1 || serving->step_share == STEP_SHARE_GREEDY)
         return serving->max_sequences;
-    uint32_t room = serving->max_sequences - batcher->running;
-    uint32_t running =
-        batcher->running - batcher->receiving + u32_min(batcher->waiting.count, room);
+    uint32_t running = batcher->running - batcher->receiving + admissible(batcher);
     return u32_ceil_div(running, serving->steps_in_flight);
 }
 

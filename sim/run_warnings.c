@@ -49,9 +49,11 @@ static bool warn_bubbles(const struct working_time *time, uint32_t stages, struc
     return true;
 }
 
-static bool warn_starved(const struct working_time *time, uint32_t stages, struct warning *warning)
+static bool warn_starved(const struct working_time *time, const struct summary *summary,
+                         uint32_t stages, struct warning *warning)
 {
-    if (stages == 1 || time->bubbles < BUBBLES_MIN || time->fill_drain < time->bubbles / 2)
+    if (stages == 1 || time->bubbles < BUBBLES_MIN || time->fill_drain < time->bubbles / 2 ||
+        summary->preemptions > 0)
         return false;
     (void)snprintf(warning->code, sizeof(warning->code), "pipeline_starved");
     (void)snprintf(warning->text, sizeof(warning->text),
@@ -151,7 +153,7 @@ uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double 
     struct working_time time = working_time_of(summary);
     uint32_t count = 0;
     count += warn_bubbles(&time, stages, &warnings[count]);
-    count += warn_starved(&time, stages, &warnings[count]);
+    count += warn_starved(&time, summary, stages, &warnings[count]);
     count += warn_preemptions(summary, &warnings[count]);
     count += warn_nothing_counted(summary, &warnings[count]);
     count += warn_rejected(summary, &warnings[count]);

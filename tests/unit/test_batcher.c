@@ -274,6 +274,25 @@ START_TEST(a_balanced_share_leaves_some_for_the_other_step)
 }
 END_TEST
 
+START_TEST(a_balanced_share_counts_nobody_who_has_to_wait)
+{
+    /* Expectation: blocks for four of eight requests: a step takes two of the four, whoever waits.
+     */
+    struct bench bench;
+    struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
+    serving.steps_in_flight = 2;
+    serving.kv_admission = KV_ADMISSION_RESERVED;
+    set_up(&bench, serving, 12);
+    for (int i = 0; i < 8; i++)
+        arrive(&bench, 8, 4);
+    pick(&bench, 0, 0, 4, 32);
+    complete(&bench, 0, 0);
+    pick(&bench, 0, 2, 0, 0);
+    pick(&bench, 1, 2, 0, 0);
+    tear_down(&bench);
+}
+END_TEST
+
 START_TEST(a_greedy_step_takes_all)
 {
     struct bench bench;
@@ -521,6 +540,7 @@ int main(void)
         the_sequence_cap_holds_back_admission,
         a_request_is_in_one_step_at_a_time,
         a_balanced_share_leaves_some_for_the_other_step,
+        a_balanced_share_counts_nobody_who_has_to_wait,
         a_greedy_step_takes_all,
         kv_is_taken_for_the_prompt_then_block_by_block,
         a_prompt_waits_for_blocks,

@@ -73,6 +73,11 @@ START_TEST(a_starved_pipeline_is_told_apart)
     const char *const expected[][2] = {{"pipeline_bubbles", "bubbles took 30%"},
                                        {"pipeline_starved", "80% of the bubbles"}};
     check_warnings(&summary, STAGES, 100, expected, 2);
+    /* Where requests are preempted, there is no want of them. */
+    const char *const crowded[][2] = {{"pipeline_bubbles", "bubbles took 30%"},
+                                      {"kv_preemptions", "1 preemptions"}};
+    summary.preemptions = 1;
+    check_warnings(&summary, STAGES, 100, crowded, 2);
 }
 END_TEST
 
