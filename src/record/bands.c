@@ -12,19 +12,27 @@ static double cost_error_of(const struct summary *summary)
     return isfinite(summary->cost_error) ? summary->cost_error : COST_ERROR_ESTIMATED;
 }
 
-/* One run with all costs scaled. */
-static int run_scaled(struct scenario scenario, const struct workload_spec *workload, double scale,
-                      struct summary *summary, struct arena *arena, struct error *error)
+/* One run with all costs scaled, of each pool. */
+static int run_scaled(const struct scenario *scenario, const struct workload_spec *workload,
+                      double scale, struct summary *summary, struct arena *arena,
+                      struct error *error)
 {
     struct workload_source source;
     struct recorder recorder = {0};
-    scenario.run.cost_scale *= scale;
-    scenario.output.timeline = TIMELINE_NONE;
-    int status = workload_source_open(&source, workload, scenario.run.seed, error);
+    struct scenario scaled = *scenario;
+    struct scenario decode;
+    scaled.run.cost_scale *= scale;
+    scaled.output.timeline = TIMELINE_NONE;
+    if (scenario->decode) {
+        decode = *scenario->decode;
+        decode.run = scaled.run;
+        scaled.decode = &decode;
+    }
+    int status = workload_source_open(&source, workload, scaled.run.seed, error);
     if (status < 0)
         return status;
     struct simulation *simulation =
-        simulation_new(&scenario, workload_source_arrivals(&source), recorder, error);
+        simulation_new(&scaled, workload_source_arrivals(&source), recorder, error);
     status = simulation ? 1 : -(int)error->code;
     while (status > 0)
         status = simulation_advance(simulation, SLICE_REQUESTS, error);
@@ -40,9 +48,9 @@ int bands_run(struct bands *bands, const struct scenario *scenario,
               struct arena *arena, struct error *error)
 {
     bands->cost_error = cost_error_of(summary);
-    int status = run_scaled(*scenario, workload, 1 - bands->cost_error, &bands->fast, arena, error);
+    int status = run_scaled(scenario, workload, 1 - bands->cost_error, &bands->fast, arena, error);
     if (status == 0)
-        status = run_scaled(*scenario, workload, 1 + bands->cost_error, &bands->slow, arena, error);
+        status = run_scaled(scenario, workload, 1 + bands->cost_error, &bands->slow, arena, error);
     return status;
 }
 

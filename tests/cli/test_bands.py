@@ -28,6 +28,15 @@ class Bands(TandemTest):
                 self.assertGreaterEqual(high, summary[name][percentile], (name, percentile))
                 self.assertLess(low, high, (name, percentile))
 
+    def test_bands_scale_the_costs_of_both_pools(self):
+        """A band's ends are those of runs with that cost_scale, where one pool decodes, too."""
+        arguments = ("run", "scenarios/70b-disaggregated", "--json", "--quiet", *SMALL)
+        summary = json.loads(self.tandem_ok(*arguments, "--bands"))
+        error = summary["bands"]["cost_error"]
+        slow = json.loads(self.tandem_ok(*arguments, "--set", f"run.cost_scale={1 + error!r}"))
+        for name in ("ttft_s", "tpot_s", "e2e_s"):
+            self.assertEqual(summary["bands"][name]["p50"][1], slow[name]["p50"], name)
+
     def test_bands_are_of_the_gpu_s_own_residuals(self):
         # The same tables, said to be off three times as much between points: wider bands.
         shipped = ROOT / "configs" / "gpus" / "h200-sxm"
