@@ -150,7 +150,7 @@ static json_t *size_json(const struct collective_survey *survey, double bytes)
                       scores[i].bus_bytes_per_s));
     }
     return json_pack("{s:f, s:s, s:o, s:o, s:o}", "bytes", bytes, "chosen",
-                     collective_algorithm_name(chosen), "measured",
+                     survey->measured ? "measured" : collective_algorithm_name(chosen), "measured",
                      measured_json(survey->measured, bytes), "measured_custom",
                      measured_json(survey->custom, bytes), "algorithms", algorithms);
 }
