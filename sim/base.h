@@ -18,6 +18,12 @@ typedef int64_t sim_ps;
 #define SIM_PS_MAX INT64_MAX
 #define SIM_PS_PER_S INT64_C(1000000000000)
 
+/* Where the clock ends, after the last arrival (workload.h) and before its count does; and the
+   longest that one thing may take. Runs that reach either fail: all that is in flight when the
+   clock ends fits between. */
+#define SIM_CLOCK_END (9050000 * SIM_PS_PER_S)
+#define SIM_SPAN_MAX (1000 * SIM_PS_PER_S)
+
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The nearest picosecond, ties away from zero; `seconds` must lie within 106 days. */
@@ -25,6 +31,13 @@ static inline sim_ps sim_ps_from_s(double seconds)
 {
     assert(fabs(seconds) < 9.2e6);
     return (sim_ps)(seconds * (double)SIM_PS_PER_S + copysign(0.5, seconds));
+}
+
+/* The same of how long something takes: not less than 0, and not more than SIM_SPAN_MAX. */
+static inline sim_ps sim_span_from_s(double seconds)
+{
+    double ps = seconds * (double)SIM_PS_PER_S + 0.5;
+    return (sim_ps)(ps < (double)SIM_SPAN_MAX ? ps : (double)SIM_SPAN_MAX);
 }
 
 static inline double sim_s_from_ps(sim_ps ps)

@@ -126,14 +126,21 @@ static sim_ps round_time(const struct flight *flight, uint32_t stage)
     return time;
 }
 
+/* `laps` of some time after `start`, but not beyond the clock's end. */
+static sim_ps after_laps(sim_ps start, sim_ps laps, sim_ps time)
+{
+    double end = (double)start + (double)laps * (double)time;
+    return end < (double)SIM_CLOCK_END ? start + laps * time : sim_ps_max(start, SIM_CLOCK_END);
+}
+
 sim_ps decode_run_end_min(const struct flight *flight, uint32_t stage_count, uint64_t count)
 {
     const struct step *step = &flight->steps[(flight->oldest + count) % flight->ring];
     sim_ps laps = (sim_ps)(count / flight->ring);
-    sim_ps end = step->gpu_done + laps * lap_time(flight, step, stage_count);
+    sim_ps end = after_laps(step->gpu_done, laps, lap_time(flight, step, stage_count));
     sim_ps after_stage = 0;
     for (uint32_t s = stage_count; s-- > 0;) {
-        sim_ps end_of_stage = step->visits[s].end + laps * round_time(flight, s);
+        sim_ps end_of_stage = after_laps(step->visits[s].end, laps, round_time(flight, s));
         end = sim_ps_max(end, end_of_stage + after_stage);
         after_stage += gpu_time(&step->visits[s]);
     }

@@ -44,7 +44,9 @@ void pipeline_reset(struct pipeline *pipeline, sim_ps now)
 /* The time that a stage computes, which grows with its slowdown. */
 static inline sim_ps slowed(const struct visit *visit, sim_ps compute)
 {
-    return visit->slowdown > 1 ? (sim_ps)((double)compute * visit->slowdown) : compute;
+    if (visit->slowdown <= 1)
+        return compute;
+    return (sim_ps)fmin((double)compute * visit->slowdown, (double)SIM_SPAN_MAX);
 }
 
 void pipeline_cost_step(struct pipeline *pipeline, struct step *step)
@@ -91,7 +93,7 @@ sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step)
     struct visit *visit = &step->visits[s];
     double seconds = collective_send_s(stage->hop.path, step->work.send_bytes);
     visit->sent_from = sim_ps_max(visit->end, stage->clock.hop);
-    stage->clock.hop = visit->sent_from + sim_ps_from_s(seconds);
+    stage->clock.hop = visit->sent_from + sim_span_from_s(seconds);
     return stage->clock.hop;
 }
 

@@ -78,10 +78,24 @@ static void call_scheduler(struct replica *replica, sim_ps now, sim_ps from)
     replica->turn_from = from;
 }
 
+/* Ends the run where a step took as long as nothing may. */
+static void check_span(struct replica *replica, const struct step *step, sim_ps now)
+{
+    struct session *session = replica->session;
+    if (now - step->scheduled < SIM_SPAN_MAX || session->failed)
+        return;
+    session->failed = true;
+    (void)error_set(&session->error, ERROR_RUN,
+                    "step %llu of replica %u takes more than the %lld s that a step may take",
+                    (unsigned long long)step->number, replica->index,
+                    (long long)(SIM_SPAN_MAX / SIM_PS_PER_S));
+}
+
 /* The oldest step's tokens are back. */
 static void take_return(struct replica *replica, sim_ps now)
 {
     struct step *step = flight_oldest(&replica->flight);
+    check_span(replica, step, now);
     flight_land(&replica->flight);
     accounting_add_step(&replica->pipeline, step, now);
     struct request_list finished = batcher_complete(&replica->batcher, &step->batch, now);
@@ -100,7 +114,7 @@ static sim_ps schedule_time(const struct replica *replica, const struct batch *b
 {
     uint32_t requests = batch->decode_rows + batch->chunk_count;
     const struct host *host = replica->host;
-    return sim_ps_from_s(host->schedule_s + requests * host->schedule_per_request_s);
+    return sim_span_from_s(host->schedule_s + requests * host->schedule_per_request_s);
 }
 
 /* Whether KV has to come or go before more can be done. */
@@ -167,7 +181,7 @@ static void sleep_until(struct replica *replica, struct next next)
 static bool may_run_ahead(const struct replica *replica, struct next next)
 {
     const struct session *session = replica->session;
-    return !session->exact && !session->failed && next.at != SIM_PS_MAX &&
+    return !session->exact && !session->failed && next.at < SIM_CLOCK_END &&
            session->completed < session->pause_at &&
            engine_would_be_next(session->engine, next.at, next.priority, replica->index);
 }
@@ -188,6 +202,12 @@ static uint64_t run_length(const struct replica *replica)
     return is_looked_at
                ? 0
                : decode_run_length(&replica->flight, &replica->pipeline, &replica->batcher);
+}
+
+/* Until when nothing else happens. */
+static sim_ps horizon_of(const struct replica *replica)
+{
+    return sim_ps_min(engine_next_at(replica->session->engine), SIM_CLOCK_END);
 }
 
 /* Repeats up to `count` steps that return before `until`; returns how many are left. */
@@ -233,13 +253,13 @@ static void run(void *context, uint64_t unused)
     replica->event = 0;
     uint64_t left = make_up_to_now(replica);
     if (left > 0) /* it woke for a block of the diary, or by a bound that was early */
-        left = repeat_steps(replica, left, engine_next_at(engine));
+        left = repeat_steps(replica, left, horizon_of(replica));
     struct next next = next_of(replica);
     bool goes_on = next.at == engine_now(engine) || may_run_ahead(replica, next);
     while (goes_on) {
         engine_advance(engine, next.at, next.priority, replica->index);
         do_next(replica, next);
-        left = repeat_steps(replica, run_length(replica), engine_next_at(engine));
+        left = repeat_steps(replica, run_length(replica), horizon_of(replica));
         next = next_of(replica);
         goes_on = may_run_ahead(replica, next);
     }

@@ -307,13 +307,27 @@ static void finish(struct simulation *simulation)
     simulation->finished = true;
 }
 
+/* Whether there is a next event to go on to; one beyond the clock's end fails the run. */
+static bool has_next(struct simulation *simulation)
+{
+    struct session *session = &simulation->session;
+    if (engine_pending(session->engine) == 0 || session->failed)
+        return false;
+    if (engine_next_at(session->engine) < SIM_CLOCK_END)
+        return true;
+    session->failed = true;
+    (void)error_set(&session->error, ERROR_RUN,
+                    "the run goes on beyond the %.0f days that the clock holds",
+                    ARRIVAL_S_MAX / 86400);
+    return false;
+}
+
 int simulation_advance(struct simulation *simulation, uint64_t requests, struct error *error)
 {
     struct session *session = &simulation->session;
     session->pause_at = session->completed + requests;
-    while (!session->failed && session->completed < session->pause_at)
-        if (!engine_step(session->engine))
-            break;
+    while (session->completed < session->pause_at && has_next(simulation))
+        (void)engine_step(session->engine);
     if (!session->failed && engine_pending(session->engine) == 0 && !simulation->finished)
         finish(simulation);
     if (session->failed) {

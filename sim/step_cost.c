@@ -354,7 +354,7 @@ sim_ps step_cost_compute(const struct step_work *work, const struct stage_part *
         compute_s += work->embedding_s;
     if (part->is_last)
         compute_s += work->head_s;
-    return sim_ps_from_s(compute_s);
+    return sim_span_from_s(compute_s);
 }
 
 void step_cost_repeat(struct step_cost *cost, const struct batch *batch, struct step_work *work)
@@ -376,17 +376,17 @@ struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_w
 {
     struct stage_work of = {
         .compute = step_cost_compute(work, part),
-        .prepare = sim_ps_from_s(work->prepare_s) + (part->is_first ? 0 : cost->receive),
+        .prepare = sim_span_from_s(work->prepare_s) + (part->is_first ? 0 : cost->receive),
         .launch = cost->launch_graph,
     };
     if (cost->compute.tensor_parallel > 1) {
         struct collectives collectives = collectives_of(cost, work, part, 1);
-        of.collective = sim_ps_from_s(collectives.seconds);
+        of.collective = sim_span_from_s(collectives.seconds);
         of.sent = collectives.sent;
     }
     if (!work->graph) {
-        of.launch = sim_ps_from_s(eager_launch_s(cost, work, part));
-        of.stall = sim_ps_from_s(work->stall_s);
+        of.launch = sim_span_from_s(eager_launch_s(cost, work, part));
+        of.stall = sim_span_from_s(work->stall_s);
     }
     return of;
 }

@@ -105,6 +105,22 @@ class Run(TandemTest):
                 results.append(result)
             self.assertEqual(results[0], results[1])
 
+    def test_time_ends_with_a_sentence(self):
+        """A step of hours, or a run of months, is more than the clock holds: the run fails, by
+        steps or at once, and leaves no file."""
+        output = self.folder / "out.h5"
+        one_by_one = ("workload={arrivals: {process: closed_loop, concurrency: 1}, requests: 200,"
+                      " input_tokens: 16, output_tokens: 2000}")
+        for factor, said in (("1e6", "more than the 1000 s that a step may take"),
+                             ("1e4", "goes on beyond the 104 days that the clock holds")):
+            slow = f"events=[{{at: 0 s, slow: {{gpu: 0, factor: {factor}}}}}]"
+            for options in ((), ("--exact",)):
+                done = self.tandem("run", SCENARIO, "-q", "--set", one_by_one, "--set", slow,
+                                   "-o", output, *options)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(said, done.stderr)
+                self.assertEqual(list(self.folder.iterdir()), [])
+
     def test_expert_parallel_over_one_is_tensor_parallel(self):
         # Expect experts that no GPU holds whole to be split as they are without the option, to the
         # bit, whatever the imbalance; and whole ones to change the result.
