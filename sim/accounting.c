@@ -1,15 +1,15 @@
 #include "accounting.h"
 
-/* A stage's work on a step, or its wait for one; NULL: for none any more. */
-static void record_span(struct pipeline *pipeline, uint32_t s, const struct step *step,
-                        enum span_kind kind, sim_ps start, sim_ps end)
+/* A stage's work on a step, or its wait for one; SPAN_NO_STEP: for none any more. */
+static void record_span(struct pipeline *pipeline, uint32_t s, uint64_t step, enum span_kind kind,
+                        sim_ps start, sim_ps end)
 {
     diary_next(pipeline->diary)->span = (struct span_record){
         .type = RECORD_SPAN,
         .kind = kind,
         .start = start,
         .duration = end - start,
-        .step = step ? step->number : SPAN_NO_STEP,
+        .step = step,
         .replica = pipeline->replica,
         .stage = s,
         .layer = SPAN_NO_LAYER,
@@ -18,8 +18,8 @@ static void record_span(struct pipeline *pipeline, uint32_t s, const struct step
 }
 
 /* Fills the stage's tally up to `until` with idle time of one cause, if it is not there yet. */
-static inline void idle_until(struct pipeline *pipeline, uint32_t s, const struct step *step,
-                              sim_ps until, enum span_kind cause, sim_ps *counter)
+static inline void idle_until(struct pipeline *pipeline, uint32_t s, uint64_t step, sim_ps until,
+                              enum span_kind cause, sim_ps *counter)
 {
     struct pipeline_stage *stage = &pipeline->stages[s];
     if (until <= stage->accounted)
@@ -28,6 +28,15 @@ static inline void idle_until(struct pipeline *pipeline, uint32_t s, const struc
         record_span(pipeline, s, step, cause, stage->accounted, until);
     *counter += until - stage->accounted;
     stage->accounted = until;
+}
+
+/* Fills it up to the time when work came to a replica that had none. */
+static void account_sleep(struct pipeline *pipeline, uint32_t s, uint64_t step, sim_ps emptied,
+                          sim_ps woken)
+{
+    struct stage_tally *tally = &pipeline->stages[s].tally;
+    idle_until(pipeline, s, step, emptied, SPAN_IDLE_FILL_DRAIN, &tally->fill_drain);
+    idle_until(pipeline, s, step, woken, SPAN_IDLE_NO_WORK, &tally->no_work);
 }
 
 /* Divides the time for which the stage waited for the step; pipeline.h has the rules. */
@@ -40,26 +49,46 @@ static void account_wait(struct pipeline *pipeline, uint32_t s, const struct ste
     bool full = step->in_flight >= pipeline->stage_count;
     enum span_kind cause = full ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN;
     sim_ps *counter = full ? &tally->imbalance : &tally->fill_drain;
-    if (step->emptied != SIM_PS_MAX) {
-        idle_until(pipeline, s, step, step->emptied, SPAN_IDLE_FILL_DRAIN, &tally->fill_drain);
-        idle_until(pipeline, s, step, step->woken, SPAN_IDLE_NO_WORK, &tally->no_work);
-    }
+    if (step->emptied != SIM_PS_MAX)
+        account_sleep(pipeline, s, step->number, step->emptied, step->woken);
     sim_ps host_from = sim_ps_min(step->host_from, start);
-    if (step->moving_from != SIM_PS_MAX) {
-        idle_until(pipeline, s, step, sim_ps_min(step->moving_from, host_from), cause, counter);
-        sim_ps waited = tally->transfer;
-        idle_until(pipeline, s, step, host_from, SPAN_IDLE_TRANSFER, &tally->transfer);
-        tally->kv += tally->transfer - waited;
-    }
-    idle_until(pipeline, s, step, host_from, cause, counter);
-    idle_until(pipeline, s, step, sim_ps_min(step->launched, start), SPAN_IDLE_HOST, &tally->host);
+    idle_until(pipeline, s, step->number, host_from, cause, counter);
+    idle_until(pipeline, s, step->number, sim_ps_min(step->launched, start), SPAN_IDLE_HOST,
+               &tally->host);
     if (s > 0) {
         sim_ps sent_from = sim_ps_min(step->visits[s - 1].sent_from, start);
-        idle_until(pipeline, s, step, sent_from, cause, counter);
+        idle_until(pipeline, s, step->number, sent_from, cause, counter);
     }
-    idle_until(pipeline, s, step, sim_ps_min(step->visits[s].ready, start), SPAN_IDLE_TRANSFER,
-               &tally->transfer);
-    idle_until(pipeline, s, step, start, SPAN_IDLE_HOST, &tally->host);
+    idle_until(pipeline, s, step->number, sim_ps_min(step->visits[s].ready, start),
+               SPAN_IDLE_TRANSFER, &tally->transfer);
+    idle_until(pipeline, s, step->number, start, SPAN_IDLE_HOST, &tally->host);
+}
+
+/* Where idle time of a stall's cause goes. */
+static sim_ps *stall_counter(struct stage_tally *tally, enum span_kind cause)
+{
+    if (cause == SPAN_IDLE_TRANSFER)
+        return &tally->transfer;
+    return cause == SPAN_IDLE_IMBALANCE ? &tally->imbalance : &tally->fill_drain;
+}
+
+/* With nothing in flight, the step to come will be alone. */
+void accounting_add_stall(struct pipeline *pipeline, const struct stall *stall)
+{
+    bool full = pipeline->stage_count == 1;
+    enum span_kind before = full ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN;
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        struct pipeline_stage *stage = &pipeline->stages[s];
+        struct stage_tally *tally = &stage->tally;
+        if (stall->emptied != SIM_PS_MAX)
+            account_sleep(pipeline, s, stall->step, stall->emptied, stall->woken);
+        idle_until(pipeline, s, stall->step, stall->from, before, stall_counter(tally, before));
+        sim_ps from = stage->accounted;
+        idle_until(pipeline, s, stall->step, stall->until, stall->cause,
+                   stall_counter(tally, stall->cause));
+        tally->kv += stall->cause == SPAN_IDLE_TRANSFER ? stage->accounted - from : 0;
+        tally->room += stall->cause == SPAN_IDLE_IMBALANCE ? stage->accounted - from : 0;
+    }
 }
 
 /* Where the next item of a visit's timeline begins: seconds into the visit. */
@@ -107,7 +136,7 @@ static void record_launch_wait(struct pipeline *pipeline, uint32_t s, const stru
     const struct visit *visit = &step->visits[s];
     sim_ps gpu_end = visit->start + visit->work.compute + visit->work.collective;
     if (visit->end != gpu_end)
-        record_span(pipeline, s, step, SPAN_LAUNCH, gpu_end, visit->end);
+        record_span(pipeline, s, step->number, SPAN_LAUNCH, gpu_end, visit->end);
 }
 
 /* Every kernel and collective of a visit. */
@@ -138,7 +167,7 @@ static void record_visit(struct pipeline *pipeline, uint32_t s, const struct ste
 {
     const struct session *session = pipeline->session;
     const struct visit *visit = &step->visits[s];
-    record_span(pipeline, s, step, SPAN_STAGE, visit->start, visit->end);
+    record_span(pipeline, s, step->number, SPAN_STAGE, visit->start, visit->end);
     if (session->record_layers && visit->start < session->window_end &&
         visit->end > session->window_start)
         record_layers(pipeline, s, step);
@@ -268,7 +297,7 @@ void accounting_abandon_step(struct pipeline *pipeline, const struct step *step,
         stage->tally.compute += end - visit->start;
         stage->accounted = end;
         if (pipeline->diary)
-            record_span(pipeline, s, step, SPAN_STAGE, visit->start, end);
+            record_span(pipeline, s, step->number, SPAN_STAGE, visit->start, end);
     }
 }
 
@@ -276,10 +305,11 @@ void accounting_fail(struct pipeline *pipeline, sim_ps emptied, sim_ps woken, si
 {
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         struct stage_tally *tally = &pipeline->stages[s].tally;
-        idle_until(pipeline, s, NULL, sim_ps_min(emptied, now), SPAN_IDLE_FILL_DRAIN,
+        idle_until(pipeline, s, SPAN_NO_STEP, sim_ps_min(emptied, now), SPAN_IDLE_FILL_DRAIN,
                    &tally->fill_drain);
-        idle_until(pipeline, s, NULL, sim_ps_min(woken, now), SPAN_IDLE_NO_WORK, &tally->no_work);
-        idle_until(pipeline, s, NULL, now, SPAN_IDLE_FILL_DRAIN, &tally->fill_drain);
+        idle_until(pipeline, s, SPAN_NO_STEP, sim_ps_min(woken, now), SPAN_IDLE_NO_WORK,
+                   &tally->no_work);
+        idle_until(pipeline, s, SPAN_NO_STEP, now, SPAN_IDLE_FILL_DRAIN, &tally->fill_drain);
     }
     if (pipeline->diary)
         diary_write(pipeline->diary);
@@ -288,16 +318,16 @@ void accounting_fail(struct pipeline *pipeline, sim_ps emptied, sim_ps woken, si
 void accounting_restore(struct pipeline *pipeline, sim_ps now)
 {
     for (uint32_t s = 0; s < pipeline->stage_count; s++)
-        idle_until(pipeline, s, NULL, now, SPAN_IDLE_DOWN, &pipeline->stages[s].tally.down);
+        idle_until(pipeline, s, SPAN_NO_STEP, now, SPAN_IDLE_DOWN, &pipeline->stages[s].tally.down);
 }
 
 void accounting_finish(struct pipeline *pipeline, sim_ps emptied, sim_ps end)
 {
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         struct stage_tally *tally = &pipeline->stages[s].tally;
-        idle_until(pipeline, s, NULL, sim_ps_min(emptied, end), SPAN_IDLE_FILL_DRAIN,
+        idle_until(pipeline, s, SPAN_NO_STEP, sim_ps_min(emptied, end), SPAN_IDLE_FILL_DRAIN,
                    &tally->fill_drain);
-        idle_until(pipeline, s, NULL, end, SPAN_IDLE_NO_WORK, &tally->no_work);
+        idle_until(pipeline, s, SPAN_NO_STEP, end, SPAN_IDLE_NO_WORK, &tally->no_work);
         if (pipeline->diary)
             link_meter_flush(&pipeline->stages[s].meter, pipeline->diary);
     }

@@ -15,6 +15,14 @@
  * step a stage in flight: then some stage or step is slower than this one;
  * otherwise fill_drain, for with fewer steps than stages some stage must idle.
  *
+ * Between a pool that prefills and one that decodes a replica stalls where there is
+ * nothing to do before KV has come or gone, and no step in flight:
+ *   transfer    while some of that KV moves
+ *   imbalance   while none does, and it prefills: the pool that decodes, which has no
+ *               room for what it holds, is slower
+ *   fill_drain  while none does, and it decodes: what it has blocks for is being
+ *               prefilled
+ *
  * A replica that fails takes its steps with it: what stages have worked on them is
  * compute, what they then waited for fill_drain, and from there on they are down.
  */
@@ -26,6 +34,20 @@
 /* Adds a step whose tokens are back at the scheduler since `returned` to the tallies, and records
    it; steps in order. */
 void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim_ps returned);
+
+/* A time in which nothing could be done before KV came or went. */
+struct stall {
+    uint64_t step;  /* the next one */
+    sim_ps emptied; /* as a step has them */
+    sim_ps woken;
+    sim_ps from;
+    sim_ps until;
+    enum span_kind cause;
+};
+
+/* Adds a stall, or what of it is not in the tallies yet, to them, and records it; there is no step
+   in flight. */
+void accounting_add_stall(struct pipeline *pipeline, const struct stall *stall);
 
 /* A lap of a step on its only stage, as laps.h has it. */
 struct lap {

@@ -69,7 +69,6 @@ static void repeat(struct flight *flight, struct pipeline *pipeline, struct step
     step->scheduled = now;
     step->host_from = step->gpu_done;
     step->emptied = SIM_PS_MAX;
-    step->moving_from = SIM_PS_MAX;
     step->in_flight = flight->count;
     step->launched = flight_launch_time(flight, flight->host_free, step->host_time, now);
     flight->host_free = step->launched;

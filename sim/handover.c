@@ -253,14 +253,28 @@ static void finish_if_done(struct kv_move *move, sim_ps now)
         finish(move, now);
 }
 
+/* Lets both ends know whether the segment moves. */
+static void set_moving(struct kv_segment *segment, bool is_moving)
+{
+    const struct kv_move *move = segment->move;
+    if (segment->is_moving == is_moving)
+        return;
+    segment->is_moving = is_moving;
+    if (is_moving) {
+        replica_kv_starts(move->from);
+        replica_kv_starts(move->to);
+    } else {
+        replica_kv_stops(move->from);
+        replica_kv_stops(move->to);
+    }
+}
+
 static void on_moved(void *context, uint64_t argument);
 
-/* Sends what is pending, if nothing of the segment is under way. */
+/* Sends what is pending. */
 static void send(struct kv_segment *segment)
 {
     struct session *session = segment->move->handover->session;
-    if (segment->is_moving || segment->pending_bytes <= 0)
-        return;
     struct transfer_order order = {
         .latency_s = segment->latency_s,
         .bytes = segment->pending_bytes,
@@ -270,7 +284,7 @@ static void send(struct kv_segment *segment)
     segment->started = engine_now(session->engine);
     segment->moving_bytes = segment->pending_bytes;
     segment->pending_bytes = 0;
-    segment->is_moving = true;
+    set_moving(segment, true);
     session->failed |= transfer_start(&segment->transfer, &order, &session->error) < 0;
 }
 
@@ -280,10 +294,12 @@ static void on_moved(void *context, uint64_t unused)
     struct kv_segment *segment = context;
     struct handover *handover = segment->move->handover;
     sim_ps now = engine_now(handover->session->engine);
-    segment->is_moving = false;
     handover->bytes += pairs_bytes(segment);
     record_transfer(segment, now);
-    send(segment);
+    if (segment->pending_bytes > 0)
+        send(segment);
+    else
+        set_moving(segment, false);
     finish_if_done(segment->move, now);
 }
 
@@ -292,7 +308,8 @@ static void add_pending(struct kv_segment *segment, uint32_t layers, uint32_t to
 {
     double bytes = segment->move->handover->token_layer_bytes;
     segment->pending_bytes += bytes * layers * tokens;
-    send(segment);
+    if (!segment->is_moving)
+        send(segment);
 }
 
 /* The request joins the queue of a replica that is up, if one is. */
@@ -325,7 +342,7 @@ static void abandon(struct kv_move *move, const struct replica *failing,
     bool from_fails = move->from == failing;
     for (uint32_t s = 0; s < move->segment_count; s++) {
         transfer_cancel(&move->segments[s].transfer);
-        move->segments[s].is_moving = false;
+        set_moving(&move->segments[s], false);
         move->segments[s].pending_bytes = 0;
     }
     if (from_fails && move->to) {

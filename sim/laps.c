@@ -48,7 +48,6 @@ static void put_back(struct flight *flight, struct pipeline *pipeline, struct st
     struct visit *visit = &step->visits[0];
     step->host_from = lap->end_before;
     step->emptied = SIM_PS_MAX;
-    step->moving_from = SIM_PS_MAX;
     step->launched = lap->launched;
     step->gpu_done = lap->end;
     visit->ready = lap->launched;

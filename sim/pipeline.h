@@ -52,7 +52,6 @@ struct step {
     sim_ps launched;
     sim_ps emptied; /* the replica had no work from here on until woken; SIM_PS_MAX: it had */
     sim_ps woken;
-    sim_ps moving_from;   /* until host_from the replica waited for KV alone; SIM_PS_MAX: no */
     sim_ps gpu_done;      /* the last stage's end; SIM_PS_MAX while unknown */
     uint32_t in_flight;   /* steps in flight with it */
     struct visit *visits; /* (stages) */
@@ -68,9 +67,17 @@ struct stage_tally {
     sim_ps fill_drain;
     sim_ps imbalance;
     sim_ps transfer;
-    sim_ps kv; /* part of transfer: for KV to come or go */
+    sim_ps kv;   /* part of transfer: for KV to come or go */
+    sim_ps room; /* part of imbalance: for room in the pool that decodes */
     sim_ps down;
 };
+
+/* What the stage worked, and waited while its replica had work. */
+static inline sim_ps stage_tally_working(const struct stage_tally *tally)
+{
+    return tally->compute + tally->collective + tally->fill_drain + tally->imbalance +
+           tally->transfer + tally->host;
+}
 
 /* From a stage to the next. */
 struct hop {

@@ -18,7 +18,7 @@ int replica_init(struct replica *replica, uint32_t index, const struct replica_s
         .index = index,
         .turn_at = SIM_PS_MAX,
         .emptied = 0,
-        .moving_from = SIM_PS_MAX,
+        .stalled = SIM_PS_MAX,
         .owner = setup->owner,
     };
     int rc = flight_init(&replica->flight, serving, setup->stage_count, arena, error);
@@ -123,6 +123,43 @@ static bool waits_for_kv(const struct batcher *batcher)
     return batcher->receiving > 0 || batcher->holding > 0;
 }
 
+/* Accounts for the time since a replica that waits for KV stalled, in which some of it moved, or
+   none did. */
+static void account_stall(struct replica *replica, bool has_moved)
+{
+    enum span_kind still = replica->batcher.hands_over ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN;
+    if (replica->stalled == SIM_PS_MAX)
+        return;
+    struct stall stall = {
+        .step = replica->flight.step_count,
+        .emptied = replica->slept ? replica->emptied : SIM_PS_MAX,
+        .woken = replica->woken,
+        .from = replica->stalled,
+        .until = engine_now(replica->session->engine),
+        .cause = has_moved ? SPAN_IDLE_TRANSFER : still,
+    };
+    accounting_add_stall(&replica->pipeline, &stall);
+}
+
+/* There is something to do, or nothing to wait for. */
+static void end_stall(struct replica *replica)
+{
+    account_stall(replica, replica->kv_flights > 0);
+    replica->stalled = SIM_PS_MAX;
+}
+
+void replica_kv_starts(struct replica *replica)
+{
+    if (replica->kv_flights++ == 0)
+        account_stall(replica, false);
+}
+
+void replica_kv_stops(struct replica *replica)
+{
+    if (--replica->kv_flights == 0)
+        account_stall(replica, true);
+}
+
 /* The scheduler's turn: one step, if there is one to take, and another turn after it. */
 static void take_turn(struct replica *replica, sim_ps now)
 {
@@ -135,11 +172,12 @@ static void take_turn(struct replica *replica, sim_ps now)
                                 request_list_take(&replica->batcher.admitted));
     if (batch_is_empty(&step->batch)) {
         if (flight->count == 0 && waits_for_kv(&replica->batcher))
-            replica->moving_from = sim_ps_min(replica->moving_from, now);
+            replica->stalled = sim_ps_min(replica->stalled, now);
         return;
     }
     if (replica->owner.picked)
         replica->owner.picked(replica->owner.context, replica, &step->batch);
+    end_stall(replica);
     step->number = flight->step_count++;
     step->scheduled = now;
     step->host_from = replica->turn_from;
@@ -149,8 +187,6 @@ static void take_turn(struct replica *replica, sim_ps now)
                          : flight_launch_time(flight, flight->host_free, step->host_time, now);
     step->emptied = replica->slept ? replica->emptied : SIM_PS_MAX;
     step->woken = replica->woken;
-    step->moving_from = replica->moving_from;
-    replica->moving_from = SIM_PS_MAX;
     step->in_flight = ++flight->count;
     replica->slept = false;
     replica->emptied = SIM_PS_MAX;
@@ -329,7 +365,7 @@ bool replica_reserve(struct replica *replica, const struct request *request)
         return false;
     if (!had_work) {
         wake(replica);
-        replica->moving_from = replica->woken;
+        replica->stalled = replica->woken;
     }
     return true;
 }
@@ -354,7 +390,7 @@ static void rest_if_empty(struct replica *replica)
 {
     if (batcher_has_work(&replica->batcher) || replica->is_down)
         return;
-    replica->moving_from = SIM_PS_MAX;
+    replica->stalled = SIM_PS_MAX;
     if (replica->slept)
         replica->slept = false;
     else
@@ -391,6 +427,7 @@ void replica_fail(struct replica *replica, struct request_list *evicted)
 {
     sim_ps now = engine_now(replica->session->engine);
     replica_make_up(replica);
+    end_stall(replica);
     abandon_steps(replica, now, evicted);
     batcher_evict(&replica->batcher, evicted);
     accounting_fail(&replica->pipeline, replica->emptied,
@@ -400,7 +437,6 @@ void replica_fail(struct replica *replica, struct request_list *evicted)
     (void)engine_cancel(replica->session->engine, replica->event);
     replica->event = 0;
     replica->turn_at = SIM_PS_MAX;
-    replica->moving_from = SIM_PS_MAX;
     replica->slept = false;
     replica->is_down = true;
 }
@@ -417,6 +453,7 @@ void replica_restore(struct replica *replica)
 
 void replica_finish(struct replica *replica, sim_ps end)
 {
+    end_stall(replica);
     if (replica->is_down)
         accounting_restore(&replica->pipeline, end);
     accounting_finish(&replica->pipeline, sim_ps_min(replica->emptied, end), end);

@@ -49,7 +49,8 @@ struct replica {
     event_id event;   /* the next thing, in the event queue; 0 while none is */
     uint64_t run;     /* steps before it that only repeat, and are still to be made up for */
     bool is_down;
-    sim_ps moving_from; /* only KV on its way keeps it from working since; SIM_PS_MAX: no */
+    sim_ps stalled;      /* no work before KV comes or goes since; SIM_PS_MAX: it is not so */
+    uint32_t kv_flights; /* parts of requests' KV that are moving, to it or from it */
     struct replica_owner owner;
 };
 
@@ -88,6 +89,10 @@ bool replica_reserve(struct replica *replica, const struct request *request);
 /* The KV of a request has come, or of one that was handed over has gone. */
 void replica_receive(struct replica *replica, struct request *request);
 void replica_give_blocks(struct replica *replica, const struct request *request);
+
+/* One more part of a request's KV moves, to the replica or from it; or one less. */
+void replica_kv_starts(struct replica *replica);
+void replica_kv_stops(struct replica *replica);
 
 /* It fails: all its requests go to the end of `evicted`, as they are, and it takes none until it is
    restored, empty. */

@@ -8,6 +8,9 @@
 /* What twice a link's bandwidth would save of its stages' time, under which it is no bottleneck. */
 #define LINK_SAVES_MIN 0.10
 
+/* What stages that prefill wait for room to decode, under which that is no bottleneck. */
+#define ROOM_SHARE_MIN 0.10
+
 /* A run that goes on for this much longer than its arrivals did was overloaded. */
 #define OVERLOAD_FACTOR 1.10
 #define OVERLOAD_QUEUE_S 1.0
@@ -114,6 +117,21 @@ static bool warn_lost(const struct summary *summary, struct warning *warning)
     return true;
 }
 
+static bool warn_decode_pool(const struct summary *summary, double room_share,
+                             struct warning *warning)
+{
+    if (room_share < ROOM_SHARE_MIN)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "decode_pool_full");
+    (void)snprintf(
+        warning->text, sizeof(warning->text),
+        "while there was work, stages that prefill waited %.0f%% of the time for room in "
+        "the pool that decodes (KV there %.0f%% used at the peak): a larger "
+        "max_sequences, more KV or more GPUs there would let them go on",
+        room_share * 100, summary->kv_peak_fraction * 100);
+    return true;
+}
+
 static bool warn_link(const struct summary *summary, struct warning *warning)
 {
     const struct link_summary *worst = NULL;
@@ -148,7 +166,7 @@ static bool warn_overloaded(const struct summary *summary, double arrival_span_s
 }
 
 uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double arrival_span_s,
-                         struct warning warnings[WARNINGS_OF_RUN_MAX])
+                         double room_share, struct warning warnings[WARNINGS_OF_RUN_MAX])
 {
     struct working_time time = working_time_of(summary);
     uint32_t count = 0;
@@ -158,6 +176,7 @@ uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double 
     count += warn_nothing_counted(summary, &warnings[count]);
     count += warn_rejected(summary, &warnings[count]);
     count += warn_lost(summary, &warnings[count]);
+    count += warn_decode_pool(summary, room_share, &warnings[count]);
     count += warn_link(summary, &warnings[count]);
     count += warn_overloaded(summary, arrival_span_s, &warnings[count]);
     return count;

@@ -9,6 +9,7 @@
  *     nothing_counted     all requests arrived in the warm-up
  *     requests_rejected   requests that no replica can ever hold
  *     requests_lost       requests that ended with a failed replica
+ *     decode_pool_full    what is prefilled finds no room where it is to be decoded
  *     link_bottleneck     a link bounds the stages that use it: what twice its bandwidth gives
  *     overloaded          the queue grew until arrivals ended: latencies measure the trace's
  *                         length, not the system
@@ -20,13 +21,14 @@
 
 /* Where nothing is counted, nothing was rejected or lost; where requests are preempted, no pipeline
    is starved. */
-#define WARNINGS_OF_RUN_MAX 6
+#define WARNINGS_OF_RUN_MAX 7
 
 /*
  * Fills in `warnings` from the rest of `summary`; `stages` of one replica.
- * `arrival_span_s`: first to last arrival; 0 in a closed loop. Returns their count.
+ * `arrival_span_s`: first to last arrival; 0 in a closed loop. `room_share`: of the working time of
+ * stages that prefill, what they waited for room in the pool that decodes. Returns their count.
  */
 uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double arrival_span_s,
-                         struct warning warnings[WARNINGS_OF_RUN_MAX]);
+                         double room_share, struct warning warnings[WARNINGS_OF_RUN_MAX]);
 
 #endif

@@ -152,6 +152,21 @@ static int summarize_memory(const struct run_parts *parts, struct summary *summa
     return 0;
 }
 
+/* Of the working time of the first pool's stages, what they waited for room in the second. */
+static double room_share_of(const struct fleet *fleet)
+{
+    double room = 0;
+    double working = 0;
+    for (uint32_t r = 0; r < fleet->pools[0].deployment.layout.replicas; r++) {
+        const struct pipeline *pipeline = &fleet->pools[0].replicas[r].pipeline;
+        for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+            room += (double)pipeline->stages[s].tally.room;
+            working += (double)stage_tally_working(&pipeline->stages[s].tally);
+        }
+    }
+    return working > 0 ? room / working : 0;
+}
+
 static int summarize_warnings(const struct run_parts *parts, struct summary *summary,
                               struct arena *arena, struct error *error)
 {
@@ -173,7 +188,7 @@ static int summarize_warnings(const struct run_parts *parts, struct summary *sum
     }
     summary->warning_count +=
         warnings_of_run(summary, stages, parts->closed_loop ? 0 : arrival_span_s,
-                        summary->warnings + summary->warning_count);
+                        room_share_of(fleet), summary->warnings + summary->warning_count);
     return 0;
 }
 

@@ -12,8 +12,7 @@ struct pressure {
 
 static double working_s(const struct stage_tally *tally)
 {
-    return sim_s_from_ps(tally->compute + tally->collective + tally->fill_drain + tally->imbalance +
-                         tally->transfer + tally->host);
+    return sim_s_from_ps(stage_tally_working(tally));
 }
 
 /* A stage's collectives, bound by the narrowest link each way. */

@@ -6,6 +6,8 @@
 #include "play.h"
 #include "suite.h"
 
+#include <string.h>
+
 #define PROMPT 2000
 #define NIC_BYTES_PER_S 1e9
 
@@ -144,6 +146,74 @@ START_TEST(unequal_groups_move_each_head_once)
 }
 END_TEST
 
+/* The seconds in which a run's stage did nothing for one cause. */
+static double idle_s(const struct played *played, double share)
+{
+    return share * played->summary.duration_s;
+}
+
+/* Whether a run warned of `code`. */
+static bool warned(const struct played *played, const char *code)
+{
+    for (uint32_t i = 0; i < played->summary.warning_count; i++)
+        if (strcmp(played->summary.warnings[i].code, code) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * Expectation: one prompt's KV fills the replica that prefills, and one request the replica that
+ * decodes. So the second prompt's KV waits for the first request's last token, while the third
+ * prompt waits for the second's KV to go: of the time between the end of the second prefill and
+ * the start of the third, what that KV takes to move is a transfer, and the rest the other pool's
+ * want of room, which is what the run warns of, and not of a link.
+ */
+START_TEST(waiting_for_room_is_no_transfer)
+{
+    struct pools pools;
+    struct arrival arrivals[3];
+    set_up(&pools, 1);
+    pools.prefill.cluster.nic.bytes_per_s = 50e9;
+    pools.prefill.serving.kv_tokens = PROMPT;
+    pools.decode.serving.max_sequences = 1;
+    for (uint32_t i = 0; i < 3; i++)
+        arrivals[i] = (struct arrival){.at = 0, .input_tokens = PROMPT, .output_tokens = 200};
+    struct played played = play(&pools.prefill, arrivals, 3);
+    const struct stage_summary *prefill = &played.summary.stages[0];
+    const struct request_record *requests = played.requests;
+    double move_s = HOP_LATENCY_S + kv_bytes(&pools.prefill.model) / 50e9;
+    double between_s = sim_s_from_ps(requests[2].scheduled - requests[1].first_token);
+    /* the third prompt waits for two moves: the first prompt's KV, and the second's */
+    ck_assert_double_eq_tol(idle_s(&played, prefill->idle_transfer), 2 * move_s, 1e-9);
+    ck_assert_double_eq_tol(idle_s(&played, prefill->idle_imbalance), between_s - move_s, 1e-9);
+    ck_assert(warned(&played, "decode_pool_full"));
+    ck_assert(!warned(&played, "link_bottleneck"));
+    played_release(&played);
+}
+END_TEST
+
+/* Expectation: sent layer by layer over a fast link, KV moves for a small part of the time in which
+   a replica that has blocks for it can do nothing: for the rest its prompt is being prefilled. */
+START_TEST(waiting_for_a_prompt_is_no_transfer)
+{
+    struct pools pools;
+    struct arrival arrival = {.at = 0, .input_tokens = PROMPT, .output_tokens = 2};
+    set_up(&pools, 1);
+    pools.prefill.kv_transfer = KV_TRANSFER_LAYERWISE;
+    pools.prefill.cluster.nic.bytes_per_s = 50e9;
+    struct played played = play(&pools.prefill, &arrival, 1);
+    const struct stage_summary *decode = &played.summary.stages[1];
+    uint32_t layers = pools.prefill.model.layers;
+    double move_s = layers * HOP_LATENCY_S + kv_bytes(&pools.prefill.model) / 50e9;
+    double prefill_s = sim_s_from_ps(played.requests[0].first_token);
+    double last_s = move_s / layers;
+    ck_assert_double_eq_tol(idle_s(&played, decode->idle_transfer), move_s, 1e-9);
+    ck_assert_double_eq_tol(idle_s(&played, decode->idle_fill_drain), prefill_s + last_s - move_s,
+                            1e-9);
+    played_release(&played);
+}
+END_TEST
+
 /* Expectation: a request of one token ends where it was prefilled, and moves nothing. */
 START_TEST(one_token_is_not_handed_over)
 {
@@ -164,6 +234,7 @@ int main(void)
         whole_kv_takes_latency_and_bytes, who_decodes_takes_any_prompt,
         two_transfers_share_the_nic,      layerwise_hides_all_but_the_last_layer,
         layerwise_is_never_slower,        unequal_groups_move_each_head_once,
+        waiting_for_room_is_no_transfer,  waiting_for_a_prompt_is_no_transfer,
         one_token_is_not_handed_over,
     };
     return suite_run("handover", tests, ARRAY_LENGTH(tests));

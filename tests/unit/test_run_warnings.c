@@ -26,16 +26,25 @@ static struct summary good_run(struct stage_summary stages[STAGES])
 }
 
 /* Expectation: exactly these warnings, in order; the texts have these parts. */
-static void check_warnings(const struct summary *summary, uint32_t stages, double arrival_span_s,
-                           const char *const expected[][2], uint32_t count)
+static void check_warnings_with_room(const struct summary *summary, uint32_t stages,
+                                     double arrival_span_s, double room_share,
+                                     const char *const expected[][2], uint32_t count)
 {
     struct warning warnings[WARNINGS_OF_RUN_MAX];
-    ck_assert_uint_eq(warnings_of_run(summary, stages, arrival_span_s, warnings), count);
+    ck_assert_uint_eq(warnings_of_run(summary, stages, arrival_span_s, room_share, warnings),
+                      count);
     for (uint32_t i = 0; i < count; i++) {
         ck_assert_str_eq(warnings[i].code, expected[i][0]);
         ck_assert_msg(strstr(warnings[i].text, expected[i][1]), "'%s' is not in '%s'",
                       expected[i][1], warnings[i].text);
     }
+}
+
+/* The same where the pool that decodes, if there is one, has room. */
+static void check_warnings(const struct summary *summary, uint32_t stages, double arrival_span_s,
+                           const char *const expected[][2], uint32_t count)
+{
+    check_warnings_with_room(summary, stages, arrival_span_s, 0, expected, count);
 }
 
 START_TEST(a_good_run_has_none)
@@ -159,6 +168,20 @@ START_TEST(overload_shows_in_the_queue_and_after_the_last_arrival)
 }
 END_TEST
 
+START_TEST(a_full_pool_that_decodes_is_named)
+{
+    /* Expectation: warned where those that prefill wait for it a tenth of the time or more. */
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    summary.kv_peak_fraction = 0.25;
+    check_warnings_with_room(&summary, STAGES, 100, 0.09, NULL, 0);
+    const char *const expected[][2] = {
+        {"decode_pool_full", "waited 40% of the time for room in the pool that decodes (KV there "
+                             "25% used at the peak)"}};
+    check_warnings_with_room(&summary, STAGES, 100, 0.4, expected, 1);
+}
+END_TEST
+
 START_TEST(a_link_that_bounds_its_stages_is_named)
 {
     /* Expectation: the link whose doubling saves most is named, with what it saves; one that saves
@@ -195,7 +218,7 @@ START_TEST(everything_at_once_has_room)
     summary.duration_s = 1000;
     summary.queue.p95 = 500;
     struct warning warnings[WARNINGS_OF_RUN_MAX];
-    ck_assert_uint_eq(warnings_of_run(&summary, STAGES, 100, warnings), WARNINGS_OF_RUN_MAX);
+    ck_assert_uint_eq(warnings_of_run(&summary, STAGES, 100, 0.5, warnings), WARNINGS_OF_RUN_MAX);
 }
 END_TEST
 
@@ -212,6 +235,7 @@ int main(void)
         losses_are_counted,
         a_warm_up_that_leaves_nothing_is_told,
         overload_shows_in_the_queue_and_after_the_last_arrival,
+        a_full_pool_that_decodes_is_named,
         a_link_that_bounds_its_stages_is_named,
         everything_at_once_has_room,
     };
