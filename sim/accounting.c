@@ -210,8 +210,8 @@ static inline void meter_collectives(struct pipeline *pipeline, uint32_t s,
     struct link_meter *meter = &pipeline->stages[s].meter;
     for (int way = meter->way_first; way < meter->way_end; way++)
         if (work->sent.bytes[way] > 0)
-            link_meter_add(meter, &meter->collectives[way], pipeline->diary, start,
-                           work->collective, work->sent.bytes[way]);
+            link_traffic_add(&meter->collectives[way], pipeline->diary, start, work->collective,
+                             work->sent.bytes[way]);
 }
 
 /* Counts what the visit put on links. */
@@ -221,8 +221,8 @@ static void meter_visit(struct pipeline *pipeline, uint32_t s, const struct step
     struct link_meter *meter = &pipeline->stages[s].meter;
     meter_collectives(pipeline, s, &visit->work, visit->start);
     if (s + 1 < pipeline->stage_count)
-        link_meter_add(meter, &meter->sends, pipeline->diary, visit->sent_from,
-                       step->visits[s + 1].ready - visit->sent_from, step->work.send_bytes);
+        link_traffic_add(&meter->sends, pipeline->diary, visit->sent_from,
+                         step->visits[s + 1].ready - visit->sent_from, step->work.send_bytes);
 }
 
 void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim_ps returned)

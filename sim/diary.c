@@ -3,10 +3,10 @@
 #include "rows.h"
 
 /* What a step that repeats adds for one stage at the most: idle times by cause, its visit and its
-   send; and for each kind of its traffic a bucket that is over (link_meter.h). */
+   send; and for each kind of its traffic two buckets that are over (link_meter.h). */
 #define SPANS_OF_LONE_STAGE 4
 #define SPANS_OF_STAGE 7
-#define LINKS_OF_STAGE 4
+#define LINKS_OF_STAGE 8
 
 /* That a lone replica keeps: few enough to stay in the cache. */
 #define LONE_ROWS 32

@@ -103,7 +103,7 @@ static int share_links(const struct site *site, uint32_t replica, uint32_t s, st
                    layout_group(layout, replica, s + 1), error);
     stage->is_shared = link_sharing_collectives_meet(sharing, &stage->meter);
     for (int way = 0; rc == 0 && stage->is_shared && way < COLLECTIVE_WAY_COUNT; way++)
-        if (stage->meter.collectives[way].link_count > 0)
+        if (stage->meter.collectives[way].crossings.count > 0)
             rc = share_way(site, replica, s, (enum collective_way)way, error);
     return rc;
 }

@@ -10,6 +10,7 @@ struct kv_segment {
     sim_ps started;
     bool is_moving;
     uint32_t *gpus; /* (2, pairs): from, to */
+    struct crossings crossings;
     struct transfer transfer;
 };
 
@@ -114,10 +115,13 @@ static struct kv_move *new_move(struct handover *handover, struct error *error)
         segment->part = handover->way.parts[s];
         segment->move = move;
         segment->gpus = arena_calloc(arena, 2 * (size_t)pairs, sizeof(*segment->gpus));
+        segment->crossings.links =
+            arena_calloc(arena, (size_t)pairs * ROUTE_LINKS_MAX, sizeof(*segment->crossings.links));
         struct transfer_pairs of = {
             .from = segment->gpus, .to = segment->gpus + pairs, .count = pairs};
-        if (!segment->gpus || transfer_init(&segment->transfer, handover->network,
-                                            handover->way.topology, of, arena, error) < 0)
+        if (!segment->gpus || !segment->crossings.links ||
+            transfer_init(&segment->transfer, handover->network, handover->way.topology, of, arena,
+                          error) < 0)
             goto out_of_memory;
     }
     handover->events += (size_t)move->segment_count * pairs;
@@ -146,6 +150,9 @@ static void aim_move(struct kv_move *move, struct replica *to)
             segment->gpus[pairs->count + k] = kv_way_to_gpu(way, to_index, &segment->part, k);
         }
         pairs->owner = move->from->index;
+        segment->crossings.count = 0;
+        topology_add_crossings(way->topology, pairs->from, pairs->to, pairs->count,
+                               &segment->crossings);
         segment->latency_s =
             topology_parallel_path(way->topology, pairs->from, pairs->to, pairs->count).alpha_s;
     }
@@ -199,19 +206,10 @@ static double pairs_bytes(const struct kv_segment *segment)
     return segment->moving_bytes * segment->transfer.pairs.count;
 }
 
-/* What a segment's transfer has put on links. */
 static void record_transfer(const struct kv_segment *segment, sim_ps now)
 {
     const struct kv_move *move = segment->move;
-    struct handover *handover = move->handover;
-    struct session *session = handover->session;
-    const struct topology *topology = handover->way.topology;
-    const struct transfer_pairs *pairs = &segment->transfer.pairs;
-    for (uint32_t k = 0; k < pairs->count; k++) {
-        struct route route = topology_route(topology, pairs->from[k], pairs->to[k]);
-        kv_meter_add(&handover->meter, session, &route, segment->started, now - segment->started,
-                     segment->moving_bytes);
-    }
+    struct session *session = move->handover->session;
     if (!session->record_steps)
         return;
     union record span = {
@@ -285,6 +283,7 @@ static void send(struct kv_segment *segment)
     segment->moving_bytes = segment->pending_bytes;
     segment->pending_bytes = 0;
     set_moving(segment, true);
+    kv_meter_begin(&segment->move->handover->meter, session, &segment->crossings);
     session->failed |= transfer_start(&segment->transfer, &order, &session->error) < 0;
 }
 
@@ -295,6 +294,7 @@ static void on_moved(void *context, uint64_t unused)
     struct handover *handover = segment->move->handover;
     sim_ps now = engine_now(handover->session->engine);
     handover->bytes += pairs_bytes(segment);
+    kv_meter_end(&handover->meter, handover->session, &segment->crossings, segment->moving_bytes);
     record_transfer(segment, now);
     if (segment->pending_bytes > 0)
         send(segment);
@@ -334,17 +334,26 @@ void handover_restore(struct handover *handover)
             queue_for_decode(move);
 }
 
+/* Sends no more of a segment, nor what is under way. */
+static void stop(struct kv_segment *segment)
+{
+    struct handover *handover = segment->move->handover;
+    segment->pending_bytes = 0;
+    if (!segment->is_moving)
+        return;
+    transfer_cancel(&segment->transfer);
+    kv_meter_end(&handover->meter, handover->session, &segment->crossings, 0);
+    set_moving(segment, false);
+}
+
 /* Gives a move up, one of whose ends fails: the other end forgets it. */
 static void abandon(struct kv_move *move, const struct replica *failing,
                     struct request_list *evicted)
 {
     struct request *request = move->request;
     bool from_fails = move->from == failing;
-    for (uint32_t s = 0; s < move->segment_count; s++) {
-        transfer_cancel(&move->segments[s].transfer);
-        set_moving(&move->segments[s], false);
-        move->segments[s].pending_bytes = 0;
-    }
+    for (uint32_t s = 0; s < move->segment_count; s++)
+        stop(&move->segments[s]);
     if (from_fails && move->to) {
         if (move->is_admitted)
             replica_unreserve(move->to, request);

@@ -4,60 +4,81 @@ int kv_meter_init(struct kv_meter *meter, uint32_t link_count, struct arena *are
                   struct error *error)
 {
     *meter = (struct kv_meter){
-        .bytes = arena_calloc(arena, link_count, sizeof(*meter->bytes)),
+        .links = arena_calloc(arena, link_count, sizeof(*meter->links)),
         .link_count = link_count,
-        .bucket_bytes = arena_calloc(arena, link_count, sizeof(*meter->bucket_bytes)),
-        .bucket_busy = arena_calloc(arena, link_count, sizeof(*meter->bucket_busy)),
     };
-    bool has_all = meter->bytes && meter->bucket_bytes && meter->bucket_busy;
-    return has_all ? 0 : error_out_of_memory(error, "KV transfers");
+    return meter->links ? 0 : error_out_of_memory(error, "KV transfers");
 }
 
-static void record(struct session *session, uint32_t link, sim_ps bucket, sim_ps busy, double bytes)
+static void record(const struct kv_meter *meter, struct session *session, uint32_t index,
+                   sim_ps duration)
 {
+    const struct kv_link *link = &meter->links[index];
     union record record = {
         .link =
             {
                 .type = RECORD_LINK,
-                .link = link,
-                .start = bucket,
-                .duration = LINK_METER_BUCKET,
-                .busy = busy,
-                .bytes = bytes,
+                .link = index,
+                .start = meter->bucket,
+                .duration = duration,
+                .busy = link->bucket_busy,
+                .bytes = link->bucket_bytes,
             },
     };
     session_record(session, &record, 1);
 }
 
-void kv_meter_flush(struct kv_meter *meter, struct session *session)
+/* The bucket is over, and nothing has begun or ended from its end until `next` begins. */
+static void turn_over(struct kv_meter *meter, struct session *session, sim_ps next)
 {
-    for (uint32_t link = 0; link < meter->link_count; link++) {
-        if (meter->bucket_bytes[link] > 0)
-            record(session, link, meter->bucket, meter->bucket_busy[link],
-                   meter->bucket_bytes[link]);
-        meter->bucket_bytes[link] = 0;
-        meter->bucket_busy[link] = 0;
+    for (uint32_t i = 0; i < meter->link_count; i++) {
+        struct kv_link *link = &meter->links[i];
+        bool is_busy = link->transfers > 0;
+        link->bucket_busy += is_busy ? next - link->busy_since : 0;
+        link->busy_since = next;
+        if (link->bucket_busy > 0 || link->bucket_bytes > 0)
+            record(meter, session, i, is_busy ? next - meter->bucket : LINK_METER_BUCKET);
+        link->bucket_busy = 0;
+        link->bucket_bytes = 0;
+    }
+    meter->bucket = next;
+}
+
+/* Goes on to the present bucket; returns the time. */
+static sim_ps catch_up(struct kv_meter *meter, struct session *session)
+{
+    sim_ps now = engine_now(session->engine);
+    if (session->record_steps && now - meter->bucket >= LINK_METER_BUCKET)
+        turn_over(meter, session, link_meter_bucket(now));
+    return now;
+}
+
+void kv_meter_begin(struct kv_meter *meter, struct session *session,
+                    const struct crossings *crossings)
+{
+    sim_ps now = catch_up(meter, session);
+    for (uint32_t i = 0; i < crossings->count; i++) {
+        struct kv_link *link = &meter->links[crossings->links[i].link];
+        if (link->transfers++ == 0)
+            link->busy_since = now;
     }
 }
 
-void kv_meter_add(struct kv_meter *meter, struct session *session, const struct route *route,
-                  sim_ps start, sim_ps busy, double bytes)
+void kv_meter_end(struct kv_meter *meter, struct session *session,
+                  const struct crossings *crossings, double bytes)
 {
-    sim_ps bucket = start - start % LINK_METER_BUCKET;
-    if (session->record_steps && bucket > meter->bucket) {
-        kv_meter_flush(meter, session);
-        meter->bucket = bucket;
+    sim_ps now = catch_up(meter, session);
+    for (uint32_t i = 0; i < crossings->count; i++) {
+        struct kv_link *link = &meter->links[crossings->links[i].link];
+        link->bytes += bytes * crossings->links[i].routes;
+        link->bucket_bytes += bytes * crossings->links[i].routes;
+        if (--link->transfers == 0)
+            link->bucket_busy += now - link->busy_since;
     }
-    for (uint32_t i = 0; i < route->link_count; i++) {
-        uint32_t link = route->links[i];
-        meter->bytes[link] += bytes;
-        if (!session->record_steps)
-            continue;
-        if (bucket < meter->bucket) {
-            record(session, link, bucket, busy, bytes);
-            continue;
-        }
-        meter->bucket_bytes[link] += bytes;
-        meter->bucket_busy[link] += busy;
-    }
+}
+
+void kv_meter_flush(struct kv_meter *meter, struct session *session)
+{
+    if (session->record_steps)
+        turn_over(meter, session, meter->bucket + LINK_METER_BUCKET);
 }

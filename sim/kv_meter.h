@@ -3,10 +3,8 @@
  *
  * The links that a move crosses change from one to the next, so sums are kept by
  * link: for the run, and for the present bucket of time, which becomes records when
- * a transfer of a later one ends. A row for each link and bucket is enough: layer by
- * layer, KV crosses links millions of times. Bytes count where their transfer
- * begins, as in link_meter.h; one that began before the present bucket is recorded
- * on its own.
+ * a transfer begins or ends in a later one, as link_meter.h's do. Where several
+ * transfers cross a link at a time, it is busy once.
  */
 #ifndef TANDEM_KV_METER_H
 #define TANDEM_KV_METER_H
@@ -14,24 +12,32 @@
 #include "arena.h"
 #include "link_meter.h"
 
+struct kv_link {
+    double bytes;        /* in the run */
+    double bucket_bytes; /* in the present bucket */
+    sim_ps bucket_busy;
+    sim_ps busy_since;  /* in it */
+    uint32_t transfers; /* under way */
+};
+
 struct kv_meter {
-    double *bytes; /* (links): in the run */
+    struct kv_link *links; /* (link_count) */
     uint32_t link_count;
-    sim_ps bucket;        /* the present one's start */
-    double *bucket_bytes; /* (links): in it */
-    sim_ps *bucket_busy;
+    sim_ps bucket; /* the present one's start */
 };
 
 /* For `link_count` links, in `arena`. 0 or -ERROR_MEMORY. */
 int kv_meter_init(struct kv_meter *meter, uint32_t link_count, struct arena *arena,
                   struct error *error);
 
-/* Counts a transfer of `bytes` that began at `start` on each link of `route`; records are made
-   where `session` keeps a timeline. */
-void kv_meter_add(struct kv_meter *meter, struct session *session, const struct route *route,
-                  sim_ps start, sim_ps busy, double bytes);
+/* A transfer begins now, or ends, `bytes` having crossed each of its routes; records are made where
+   `session` keeps a timeline. */
+void kv_meter_begin(struct kv_meter *meter, struct session *session,
+                    const struct crossings *crossings);
+void kv_meter_end(struct kv_meter *meter, struct session *session,
+                  const struct crossings *crossings, double bytes);
 
-/* Records the bucket that is under way. */
+/* Records the bucket that is under way, when nothing else is. */
 void kv_meter_flush(struct kv_meter *meter, struct session *session);
 
 #endif

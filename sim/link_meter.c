@@ -1,19 +1,15 @@
 #include "link_meter.h"
 
-/* The links of the routes from from_gpus[i] to to_gpus[i], one after the other. */
+/* What the routes from from_gpus[i] to to_gpus[i] cross. */
 static int list_links(struct link_traffic *traffic, const struct topology *topology,
                       const uint32_t *from_gpus, const uint32_t *to_gpus, uint32_t count,
                       struct arena *arena, struct error *error)
 {
-    uint32_t *links = arena_calloc(arena, (size_t)count * ROUTE_LINKS_MAX, sizeof(*links));
-    if (!links)
+    size_t room = (size_t)count * ROUTE_LINKS_MAX;
+    traffic->crossings.links = arena_calloc(arena, room, sizeof(*traffic->crossings.links));
+    if (!traffic->crossings.links)
         return error_out_of_memory(error, "link meters");
-    traffic->links = links;
-    for (uint32_t i = 0; i < count; i++) {
-        struct route route = topology_route(topology, from_gpus[i], to_gpus[i]);
-        for (uint32_t j = 0; j < route.link_count; j++)
-            links[traffic->link_count++] = route.links[j];
-    }
+    topology_add_crossings(topology, from_gpus, to_gpus, count, &traffic->crossings);
     return 0;
 }
 
@@ -39,34 +35,27 @@ int link_meter_init(struct link_meter *meter, const struct topology *topology,
     return list_links(&meter->sends, topology, gpus, next_gpus, ranks, arena, error);
 }
 
-static bool crosses(const struct link_traffic *traffic, uint32_t link)
-{
-    for (uint32_t i = 0; i < traffic->link_count; i++)
-        if (traffic->links[i] == link)
-            return true;
-    return false;
-}
-
 bool link_meter_crosses(const struct link_meter *meter, uint32_t link)
 {
     for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
-        if (crosses(&meter->collectives[way], link))
+        if (crossings_has(&meter->collectives[way].crossings, link))
             return true;
-    return crosses(&meter->sends, link);
+    return crossings_has(&meter->sends.crossings, link);
 }
 
-static void flush(struct link_traffic *traffic, struct diary *diary, sim_ps bucket)
+/* The bucket is over after `duration`. */
+static void flush(struct link_traffic *traffic, struct diary *diary, sim_ps duration)
 {
-    if (traffic->bucket_bytes > 0) {
+    if (traffic->bucket_busy > 0 || traffic->bucket_bytes > 0) {
         diary_next(diary)->links = (struct links_record){
             .type = RECORD_LINKS,
-            .count = traffic->link_count,
-            .links = traffic->links,
+            .count = traffic->crossings.count,
+            .links = traffic->crossings.links,
             .each =
                 {
                     .type = RECORD_LINK,
-                    .start = bucket,
-                    .duration = LINK_METER_BUCKET,
+                    .start = traffic->bucket,
+                    .duration = duration,
                     .busy = traffic->bucket_busy,
                     .bytes = traffic->bucket_bytes,
                 },
@@ -80,33 +69,49 @@ static void flush(struct link_traffic *traffic, struct diary *diary, sim_ps buck
 void link_meter_flush(struct link_meter *meter, struct diary *diary)
 {
     for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
-        flush(&meter->collectives[way], diary, meter->bucket);
-    flush(&meter->sends, diary, meter->bucket);
+        flush(&meter->collectives[way], diary, LINK_METER_BUCKET);
+    flush(&meter->sends, diary, LINK_METER_BUCKET);
 }
 
-void link_meter_record(struct link_meter *meter, struct link_traffic *traffic, struct diary *diary,
-                       sim_ps start, sim_ps busy, double bytes)
+/* Goes on to the bucket in which a transfer from `start` to `end` ends; returns from when on it is
+   in that one. */
+static sim_ps turn_over(struct link_traffic *traffic, struct diary *diary, sim_ps start, sim_ps end)
 {
-    if (start - meter->bucket >= LINK_METER_BUCKET || start < meter->bucket) {
-        link_meter_flush(meter, diary);
-        meter->bucket = start - start % LINK_METER_BUCKET;
+    sim_ps first = link_meter_bucket(start);
+    sim_ps last = link_meter_bucket(end);
+    if (first > traffic->bucket) {
+        flush(traffic, diary, LINK_METER_BUCKET);
+        traffic->bucket = first;
     }
+    if (last == first)
+        return start;
+    traffic->bucket_busy += last - start;
+    flush(traffic, diary, last - first);
+    traffic->bucket = last;
+    return last;
+}
+
+void link_traffic_record(struct link_traffic *traffic, struct diary *diary, sim_ps start,
+                         sim_ps busy, double bytes)
+{
+    sim_ps end = start + busy;
+    assert(start >= traffic->bucket); /* one after the other */
+    if (end - traffic->bucket >= LINK_METER_BUCKET)
+        start = turn_over(traffic, diary, start, end);
     traffic->bucket_bytes += bytes;
-    traffic->bucket_busy += busy;
+    traffic->bucket_busy += end - start;
 }
 
 uint32_t link_traffic_narrowest(const struct link_traffic *traffic, const struct topology *topology)
 {
     uint32_t narrowest = 0;
     double least = INFINITY;
-    for (uint32_t i = 0; i < traffic->link_count; i++) {
-        uint32_t transfers = 0;
-        for (uint32_t j = 0; j < traffic->link_count; j++)
-            transfers += traffic->links[j] == traffic->links[i];
-        double share = topology->links[traffic->links[i]].cost.bytes_per_s / transfers;
+    for (uint32_t i = 0; i < traffic->crossings.count; i++) {
+        const struct crossing *crossing = &traffic->crossings.links[i];
+        double share = topology->links[crossing->link].cost.bytes_per_s / crossing->routes;
         if (share < least) {
             least = share;
-            narrowest = traffic->links[i];
+            narrowest = crossing->link;
         }
     }
     return narrowest;

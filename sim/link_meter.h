@@ -3,9 +3,11 @@
  *
  * Its tensor-parallel group's collectives, each way that they go (collective_way.h),
  * and its sends to the next stage. Sums are kept for the run, and for the present
- * bucket of time, which becomes records when the next one begins; so a step costs
- * O(1), whatever the routes. Several records of one link and bucket add up. Bytes
- * count where their transfer begins.
+ * bucket of time, which becomes a record for each link when a later one begins; so a
+ * step costs O(1), whatever the routes. A link is busy while its transfer lasts,
+ * however many of the group's routes cross it; bytes count where their transfer ends.
+ * A bucket is a second, or the several that one transfer goes on through. Records of
+ * one link and bucket, of stages and kinds of traffic that share it, add up.
  */
 #ifndef TANDEM_LINK_METER_H
 #define TANDEM_LINK_METER_H
@@ -18,11 +20,11 @@
 
 /* One kind of traffic: over which links, and how much. */
 struct link_traffic {
-    double bytes; /* on each, in the run */
-    uint32_t link_count;
-    const uint32_t *links; /* a link on two routes stands here twice */
-    double bucket_bytes;   /* in the present bucket */
+    double bytes; /* by each route, in the run */
+    struct crossings crossings;
+    double bucket_bytes; /* by each route, in the present bucket */
     sim_ps bucket_busy;
+    sim_ps bucket; /* its start */
 };
 
 struct link_meter {
@@ -30,8 +32,13 @@ struct link_meter {
     int way_first; /* those that they go are from this one on, */
     int way_end;   /* and before this one */
     struct link_traffic sends;
-    sim_ps bucket; /* its start */
 };
+
+/* The start of the bucket that begins last, but not after `at`. */
+static inline sim_ps link_meter_bucket(sim_ps at)
+{
+    return at - at % LINK_METER_BUCKET;
+}
 
 /*
  * The meter of the GPUs `gpus` of `group`, whose collectives go `ways` (bits, as
@@ -45,18 +52,18 @@ int link_meter_init(struct link_meter *meter, const struct topology *topology,
 /* Whether any of its traffic crosses a link. */
 bool link_meter_crosses(const struct link_meter *meter, uint32_t link);
 
-/* Puts a transfer into its bucket; those that are over go to the diary. */
-void link_meter_record(struct link_meter *meter, struct link_traffic *traffic, struct diary *diary,
-                       sim_ps start, sim_ps busy, double bytes);
+/* Puts a transfer, which begins no earlier than the one before it ends, into its buckets; those
+   that are over go to the diary. */
+void link_traffic_record(struct link_traffic *traffic, struct diary *diary, sim_ps start,
+                         sim_ps busy, double bytes);
 
-/* Counts a transfer of `bytes` on each link of one of the meter's kinds of traffic; in buckets,
-   too, where there is a diary. */
-static inline void link_meter_add(struct link_meter *meter, struct link_traffic *traffic,
-                                  struct diary *diary, sim_ps start, sim_ps busy, double bytes)
+/* Counts a transfer of `bytes` on each route; in buckets, too, where there is a diary. */
+static inline void link_traffic_add(struct link_traffic *traffic, struct diary *diary, sim_ps start,
+                                    sim_ps busy, double bytes)
 {
     traffic->bytes += bytes;
     if (diary)
-        link_meter_record(meter, traffic, diary, start, busy, bytes);
+        link_traffic_record(traffic, diary, start, busy, bytes);
 }
 
 /* The link that has the least bandwidth for each transfer that crosses it; 0 where there is none.
@@ -64,7 +71,7 @@ static inline void link_meter_add(struct link_meter *meter, struct link_traffic 
 uint32_t link_traffic_narrowest(const struct link_traffic *traffic,
                                 const struct topology *topology);
 
-/* Records the bucket that is under way. */
+/* Records the buckets that are under way. */
 void link_meter_flush(struct link_meter *meter, struct diary *diary);
 
 #endif

@@ -18,8 +18,8 @@ static void add_user(struct link_sharing *sharing, uint32_t link, uint32_t user)
 static void add_traffic(struct link_sharing *sharing, uint32_t user,
                         const struct link_traffic *traffic)
 {
-    for (uint32_t i = 0; i < traffic->link_count; i++)
-        add_user(sharing, traffic->links[i], user);
+    for (uint32_t i = 0; i < traffic->crossings.count; i++)
+        add_user(sharing, traffic->crossings.links[i].link, user);
 }
 
 void link_sharing_add_stage(struct link_sharing *sharing, uint32_t replica,
@@ -46,8 +46,8 @@ void link_sharing_add_fault(struct link_sharing *sharing, uint32_t link)
 bool link_sharing_meets(const struct link_sharing *sharing, const struct link_traffic *traffic)
 {
     bool meets_users = sharing->policy != LINK_POLICY_PRIVATE;
-    for (uint32_t i = 0; i < traffic->link_count; i++) {
-        uint32_t user = sharing->users[traffic->links[i]];
+    for (uint32_t i = 0; i < traffic->crossings.count; i++) {
+        uint32_t user = sharing->users[traffic->crossings.links[i].link];
         if (user == LINK_USERS_FAULTY || (meets_users && user == LINK_USERS_MANY))
             return true;
     }

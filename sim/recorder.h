@@ -12,7 +12,7 @@
 #ifndef TANDEM_RECORDER_H
 #define TANDEM_RECORDER_H
 
-#include "base.h"
+#include "crossings.h"
 #include "error.h"
 
 /* What a record is of; each begins with it. */
@@ -124,8 +124,8 @@ struct link_record {
 struct links_record {
     enum record_type type;
     uint32_t count;
-    const uint32_t *links;
-    struct link_record each; /* but for its link */
+    const struct crossing *links;
+    struct link_record each; /* but for its link; bytes of one route across it */
 };
 
 /* A step of decodes that went round once more on a replica's only stage (laps.h): a step's record,

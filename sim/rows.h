@@ -30,7 +30,8 @@ static inline int rows_tell_links(const struct rows *rows, const struct links_re
     struct link_record row = links->each;
     int status = 0;
     for (uint32_t i = 0; i < links->count && status >= 0; i++) {
-        row.link = links->links[i];
+        row.link = links->links[i].link;
+        row.bytes = links->each.bytes * links->links[i].routes;
         status = rows->link(rows->context, &row, error);
     }
     return status;

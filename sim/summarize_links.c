@@ -21,7 +21,7 @@ static void add_collectives(const struct pipeline_stage *stage, const struct top
 {
     for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++) {
         const struct link_traffic *traffic = &stage->meter.collectives[way];
-        if (traffic->link_count == 0)
+        if (traffic->crossings.count == 0)
             continue;
         struct pressure *pressure = &of_link[link_traffic_narrowest(traffic, topology)];
         double bytes_s = traffic->bytes / stage->ways[way].path.bytes_per_s;
@@ -62,8 +62,9 @@ static void add_replica(const struct fleet *fleet, const struct replica *replica
 
 static void add_traffic(const struct link_traffic *traffic, struct pressure *of_link)
 {
-    for (uint32_t i = 0; i < traffic->link_count; i++)
-        of_link[traffic->links[i]].bytes += traffic->bytes;
+    const struct crossings *crossings = &traffic->crossings;
+    for (uint32_t i = 0; i < crossings->count; i++)
+        of_link[crossings->links[i].link].bytes += traffic->bytes * crossings->links[i].routes;
 }
 
 static void add_bytes(const struct fleet *fleet, struct pressure *of_link)
@@ -77,7 +78,7 @@ static void add_bytes(const struct fleet *fleet, struct pressure *of_link)
         }
     uint32_t links = fleet->pools[0].deployment.topology.link_count;
     for (uint32_t i = 0; fleet->pool_count > 1 && i < links; i++)
-        of_link[i].bytes += fleet->handover.meter.bytes[i];
+        of_link[i].bytes += fleet->handover.meter.links[i].bytes;
 }
 
 static double rank_of(const struct link_summary *link, double run_s)

@@ -30,6 +30,7 @@
 
 #include "arena.h"
 #include "cluster.h"
+#include "crossings.h"
 #include "error.h"
 
 #define ROUTE_LINKS_MAX 16
@@ -140,6 +141,10 @@ enum medium topology_group_medium(const struct topology *topology, const uint32_
 
 /* Its name in a sentence. */
 const char *medium_name(enum medium medium);
+
+/* Adds what the routes from from_gpus[i] to to_gpus[i] cross, for which there must be room. */
+void topology_add_crossings(const struct topology *topology, const uint32_t *from_gpus,
+                            const uint32_t *to_gpus, uint32_t count, struct crossings *crossings);
 
 /*
  * Alpha-beta of `count` equal transfers that start together, from from_gpus[i]

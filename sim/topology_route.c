@@ -188,6 +188,16 @@ static void load_settle(const struct topology *topology, uint32_t from_gpu, uint
     path->alpha_s = fmax(path->alpha_s, topology_route_cost(topology, &route).alpha_s);
 }
 
+void topology_add_crossings(const struct topology *topology, const uint32_t *from_gpus,
+                            const uint32_t *to_gpus, uint32_t count, struct crossings *crossings)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct route route = topology_route(topology, from_gpus[i], to_gpus[i]);
+        for (uint32_t j = 0; j < route.link_count; j++)
+            crossings_add(crossings, route.links[j]);
+    }
+}
+
 struct alpha_beta topology_parallel_path(const struct topology *topology, const uint32_t *from_gpus,
                                          const uint32_t *to_gpus, uint32_t count)
 {

@@ -146,8 +146,8 @@ static void check_same(const struct log *fast, const struct log *exact, uint64_t
     for (size_t i = 0; i < fast->link_count; i++) {
         const struct link_record *a = &fast->links[i];
         const struct link_record *b = &exact->links[i];
-        EXPECT(a->start == b->start && a->link == b->link && a->busy == b->busy &&
-               a->bytes == b->bytes);
+        EXPECT(a->start == b->start && a->duration == b->duration && a->link == b->link &&
+               a->busy == b->busy && a->bytes == b->bytes);
     }
 }
 
@@ -252,6 +252,18 @@ static void check_tiling(const struct log *log)
             ck_assert_int_eq(until[r][s], seen[r][s] ? whole : 0);
 }
 
+/* Expectation: a link is busy for no longer than the time that its row is of, whole seconds. */
+static void check_links(const struct log *log)
+{
+    for (size_t i = 0; i < log->link_count; i++) {
+        const struct link_record *row = &log->links[i];
+        EXPECT(row->start % SIM_PS_PER_S == 0);
+        EXPECT(row->duration % SIM_PS_PER_S == 0);
+        EXPECT(row->busy >= 0);
+        EXPECT(row->busy <= row->duration);
+    }
+}
+
 /* Expectation: a stage's shares sum to 1; or to 0, where no time passed: all requests came at once,
    and all were rejected. */
 static void check_shares(const struct summary *summary)
@@ -290,6 +302,7 @@ static void try_scenario(uint64_t seed)
     check_requests(trial, &fast, &summary);
     check_tokens(trial, &fast, &summary);
     check_tiling(&fast);
+    check_links(&fast);
     check_shares(&summary);
     arena_release(&arena);
     log_release(&fast);

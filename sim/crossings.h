@@ -1,0 +1,39 @@
+/*
+ * crossings: the links of several routes, each link once, and how many of the routes
+ * cross it: where a group of GPUs sends at once.
+ */
+#ifndef TANDEM_CROSSINGS_H
+#define TANDEM_CROSSINGS_H
+
+#include "base.h"
+
+struct crossing {
+    uint32_t link;
+    uint32_t routes;
+};
+
+struct crossings {
+    struct crossing *links; /* (count) */
+    uint32_t count;
+};
+
+/* One more route crosses `link`; there must be room for it. */
+static inline void crossings_add(struct crossings *crossings, uint32_t link)
+{
+    uint32_t i = 0;
+    while (i < crossings->count && crossings->links[i].link != link)
+        i++;
+    if (i == crossings->count)
+        crossings->links[crossings->count++] = (struct crossing){.link = link};
+    crossings->links[i].routes++;
+}
+
+static inline bool crossings_has(const struct crossings *crossings, uint32_t link)
+{
+    for (uint32_t i = 0; i < crossings->count; i++)
+        if (crossings->links[i].link == link)
+            return true;
+    return false;
+}
+
+#endif
