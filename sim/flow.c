@@ -436,6 +436,22 @@ sim_ps flow_link_busy(const struct flow_network *network, uint32_t index)
     return link->busy + since;
 }
 
+uint32_t flow_narrowest(const struct flow_network *network, const struct crossings *crossings)
+{
+    uint32_t narrowest = crossings->links[0].link;
+    double least = INFINITY;
+    for (uint32_t i = 0; i < crossings->count; i++) {
+        const struct crossing *crossing = &crossings->links[i];
+        const struct flow_link *link = &network->links[crossing->link];
+        double share = link->bytes_per_s / (link->flow_count + crossing->routes);
+        if (share < least) {
+            least = share;
+            narrowest = crossing->link;
+        }
+    }
+    return narrowest;
+}
+
 uint32_t flow_link_flows(const struct flow_network *network, uint32_t link)
 {
     return network->links[link].flow_count;

@@ -25,6 +25,7 @@
 #ifndef TANDEM_FLOW_H
 #define TANDEM_FLOW_H
 
+#include "crossings.h"
 #include "engine.h"
 
 #define FLOW_LINKS_MAX 16
@@ -83,6 +84,10 @@ int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes
 /* Since the start: what a link has moved, and for how long it had any flow. */
 double flow_link_bytes(const struct flow_network *network, uint32_t link);
 sim_ps flow_link_busy(const struct flow_network *network, uint32_t link);
+
+/* Of some links, at least one, that which would leave the least to each flow on it, were there one
+   more on each route. */
+uint32_t flow_narrowest(const struct flow_network *network, const struct crossings *crossings);
 
 /* How many flows are on a link, and how many there are in all, waiting ones included. */
 uint32_t flow_link_flows(const struct flow_network *network, uint32_t link);

@@ -78,23 +78,59 @@ static uint32_t index_of(const struct handover *handover, const struct replica *
     return pool_index(prefills(handover, replica) ? handover->from : handover->to, replica);
 }
 
-bool handover_crosses(const struct handover *handover, const struct replica *replica, uint32_t link)
+/* As kv_way_any_route(), for the KV that a replica sends to anyone, or gets. */
+static bool any_route(const struct handover *handover, const struct replica *replica,
+                      bool (*visit)(void *context, const struct route *route), void *context)
 {
     const struct kv_way *way = &handover->way;
     bool is_from = prefills(handover, replica);
     uint32_t index = index_of(handover, replica);
     uint32_t others = is_from ? way->to->replicas : way->from->replicas;
     for (uint32_t other = 0; other < others; other++)
-        if (kv_way_crosses(way, is_from ? index : other, is_from ? other : index, link))
+        if (kv_way_any_route(way, is_from ? index : other, is_from ? other : index, visit, context))
             return true;
     return false;
 }
 
-uint32_t handover_narrowest(const struct handover *handover, const struct replica *replica)
+static bool has_link(void *context, const struct route *route)
 {
-    uint32_t index = index_of(handover, replica);
-    bool is_from = prefills(handover, replica);
-    return kv_way_narrowest(&handover->way, is_from ? index : 0, is_from ? 0 : index);
+    const uint32_t *link = context;
+    for (uint32_t i = 0; i < route->link_count; i++)
+        if (route->links[i] == *link)
+            return true;
+    return false;
+}
+
+bool handover_crosses(const struct handover *handover, const struct replica *replica, uint32_t link)
+{
+    return any_route(handover, replica, has_link, &link);
+}
+
+/* The link that has bound the most of some routes. */
+struct tightest {
+    const struct kv_meter *meter;
+    uint32_t link;
+    sim_ps bound; /* negative: there was no link yet */
+};
+
+static bool look_for_tightest(void *context, const struct route *route)
+{
+    struct tightest *tightest = context;
+    for (uint32_t i = 0; i < route->link_count; i++) {
+        sim_ps bound = tightest->meter->links[route->links[i]].bound;
+        if (bound > tightest->bound) {
+            tightest->link = route->links[i];
+            tightest->bound = bound;
+        }
+    }
+    return false;
+}
+
+uint32_t handover_tightest(const struct handover *handover, const struct replica *replica)
+{
+    struct tightest tightest = {.meter = &handover->meter, .bound = -1};
+    (void)any_route(handover, replica, look_for_tightest, &tightest);
+    return tightest.link;
 }
 
 /* A new move's memory, and room for its flows' events; NULL when memory is out. */
@@ -294,6 +330,9 @@ static void on_moved(void *context, uint64_t unused)
     struct handover *handover = segment->move->handover;
     sim_ps now = engine_now(handover->session->engine);
     handover->bytes += pairs_bytes(segment);
+    /* its own flows have just left, others' are still there */
+    uint32_t narrowest = flow_narrowest(handover->network, &segment->crossings);
+    handover->meter.links[narrowest].bound += now - segment->started;
     kv_meter_end(&handover->meter, handover->session, &segment->crossings, segment->moving_bytes);
     record_transfer(segment, now);
     if (segment->pending_bytes > 0)

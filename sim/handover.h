@@ -68,8 +68,8 @@ void handover_fail(struct handover *handover, struct replica *replica,
 bool handover_crosses(const struct handover *handover, const struct replica *replica,
                       uint32_t link);
 
-/* The link of least bandwidth on the way of a replica's KV. */
-uint32_t handover_narrowest(const struct handover *handover, const struct replica *replica);
+/* The link on the way of a replica's KV that held transfers up for longest. */
+uint32_t handover_tightest(const struct handover *handover, const struct replica *replica);
 
 /* A replica of the second pool is up again: it gets what none could take. */
 void handover_restore(struct handover *handover);

@@ -74,29 +74,3 @@ bool kv_way_any_route(const struct kv_way *way, uint32_t from, uint32_t to,
     }
     return false;
 }
-
-static bool has_link(void *context, const struct route *route)
-{
-    const uint32_t *link = context;
-    for (uint32_t i = 0; i < route->link_count; i++)
-        if (route->links[i] == *link)
-            return true;
-    return false;
-}
-
-bool kv_way_crosses(const struct kv_way *way, uint32_t from, uint32_t to, uint32_t link)
-{
-    return kv_way_any_route(way, from, to, has_link, &link);
-}
-
-uint32_t kv_way_narrowest(const struct kv_way *way, uint32_t from, uint32_t to)
-{
-    struct route route = topology_route(way->topology, kv_way_from_gpu(way, from, way->parts, 0),
-                                        kv_way_to_gpu(way, to, way->parts, 0));
-    const struct topology_link *links = way->topology->links;
-    uint32_t narrowest = route.links[0];
-    for (uint32_t i = 1; i < route.link_count; i++)
-        if (links[route.links[i]].cost.bytes_per_s < links[narrowest].cost.bytes_per_s)
-            narrowest = route.links[i];
-    return narrowest;
-}

@@ -49,10 +49,4 @@ double kv_way_token_layer_bytes(const struct kv_way *way, const struct model *mo
 bool kv_way_any_route(const struct kv_way *way, uint32_t from, uint32_t to,
                       bool (*visit)(void *context, const struct route *route), void *context);
 
-/* Whether any of them crosses `link`. */
-bool kv_way_crosses(const struct kv_way *way, uint32_t from, uint32_t to, uint32_t link);
-
-/* The link of least bandwidth on the first of them. */
-uint32_t kv_way_narrowest(const struct kv_way *way, uint32_t from, uint32_t to);
-
 #endif

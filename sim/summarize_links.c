@@ -53,7 +53,7 @@ static void add_replica(const struct fleet *fleet, const struct replica *replica
             add_sends(stage, stage + 1, of_link);
         if (stage->tally.kv == 0)
             continue;
-        struct pressure *pressure = &of_link[handover_narrowest(&fleet->handover, replica)];
+        struct pressure *pressure = &of_link[handover_tightest(&fleet->handover, replica)];
         pressure->waited_s += sim_s_from_ps(stage->tally.kv);
         pressure->bound_s += sim_s_from_ps(stage->tally.kv);
         pressure->working_s += working_s(&stage->tally);

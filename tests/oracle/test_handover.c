@@ -214,6 +214,56 @@ START_TEST(waiting_for_a_prompt_is_no_transfer)
 }
 END_TEST
 
+/* The link that a prompt's KV kept the replica that decodes it waiting for. */
+static void check_waits_for(const struct pools *pools, const char *name)
+{
+    struct arrival arrival = {.at = 0, .input_tokens = PROMPT, .output_tokens = 2};
+    struct played played = play(&pools->prefill, &arrival, 1);
+    uint32_t waited_for = 0;
+    for (uint32_t i = 0; i < played.summary.link_count; i++) {
+        const struct link_summary *link = &played.summary.links[i];
+        if (link->waited_s > 0)
+            ck_assert_str_eq(link->name, name);
+        waited_for += link->waited_s > 0;
+    }
+    ck_assert_uint_eq(waited_for, 1);
+    played_release(&played);
+}
+
+/* Expectation: four pairs get 10 GB/s each of the sockets' 40, and would get 30 from each GPU's own
+   slot, which is narrower by itself. */
+START_TEST(pairs_wait_for_the_link_that_they_share)
+{
+    struct pools pools;
+    set_up(&pools, 1);
+    pools.prefill.layout.tensor_parallel = 4;
+    pools.prefill.cluster.nodes = 1;
+    pools.prefill.cluster.gpus_per_nvlink_group = 4;
+    pools.prefill.cluster.pcie.bytes_per_s = 30e9;
+    pools.decode.cluster = pools.prefill.cluster;
+    pools.decode.layout.tensor_parallel = 4;
+    check_waits_for(&pools, "node0/bridge0>bridge1");
+}
+END_TEST
+
+/* Expectation: a slot of 60 GB/s that is ten times slower holds KV up, not a NIC of 50. */
+START_TEST(kv_waits_for_a_link_that_is_slow)
+{
+    struct pools pools;
+    set_up(&pools, 1);
+    pools.prefill.cluster.nic.bytes_per_s = 50e9;
+    const struct fault slow = {
+        .target = FAULT_LINK,
+        .link = "node0/gpu0>bridge0",
+        .until = SIM_PS_MAX,
+        .slowdown = 10,
+    };
+    pools.prefill.faults = &slow;
+    pools.prefill.fault_count = 1;
+    check_waits_for(&pools, slow.link);
+}
+END_TEST
+
 /* Expectation: a request of one token ends where it was prefilled, and moves nothing. */
 START_TEST(one_token_is_not_handed_over)
 {
@@ -231,10 +281,16 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        whole_kv_takes_latency_and_bytes, who_decodes_takes_any_prompt,
-        two_transfers_share_the_nic,      layerwise_hides_all_but_the_last_layer,
-        layerwise_is_never_slower,        unequal_groups_move_each_head_once,
-        waiting_for_room_is_no_transfer,  waiting_for_a_prompt_is_no_transfer,
+        whole_kv_takes_latency_and_bytes,
+        who_decodes_takes_any_prompt,
+        two_transfers_share_the_nic,
+        layerwise_hides_all_but_the_last_layer,
+        layerwise_is_never_slower,
+        unequal_groups_move_each_head_once,
+        waiting_for_room_is_no_transfer,
+        waiting_for_a_prompt_is_no_transfer,
+        pairs_wait_for_the_link_that_they_share,
+        kv_waits_for_a_link_that_is_slow,
         one_token_is_not_handed_over,
     };
     return suite_run("handover", tests, ARRAY_LENGTH(tests));
