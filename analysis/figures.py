@@ -239,7 +239,8 @@ def stages_of_sweep(sweep):
 def figures_of(results, window_s):
     """What there is to draw: a function for each name."""
     if isinstance(results, Run):
-        figures = {"latency": latency_of_run, "stages": stages_of_run}
+        figures = {"latency": latency_of_run} if len(results.counted) else {}
+        figures["stages"] = stages_of_run
         if results.has_timeline:
             figures["timeline"] = partial(timeline_of_run, window_s=window_s)
         return figures

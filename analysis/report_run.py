@@ -118,7 +118,9 @@ def latency_section(page, run):
                 "rows": numpy.column_stack([PERCENTILES, *columns]).tolist(),
                 "bounds": [{"at": bound, "label": f"SLO {name.upper()}"}
                            for name, bound in run.scenario.slo_s.items()]}])
-    page.section("How long requests took", table_html(("", *names), rows) + chart,
+    warmup = run.summary["requests.warmup"]
+    left_out = f"The warm-up's requests are left out: {number(warmup)}. " if warmup else ""
+    page.section("How long requests took", table_html(("", *names), rows) + chart, left_out +
                  "Drag across a chart to zoom in, double-click to see it whole again.")
 
 

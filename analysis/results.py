@@ -89,6 +89,11 @@ class Scenario:
         return node
 
     @property
+    def warmup_s(self):
+        """Requests that arrive earlier are not counted."""
+        return quantity(self.get("run.warmup", "0 s"), "s")
+
+    @property
     def slo_s(self):
         """The bounds of the SLO by latency."""
         bounds = {name: quantity(self.get(f"slo.{name}", ""), "s") for name in ("ttft", "tpot")}
@@ -197,9 +202,17 @@ class Run:
     def has_timeline(self):
         return "spans" in self.file and "steps" in self.file
 
-    def latencies_s(self):
-        """TTFT, TPOT, E2E and queueing time of each completed request."""
+    @property
+    def counted(self):
+        """The rows of the completed requests that the summary counts: without the warm-up's."""
         requests = self.file["requests"][:]
+        # In picoseconds, as the simulator compares: a request may arrive just as the warm-up ends.
+        arrivals_ps = numpy.rint(requests["arrival_s"] * 1e12)
+        return requests[arrivals_ps >= round(self.scenario.warmup_s * 1e12)]
+
+    def latencies_s(self):
+        """TTFT, TPOT, E2E and queueing time of each request that counts."""
+        requests = self.counted
         gaps = requests["output_tokens"].astype(float) - 1
         decoding_s = requests["done_s"] - requests["first_token_s"]
         several = gaps > 0

@@ -123,6 +123,24 @@ class Report(ReportTest):
                         "Busiest links", "Assumptions and where they come from"):
             self.assertIn(heading, headings)
 
+    def test_latencies_leave_the_warm_up_out(self):
+        # Expect the chart to be of the requests that the summary counts, also of one that arrives
+        # just as the warm-up ends: its ends and middles are the table's.
+        results, page = self.folder / "run.h5", self.folder / "run.html"
+        self.tandem_ok("run", SCENARIO, *SMALL, "--set", "workload.arrivals="
+                       "{process: constant, rate: 8 /s}", "--set", "run.warmup=20.25 s", "-o", results)
+        self.tandem_ok("report", results)
+        with h5py.File(results) as file:
+            summary = dict(file["summary"].attrs)
+        self.assertEqual((summary["requests.warmup"], summary["requests.arrived"]), (161, 39))
+        chart = next(chart for chart in self.charts(page) if "Latency" in chart.get("title", ""))
+        rows = chart["views"][0]["rows"]
+        for name, row in (("p50", next(row for row in rows if row[0] == 50)), ("max", rows[-1])):
+            shown = dict(zip(chart["series"], row[1:]))
+            for latency in ("ttft", "e2e"):
+                self.assertAlmostEqual(shown[latency.upper()] / summary[f"{latency}_s.{name}"], 1, 6)
+        self.assertIn("requests are left out: 161.", page.read_text())
+
     def test_assumptions_name_their_sources(self):
         # Expect the GPU's bandwidth beside its datasheet, and a value of --set beside nothing.
         results, page = self.report_of_run()
