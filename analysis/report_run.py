@@ -86,16 +86,16 @@ def fault_words(event):
 def question(run):
     """What was asked, as a table."""
     scenario = run.scenario
-    cluster = scenario.get("cluster", {})
+    nodes, gpus = run.summary["nodes.count"], run.summary["nodes.gpus"]
     rows = [
         ("model", f"{scenario.get('model.name')}, weights {scenario.get('model.weights', 'bf16')}"),
-        ("cluster", f"{cluster.get('name')}: {cluster.get('nodes', 1)} × "
-                    f"{cluster.get('gpus_per_node', 1)} {scenario.get('cluster.gpu.name')}"),
+        ("cluster", f"{scenario.get('cluster.name')}: {nodes} × {gpus} "
+                    f"{scenario.get('cluster.gpu.name')}"),
         *((f"{pool.name} layout".lstrip(), f"{pool.layout_name} on {gpu_count(pool.gpus)}"
            + (f" ({pool.gpu.get('name')})" if pool.name else "")) for pool in run.pools),
         *((f"{pool.name} batching".lstrip(),
-           f"{pool.engine.get('policy')}, at most {pool.engine.get('max_step_tokens', '?')} tokens "
-           f"a step and {pool.engine.get('max_sequences', '?')} sequences") for pool in run.pools),
+           f"{pool.policy}, at most {pool.max_step_tokens} tokens a step and "
+           f"{pool.max_sequences} sequences") for pool in run.pools),
         ("load", load_words(scenario)),
         *(("fault", fault_words(event)) for event in scenario.get("events") or []),
     ]

@@ -112,11 +112,13 @@ class Pool:
         own = f"layout.pools.{role}"
         self.name = "" if role == "both" else role  # empty: the only pool
         self.gpu = scenario.get(f"{own}.gpu") or scenario.get("cluster.gpu", {})
-        self.engine = scenario.get(f"{own}.engine") or scenario.get("engine", {})
         self.tensor_parallel = int(row["tensor_parallel"])
         self.pipeline_parallel = int(row["pipeline_parallel"])
         self.replicas = int(row["replicas"])
         self.first_replica = int(row["first_replica"])
+        self.policy = text(row["policy"])
+        self.max_step_tokens = int(row["max_step_tokens"])
+        self.max_sequences = int(row["max_sequences"])
         self.kv_capacity_tokens = int(row["kv_capacity_tokens"])
         self.kv_peak_fraction = float(row["kv_peak_fraction"])
 

@@ -1,5 +1,15 @@
 #include "batcher_parts.h"
 
+const char *batcher_policy_name(enum batcher_policy policy)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        BATCHER_POLICIES(X)
+#undef X
+    };
+    return names[policy];
+}
+
 /* Lanes a batcher needs: one a step in flight, as many waiting between steps, and a spare. */
 static uint32_t lane_count(const struct serving *serving)
 {

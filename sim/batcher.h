@@ -80,6 +80,9 @@ struct batcher {
     bool hands_over;           /* others decode; set after batcher_init() */
 };
 
+/* As scenarios write it. */
+const char *batcher_policy_name(enum batcher_policy policy);
+
 /* `serving` must outlive it. `capacity_blocks` is the replica's KV capacity. */
 int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
                  struct quantiles *gaps, sim_ps gaps_from, struct arena *arena,

@@ -101,6 +101,7 @@ static struct pool_summary summarize_pool(const struct fleet *fleet, uint32_t in
 {
     const struct pool *pool = &fleet->pools[index];
     const struct deployment *deployment = &pool->deployment;
+    const struct serving *serving = &deployment->scenario->serving;
     uint64_t peak_blocks = 0;
     for (uint32_t r = 0; r < deployment->layout.replicas; r++)
         peak_blocks = u64_max(peak_blocks, pool->replicas[r].batcher.kv.peak_blocks);
@@ -109,17 +110,23 @@ static struct pool_summary summarize_pool(const struct fleet *fleet, uint32_t in
         .pipeline_parallel = deployment->layout.stages,
         .replicas = deployment->layout.replicas,
         .first_replica = pool->replicas[0].index,
+        .max_step_tokens = serving->max_step_tokens,
+        .max_sequences = serving->max_sequences,
         .kv_capacity_tokens = deployment->memory.kv_tokens,
         .kv_peak_fraction = (double)peak_blocks / deployment->memory.kv_blocks,
     };
     strcpy(summary.role, role_of(fleet, index));
+    strcpy(summary.policy, batcher_policy_name(serving->policy));
     return summary;
 }
 
-/* The pools, and what they decoded from. */
+/* The cluster, the pools on it, and what they decoded from. */
 static void summarize_pools(const struct run_parts *parts, struct summary *summary)
 {
     const struct fleet *fleet = parts->fleet;
+    const struct cluster *cluster = &fleet->pools[0].deployment.scenario->cluster;
+    summary->nodes = cluster->nodes;
+    summary->gpus_per_node = cluster->gpus_per_node;
     summary->pool_count = fleet->pool_count;
     for (uint32_t p = 0; p < fleet->pool_count; p++)
         summary->pools[p] = summarize_pool(fleet, p);

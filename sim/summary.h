@@ -47,6 +47,9 @@ struct pool_summary {
     uint32_t pipeline_parallel;
     uint32_t replicas;
     uint32_t first_replica;
+    char policy[NAME_BYTES]; /* of batching, as scenarios write it */
+    uint32_t max_step_tokens;
+    uint32_t max_sequences;
     uint64_t kv_capacity_tokens; /* of one replica */
     double kv_peak_fraction;
 };
@@ -114,6 +117,8 @@ struct summary {
     struct distribution queue;
     struct stage_summary *stages;
     uint32_t stage_count; /* replicas x stages, of all pools */
+    uint32_t nodes;       /* of the cluster, whether it uses them or not */
+    uint32_t gpus_per_node;
     struct pool_summary pools[SUMMARY_POOLS_MAX];
     uint32_t pool_count;
     struct kv_transfer_summary kv_transfer; /* where there are two pools */

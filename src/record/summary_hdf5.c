@@ -40,6 +40,9 @@ static const struct hdf5_column pool_columns[] = {
     {HDF5_COLUMN(pool_summary, pipeline_parallel, "1")},
     {HDF5_COLUMN(pool_summary, replicas, "1")},
     {HDF5_COLUMN(pool_summary, first_replica, "1")},
+    {HDF5_COLUMN(pool_summary, policy, "1")},
+    {HDF5_COLUMN(pool_summary, max_step_tokens, "tokens")},
+    {HDF5_COLUMN(pool_summary, max_sequences, "1")},
     {HDF5_COLUMN(pool_summary, kv_capacity_tokens, "tokens")},
     {HDF5_COLUMN(pool_summary, kv_peak_fraction, "1")},
 };

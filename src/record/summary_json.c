@@ -44,12 +44,20 @@ static json_t *memory_json(const struct memory_summary *memory)
         json_build_real(memory->reserve_bytes), "kv_bytes", json_build_real(memory->kv_bytes));
 }
 
+static json_t *nodes_json(const struct summary *summary)
+{
+    return json_pack("{s:o, s:o}", "count", json_build_count(summary->nodes), "gpus",
+                     json_build_count(summary->gpus_per_node));
+}
+
 static json_t *pool_json(const struct pool_summary *pool)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "role", pool->role, "tensor_parallel",
-                     json_build_count(pool->tensor_parallel), "pipeline_parallel",
-                     json_build_count(pool->pipeline_parallel), "replicas",
-                     json_build_count(pool->replicas), "kv_capacity_tokens",
+    return json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "role", pool->role,
+                     "tensor_parallel", json_build_count(pool->tensor_parallel),
+                     "pipeline_parallel", json_build_count(pool->pipeline_parallel), "replicas",
+                     json_build_count(pool->replicas), "policy", pool->policy, "max_step_tokens",
+                     json_build_count(pool->max_step_tokens), "max_sequences",
+                     json_build_count(pool->max_sequences), "kv_capacity_tokens",
                      json_build_count(pool->kv_capacity_tokens), "kv_peak_fraction",
                      json_build_real(pool->kv_peak_fraction));
 }
@@ -163,6 +171,7 @@ json_t *summary_json_new(const struct summary *summary)
         {"stages", stages_json(summary)},
         {"memory", summary_json_memory(summary->memory, summary->memory_count)},
         {"kv", kv_json(summary)},
+        {"nodes", nodes_json(summary)},
         {"pools", pools_json(summary)},
         {"kv_transfers", kv_transfers_json(&summary->kv_transfer)},
         {"links", links_json(summary)},

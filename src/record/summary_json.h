@@ -8,7 +8,10 @@
  *     stages[]{replica,stage,layers,busy{compute,collective},
  *              idle{no_work,fill_drain,imbalance,transfer,host}}   shares of the run, sum 1
  *     memory[]{stage,weights_bytes,activation_bytes,reserve_bytes,kv_bytes}   one GPU's
- *     kv{capacity_tokens,peak_fraction} links[]{name,bytes,utilization}
+ *     kv{capacity_tokens,peak_fraction} nodes{count,gpus}   the cluster's, and each one's
+ *     pools[]{role,tensor_parallel,pipeline_parallel,replicas,policy,max_step_tokens,
+ *             max_sequences,kv_capacity_tokens,kv_peak_fraction}   defaults filled in
+ *     kv_transfers{count,bytes,wait_s} links[]{name,bytes,utilization}
  *     costs{measured,interpolated,extrapolated,estimated}   shares of working time
  *     warnings[]{code,text} simulation{wall_s,events,steps,requests_per_wall_s}
  *

@@ -171,7 +171,9 @@ class Hdf5(TandemTest):
             rows = file["summary/pools"][:]
         self.assertEqual([row["role"].decode() for row in rows], ["prefill", "decode"])
         for row, pool in zip(rows, json.loads(printed)["pools"]):
-            for key in ("tensor_parallel", "replicas", "kv_capacity_tokens", "kv_peak_fraction"):
+            self.assertEqual(row["policy"].decode(), pool["policy"])
+            for key in ("tensor_parallel", "replicas", "max_step_tokens", "max_sequences",
+                        "kv_capacity_tokens", "kv_peak_fraction"):
                 self.assertEqual(row[key], pool[key])
 
     def test_kv_by_layers_is_a_row_for_each_link_and_second(self):

@@ -141,6 +141,19 @@ class Report(ReportTest):
                 self.assertAlmostEqual(shown[latency.upper()] / summary[f"{latency}_s.{name}"], 1, 6)
         self.assertIn("requests are left out: 161.", page.read_text())
 
+    def test_what_was_asked_has_the_defaults(self):
+        # Expect what the scenario leaves to its defaults to be named as it was simulated: the
+        # engine's batching, and the eight GPUs of an HGX server.
+        scenario = self.folder / "short.yaml"
+        scenario.write_text(
+            "base: scenarios/default\n"
+            "cluster: {base: clusters/hgx-h100, name: mine, form: hgx, gpus_per_node: null}\n"
+            "engine: {policy: null, max_step_tokens: null, max_sequences: null}\n")
+        _, page = self.report_of_run(scenario=scenario)
+        text = page.read_text()
+        self.assertIn("<td>mine: 1 × 8 H100-SXM</td>", text)
+        self.assertIn("<td>chunked_prefill, at most 2048 tokens a step and 256 sequences</td>", text)
+
     def test_assumptions_name_their_sources(self):
         # Expect the GPU's bandwidth beside its datasheet, and a value of --set beside nothing.
         results, page = self.report_of_run()

@@ -76,7 +76,7 @@ START_TEST(test_keys)
     json_t *object = printed(&summary);
     assert_keys(object, "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
                         "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages "
-                        "memory kv pools kv_transfers links costs warnings simulation");
+                        "memory kv nodes pools kv_transfers links costs warnings simulation");
     assert_keys(json_object_get(object, "requests"),
                 "arrived completed rejected preemptions retried lost warmup");
     assert_keys(json_object_get(object, "slo"), "met share");
