@@ -180,11 +180,11 @@ class Page:
 
 
 def finite(value):
-    """The same with None for NaN and infinities, which JSON does not have."""
+    """The same with "NaN" for NaN and infinities, which JSON does not have; page.js knows it."""
     if isinstance(value, dict):
         return {key: finite(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [finite(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
-        return None
+        return "NaN"
     return value

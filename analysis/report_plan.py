@@ -17,6 +17,15 @@ RESOURCES = {
     "step_length": "the length of a step",
 }
 
+OUTCOMES = {
+    "meets": "meets the SLO",
+    "unproven": "may meet the SLO, which more seeds would show",
+    "too_short": "may meet the SLO, which longer runs would show",
+    "misses": "misses the SLO",
+    "saturated": "cannot serve the load",
+    "failed": "cannot run",
+}
+
 FIGURES = {"ttft": "TTFT", "tpot": "TPOT", "throughput": "throughput", "refused": "refusals"}
 
 # Options further below the SLO than this are not drawn: what matters is who comes near.
@@ -103,19 +112,22 @@ def headline(plan):
 def break_words(plan, rank):
     """What gives way first, at what load."""
     row, holds = breaks_at(plan, rank)
+    loads = plan.growth_of(rank)["load"]
     if row is None:
-        untold = plan.growth_of(rank)["load"].max() > holds
-        return f"holds up to {holds:.2f} times" + ", not known beyond" * untold
-    figure = FIGURES.get(text(row["figure"]), text(row["outcome"]))
-    return f"{figure} at {row['load']:.2f} times, by {RESOURCES[text(row['resource'])]}"
+        return f"holds up to {holds:.2f} times" + ", not known beyond" * (loads.max() > holds)
+    fails = row["load"]
+    figure = FIGURES.get(text(row["figure"]))
+    words = (f"{figure} at {fails:.2f} times, by {RESOURCES[text(row['resource'])]}" if figure
+             else f"{OUTCOMES[text(row['outcome'])]} at {fails:.2f} times")
+    untold = ((loads > holds) & (loads < fails)).any()
+    return words + f"; {holds:.2f} to {fails:.2f} not known" * untold
 
 
 def node_lost_words(plan, row):
     lost = plan.node_lost(row["rank"])
     if lost is None:
         return "nothing is left" if row["nodes"] == 1 else "all replicas fit on the others"
-    state = "meets the SLO" if lost["outcome"] == b"meets" else text(lost["outcome"])
-    return f"{lost['replicas']} replicas: {state}"
+    return f"{lost['replicas']} replicas: {OUTCOMES[text(lost['outcome'])]}"
 
 
 def ranked_section(page, plan):
@@ -138,10 +150,10 @@ def ranked_section(page, plan):
 def stress_section(page, plan):
     rows = [(layout_name(row), break_words(plan, row["rank"]), node_lost_words(plan, row))
             for row in plan.ranked]
-    body = table_html(("plan", "breaks first", "with a node lost"), rows, css="texts")
+    body = table_html(("plan", "breaks first", "with a node lost"), rows, css="texts wrap")
     curves = [plan.growth_of(row["rank"]) for row in plan.ranked]
-    # What does not keep up has no latency but how long one looked.
-    curves = [curve[~numpy.isin(curve["outcome"], (b"saturated", b"too_short"))] for curve in curves]
+    # What does not keep up has no latency but how long one looked; what may not, a gap.
+    curves = [curve[curve["outcome"] != b"saturated"] for curve in curves]
     rate = plan.summary["requests_per_s"]
     scale, unit = (rate, "requests/s") if math.isfinite(rate) else (1, "times")
     body += page.chart_html(
@@ -151,14 +163,15 @@ def stress_section(page, plan):
         views=[{"name": f"{name.upper()} p{plan.summary['slo.percentile']:g}", "unit": "s",
                 "log": True,
                 "rows": aligned_rows([curve["load"] * scale for curve in curves],
-                                     [curve[f"{name}_s"] for curve in curves]),
+                                     [numpy.where(curve["outcome"] == b"too_short", numpy.nan,
+                                                  curve[f"{name}_s"]) for curve in curves]),
                 "bounds": [{"at": bound * (1 - plan.summary["headroom"]),
                             "label": f"SLO less {percent(plan.summary['headroom'])}:"}]}
                for name, bound in plan.slo_s.items()])
     page.section("What breaks first", body,
                  "Each plan under more and more of the same traffic, and at today's with one node "
-                 "less. Lines end where a plan no longer keeps up, or where its runs are "
-                 "too short to tell whether it does.")
+                 "less. Lines end where a plan no longer keeps up, and have gaps where its runs "
+                 "are too short to tell whether it does.")
 
 
 def cost_section(page, plan):
@@ -183,8 +196,19 @@ def cost_section(page, plan):
                             "unit": "%"}]}])
     page.section("What headroom costs", chart,
                  "Every price that was tried and kept up with the load, with the option that has "
-                 "most headroom for it. Below the line an option misses the SLO or is too near "
-                 "it; what cannot keep up is not here.")
+                 "most headroom for it: what is free of the tighter bound at the upper end of the "
+                 "95% interval. What decides is the share of requests within the SLO: near the "
+                 "line, points of either side may meet it. What cannot keep up is not here.")
+
+
+def candidates_words(plan):
+    """How many candidates there were, and what became of them."""
+    states = plan.candidates["state"]
+    fates = [plan.summary["obstacles"],
+             *(f"{(states == state).sum()} {words}" for state, words in (
+                 (b"dearer", "are no cheaper than the best"), (b"meets", "meet it"))
+               if (states == state).any())]
+    return f"Of {len(states)} candidates {', '.join(filter(None, fates))}."
 
 
 def others_section(page, plan):
@@ -202,8 +226,7 @@ def others_section(page, plan):
     table = table_html(("candidate", "engine", "why not"), rows, css="texts wrap")
     page.section("Why not the others",
                  f"<details><summary>Show all {len(rows)}</summary>{table}</details>",
-                 f"Of {len(plan.candidates)} candidates "
-                 f"{plan.summary['obstacles'] or 'none was ruled out'}.")
+                 candidates_words(plan))
 
 
 def assumption_rows(plan):
@@ -212,7 +235,9 @@ def assumption_rows(plan):
     yield "objective", (f"{slo_words(plan)}, with {percent(summary['headroom'])} headroom; latencies "
                         + ", ".join(f"{name.upper()}: {LATENCIES[name]}" for name in plan.slo_s))
     yield "confidence", (f"{summary['seeds']:g} seeds, batch means, Student's t interval at 95%: a "
-                         "plan counts only where the interval's upper end meets the SLO")
+                         "plan counts only where the share of requests within the SLO less the "
+                         f"headroom is no less than {summary['slo.percentile']:g}% at the "
+                         "interval's lower end")
     yield "cost", ("rented: the GPU's price and hour, electricity in it; bought: straight-line over "
                    f"{summary['ownership_years']:g} years and {summary['usd_per_kwh']:g} USD/kWh"
                    if summary["ownership_years"] > 0 else

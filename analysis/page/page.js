@@ -5,6 +5,7 @@
  *   {id, title, x: {label, unit, log}, series: [name], points: bool, views: [view]}   lines;
  *     {scatter: true}: points without lines between them
  *     view: {name, unit, log, signed, rows: [[x, y of each series]], bounds: [{at, label, unit}]};
+ *       of y, null: the series has no point there; NaN: its line has a gap;
  *       a view starts at 0 unless it is signed; a bound is in seconds unless it says otherwise
  *   {id, gantt: [...]}                                                           see gantt.js
  *
@@ -192,7 +193,9 @@ function drawChart(chart) {
 }
 
 addEventListener("DOMContentLoaded", () => {
-  const charts = JSON.parse(document.getElementById("data").textContent);
+  /* JSON has no NaN. */
+  const charts = JSON.parse(document.getElementById("data").textContent,
+    (key, value) => (value === "NaN" ? NaN : value));
   for (const chart of charts) {
     if (chart.gantt) drawGantt(chart);
     else drawChart(chart);

@@ -273,8 +273,9 @@ class Report(ReportTest):
         self.assertIn(f"${best['usd_per_hour']:,.2f} an hour", answer)
 
     def test_plan_has_every_section(self):
-        # Expect a warning where runs were too short to tell, the ranked plans, why each other loses, the bounds on growth, headroom against
-        # cost for every kind, and every load of the file in the growth chart that kept up.
+        # Expect a warning where runs were too short to tell, the ranked plans, why each other loses,
+        # the bounds on growth, headroom against cost for every kind, and every load of the file in
+        # the growth chart that kept up; those too short to tell break its lines.
         results, page = self.report_of_plan()
         text = page.read_text()
         headings = re.findall(r"<h2>(.*?)</h2>", text)
@@ -292,9 +293,36 @@ class Report(ReportTest):
         self.assertEqual(set(cost["series"]), {"hgx-h100-2-nodes", "<cheap> & bought"})
         curves, = (chart for chart in self.charts(page)
                    if chart["title"] == "Latency as traffic grows")
-        kept_up = growth[(growth["nodes_lost"] == 0) & ~numpy.isin(growth["outcome"], (b"saturated", b"too_short"))]
+        whole = growth[growth["nodes_lost"] == 0]
+        kept_up = whole[~numpy.isin(whole["outcome"], (b"saturated", b"too_short"))]
         values = [value for row in curves["views"][0]["rows"] for value in row[1:] if value]
-        self.assertEqual(sorted(values), sorted(kept_up["ttft_s"]))
+        self.assertEqual(values.count("NaN"), sum(whole["outcome"] == b"too_short"))
+        self.assertEqual(sorted(value for value in values if value != "NaN"),
+                         sorted(kept_up["ttft_s"]))
+
+    def test_plan_accounts_for_every_candidate(self):
+        # Expect the fates of candidates to add up to all of them, and what decides whether one
+        # meets the SLO to be its share of requests at the interval's lower end.
+        results, page = self.report_of_plan()
+        text = page.read_text()
+        with h5py.File(results, "r") as file:
+            count = len(file["plans"])
+        fates = re.search(rf"Of {count} candidates (.*?)\.</p>", text)[1]
+        self.assertEqual(sum(map(int, re.findall(r"(?:^|, )(\d+) ", fates))), count, fates)
+        self.assertRegex(text, r"share of requests within the SLO less the headroom is no less than "
+                               r"95% at the interval&#x27;s lower end")
+
+    def test_plan_of_short_runs(self):
+        # Expect words for what is too short to tell, with a gap in the lines, and none of the names
+        # that programs read but the warning's.
+        results, page = self.report_of_plan(PLAN.replace("requests: 600", "requests: 150"))
+        text = page.read_text()
+        with h5py.File(results, "r") as file:
+            growth = file["growth"][:]
+        self.assertIn(b"too_short", growth["outcome"])
+        self.assertIn("which longer runs would show", text)
+        self.assertRegex(text, r"not known(</td>| beyond)")
+        self.assertEqual(re.findall(r"<td>[^<]*too_short[^<]*</td>", text), [])
 
     def test_plan_without_an_answer(self):
         # Expect a page all the same, which says what excludes all.
