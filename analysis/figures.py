@@ -23,7 +23,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from palette import COLOURS, LINES
 from report import parse_window
-from results import LATENCIES, TIME_PARTS, NotTandem, Run, open_results
+from results import LATENCIES, TIME_PARTS, NotTandem, Plan, Run, open_results
 
 EXIT_IO = 4
 
@@ -285,6 +285,9 @@ def main():
         options = parse_arguments(sys.argv[1:])
         stem = options.output or options.results.with_suffix("")
         results = open_results(options.results)
+        if isinstance(results, Plan):
+            raise NotTandem(f"{options.results}: a plan's charts are in the page that `tandem report` "
+                            "makes")
         with plt.rc_context({**STYLE, "figure.constrained_layout.use": True}):
             draw(results, options, stem)
     except (OSError, NotTandem, ValueError) as fault:

@@ -424,6 +424,15 @@ class Figures(ReportTest):
                 self.assertGreaterEqual(float(within) * 1.005, loads[first - 1])
                 self.assertLessEqual(float(within), min(loads[first], float(carried)))
 
+    def test_plan(self):
+        # Expect exit code 4 and where a plan's charts are.
+        results, _ = self.report_of_plan()
+        done = subprocess.run([ROOT / "analysis" / "figures.py", results],
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual((done.returncode, done.stderr),
+                         (4, f"figures.py: {results}: a plan's charts are in the page that "
+                             "`tandem report` makes\n"))
+
     def test_unknown_figure(self):
         # Expect exit code 4 and which there are.
         results, _ = self.report_of_run()
