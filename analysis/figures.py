@@ -5,8 +5,9 @@
 
 Of a run: STEM-latency (percentiles), STEM-stages (where the time goes) and, where the run kept a
 timeline, STEM-timeline (the pipeline in the window, without one in the busiest 200 ms). Of a sweep:
-STEM-latency (against load, with the load that each curve carries), STEM-throughput, STEM-pareto and
-STEM-stages. Without -o, STEM is OUT.h5 without its suffix. The same file gives the same bytes.
+STEM-latency (against load, with the load that each curve carries), STEM-throughput, STEM-pareto (of
+points that kept up with their load) and STEM-stages. Without -o, STEM is OUT.h5 without its suffix.
+The same file gives the same bytes.
 """
 
 import argparse
@@ -60,12 +61,23 @@ def line_style(index):
 
 
 def legend_above(figure, axes, columns):
-    """One legend for all of the figure, in room that its panels leave at the top."""
+    """One legend for all of the figure, in room that its panels leave at the top. It has fewer
+    columns where the figure is too narrow, which grows by a row's height for each but the first."""
     handles, labels = axes.get_legend_handles_labels()
+    for columns in range(columns, 0, -1):
+        legend = figure.legend(handles, labels, ncols=columns, loc="upper center", fontsize=8)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
     rows = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW_IN * max(rows - 1, 0))
     room = (LEGEND_ROW_IN * rows + 0.1) / figure.get_figheight()
     figure.get_layout_engine().set(rect=(0, 0, 1, 1 - room))
-    figure.legend(handles, labels, ncols=columns, loc="upper center", fontsize=8)
+
+
+def from_zero(furthest):
+    """Limits of an axis from 0 to a little beyond its furthest point, which is cut on the edge."""
+    return 0, 1.06 * furthest if furthest > 0 else None
 
 
 def latency_of_run(run):
@@ -210,7 +222,7 @@ def throughput_of_sweep(sweep):
     for index, curve in enumerate(sweep.curves):
         axes.plot(sweep.loads(curve.points), curve.points["output_tokens_per_s"], marker="o",
                   label=curve.name, **line_style(index))
-    axes.set(xlabel=load_label(sweep), ylabel="output tokens/s", ylim=(0, None))
+    axes.set(xlabel=load_label(sweep), ylabel="output tokens/s", ylim=from_zero(axes.dataLim.y1))
     legend_above(figure, axes, 3)
     return figure
 
@@ -218,11 +230,13 @@ def throughput_of_sweep(sweep):
 def pareto_of_sweep(sweep):
     figure, axes = plt.subplots(figsize=(WIDTH_IN, 3.2))
     for index, curve in enumerate(sweep.curves):
-        points = curve.kept_up
-        axes.plot(1 / points["tpot_s.p50"], points["output_tokens_per_s"] / curve.gpus,
-                  marker="o", label=curve.name, **line_style(index))
+        users, gpus = curve.pareto
+        if len(users):
+            axes.plot(users, gpus, marker="o", label=curve.name, **line_style(index))
+    if len(axes.lines) < len(sweep.curves):
+        title(axes, f"{len(axes.lines)} of {len(sweep.curves)} series kept up with their load")
     axes.set(xlabel="output tokens/s per user", ylabel="output tokens/s per GPU",
-             xlim=(0, None), ylim=(0, None))
+             xlim=from_zero(axes.dataLim.x1), ylim=from_zero(axes.dataLim.y1))
     legend_above(figure, axes, 3)
     return figure
 
@@ -247,8 +261,10 @@ def figures_of(results, window_s):
     figures = {}
     if results.has_loads:
         figures |= {"latency": latency_of_sweep, "throughput": throughput_of_sweep}
+    if any(len(curve.pareto[0]) for curve in results.curves):
+        figures["pareto"] = pareto_of_sweep
     if results.curves:
-        figures |= {"pareto": pareto_of_sweep, "stages": stages_of_sweep}
+        figures["stages"] = stages_of_sweep
     return figures
 
 

@@ -126,11 +126,7 @@ def curves_section(page, sweep):
 
 def pareto_section(page, sweep):
     """Tokens/s per GPU against tokens/s per user, of every point that kept up with its load."""
-    users = [1 / curve.kept_up["tpot_s.p50"] for curve in sweep.curves]
-    gpus = [curve.kept_up["output_tokens_per_s"] / curve.gpus for curve in sweep.curves]
-    finite = [numpy.isfinite(user) for user in users]
-    users = [user[keep] for user, keep in zip(users, finite)]
-    gpus = [gpu[keep] for gpu, keep in zip(gpus, finite)]
+    users, gpus = zip(*(curve.pareto for curve in sweep.curves))
     if sum(map(len, users)) < 2:
         return
     chart = page.chart_html(
@@ -140,7 +136,8 @@ def pareto_section(page, sweep):
         views=[{"name": "output tokens/s per GPU", "unit": "tokens/s",
                 "rows": aligned_rows(users, gpus)}])
     page.section("What a user's speed costs", chart,
-                 "Up and to the right is better: the outermost points are the Pareto front.")
+                 "Up and to the right is better: the outermost points are the Pareto front. Only "
+                 "points that kept up with their load are drawn.")
 
 
 def points_with_rows(sweep):

@@ -274,6 +274,12 @@ class Curve:
         return self.points[(self.points["balance"] == b"kept_up") & ~self.points["refusing"]]
 
     @property
+    def pareto(self):
+        """Output tokens/s per user, and per GPU, of the points that kept up."""
+        points = self.kept_up[self.kept_up["tpot_s.p50"] > 0]  # single tokens have no TPOT
+        return 1 / points["tpot_s.p50"], points["output_tokens_per_s"] / self.gpus
+
+    @property
     def too_short(self):
         """The points whose runs were too short to tell."""
         return self.points[self.points["balance"] == b"too_short"]

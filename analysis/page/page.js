@@ -128,7 +128,7 @@ function drawLines(chart, plot, state) {
     highlightSeriesOpts: { strokeWidth: chart.scatter ? 0 : 3 },
     highlightSeriesBackgroundAlpha: 1,
     xRangePad: chart.x.log ? 0 : 8, /* padding below 1 would reach 0 */
-    yRangePad: 8,
+    yRangePad: 16,
     animatedZooms: false,
     highlightCallback: (event, x, points, row, nearest) => {
       const lines = points.filter((point) => isFinite(point.yval)).map((point) =>
@@ -140,10 +140,14 @@ function drawLines(chart, plot, state) {
   });
 }
 
-/* Buttons that hide and show the series. */
+const hasPoints = (chart, index) => chart.views.some((view) =>
+  view.rows.some((row) => Number.isFinite(row[index + 1])));
+
+/* Buttons that hide and show the series of which there is something to see. */
 function drawChips(chart, graph, state) {
   const chips = element("div", { className: "chips" });
   chart.series.forEach((name, index) => {
+    if (!hasPoints(chart, index)) return;
     const chip = element("button", { type: "button" }, swatch(index), name);
     chip.setAttribute("aria-pressed", "true");
     chip.addEventListener("click", () => {

@@ -401,6 +401,32 @@ class Figures(ReportTest):
             self.assertEqual(figure.count(b">TP=4 x PP=2<"), 1, name)
         self.assertEqual(self.figures(results, "--format", "svg"), figures)
 
+    def test_pareto_of_long_names(self):
+        # Expect a legend inside the figure, of the series alone that kept up with their load, and no
+        # marker at the axes' top, where half of it would be cut off.
+        names = [f"TP=8, max_step_tokens=2048, max_sequences={count}" for count in (1, 64, 128, 256)]
+        sweep = self.folder / "long.yaml"
+        sweep.write_text(re.sub("variants:.*", "variants:\n" + "".join(
+            f'  "{name}": {{layout.tensor_parallel: 8, layout.pipeline_parallel: 1,'
+            f" engine.max_sequences: {name.rpartition('=')[2]}}}\n" for name in names), SWEEP,
+            flags=re.DOTALL))
+        results = self.folder / "long.h5"
+        self.tandem_ok("sweep", sweep, "-o", results)
+        figure = self.figures(results, "--format", "svg", "--only", "pareto")["figure-pareto.svg"]
+        drawn = [name for name in names if f">{name}<".encode() in figure]
+        self.assertEqual(drawn, names[1:])
+        self.assertIn(b">3 of 4 series kept up with their load<", figure)
+        plot, legend = figure.decode().split('id="legend_1"')
+        width = float(re.search(r'viewBox="0 0 ([\d.]+)', plot)[1])
+        samples = [float(x) for x in re.findall(r'<path d="M (-?[\d.]+)', legend)]
+        words = [float(x) for x in re.findall(r'<text [^>]* x="(-?[\d.]+)', legend)]
+        self.assertGreater(min(samples), 0)
+        self.assertLess(max(words) + 3 * len(names[-1]), width)  # letters are wider than 3 points
+        frame = re.search(r'id="patch_2">(.*?)z', plot, re.DOTALL)[1]
+        top = min(float(y) for y in re.findall(r"[ML] \S+ (\S+)", frame))
+        markers = [float(y) for y in re.findall(r'<use [^>]* y="([\d.]+)" style="fill: ', plot)]
+        self.assertGreater(min(markers), top + 5)
+
     def test_load_within_the_slo(self):
         # Expect each curve's bar to say the last load before its wall and, not beyond it, one that
         # lies between the last load tried within the SLO and the first beyond.
