@@ -89,7 +89,7 @@ def latency_of_run(run):
                       **line_style(index))
     for name, bound in run.scenario.slo_s.items():
         axes.axhline(bound, color=SLO_COLOUR, linestyle=":", linewidth=1)
-        axes.annotate(f"SLO {name.upper()}", (0, bound), xytext=(2, 2),
+        axes.annotate(f"SLO {name.upper()}", (100, bound), xytext=(4, 0), va="center",
                       textcoords="offset points", color=SLO_COLOUR, fontsize=8)
     axes.set(xlabel="percentile of requests", ylabel="latency", yscale="log", xlim=(0, 100))
     axes.yaxis.set_major_formatter(EngFormatter("s"))

@@ -14,7 +14,7 @@ const GANTT = { left: 164, right: 34, top: 6, row: 26, gap: 12, send: 4, axis: 2
 /* Steps follow one another in two blues, so that one can be told from the next. */
 const WORK_SHADES = ["#0072b2", "#4a9fd0"];
 const GANTT_COLOURS = {
-  "send": "#cc79a7",
+  "send": "#777777",
   "idle: imbalance": "#d55e00",
   "idle: fill and drain": "#e69f00",
   "idle: transfer": "#cc79a7",

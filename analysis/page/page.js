@@ -64,6 +64,43 @@ function swatch(index) {
   return holder.firstChild;
 }
 
+/* The curves in pixels: a pair of points for each piece of a line. */
+function curvePieces(graph) {
+  const pieces = [];
+  for (let column = 1; column < graph.numColumns(); column++) {
+    let last = null;
+    for (let row = 0; row < graph.numRows(); row++) {
+      if (graph.getValue(row, column) === null) continue;
+      const point = graph.toDomCoords(graph.getValue(row, 0), graph.getValue(row, column));
+      if (last) pieces.push([last, point]);
+      last = point;
+    }
+  }
+  return pieces;
+}
+
+/* Whether a piece of a line crosses the box. */
+function crosses([[x0, y0], [x1, y1]], { left, right, top, bottom }) {
+  const heightAt = (x) => y0 + (y1 - y0) * (x1 > x0 ? (x - x0) / (x1 - x0) : 0);
+  const [from, to] = [Math.max(x0, left), Math.min(x1, right)];
+  const [high, low] = [heightAt(from), heightAt(to)].sort((a, b) => a - b);
+  return from <= to && high < bottom && low > top;
+}
+
+/* Where words on a bound at `y` are crossed by no curve: above it, else below, as far left as can
+   be; at its start above where they are nowhere. The left end of their line. */
+function clearPlace(graph, area, y, width) {
+  const pieces = curvePieces(graph);
+  const first = area.x + 6;
+  for (const line of [y - 5, y + 14]) {
+    for (let left = first; left + width < area.x + area.w; left += 6) {
+      const box = { left, right: left + width, top: line - 12, bottom: line + 4 };
+      if (!pieces.some((piece) => crosses(piece, box))) return [left, line];
+    }
+  }
+  return [first, y - 5];
+}
+
 /* Draws an SLO across the plot. */
 function drawBounds(bounds, context, area, graph) {
   context.save();
@@ -77,7 +114,8 @@ function drawBounds(bounds, context, area, graph) {
     context.moveTo(area.x, y);
     context.lineTo(area.x + area.w, y);
     context.stroke();
-    context.fillText(`${label} ${show(at, unit || "s")}`, area.x + 6, y - 5);
+    const words = `${label} ${show(at, unit || "s")}`;
+    context.fillText(words, ...clearPlace(graph, area, y, context.measureText(words).width));
   }
   context.restore();
 }

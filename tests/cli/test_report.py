@@ -522,6 +522,32 @@ class InBrowser(ReportTest):
             self.assertEqual(chromium.run(count), before)
             self.assertEqual(chromium.errors(), [])
 
+    def test_what_is_told_apart_by_colour(self):
+        # Expect each kind of span to have a colour of its own.
+        _, page = self.report_of_run("--window", "2s,2.5s")
+        with browser.Browser() as chromium:
+            self.opened(chromium, page)
+            colours = chromium.run("return Object.values(GANTT_COLOURS).concat(WORK_SHADES);")
+            self.assertEqual(len(set(colours)), len(colours))
+
+    def test_words_on_a_bound_are_crossed_by_no_curve(self):
+        # Expect them at the start where the curve is far away, to the right of where it comes near,
+        # and below the bound where it runs along all of that, also past rows that it has no point in.
+        _, page = self.report_of_run()
+        with browser.Browser() as chromium:
+            self.opened(chromium, page)
+            for curve, place in (([[0, 50], [500, 50]], [6, 95]),
+                                 ([[0, 92], [200, 92], [201, 10], [500, 10]], [204, 95]),
+                                 ([[0, 92], [500, 92]], [6, 114]),
+                                 ([[0, 92], [1, None], [500, 92]], [6, 114]),
+                                 ([[0, 92], [500, 108]], [222, 95])):
+                place_at = chromium.run("""
+                    const rows = arguments[0];
+                    return clearPlace({numColumns: () => 2, numRows: () => rows.length,
+                      getValue: (row, column) => rows[row][column], toDomCoords: (x, y) => [x, y]},
+                      {x: 0, y: 0, w: 500, h: 200}, 100, 90);""", curve)
+                self.assertEqual(place_at, place, curve)
+
     def test_sweep(self):
         # Expect hovering to name a layout, dragging to zoom in and a double click to zoom out, a
         # layout to be hidden by its button, and another percentile to be chosen from the menu.
