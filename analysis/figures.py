@@ -24,7 +24,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from palette import COLOURS, LINES
 from report import parse_window
-from results import LATENCIES, TIME_PARTS, NotTandem, Plan, Run, open_results
+from results import LATENCIES, TIME_PARTS, NotTandem, Plan, Run, open_results, reading
 
 EXIT_IO = 4
 
@@ -270,11 +270,13 @@ def figures_of(results, window_s):
 
 def draw(results, options, stem):
     """Draws and writes the figures that are asked for; ValueError for one that there is not."""
-    figures = figures_of(results, options.window)
+    with reading(options.results):
+        figures = figures_of(results, options.window)
     for name in options.only or figures:
         if name not in figures:
             raise ValueError(f"no figure '{name}' of this file, but {', '.join(figures)}")
-        figure = figures[name](results)
+        with reading(options.results):
+            figure = figures[name](results)
         for suffix in options.format.split(","):
             path = stem.with_name(f"{stem.name}-{name}.{suffix}")
             # A date would make each file another.

@@ -19,7 +19,7 @@ try:
     import report_run
     import report_sweep
     from report_page import Page
-    from results import NotTandem, Plan, Run, open_results
+    from results import NotTandem, Plan, Run, open_results, reading
 except ModuleNotFoundError as missing:
     sys.exit(f"tandem report: Python lacks {missing.name}; Debian's packages python3-h5py and "
              "python3-yaml have what it needs")
@@ -71,12 +71,13 @@ def main():
         output = options.output or options.results.with_suffix(".html")
         results = open_results(options.results)
         page = Page()
-        if isinstance(results, Run):
-            report_run.fill(page, results, options.window)
-        elif isinstance(results, Plan):
-            report_plan.fill(page, results)
-        else:
-            report_sweep.fill(page, results)
+        with reading(options.results):
+            if isinstance(results, Run):
+                report_run.fill(page, results, options.window)
+            elif isinstance(results, Plan):
+                report_plan.fill(page, results)
+            else:
+                report_sweep.fill(page, results)
         write_whole(output, page.html())
     except (OSError, NotTandem) as fault:
         reason = f"{fault.filename}: {fault.strerror}" if getattr(fault, "filename", None) else fault

@@ -200,7 +200,7 @@ def load_rows(run):
 
 
 def load_section(page, run):
-    if run.summary["requests.completed"] == 0:
+    if len(run.file["requests"]) == 0:
         return
     times_s, inside, *tokens = load_rows(run)
     x = {"label": "time into the run", "unit": "s"}

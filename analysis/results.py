@@ -6,6 +6,7 @@ src/sweep/sweep_hdf5.h, src/sweep/sweep_nexus.h and src/plan/plan_hdf5.h say wha
 
 import math
 import re
+from contextlib import contextmanager
 
 import h5py
 import numpy
@@ -51,8 +52,26 @@ PREFIXES = {"": 1, "p": 1e-12, "n": 1e-9, "u": 1e-6, "\u00b5": 1e-6, "\u03bc": 1
 LONG_TIMES_S = {"min": 60, "h": 3600, "d": 86400}
 
 
+# What h5py, numpy and yaml raise where a file does not hold what is looked for in it.
+MISFITS = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError, yaml.YAMLError)
+
+
 class NotTandem(Exception):
     """The file is not one that this module reads; the text says why."""
+
+
+@contextmanager
+def reading(path):
+    """Lets whatever does not fit in a file be NotTandem: it is read where it is needed, and another
+    version of tandem, another program or a broken disk may have written it."""
+    try:
+        yield
+    except MISFITS as misfit:
+        if getattr(misfit, "filename", None):  # it cannot be opened: the system's words are better
+            raise
+        reason = misfit.args[0] if isinstance(misfit, KeyError) else misfit  # str() would quote it
+        raise NotTandem(f"{path}: damaged, or not as this version of tandem writes it: "
+                        f"{reason}") from misfit
 
 
 def text(value):
@@ -399,14 +418,12 @@ def open_results(path):
     path.stat()  # what is not there is no wrong format
     if not h5py.is_hdf5(path):
         raise NotTandem(f"{path}: not a whole HDF5 file")
-    file = h5py.File(path, "r")
-    try:
+    with reading(path):
+        file = h5py.File(path, "r")
         if "points" in file and "sweep" in file.attrs:
             return Sweep(file)
         if "plans" in file and "plan" in file.attrs:
             return Plan(file)
         if "requests" in file and "summary" in file:
             return Run(file)
-    except KeyError as missing:
-        raise NotTandem(f"{path}: written by another version of tandem: {missing}") from missing
     raise NotTandem(f"{path}: holds no run, sweep or plan of tandem")

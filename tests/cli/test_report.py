@@ -367,6 +367,52 @@ class Report(ReportTest):
         self.assertEqual(sorted(self.folder.iterdir()), [empty, pipe, run, text])
         self.assertTrue(pipe.is_fifo())
 
+    def test_files_that_are_not_as_they_were_written(self):
+        # Expect the file, what is the matter with it and the exit code for I/O, of the page and of
+        # figures alike: a summary as an older version wrote it, a column of another kind, and bytes
+        # that were overwritten.
+        def without_nodes(file):
+            del file["summary"].attrs["nodes.gpus"]
+
+        def with_words(file):
+            rows = file["requests"][:]
+            kinds = [(name, "S8" if name == "done_s" else rows.dtype[name])
+                     for name in rows.dtype.names]
+            del file["requests"]
+            file["requests"] = rows.astype(kinds)
+
+        def overwritten(file):
+            address = h5py.h5o.get_info(file["requests"].id).addr
+            path = file.filename
+            file.close()
+            with open(path, "r+b") as raw:
+                raw.seek(address)
+                raw.write(b"\xff" * 64)
+
+        for tamper in (without_nodes, with_words, overwritten):
+            results = self.folder / f"{tamper.__name__}.h5"
+            self.tandem_ok("run", SCENARIO, *SMALL, "-o", results)
+            with h5py.File(results, "r+") as file:
+                tamper(file)
+            done = self.tandem("report", results)
+            words = f"{results}: damaged, or not as this version of tandem writes it: "
+            self.assertEqual((done.returncode, done.stderr[:len(words) + 15]),
+                             (4, "tandem report: " + words), done.stderr)
+            drawn = subprocess.run([ROOT / "analysis" / "figures.py", results, "--format", "svg"],
+                                   capture_output=True, text=True, timeout=120)
+            self.assertNotIn("Traceback", drawn.stderr)
+
+    def test_run_without_requests(self):
+        # Expect a page all the same, with what the summary says.
+        results, page = self.report_of_run(timeline="none")
+        with h5py.File(results, "r+") as file:
+            rows = file["requests"][:0]
+            del file["requests"]
+            file["requests"] = rows
+        self.tandem_ok("report", results)
+        self.assertIn("<h2>Where the time goes</h2>", page.read_text())
+        self.assertNotIn("<h2>The run from end to end</h2>", page.read_text())
+
     def test_help_on_a_full_disk(self):
         # Expect the reason and the exit code for I/O, as from the other commands.
         with open("/dev/full", "w", encoding="utf-8") as full:
