@@ -23,10 +23,8 @@ from matplotlib import pyplot as plt
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from palette import COLOURS, LINES
-from report import parse_window
+from report import EXIT_IO, EXIT_USAGE, check_window, parse_window
 from results import LATENCIES, TIME_PARTS, NotTandem, Plan, Run, open_results, reading
-
-EXIT_IO = 4
 
 # A column of two on A4 or letter paper is 3.4 inches wide, the page's text 7.
 WIDTH_IN = 7
@@ -306,8 +304,12 @@ def main():
         if isinstance(results, Plan):
             raise NotTandem(f"{options.results}: a plan's charts are in the page that `tandem report` "
                             "makes")
+        check_window(options.window, results)
         with plt.rc_context({**STYLE, "figure.constrained_layout.use": True}):
             draw(results, options, stem)
+    except argparse.ArgumentTypeError as misuse:
+        print(f"figures.py: {misuse}", file=sys.stderr)
+        return EXIT_USAGE
     except (OSError, NotTandem, ValueError) as fault:
         print(f"figures.py: {fault}", file=sys.stderr)
         return EXIT_IO

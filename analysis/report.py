@@ -24,6 +24,7 @@ except ModuleNotFoundError as missing:
     sys.exit(f"tandem report: Python lacks {missing.name}; Debian's packages python3-h5py and "
              "python3-yaml have what it needs")
 
+EXIT_USAGE = 2
 EXIT_IO = 4
 
 SECONDS = {"h": 3600, "min": 60, "s": 1, "ms": 1e-3, "us": 1e-6}
@@ -38,6 +39,13 @@ def parse_window(text):
         if start_s < end_s:
             return start_s, end_s
     raise argparse.ArgumentTypeError(f"two times, as in 60s,62s, not '{text}'")
+
+
+def check_window(window_s, results):
+    """ArgumentTypeError where a window is asked for and there is no timeline to show through it."""
+    if window_s and not (isinstance(results, Run) and results.has_timeline):
+        raise argparse.ArgumentTypeError(
+            "--window goes with the file of a run that kept a timeline: --timeline steps")
 
 
 def parse_arguments(arguments):
@@ -70,6 +78,7 @@ def main():
         options = parse_arguments(sys.argv[1:])
         output = options.output or options.results.with_suffix(".html")
         results = open_results(options.results)
+        check_window(options.window, results)
         page = Page()
         with reading(options.results):
             if isinstance(results, Run):
@@ -79,6 +88,9 @@ def main():
             else:
                 report_sweep.fill(page, results)
         write_whole(output, page.html())
+    except argparse.ArgumentTypeError as misuse:
+        print(f"tandem report: {misuse}", file=sys.stderr)
+        return EXIT_USAGE
     except (OSError, NotTandem) as fault:
         reason = f"{fault.filename}: {fault.strerror}" if getattr(fault, "filename", None) else fault
         print(f"tandem report: {reason}", file=sys.stderr)

@@ -13,7 +13,7 @@ import h5py
 import numpy
 
 import browser
-from tandem_cli import ROOT, SCENARIO, SMALL, TandemTest, main
+from tandem_cli import ENVIRONMENT, ROOT, SCENARIO, SMALL, TandemTest, main
 
 DYGRAPHS = Path("/usr/share/javascript/dygraphs/dygraph.min.js")
 
@@ -206,6 +206,21 @@ class Report(ReportTest):
         _, page = self.report_of_run("--window", "9000s,9001s")
         self.assertIn("Nothing was recorded from 9000 s to 9001 s: the run took", page.read_text())
         self.assertFalse(any("gantt" in chart for chart in self.charts(page)))
+
+    def test_a_window_needs_a_timeline(self):
+        # Expect the exit code for misuse and which files have one, of the page and of figures, and
+        # nothing written.
+        run, sweep = self.folder / "run.h5", self.report_of_sweep()[0]
+        self.tandem_ok("run", SCENARIO, *SMALL, "-o", run, "--timeline", "none")
+        before = sorted(self.folder.iterdir())
+        for results in (run, sweep):
+            for program in ([self.program, "report"], [ROOT / "analysis" / "figures.py"]):
+                done = subprocess.run([*program, results, "--window", "2s,3s"], env=ENVIRONMENT,
+                                      capture_output=True, text=True, timeout=120)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn("--window goes with the file of a run that kept a timeline",
+                              done.stderr)
+        self.assertEqual(sorted(self.folder.iterdir()), before)
 
     def test_run_without_timeline(self):
         # Expect a report all the same, which says how to get the timeline.
