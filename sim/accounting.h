@@ -56,6 +56,7 @@ struct lap {
     sim_ps start;
     sim_ps end;
     sim_ps end_before; /* of the lap before it */
+    sim_ps waits_from; /* the stage's process, the lap being launched */
 };
 
 /* Counts what a lap of a step, its tokens back since `returned`, put on links, and records it. The

@@ -29,6 +29,10 @@ struct host {
     double prepare_s;              /* each stage's process before its first kernel, each step */
     double prepare_per_request_s;  /* the same, for each request in the batch */
     double receive_s;              /* the same, in addition, where it receives hidden states */
+    double cold_wait_s;            /* a stage's process that waited for longer than this takes as
+                                      many times as long to prepare, for its caches went to others;
+                                      0: it does not */
+    double cold_most;              /* but not more than this many times */
     double new_shape_s;            /* a step that replays no graph and has a number of tokens not
                                       seen before, in the long run: library heuristics, memory */
     double new_shape_first_s;      /* the first such step: kernels are loaded as they are used */

@@ -26,7 +26,9 @@ static inline struct lap begin(struct flight *flight, const struct pipeline *pip
         .launched = flight_launch_time(flight, before->launched, step->host_time, now),
         .end_before = before->end,
     };
-    lap.start = lap.launched + work->prepare;
+    sim_ps waited = lap.launched - before->waits_from;
+    lap.start = lap.launched + pipeline_prepare(pipeline, work->prepare, waited);
+    lap.waits_from = lap.start + work->launch;
     lap.end = lap.start + sim_ps_max(lap.compute + work->collective, work->launch);
     return lap;
 }
@@ -53,20 +55,25 @@ static void put_back(struct flight *flight, struct pipeline *pipeline, struct st
     visit->ready = lap->launched;
     visit->start = lap->start;
     visit->gpu_from = lap->start;
-    visit->launched = lap->start + visit->work.launch;
+    visit->launched = lap->waits_from;
     visit->end = lap->end;
     visit->work.compute = lap->compute;
     visit->work.stall = 0;
     flight->host_free = lap->launched;
     pipeline->stages[0].clock.gpu = lap->end;
     pipeline->stages[0].clock.host = lap->end + pipeline->hand_over;
+    pipeline->stages[0].clock.launched = lap->waits_from;
 }
 
 uint64_t laps_take(struct flight *flight, struct pipeline *pipeline, struct batcher *batcher,
                    uint64_t count, sim_ps until)
 {
     struct step *step = flight_oldest(flight);
-    struct lap lap = {.launched = step->launched, .end = step->gpu_done};
+    struct lap lap = {
+        .launched = step->launched,
+        .end = step->gpu_done,
+        .waits_from = step->visits[0].launched,
+    };
     struct laps over = {.count = 0};
     sim_ps now = flight_returns_at(flight);
     if (now >= until)

@@ -7,7 +7,7 @@
  *
  *     launched  the return before it + the scheduler's time, or as soon as that
  *               allows where it is taken ahead (flight_launch_time())
- *     start     launched + what its process prepares
+ *     start     launched + what its process prepares (longer after long waits)
  *     end       start + its GPU time, or its launches if they take longer
  *     return    end + what the next step waits of the host's return
  *

@@ -13,6 +13,8 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
     };
     for (uint32_t s = 0; s < stage_count; s++)
         stages[s].slowdown = 1;
+    double cold_wait_s = serving->host.cold_wait_s;
+    pipeline->cold_wait = cold_wait_s > 0 ? sim_ps_from_s(cold_wait_s) : SIM_PS_MAX;
     if (!serving_schedules_ahead(serving))
         pipeline->hand_over = sim_ps_from_s(serving->host.return_s);
     int rc = seen_shapes_init(&pipeline->seen, cost->tokens_max, arena, error);
@@ -38,7 +40,8 @@ bool pipeline_shares_links(const struct pipeline *pipeline)
 void pipeline_reset(struct pipeline *pipeline, sim_ps now)
 {
     for (uint32_t s = 0; s < pipeline->stage_count; s++)
-        pipeline->stages[s].clock = (struct stage_clock){.gpu = now, .host = now, .hop = now};
+        pipeline->stages[s].clock =
+            (struct stage_clock){.gpu = now, .host = now, .launched = now, .hop = now};
 }
 
 /* The time that a stage computes, which grows with its slowdown. */
@@ -69,7 +72,8 @@ void pipeline_begin_visit(const struct pipeline *pipeline, uint32_t s, struct st
     struct visit *visit = &step->visits[s];
     const struct stage_work *work = &visit->work;
     sim_ps can_run = sim_ps_max(clock->gpu, visit->ready);
-    sim_ps prepared = sim_ps_max(clock->host, step->launched) + work->prepare;
+    sim_ps begun = sim_ps_max(clock->host, step->launched);
+    sim_ps prepared = begun + pipeline_prepare(pipeline, work->prepare, begun - clock->launched);
     if (!step->work.graph && pipeline->cost->host->eager_synchronous)
         prepared = sim_ps_max(prepared, can_run);
     visit->launched = prepared + work->stall + work->launch;
@@ -85,6 +89,7 @@ void pipeline_end_visit(struct pipeline *pipeline, uint32_t s, struct step *step
     visit->end = sim_ps_max(computed, visit->launched);
     stage->clock.gpu = visit->end;
     stage->clock.host = stage->part.is_last ? visit->end + pipeline->hand_over : visit->launched;
+    stage->clock.launched = visit->launched;
 }
 
 sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step)

@@ -7,7 +7,7 @@
  * first out and links between stages carry one transfer at a time, a step's
  * whole passage follows from the one before it:
  *
- *   host[s]  = max(the stage's process is free, step launched) + prepare
+ *   host[s]  = max(the stage's process is free, step launched) + prepare (longer after long waits)
  *   start[s] = max(end of the previous step on s, arrival[s], host[s])
  *   end[s]   = max(max(start[s], host[s] + stall) + GPU time, host[s] + stall + launches)
  *   arrival[s + 1] = max(end[s], link free) + transfer time
@@ -95,8 +95,9 @@ struct stage_way {
 /* When what the steps of a stage take turns at is free again. */
 struct stage_clock {
     sim_ps gpu;
-    sim_ps host; /* the process that launches for this stage */
-    sim_ps hop;  /* the transfer before is over; unused on the last */
+    sim_ps host;     /* the process that launches for this stage */
+    sim_ps launched; /* since when that waits */
+    sim_ps hop;      /* the transfer before is over; unused on the last */
 };
 
 /* In this order what every step touches is on two lines of the cache: up to the meter's first sum,
@@ -122,8 +123,19 @@ struct pipeline {
     struct diary *diary; /* NULL: no timeline is recorded */
     struct seen_shapes seen;
     sim_ps hand_over;        /* of a step's tokens, by the last stage's process; 0: meanwhile */
+    sim_ps cold_wait;        /* as host.h has it; SIM_PS_MAX: none is too long */
     struct step_item *items; /* scratch for the layers' timeline */
 };
+
+/* What a stage's process takes for what it prepares in `prepare`, having waited for `waited`. */
+static inline sim_ps pipeline_prepare(const struct pipeline *pipeline, sim_ps prepare,
+                                      sim_ps waited)
+{
+    if (waited <= pipeline->cold_wait)
+        return prepare;
+    double times = (double)waited / (double)pipeline->cold_wait;
+    return (sim_ps)((double)prepare * fmin(times, pipeline->cost->host->cold_most));
+}
 
 /* The stages are set up by the caller: all but the sums and times; `stages` is kept. */
 int pipeline_init(struct pipeline *pipeline, struct session *session, struct step_cost *cost,

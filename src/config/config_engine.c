@@ -8,6 +8,7 @@
 #define LAUNCHES_MAX 1024
 #define SEND_TENSORS_MAX 16
 #define SHAPES_MAX 1e6
+#define COLD_MAX 100
 #define SLOWDOWN_MIN 0.001
 #define SLOWDOWN_MAX 1000
 #define KV_TOKENS_MAX (UINT64_C(1) << 40)
@@ -78,6 +79,9 @@ static void read_host_steps(struct config_reader *reader, struct host *host)
     read_cost(reader, "prepare", CONFIG_OPTIONAL, &host->prepare_s);
     read_cost(reader, "prepare_per_request", CONFIG_OPTIONAL, &host->prepare_per_request_s);
     read_cost(reader, "receive", CONFIG_OPTIONAL, &host->receive_s);
+    read_cost(reader, "cold_wait", CONFIG_OPTIONAL, &host->cold_wait_s);
+    host->cold_most = 1;
+    config_read_number(reader, "cold_most", CONFIG_OPTIONAL, 1, COLD_MAX, &host->cold_most);
     read_cost(reader, "new_shape", CONFIG_OPTIONAL, &host->new_shape_s);
     host->new_shape_first_s = host->new_shape_s;
     read_cost(reader, "new_shape_first", CONFIG_OPTIONAL, &host->new_shape_first_s);

@@ -17,7 +17,7 @@
 
 #include "config_value.h"
 
-#define CONFIG_KEYS_MAX 32
+#define CONFIG_KEYS_MAX 48
 #define CONFIG_READER_NAME_BYTES 48
 
 enum config_presence { CONFIG_REQUIRED, CONFIG_OPTIONAL };

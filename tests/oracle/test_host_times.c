@@ -4,6 +4,7 @@
  * Llama-3.1-8B on eight GPUs of NVLink. A layer has eight kernels beside attention, and two
  * all-reduces; three decodes and two chunks of prompts, one with KV before it, make a step.
  */
+#include "pipeline.h"
 #include "step_bench.h"
 
 #define LAYERS 10
@@ -65,6 +66,34 @@ START_TEST(a_stage_waits_for_its_slowest_process)
 }
 END_TEST
 
+/* Starts a step of no length `wait` after the process of a stage has launched the one before. */
+static sim_ps start_after(const struct step_bench *bench, sim_ps wait)
+{
+    struct step_cost cost = {.host = &bench->serving.host};
+    struct pipeline_stage stage = {.clock = {.launched = 1000}};
+    struct pipeline pipeline = {.cost = &cost, .stages = &stage, .stage_count = 1};
+    struct visit visit = {.work.prepare = 100};
+    struct step step = {.launched = 1000 + wait, .visits = &visit};
+    pipeline.cold_wait = sim_ps_from_s(bench->serving.host.cold_wait_s);
+    pipeline_begin_visit(&pipeline, 0, &step);
+    return visit.start - step.launched;
+}
+
+START_TEST(a_process_that_waited_prepares_more_slowly)
+{
+    /* As many times as long as it waited, in units of 5 ms, from once to three times. */
+    struct step_bench bench;
+    set_up(&bench);
+    bench.serving.host.cold_wait_s = 5e-3;
+    bench.serving.host.cold_most = 3;
+    const double expected[][2] = {{0, 100}, {5e-3, 100}, {7.5e-3, 150}, {15e-3, 300}, {1, 300}};
+    for (size_t i = 0; i < ARRAY_LENGTH(expected); i++)
+        ck_assert_int_eq(start_after(&bench, sim_ps_from_s(expected[i][0])),
+                         (sim_ps)expected[i][1]);
+    arena_release(&bench.arena);
+}
+END_TEST
+
 /* All-reduces that take 9 us and more. */
 static void measure(struct collective_table *table)
 {
@@ -115,6 +144,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_stage_waits_for_its_slowest_process,
+        a_process_that_waited_prepares_more_slowly,
         a_measured_collective_hides_its_start_behind_a_kernel,
         a_modelled_collective_has_no_start_to_hide,
     };

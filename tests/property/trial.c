@@ -139,6 +139,8 @@ static void roll_host(struct dice *dice, struct host *host)
         .prepare_s = dice_between(dice, 0, 2) * 40e-6,
         .prepare_per_request_s = dice_between(dice, 0, 1) * 2e-6,
         .receive_s = dice_between(dice, 0, 1) * 60e-6,
+        .cold_wait_s = dice_between(dice, 0, 2) * 2e-3,
+        .cold_most = dice_real(dice, 1, 5),
         .new_shape_s = dice_between(dice, 0, 1) * 300e-6,
         .new_shape_first_s = dice_between(dice, 0, 2) * 1e-3,
         .new_shape_halving = dice_between(dice, 0, 10),
