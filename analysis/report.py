@@ -61,13 +61,16 @@ def parse_arguments(arguments):
 
 
 def write_whole(path, text):
-    """Writes a file that is complete or absent under its name."""
-    if path.exists() and not path.is_file():
+    """Writes a file that is complete or absent under its name; of a link, what it leads to."""
+    target = Path(os.path.realpath(path))
+    if os.path.lexists(target) and not target.is_file():
         raise OSError(f"cannot write {path}: it is not a regular file")
-    partial = path.with_name(path.name + ".partial")
+    if target.exists() and os.path.samestat(target.stat(), os.fstat(sys.stdout.fileno())):
+        raise OSError(f"cannot write {path}: standard output goes there")
+    partial = target.with_name(target.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -2,49 +2,113 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LINKS_MAX 40 /* that lead to each other: Linux follows no more */
+
 static int cannot_write(const char *path, struct error *error)
 {
     return error_set(error, ERROR_IO, "cannot write %s: %s", path, strerror(errno));
 }
 
-static int check_folder(const char *path, struct error *error)
+/* The bytes of `path` up to its last slash, with it; 0: it has none. */
+static size_t folder_bytes(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* Where the link `path`, on the heap, leads, in its place; NULL when memory is out. No link stays.
+ */
+static char *follow_link(char *path)
+{
+    char target[PATH_MAX];
+    ssize_t bytes = readlink(path, target, sizeof(target));
+    if (bytes < 0)
+        return path;
+    size_t folder = *target == '/' ? 0 : folder_bytes(path);
+    char *name = calloc(folder + (size_t)bytes + 1, 1);
+    if (name) {
+        memcpy(name, path, folder);
+        memcpy(name + folder, target, (size_t)bytes);
+    }
+    free(path);
+    return name;
+}
+
+/* The name of the file that `path` stands for, on the heap, also where that is still to be made. */
+static char *resolve(const char *path)
+{
+    char *name = strdup(path);
+    for (int i = 0; i < LINKS_MAX && name; i++)
+        name = follow_link(name);
+    return name;
+}
+
+static int check_folder(const char *name, struct error *error)
+{
+    size_t bytes = folder_bytes(name);
+    char *folder = bytes > 0 ? strndup(name, bytes) : strdup(".");
     if (!folder)
         return error_out_of_memory(error, "the output's path");
-    int status = access(folder, W_OK) < 0 ? cannot_write(path, error) : 0;
+    int status = access(folder, W_OK) < 0 ? cannot_write(name, error) : 0;
     free(folder);
     return status;
 }
 
+/* What has the name already must be a file, and not the one that is written as standard output. */
+static int check_there(const char *path, struct error *error)
+{
+    struct stat there, standard;
+    if (stat(path, &there) < 0)
+        return errno == ENOENT ? 0 : cannot_write(path, error);
+    if (!S_ISREG(there.st_mode))
+        return error_set(error, ERROR_IO, "cannot write %s: it is not a regular file", path);
+    if (fstat(STDOUT_FILENO, &standard) == 0 && standard.st_dev == there.st_dev &&
+        standard.st_ino == there.st_ino)
+        return error_set(error, ERROR_IO, "cannot write %s: standard output goes there", path);
+    return 0;
+}
+
+/* The checked name of the file that `path` stands for, on the heap; NULL with `error`. */
+static char *find_file(const char *path, struct error *error)
+{
+    if (*path == '\0') {
+        (void)error_set(error, ERROR_IO, "cannot write a file without a name");
+        return NULL;
+    }
+    if (check_there(path, error) < 0)
+        return NULL;
+    char *name = resolve(path);
+    if (!name)
+        (void)error_out_of_memory(error, "the output's path");
+    if (name && check_folder(name, error) == 0)
+        return name;
+    free(name);
+    return NULL;
+}
+
 int output_path_check(const char *path, struct error *error)
 {
-    struct stat there;
-    if (*path == '\0')
-        return error_set(error, ERROR_IO, "cannot write a file without a name");
-    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
-        return error_set(error, ERROR_IO, "cannot write %s: it is not a regular file", path);
-    return check_folder(path, error);
+    char *name = find_file(path, error);
+    free(name);
+    return name ? 0 : -(int)error->code;
 }
 
 int output_path_init(struct output_path *output, const char *path, struct error *error)
 {
     static const char suffix[] = ".partial";
-    *output = (struct output_path){.path = NULL};
-    int status = output_path_check(path, error);
-    if (status < 0)
-        return status;
-    output->path = strdup(path);
-    output->partial = malloc(strlen(path) + sizeof(suffix));
-    if (output->path && output->partial) {
-        (void)stpcpy(stpcpy(output->partial, path), suffix);
+    *output = (struct output_path){.path = find_file(path, error)};
+    if (!output->path)
+        return -(int)error->code;
+    output->partial = malloc(strlen(output->path) + sizeof(suffix));
+    if (output->partial) {
+        (void)stpcpy(stpcpy(output->partial, output->path), suffix);
         return 0;
     }
     output_path_release(output);

@@ -7,7 +7,7 @@
  *     output_path_keep(&output, &error)             unless it is kept: "out.h5"
  *     output_path_release(&output)
  *
- * Errors are ERROR_IO and ERROR_MEMORY.
+ * Of a link, what it leads to is written, and the link stays. Errors are ERROR_IO and ERROR_MEMORY.
  */
 #ifndef TANDEM_OUTPUT_PATH_H
 #define TANDEM_OUTPUT_PATH_H
@@ -17,15 +17,16 @@
 #include <stdbool.h>
 
 struct output_path {
-    char *path;
+    char *path; /* of the file itself: links are followed */
     char *partial;
     bool is_partial; /* `partial` is there and ours to remove */
 };
 
 /*
  * Whether a result can be put under a name, asked before the work that makes it
- * and not after: its folder can be written to, and nothing else than a file has
- * the name, for a device or a pipe must not be replaced by a file.
+ * and not after: its folder can be written to, nothing else than a file has the
+ * name, for a device or a pipe must not be replaced by a file, and standard
+ * output does not go there.
  */
 int output_path_check(const char *path, struct error *error);
 
