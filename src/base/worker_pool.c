@@ -47,15 +47,34 @@ void worker_pool_release(struct worker_pool *pool)
     *pool = (struct worker_pool){0};
 }
 
+static bool write_text(int descriptor, const char *text)
+{
+    for (size_t left = strlen(text); left > 0;) {
+        ssize_t written = write(descriptor, text, left);
+        if (written < 0)
+            return false;
+        text += written;
+        left -= (size_t)written;
+    }
+    return true;
+}
+
 /*
  * The child: never returns, nor runs what the parent has registered for its own
- * end. Signals that the parent holds back stay held: Ctrl-C and a scheduler's
- * SIGTERM go to every process, and a job that died of one would be a result.
+ * end. Its text is the job's, or the error's whose code it ends with. Signals that
+ * the parent holds back stay held: Ctrl-C and a scheduler's SIGTERM go to every
+ * process, and the parent is to say what they did.
  */
 _Noreturn static void run_job(worker_job *work, void *context, int descriptor, pid_t parent)
 {
+    struct error error = {0};
+    char *text = NULL;
     bool is_orphan = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent;
-    _exit(!is_orphan && work(context, descriptor) ? 0 : 1);
+    if (is_orphan)
+        _exit(ERROR_RUN);
+    bool is_done = work(context, &text, &error) == 0;
+    bool is_written = write_text(descriptor, is_done ? text : error.text);
+    _exit(!is_written ? ERROR_IO : is_done ? 0 : (int)error.code);
 }
 
 static struct worker *find_idle(struct worker_pool *pool)
@@ -116,20 +135,30 @@ static int hear(struct worker *worker, struct error *error)
     return got > 0;
 }
 
-/* Hands over what an ended worker said, and how it ended. */
-static void conclude(struct worker_pool *pool, struct worker *worker, struct worker_result *result)
+/* The error of a worker that ended with `status`, as waitpid() has it. */
+static int fail(const struct worker *worker, int status, struct error *error)
+{
+    if (WIFSIGNALED(status))
+        return error_set(error, ERROR_RUN, "a worker died of signal %d (%s)", WTERMSIG(status),
+                         strsignal(WTERMSIG(status)));
+    int code = WEXITSTATUS(status);
+    if (code > ERROR_IO || worker->bytes == 0)
+        return error_set(error, ERROR_RUN, "a worker ended with code %d", code);
+    return error_set(error, (enum error_code)code, "%s", worker->text);
+}
+
+/* Hands over what an ended worker said: 1, or its error. */
+static int conclude(struct worker_pool *pool, struct worker *worker, struct worker_result *result,
+                    struct error *error)
 {
     int status = reap(worker);
     pool->busy--;
+    if (status != 0)
+        return fail(worker, status, error);
     *result = (struct worker_result){.job = worker->job, .text = worker->text};
     worker->text = NULL;
     worker->room = 0;
-    if (WIFSIGNALED(status))
-        (void)snprintf(result->reason, sizeof(result->reason), "its process died of signal %d (%s)",
-                       WTERMSIG(status), strsignal(WTERMSIG(status)));
-    else if (WEXITSTATUS(status) != 0)
-        (void)snprintf(result->reason, sizeof(result->reason), "its process ended with code %d",
-                       WEXITSTATUS(status));
+    return 1;
 }
 
 int worker_pool_wait(struct worker_pool *pool, double timeout_s, struct worker_result *result,
@@ -148,12 +177,8 @@ int worker_pool_wait(struct worker_pool *pool, double timeout_s, struct worker_r
         if (ends[i].revents == 0)
             continue;
         int status = hear(&pool->workers[i], error);
-        if (status == 0) {
-            conclude(pool, &pool->workers[i], result);
-            return 1;
-        }
-        if (status < 0)
-            return status;
+        if (status <= 0)
+            return status < 0 ? status : conclude(pool, &pool->workers[i], result, error);
     }
     return 0;
 }

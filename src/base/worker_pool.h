@@ -4,9 +4,9 @@
  *     worker_pool_start(&pool, 7, work, &job, &error)     forks; work() runs in the child
  *     worker_pool_wait(&pool, 0.1, &result, &error)       1: job 7 is done
  *
- * A job that crashes takes nothing with it but itself, and its end is a result
- * like any other. Children die with their parent, and hold back the signals that
- * it holds back. Not for programs that have threads, or files open that fork()
+ * A job that fails, or whose process dies, is an error of whoever waits: what it
+ * was about says nothing of why. Children die with their parent, and hold back
+ * the signals that it holds back. Not for programs that have threads, or files open that fork()
  * must not share.
  */
 #ifndef TANDEM_WORKER_POOL_H
@@ -20,8 +20,8 @@
 
 #define WORKER_POOL_MAX 1024
 
-/* In the child: writes the job's text to `descriptor`; false where it could not. */
-typedef bool worker_job(void *context, int descriptor);
+/* In the child: puts the job's text, on the heap, in `*text`; or a negative error. */
+typedef int worker_job(void *context, char **text, struct error *error);
 
 struct worker {
     pid_t process; /* 0: idle */
@@ -38,12 +38,9 @@ struct worker_pool {
     size_t busy;
 };
 
-#define WORKER_RESULT_REASON_BYTES 128
-
 struct worker_result {
     size_t job;
-    char *text; /* NUL-terminated; the caller's to free(); NULL: none came */
-    char reason[WORKER_RESULT_REASON_BYTES]; /* why it ended badly; empty: it did not */
+    char *text; /* NUL-terminated; the caller's to free() */
 };
 
 /* At most `workers` jobs at a time, 1 to WORKER_POOL_MAX. ERROR_MEMORY. */
@@ -61,8 +58,8 @@ static inline bool worker_pool_has_room(const struct worker_pool *pool)
 int worker_pool_start(struct worker_pool *pool, size_t job, worker_job *work, void *context,
                       struct error *error);
 
-/* Waits for a job to end, `timeout_s` at most. 1: `result` is filled in; 0: none ended; ERROR_RUN,
-   ERROR_MEMORY. */
+/* Waits for a job to end, `timeout_s` at most. 1: `result` is filled in; 0: none ended; the error
+   of a job that failed; ERROR_RUN, also where its process died; ERROR_MEMORY. */
 int worker_pool_wait(struct worker_pool *pool, double timeout_s, struct worker_result *result,
                      struct error *error);
 

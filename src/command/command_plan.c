@@ -40,7 +40,7 @@ static void print_help(void)
         "  -q, --quiet              no progress bar\n"
         "  -h, --help               this text\n\n"
         "Exit codes: 0 there is a plan that meets the SLO, 1 there is none, 2 wrong use,\n"
-        "3 bad configuration, 4 I/O.\n",
+        "3 bad configuration, 4 I/O, or memory or a worker process was lost.\n",
         stdout);
 }
 
@@ -187,6 +187,13 @@ static int load_and_search(const struct plan_command *command, const struct inte
     return status;
 }
 
+/* 1 is an answer, that there is no plan: what else would end with it is not to be taken for one. */
+static int fail(const struct error *error)
+{
+    int exit_code = command_fail("plan", error);
+    return exit_code == 1 ? error_exit_code(ERROR_IO) : exit_code;
+}
+
 int command_plan(int argc, char **argv)
 {
     struct error error = {0};
@@ -204,7 +211,7 @@ int command_plan(int argc, char **argv)
     if (status == 0 && !command.wants_help)
         status = load_and_search(&command, &interrupt, &is_met, &error);
     command_scenario_release(&command.file);
-    int exit_code = status < 0 ? command_fail("plan", &error) : !is_met;
+    int exit_code = status < 0 ? fail(&error) : !is_met;
     interrupt_release(&interrupt);
     return exit_code;
 }

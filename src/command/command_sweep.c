@@ -41,7 +41,8 @@ static void print_help(void)
         "      --point-files DIR    also keep each point's own run file there\n"
         "  -q, --quiet              no progress bar\n"
         "  -h, --help               this text\n\n"
-        "A point that fails is a row too. Exit codes: 0 done, 1 stopped, 2 wrong use,\n"
+        "A point that is wrong is a row too; a full disk, or memory that is out, ends the sweep,\n"
+        "which --resume then goes on with. Exit codes: 0 done, 1 stopped, 2 wrong use,\n"
         "3 bad configuration, 4 I/O.\n",
         stdout);
 }

@@ -40,24 +40,15 @@ struct trial_job {
 };
 
 /* In the child. */
-static bool run_trial(void *context, int descriptor)
+static int run_trial(void *context, char **text, struct error *error)
 {
     const struct trial_job *job = context;
-    json_t *trial = plan_trial_run(job->plan, job->option, job->seed);
-    int status =
-        trial ? json_dumpfd(trial, descriptor, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS))
-              : -1;
+    json_t *trial = plan_trial_run(job->plan, job->option, job->seed, error);
+    if (!trial)
+        return -(int)error->code;
+    *text = json_dumps(trial, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
     json_decref(trial);
-    return status == 0;
-}
-
-/* A trial from what its worker gave back; NULL when memory is out. */
-static json_t *trial_of(const struct worker_result *ended)
-{
-    json_t *trial = ended->text && *ended->reason == '\0' ? json_loads(ended->text, 0, NULL) : NULL;
-    return trial ? trial
-                 : json_pack("{s:s, s:s}", "status", "failed", "error",
-                             *ended->reason ? ended->reason : "its process said nothing");
+    return *text ? 0 : error_out_of_memory(error, "a run's result");
 }
 
 /* Waits for a worker and puts its trial in its place. */
@@ -75,7 +66,7 @@ static int take_trial(struct plan_runner *runner, const struct batch *batch, str
         return status;
     runner->runs++;
     status = json_array_set_new(batch->trials[ended.job / batch->seeds], ended.job % batch->seeds,
-                                trial_of(&ended));
+                                json_loads(ended.text, 0, NULL));
     free(ended.text);
     return status < 0 ? error_out_of_memory(error, "a run's result") : 0;
 }

@@ -36,8 +36,8 @@ int plan_runner_init(struct plan_runner *runner, const struct plan *plan, size_t
                      const struct interrupt *interrupt, bool is_quiet, struct error *error);
 void plan_runner_release(struct plan_runner *runner);
 
-/* Judges `count` options side by side; verdicts[i] is of options[i]. ERROR_RUN when interrupted,
-   ERROR_MEMORY. */
+/* Judges `count` options side by side; verdicts[i] is of options[i]. ERROR_RUN when interrupted
+   or a worker died, and the errors of plan_trial_run(). */
 int plan_runner_judge(struct plan_runner *runner, const struct plan_option *options, size_t count,
                       struct plan_verdict *verdicts, struct error *error);
 

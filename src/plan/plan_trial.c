@@ -224,7 +224,7 @@ static json_t *run_config(const struct config *config, double headroom, struct e
     if (status == 0) {
         simulation = simulation_new(&config->scenario, workload_source_arrivals(&source),
                                     sweep_meter_recorder(&meter), error);
-        status = simulation ? 0 : -1;
+        status = simulation ? 0 : -(int)error->code;
     }
     if (status == 0)
         status = simulation_advance(simulation, ALL_REQUESTS, error);
@@ -232,8 +232,11 @@ static json_t *run_config(const struct config *config, double headroom, struct e
         status = simulation_summarize(simulation, &summary, &arena, error);
     if (status == 0)
         status = reach(&heard, summary.warmup + summary.arrived, error);
-    if (status == 0)
+    if (status == 0) {
         result = result_of(config, headroom, &meter, heard.items + summary.warmup, &summary);
+        if (!result)
+            (void)error_out_of_memory(error, "a run's result");
+    }
     simulation_free(simulation);
     sweep_meter_release(&meter);
     free(heard.items);
@@ -242,15 +245,24 @@ static json_t *run_config(const struct config *config, double headroom, struct e
     return result;
 }
 
-json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint64_t seed)
+/* The trial of an option that is wrong; NULL where the error is another, or memory is out. */
+static json_t *failure_of(struct error *error)
+{
+    if (error->code != ERROR_CONFIG)
+        return NULL;
+    json_t *result = json_pack("{s:s, s:s}", "status", "failed", "error", error->text);
+    if (!result)
+        (void)error_out_of_memory(error, "a run's result");
+    return result;
+}
+
+json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+                       struct error *error)
 {
     struct config config;
-    struct error error = {0};
     json_t *result = NULL;
-    if (plan_option_load(plan, option, seed, &config, &error) == 0)
-        result = run_config(&config, plan->headroom, &error);
+    if (plan_option_load(plan, option, seed, &config, error) == 0)
+        result = run_config(&config, plan->headroom, error);
     config_release(&config);
-    if (!result && error.code != ERROR_NONE)
-        result = json_pack("{s:s, s:s}", "status", "failed", "error", error.text);
-    return result;
+    return result ? result : failure_of(error);
 }

@@ -19,10 +19,9 @@
  *               empty where there were fewer than PLAN_REQUESTS_MIN
  *     ttft_s, tpot_s   arrays: the SLO's percentile of those of each batch that were served
  *
- * or status "failed" and error. A request that was rejected or lost is within no
- * SLO. Batches stand for runs of their own: their spread says how sure a share
- * or a percentile is (batch means: Law, Simulation Modeling
- * and Analysis, 5th ed., 9.5.3).
+ * or, of an option that is wrong, status "failed" and error. A request that was rejected or lost is
+ * within no SLO. Batches stand for runs of their own: their spread says how sure a share or a
+ * percentile is (batch means: Law, Simulation Modeling and Analysis, 5th ed., 9.5.3).
  */
 #ifndef TANDEM_PLAN_TRIAL_H
 #define TANDEM_PLAN_TRIAL_H
@@ -37,7 +36,9 @@
 /* Fewer show nothing: each would be worth more than a tenth of its batch. */
 #define PLAN_REQUESTS_MIN (10 * PLAN_BATCHES)
 
-/* NULL when memory is out; the caller json_decref()s it. */
-json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint64_t seed);
+/* NULL where not the option failed, but the program: any error but ERROR_CONFIG. The caller
+   json_decref()s it. */
+json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+                       struct error *error);
 
 #endif

@@ -131,15 +131,16 @@ static json_t *result_of(const struct point_run *run, const struct config *confi
         summary_json_reproducible(&run->summary));
 }
 
-json_t *sweep_point_run(const struct config *config, const char *file_path)
+json_t *sweep_point_run(const struct config *config, const char *file_path, struct error *error)
 {
     struct point_run run = {0};
-    struct error error = {0};
     arena_init(&run.arena);
-    int status = set_up(&run, config, file_path, &error);
+    int status = set_up(&run, config, file_path, error);
     if (status == 0)
-        status = run_to_end(&run, &error);
-    json_t *result = status == 0 ? result_of(&run, config) : sweep_point_failure(error.text);
+        status = run_to_end(&run, error);
+    json_t *result = status == 0 ? result_of(&run, config) : sweep_point_failure(error);
+    if (!result && status == 0)
+        (void)error_out_of_memory(error, "a point's result");
     record_hdf5_free(run.file);
     simulation_free(run.simulation);
     sweep_meter_release(&run.meter);
@@ -148,9 +149,14 @@ json_t *sweep_point_run(const struct config *config, const char *file_path)
     return result;
 }
 
-json_t *sweep_point_failure(const char *reason)
+json_t *sweep_point_failure(struct error *error)
 {
-    return json_pack("{s:s, s:s}", "status", "failed", "error", reason);
+    if (error->code != ERROR_CONFIG && error->code != ERROR_TRACE)
+        return NULL;
+    json_t *result = json_pack("{s:s, s:s}", "status", "failed", "error", error->text);
+    if (!result)
+        (void)error_out_of_memory(error, "a point's result");
+    return result;
 }
 
 static uint64_t hash_text(uint64_t hash, const char *text)

@@ -12,7 +12,7 @@
  *                               over, that of its default where there is no SLO
  *     summary  what `tandem run --json` prints, but for its wall-clock numbers
  *
- * or, where the run failed,
+ * or, where there is something wrong with the point,
  *
  *     status   "failed"
  *     error    why
@@ -30,12 +30,14 @@
 
 /*
  * Runs `config`; with a `file_path` its records go there (record_hdf5.h).
- * NULL when memory is out. The caller json_decref()s the result.
+ * NULL where not the point failed, but the program: ERROR_MEMORY, ERROR_IO,
+ * ERROR_RUN. The caller json_decref()s the result.
  */
-json_t *sweep_point_run(const struct config *config, const char *file_path);
+json_t *sweep_point_run(const struct config *config, const char *file_path, struct error *error);
 
-/* The result of a point that failed because of `reason`; NULL when memory is out. */
-json_t *sweep_point_failure(const char *reason);
+/* The result of a point that fails of its own `error`; NULL where that is the program's, as above.
+ */
+json_t *sweep_point_failure(struct error *error);
 
 /*
  * A hash of all that the result depends on: the program's version, the

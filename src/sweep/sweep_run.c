@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LOOK_UP_S 0.1 /* at the signals and the progress bar */
 
@@ -159,11 +160,11 @@ static int plan_points(struct runner *runner, struct error *error)
 }
 
 /* In the child. */
-static bool run_task(void *context, int descriptor)
+static int run_task(void *context, char **text, struct error *error)
 {
     struct runner *runner = context;
     const struct sweep_task *task = &runner->tasks[runner->next_task];
-    return sweep_task_run(task, runner->sweep, runner->options, descriptor);
+    return sweep_task_run(task, runner->sweep, runner->options, text, error);
 }
 
 /* Gives every idle worker a task that is not done, in the order in which they were added. */
@@ -184,7 +185,7 @@ static int take_result(struct runner *runner, const struct worker_result *ended,
                        struct error *error)
 {
     struct sweep_task *task = &runner->tasks[ended->job];
-    json_t *result = sweep_task_result(ended->text, ended->reason);
+    json_t *result = json_loads(ended->text, 0, NULL);
     if (!result)
         return error_out_of_memory(error, "a point's result");
     int status = sweep_journal_append(runner->journal, task->fingerprint, result, error);
@@ -199,12 +200,23 @@ static int take_result(struct runner *runner, const struct worker_result *ended,
     return extend_series(runner, task->series, error);
 }
 
+/* What ends a sweep early says how to go on: what is done is in the journal. */
+static int stop(const struct runner *runner, struct error *error)
+{
+    char reason[ERROR_TEXT_BYTES];
+    memcpy(reason, error->text, sizeof(reason));
+    return error_set(error, error->code, "%s; points done: %zu; go on with --resume", reason,
+                     runner->done_count);
+}
+
 static int run_all(struct runner *runner, struct error *error)
 {
     int status = start_tasks(runner, error);
     while (status == 0 && runner->done_count < runner->task_count) {
         struct worker_result ended;
         status = worker_pool_wait(&runner->pool, LOOK_UP_S, &ended, error);
+        if (status < 0)
+            return stop(runner, error);
         if (status > 0) { /* nobody idles while a result is taken up and loads are found */
             status = start_tasks(runner, error);
             if (status == 0)
@@ -217,10 +229,10 @@ static int run_all(struct runner *runner, struct error *error)
             status = sweep_journal_sync(runner->journal, error);
         progress_update(&runner->progress, runner->done_count,
                         (double)runner->done_count / (double)runner->expected);
-        if (status == 0 && interrupt_is_pending(runner->options->interrupt))
-            status =
-                error_set(error, ERROR_RUN, "interrupted after %zu points; go on with --resume",
-                          runner->done_count);
+        if (status == 0 && interrupt_is_pending(runner->options->interrupt)) {
+            (void)error_set(error, ERROR_RUN, "interrupted");
+            return stop(runner, error);
+        }
     }
     return status;
 }

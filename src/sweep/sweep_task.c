@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define REAL_DIGITS 17 /* read back to the same double */
 
@@ -116,40 +115,20 @@ void sweep_task_release(struct sweep_task *task)
     *task = (struct sweep_task){.record = NULL};
 }
 
-static bool write_text(int descriptor, const char *text)
-{
-    for (size_t left = strlen(text); left > 0;) {
-        ssize_t written = write(descriptor, text, left);
-        if (written < 0)
-            return false;
-        text += written;
-        left -= (size_t)written;
-    }
-    return true;
-}
-
-bool sweep_task_run(const struct sweep_task *task, const struct sweep *sweep,
-                    const struct sweep_run_options *options, int descriptor)
+int sweep_task_run(const struct sweep_task *task, const struct sweep *sweep,
+                   const struct sweep_run_options *options, char **text, struct error *error)
 {
     struct config config;
-    struct error error;
     const char *file_path = json_string_value(json_object_get(task->record, "file"));
-    int status = load_scenario(&config, sweep, options, task->series, task->load_value, &error);
-    json_t *result = status == 0 ? sweep_point_run(&config, *file_path ? file_path : NULL)
-                                 : sweep_point_failure(error.text);
-    char *text =
-        result ? json_dumps(result, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
-    bool is_written = text && write_text(descriptor, text);
-    free(text);
-    json_decref(result);
+    int status = load_scenario(&config, sweep, options, task->series, task->load_value, error);
+    json_t *result = status == 0 ? sweep_point_run(&config, *file_path ? file_path : NULL, error)
+                                 : sweep_point_failure(error);
     config_release(&config);
-    return is_written;
-}
-
-json_t *sweep_task_result(const char *text, const char *reason)
-{
-    json_t *result = text && *reason == '\0' ? json_loads(text, 0, NULL) : NULL;
-    return result ? result : sweep_point_failure(*reason ? reason : "its process said nothing");
+    if (!result)
+        return -(int)error->code;
+    *text = json_dumps(result, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
+    json_decref(result);
+    return *text ? 0 : error_out_of_memory(error, "a point's result");
 }
 
 int sweep_task_finish(struct sweep_task *task, json_t *result, struct error *error)

@@ -23,13 +23,9 @@ int sweep_task_init(struct sweep_task *task, const struct sweep *sweep,
                     struct yaml_node *load_value, struct error *error);
 void sweep_task_release(struct sweep_task *task);
 
-/* In a worker: runs the point and writes its result to `descriptor`; false where it could not. */
-bool sweep_task_run(const struct sweep_task *task, const struct sweep *sweep,
-                    const struct sweep_run_options *options, int descriptor);
-
-/* What a worker wrote, or a failure for `reason`, empty where it gave none; NULL when memory is
-   out. */
-json_t *sweep_task_result(const char *text, const char *reason);
+/* In a worker: runs the point; its result as a text on the heap. Errors as sweep_point_run(). */
+int sweep_task_run(const struct sweep_task *task, const struct sweep *sweep,
+                   const struct sweep_run_options *options, char **text, struct error *error);
 
 /* Makes the record whole. ERROR_MEMORY. */
 int sweep_task_finish(struct sweep_task *task, json_t *result, struct error *error);

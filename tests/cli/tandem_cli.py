@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -47,6 +48,17 @@ class TandemTest(unittest.TestCase):
         done = self.tandem(*arguments)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
+
+    def wait_for_children(self, process, count):
+        """The process ids of a command's workers, once there are so many."""
+        path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            children = path.read_text().split()
+            if len(children) >= count:
+                return [int(child) for child in children]
+            time.sleep(0.002)
+        self.fail(f"no {count} workers in a minute")
 
 
 def shown_on_terminal(run):

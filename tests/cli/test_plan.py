@@ -5,10 +5,13 @@ import itertools
 import json
 import os
 import re
+import resource
+import signal
+import subprocess
 
 import h5py
 
-from tandem_cli import ROOT, TandemTest, main
+from tandem_cli import ENVIRONMENT, ROOT, TandemTest, main
 
 PLAN = """
 scenario:
@@ -455,6 +458,36 @@ class Messages(PlanTest):
                 self.assertEqual(done.returncode, 4)
                 self.assertIn(f"cannot write {path}", done.stderr)
         self.assertTrue((self.folder / "pipe").is_fifo())
+
+    def test_a_worker_that_dies_is_no_answer(self):
+        # Expect a plan whose worker is killed to end without an answer, and not with the exit code
+        # that says there is none.
+        path = self.folder / "plan.yaml"
+        path.write_text(PLAN.replace("requests: 800", "requests: 200000"))
+        with subprocess.Popen([self.program, "plan", str(path)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+            os.kill(self.wait_for_children(process, 1)[0], signal.SIGKILL)
+            stdout, stderr = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 4)
+        self.assertEqual(stdout, b"")
+        self.assertIn(b"tandem plan: a worker died of signal 9 (Killed)", stderr)
+
+    def test_memory_that_is_out_is_no_answer(self):
+        # Expect a plan that is short of memory to give no answer until it has enough for the whole
+        # one: from what hardly starts, in steps of 4 MiB.
+        small = PLAN.replace("requests: 800", "requests: 200").replace("nodes: 3", "nodes: 1")
+        whole = self.plan(small)
+        for mib in range(24, 256, 4):
+            def limit(room=mib << 20):
+                resource.setrlimit(resource.RLIMIT_AS, (room, room))
+            if self.tandem("--version", preexec_fn=limit).returncode != 0:
+                continue  # with a sanitizer in it the program never starts
+            done = self.tandem("plan", self.folder / "plan.yaml", "-j", "2", preexec_fn=limit)
+            if done.returncode != 4:
+                self.assertEqual(done.returncode, whole.returncode, done.stderr)
+                self.assertEqual(done.stdout, whole.stdout)
+                break
+            self.assertEqual(done.stdout, "")
 
 
 class Shipped(PlanTest):

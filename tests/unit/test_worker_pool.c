@@ -11,41 +11,46 @@
 
 static struct error error;
 
-/* Writes `bytes` times the letter x, in pieces. */
-static bool say_xs(void *context, int descriptor)
+/* Says `bytes` times the letter x. */
+static int say_xs(void *context, char **text, struct error *failure)
 {
-    char piece[1000];
-    memset(piece, 'x', sizeof(piece));
-    for (size_t left = *(const size_t *)context; left > 0;) {
-        size_t bytes = left < sizeof(piece) ? left : sizeof(piece);
-        if (write(descriptor, piece, bytes) != (ssize_t)bytes)
-            return false;
-        left -= bytes;
-    }
-    return true;
+    size_t bytes = *(const size_t *)context;
+    *text = calloc(bytes + 1, 1);
+    if (!*text)
+        return error_out_of_memory(failure, "x");
+    memset(*text, 'x', bytes);
+    return 0;
 }
 
-static bool crash(void *context, int descriptor)
+static int crash(void *context, char **text, struct error *failure)
 {
     (void)context;
-    (void)write(descriptor, "half", 4);
-    (void)raise(SIGKILL);
-    return true;
+    (void)text;
+    (void)failure;
+    return raise(SIGKILL);
 }
 
-static bool give_up(void *context, int descriptor)
+static int give_up(void *context, char **text, struct error *failure)
 {
     (void)context;
-    (void)descriptor;
-    return false;
+    (void)text;
+    return error_set(failure, ERROR_IO, "the disk is full");
 }
 
-static bool sleep_long(void *context, int descriptor)
+static int leave(void *context, char **text, struct error *failure)
 {
     (void)context;
-    (void)descriptor;
-    (void)sleep(1000);
-    return true;
+    (void)text;
+    (void)failure;
+    _exit(99);
+}
+
+static int sleep_long(void *context, char **text, struct error *failure)
+{
+    (void)context;
+    (void)text;
+    (void)failure;
+    return (int)sleep(1000);
 }
 
 static struct worker_result wait_for_one(struct worker_pool *pool)
@@ -71,7 +76,6 @@ START_TEST(gives_back_every_text)
             ck_assert_int_eq(worker_pool_start(&pool, started, say_xs, &bytes, &error), 0);
         }
         struct worker_result result = wait_for_one(&pool);
-        ck_assert_str_eq(result.reason, "");
         ck_assert_uint_eq(strlen(result.text), result.job * result.job * 200);
         ck_assert(!is_done[result.job]);
         is_done[result.job] = true;
@@ -81,20 +85,36 @@ START_TEST(gives_back_every_text)
 }
 END_TEST
 
-START_TEST(tells_how_a_job_ended)
+START_TEST(a_job_that_fails_is_the_caller_s_error)
 {
-    /* A crash and a failure are results, with their reasons; the pool goes on. */
+    /* A job's own error comes as it was made; a process that died or left is told; the pool goes
+       on. */
+    const struct {
+        worker_job *work;
+        int status;
+        const char *text;
+    } ends[] = {
+        {give_up, -ERROR_IO, "the disk is full"},
+        {crash, -ERROR_RUN, "a worker died of signal 9 (Killed)"},
+        {leave, -ERROR_RUN, "a worker ended with code 99"},
+    };
     struct worker_pool pool;
     ck_assert_int_eq(worker_pool_init(&pool, 1, &error), 0);
-    ck_assert_int_eq(worker_pool_start(&pool, 7, crash, NULL, &error), 0);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        struct worker_result result;
+        int status;
+        ck_assert_int_eq(worker_pool_start(&pool, 7, ends[i].work, NULL, &error), 0);
+        while ((status = worker_pool_wait(&pool, 1, &result, &error)) == 0) {
+        }
+        ck_assert_int_eq(status, ends[i].status);
+        ck_assert_int_eq(error.code, -status);
+        ck_assert_str_eq(error.text, ends[i].text);
+    }
+    size_t bytes = 5;
+    ck_assert_int_eq(worker_pool_start(&pool, 8, say_xs, &bytes, &error), 0);
     struct worker_result result = wait_for_one(&pool);
-    ck_assert_uint_eq(result.job, 7);
-    ck_assert_ptr_nonnull(strstr(result.reason, "signal 9"));
-    free(result.text);
-    ck_assert_int_eq(worker_pool_start(&pool, 8, give_up, NULL, &error), 0);
-    result = wait_for_one(&pool);
     ck_assert_uint_eq(result.job, 8);
-    ck_assert_ptr_nonnull(strstr(result.reason, "code 1"));
+    ck_assert_str_eq(result.text, "xxxxx");
     free(result.text);
     worker_pool_release(&pool);
 }
@@ -116,7 +136,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         gives_back_every_text,
-        tells_how_a_job_ended,
+        a_job_that_fails_is_the_caller_s_error,
         release_ends_what_still_runs,
     };
     return suite_run("worker_pool", tests, sizeof(tests) / sizeof(*tests));
