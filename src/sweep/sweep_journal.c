@@ -91,6 +91,12 @@ static int read_back(struct sweep_journal *journal, size_t bytes, struct error *
     return status;
 }
 
+static void close_file(struct sweep_journal *journal)
+{
+    (void)close(journal->descriptor);
+    journal->descriptor = -1;
+}
+
 static int open_file(struct sweep_journal *journal, struct error *error)
 {
     journal->descriptor = open(journal->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -98,11 +104,13 @@ static int open_file(struct sweep_journal *journal, struct error *error)
         return io_error(error, "open", journal->path);
     /* Not flock(), whose locks workers would inherit and outlive their parent with. */
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(journal->descriptor, F_SETLK, &whole) < 0)
-        return errno == EACCES || errno == EAGAIN
-                   ? error_set(error, ERROR_IO, "another sweep is writing %s", journal->path)
-                   : io_error(error, "lock", journal->path);
-    return 0;
+    if (fcntl(journal->descriptor, F_SETLK, &whole) == 0)
+        return 0;
+    int status = errno == EACCES || errno == EAGAIN
+                     ? error_set(error, ERROR_IO, "another sweep is writing %s", journal->path)
+                     : io_error(error, "lock", journal->path);
+    close_file(journal);
+    return status;
 }
 
 int sweep_journal_open(struct sweep_journal *journal, const char *output_path, bool wants_old,
@@ -191,12 +199,16 @@ int sweep_journal_sync(struct sweep_journal *journal, struct error *error)
 void sweep_journal_remove(struct sweep_journal *journal)
 {
     (void)unlink(journal->path);
+    close_file(journal);
 }
 
 void sweep_journal_release(struct sweep_journal *journal)
 {
+    struct stat file;
+    if (journal->descriptor >= 0 && fstat(journal->descriptor, &file) == 0 && file.st_size == 0)
+        (void)unlink(journal->path);
     if (journal->descriptor >= 0)
-        (void)close(journal->descriptor);
+        close_file(journal);
     free(journal->path);
     json_decref(journal->results);
     *journal = (struct sweep_journal){.descriptor = -1};

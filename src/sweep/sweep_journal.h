@@ -44,9 +44,10 @@ int sweep_journal_append(struct sweep_journal *journal, const char *fingerprint,
 /* Waits until all that was appended is on disk. ERROR_IO. */
 int sweep_journal_sync(struct sweep_journal *journal, struct error *error);
 
-/* Removes the file: its work is done. */
+/* Removes the file: its work is done. Release it then too. */
 void sweep_journal_remove(struct sweep_journal *journal);
 
+/* The file stays, unless nothing is in it to go on from. */
 void sweep_journal_release(struct sweep_journal *journal);
 
 #endif

@@ -198,12 +198,36 @@ START_TEST(is_one_process_s_at_a_time)
 }
 END_TEST
 
+START_TEST(goes_where_nothing_is_in_it)
+{
+    /* A sweep that ends before its first result leaves no file, whether a file was there or not;
+       and takes away none that another sweep has just begun. */
+    open_journal(false);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    pid_t process = fork();
+    if (process == 0) {
+        struct sweep_journal second;
+        (void)sweep_journal_open(&second, output, true, &error);
+        sweep_journal_release(&second);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    sweep_journal_release(&journal);
+    ck_assert_int_eq(access(path, F_OK), -1);
+    (void)cut_journal("", 0);
+    open_journal(true);
+    sweep_journal_release(&journal);
+    ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         gives_back_what_was_written,  cut_anywhere_it_loses_the_cut_line_only,
         damaged_line_is_not_believed, never_overwrites_unfinished_work,
-        is_one_process_s_at_a_time,
+        is_one_process_s_at_a_time,   goes_where_nothing_is_in_it,
     };
     return suite_run_between("sweep_journal", setup, teardown, tests,
                              sizeof(tests) / sizeof(tests[0]));
