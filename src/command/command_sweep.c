@@ -138,8 +138,13 @@ static int check_outputs(const char *output_path, const char *point_files, struc
     int status = output_path_check(output_path, error);
     if (status < 0)
         return status;
-    if (point_files && mkdir(point_files, 0777) < 0 && errno != EEXIST)
-        return error_set(error, ERROR_IO, "cannot make %s: %s", point_files, strerror(errno));
+    if (!point_files)
+        return 0;
+    struct stat there;
+    bool is_folder = stat(point_files, &there) == 0 && S_ISDIR(there.st_mode);
+    if (!is_folder && mkdir(point_files, 0777) < 0)
+        return error_set(error, ERROR_IO, "cannot make the folder %s: %s", point_files,
+                         strerror(errno));
     return 0;
 }
 

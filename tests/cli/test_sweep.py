@@ -531,6 +531,8 @@ class Messages(SweepTest):
             (["sweep", "/nonexistent.yaml"], "No such file"),
             (["sweep", self.write(GRID), "-o", "/nonexistent/out.h5"], "No such file"),
             (["sweep", self.write(GRID), "-o", self.folder], "not a regular file"),
+            (["sweep", self.write(GRID), "-o", self.folder / "new.h5", "--point-files",
+              self.write("", "file")], "file: File exists"),
             (["merge", self.folder / "out.h5", "/nonexistent.h5"], "No such file"),
             (["merge", self.folder, self.sweep(GRID)], "not a regular file"),
             (["merge", self.folder / "out.h5", self.write(GRID)], "cannot read"),
@@ -539,6 +541,17 @@ class Messages(SweepTest):
                 done = self.tandem(*arguments)
                 self.assertEqual(done.returncode, 4, done.stderr)
                 self.assertIn(message, done.stderr)
+
+
+    def test_a_point_s_file_that_cannot_be_written(self):
+        # Expect a disk's failure to end the sweep with exit code 4, and to be no point's.
+        files = self.folder / "files"
+        (files / "0000-1.h5").mkdir(parents=True)
+        done = self.tandem("sweep", self.write(GRID), "-o", self.folder / "out.h5",
+                           "--point-files", files)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("0000-1.h5: it is not a regular file; points done: ", done.stderr)
+        self.assertFalse((self.folder / "out.h5").exists())
 
 
 class Examples(SweepTest):
