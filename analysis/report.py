@@ -80,6 +80,9 @@ def main():
     try:
         options = parse_arguments(sys.argv[1:])
         output = options.output or options.results.with_suffix(".html")
+        if output.exists() and options.results.exists() and output.samefile(options.results):
+            print(f"tandem report: the output '{output}' would replace the input", file=sys.stderr)
+            return EXIT_USAGE
         results = open_results(options.results)
         check_window(options.window, results)
         page = Page()

@@ -106,7 +106,8 @@ static inline void load(struct folder *folder, const char *text, struct config *
     folder_write(folder, "scenario.yaml", text);
     const char *const search[] = {configs, NULL};
     struct error error = {0};
-    int status = config_load_scenario(config, path, sets, set_count, search, &error);
+    const struct config_inputs inputs = {.search = search, .sets = sets, .set_count = set_count};
+    int status = config_load_scenario(config, path, &inputs, &error);
     ck_assert_msg(status == 0, "%s", error.text);
 }
 

@@ -50,15 +50,32 @@ static char *resolve(const char *path)
     return name;
 }
 
-static int check_folder(const char *name, struct error *error)
+/* The folder of `name`, on the heap. */
+static char *folder_of(const char *name)
 {
     size_t bytes = folder_bytes(name);
-    char *folder = bytes > 0 ? strndup(name, bytes) : strdup(".");
+    return bytes > 0 ? strndup(name, bytes) : strdup(".");
+}
+
+static int check_folder(const char *name, struct error *error)
+{
+    char *folder = folder_of(name);
     if (!folder)
         return error_out_of_memory(error, "the output's path");
     int status = access(folder, W_OK) < 0 ? cannot_write(name, error) : 0;
     free(folder);
     return status;
+}
+
+static bool is_one(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_one_path(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && is_one(&first, &second);
 }
 
 /* What has the name already must be a file, and not the one that is written as standard output. */
@@ -69,8 +86,7 @@ static int check_there(const char *path, struct error *error)
         return errno == ENOENT ? 0 : cannot_write(path, error);
     if (!S_ISREG(there.st_mode))
         return error_set(error, ERROR_IO, "cannot write %s: it is not a regular file", path);
-    if (fstat(STDOUT_FILENO, &standard) == 0 && standard.st_dev == there.st_dev &&
-        standard.st_ino == there.st_ino)
+    if (fstat(STDOUT_FILENO, &standard) == 0 && is_one(&there, &standard))
         return error_set(error, ERROR_IO, "cannot write %s: standard output goes there", path);
     return 0;
 }
@@ -98,6 +114,30 @@ int output_path_check(const char *path, struct error *error)
     char *name = find_file(path, error);
     free(name);
     return name ? 0 : -(int)error->code;
+}
+
+/* Two resolved names, of which neither need be there. */
+static bool is_one_name(const char *a, const char *b)
+{
+    char *first = folder_of(a);
+    char *second = folder_of(b);
+    bool is_same = first && second && is_one_path(first, second) &&
+                   strcmp(a + folder_bytes(a), b + folder_bytes(b)) == 0;
+    free(first);
+    free(second);
+    return is_same;
+}
+
+bool output_path_is_same(const char *a, const char *b)
+{
+    if (is_one_path(a, b))
+        return true;
+    char *first = resolve(a);
+    char *second = resolve(b);
+    bool is_same = first && second && is_one_name(first, second);
+    free(first);
+    free(second);
+    return is_same;
 }
 
 int output_path_init(struct output_path *output, const char *path, struct error *error)

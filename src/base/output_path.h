@@ -30,6 +30,9 @@ struct output_path {
  */
 int output_path_check(const char *path, struct error *error);
 
+/* Whether two names are, or would be, one file's: links and hard links count. */
+bool output_path_is_same(const char *a, const char *b);
+
 /* Takes the name, which is checked. Nothing is made yet; on failure there is nothing to release. */
 int output_path_init(struct output_path *output, const char *path, struct error *error);
 

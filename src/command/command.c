@@ -1,6 +1,6 @@
 #include "command.h"
 
-#include "data_dir.h"
+#include "output_path.h"
 #include "worker_pool.h"
 
 #include <errno.h>
@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int command_scenario_init(struct command_scenario *scenario, int argc, struct error *error)
@@ -23,6 +22,21 @@ void command_scenario_release(struct command_scenario *scenario)
     *scenario = (struct command_scenario){0};
 }
 
+const char *command_scenario_find(const struct command_scenario *scenario, const char *configs,
+                                  char found[DATA_DIR_FILE_BYTES], struct error *error)
+{
+    const char *const *outputs = scenario->outputs;
+    const char *path = data_dir_file(scenario->path, configs, found);
+    for (size_t i = 0; outputs[i]; i++) {
+        if (command_check_output(outputs[i], path, error) < 0)
+            return NULL;
+    }
+    if (!outputs[0] || !outputs[1] || !output_path_is_same(outputs[0], outputs[1]))
+        return path;
+    (void)error_set(error, ERROR_USAGE, "two results would be written to '%s'", outputs[0]);
+    return NULL;
+}
+
 int command_scenario_load(const struct command_scenario *scenario, struct config *config,
                           struct error *error)
 {
@@ -32,8 +46,14 @@ int command_scenario_load(const struct command_scenario *scenario, struct config
         return status;
     const char *const search[] = {configs, NULL};
     char found[DATA_DIR_FILE_BYTES];
-    const char *path = data_dir_file(scenario->path, configs, found);
-    status = config_load_scenario(config, path, scenario->sets, scenario->set_count, search, error);
+    const char *path = command_scenario_find(scenario, configs, found, error);
+    if (!path)
+        return -(int)error->code;
+    const struct config_inputs inputs = {.search = search,
+                                         .sets = scenario->sets,
+                                         .set_count = scenario->set_count,
+                                         .outputs = scenario->outputs};
+    status = config_load_scenario(config, path, &inputs, error);
     /* A struct error holds a few; somebody who mends a file wants to see every one. */
     if (status < 0 && error->code == ERROR_CONFIG && config->diagnostics.count > 0) {
         (void)diagnostics_write(&config->diagnostics, stderr);
@@ -97,9 +117,7 @@ size_t command_core_count(void)
 
 int command_check_output(const char *output, const char *input, struct error *error)
 {
-    struct stat out, in;
-    if (!output || stat(output, &out) < 0 || stat(input, &in) < 0 || out.st_dev != in.st_dev ||
-        out.st_ino != in.st_ino)
+    if (!output || !output_path_is_same(output, input))
         return 0;
     return error_set(error, ERROR_USAGE, "the output '%s' would replace the input", output);
 }

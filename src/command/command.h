@@ -9,6 +9,7 @@
 #define TANDEM_COMMAND_H
 
 #include "config_scenario.h"
+#include "data_dir.h"
 #include "error.h"
 
 int command_run(int argc, char **argv);
@@ -23,16 +24,26 @@ int command_report(int argc, char **argv);
 int command_compare(int argc, char **argv);
 int command_calibrate(int argc, char **argv);
 
-/* A scenario file as the command line names it. */
+#define COMMAND_OUTPUTS_MAX 2
+
+/* A scenario, sweep or plan as the command line names it. */
 struct command_scenario {
     const char *path;
     const char **sets; /* the `--set`s, in order */
     size_t set_count;
+    const char *outputs[COMMAND_OUTPUTS_MAX + 1]; /* to be written, none to be read; NULL behind */
 };
 
 /* Room for as many `--set`s as there are arguments; command_scenario_release() it. */
 int command_scenario_init(struct command_scenario *scenario, int argc, struct error *error);
 void command_scenario_release(struct command_scenario *scenario);
+
+/*
+ * Where its file is, here or in the `configs` directory; `found` is room for the second. NULL with
+ * ERROR_USAGE where that is one of the outputs, or two of these are one file.
+ */
+const char *command_scenario_find(const struct command_scenario *scenario, const char *configs,
+                                  char found[DATA_DIR_FILE_BYTES], struct error *error);
 
 /*
  * Loads it, references looked up in the configs directory; config_release()

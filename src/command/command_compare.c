@@ -51,7 +51,9 @@ static int take_paths(struct compare_options *options, int argc, char **argv, st
                          "name two files: a run's HDF5 file and the measured requests");
     options->run_path = argv[optind];
     options->measured_path = argv[optind + 1];
-    return 0;
+    int status = command_check_output(options->plot_path, options->run_path, error);
+    return status < 0 ? status
+                      : command_check_output(options->plot_path, options->measured_path, error);
 }
 
 static int parse_options(struct compare_options *options, int argc, char **argv,

@@ -98,6 +98,7 @@ static int parse_options(struct export_options *options, int argc, char **argv, 
             break;
         case 'o':
             options->output_path = optarg;
+            options->input.outputs[0] = optarg;
             break;
         case OPTION_WINDOW:
             status = export_window_parse(optarg, &options->window, error);

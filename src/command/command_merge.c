@@ -27,6 +27,8 @@ static int merge(const char *output_path, const char *const *paths, size_t count
     arena_init(&arena);
     int status = parts ? 0 : error_out_of_memory(error, "the parts");
     for (size_t i = 0; i < count && status == 0; i++)
+        status = command_check_output(output_path, paths[i], error);
+    for (size_t i = 0; i < count && status == 0; i++)
         status = sweep_hdf5_read(paths[i], &parts[i], &arena, error);
     if (status == 0)
         status = sweep_merge(&joined, parts, paths, count, error);

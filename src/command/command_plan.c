@@ -44,6 +44,15 @@ static void print_help(void)
         stdout);
 }
 
+static void list_outputs(struct plan_command *command)
+{
+    size_t count = 0;
+    if (command->output_path)
+        command->file.outputs[count++] = command->output_path;
+    if (command->scenario_path)
+        command->file.outputs[count++] = command->scenario_path;
+}
+
 static int parse_options(struct plan_command *command, int argc, char **argv, struct error *error)
 {
     enum { OPTION_SET = 256, OPTION_CHECK, OPTION_EMIT, OPTION_JSON, OPTION_EXHAUSTIVE };
@@ -94,6 +103,7 @@ static int parse_options(struct plan_command *command, int argc, char **argv, st
             return command_bad_option(argv, option, error);
         }
     }
+    list_outputs(command);
     if (status == 0 && optind == argc)
         return error_set(error, ERROR_USAGE, "which plan? Name one YAML file");
     return status < 0 ? status : command_scenario_take(&command->file, argc, argv, error);
@@ -148,14 +158,10 @@ static int search_and_print(struct plan_search *search, const struct plan_comman
 /* Refused before minutes of work, not after. */
 static int check_outputs(const struct plan_command *command, struct error *error)
 {
-    const char *input = command->file.path;
-    int status = command_check_output(command->output_path, input, error);
-    if (status == 0)
-        status = command_check_output(command->scenario_path, input, error);
-    if (status == 0 && command->output_path)
-        status = output_path_check(command->output_path, error);
-    return status == 0 && command->scenario_path ? output_path_check(command->scenario_path, error)
-                                                 : status;
+    int status = 0;
+    for (const char *const *output = command->file.outputs; *output && status == 0; output++)
+        status = output_path_check(*output, error);
+    return status;
 }
 
 static int load_and_search(const struct plan_command *command, const struct interrupt *interrupt,
@@ -170,10 +176,12 @@ static int load_and_search(const struct plan_command *command, const struct inte
         return status;
     const char *const search_path[] = {configs, NULL};
     char found[DATA_DIR_FILE_BYTES];
-    const char *path = data_dir_file(command->file.path, configs, found);
+    const char *path = command_scenario_find(&command->file, configs, found, error);
+    if (!path)
+        return -(int)error->code;
     size_t workers = command->workers > 0 ? command->workers : command_core_count();
     const struct config_inputs inputs = {search_path, command->file.sets, command->file.set_count,
-                                         &samples};
+                                         &samples, command->file.outputs};
     status = plan_reader_load(&plan, path, &inputs, error);
     if (status == 0) {
         status = plan_search_init(&search, &plan, workers, interrupt, command->is_quiet, error);

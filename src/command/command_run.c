@@ -98,6 +98,7 @@ static int parse_options(struct run_options *options, int argc, char **argv, str
         switch (option) {
         case 'o':
             options->output_path = optarg;
+            options->scenario.outputs[0] = optarg;
             break;
         case OPTION_SET:
             options->scenario.sets[options->scenario.set_count++] = optarg;
@@ -128,8 +129,7 @@ static int parse_options(struct run_options *options, int argc, char **argv, str
         status = command_scenario_take(&options->scenario, argc, argv, error);
     if (status == 0 && options->timeline > TIMELINE_NONE && !options->output_path)
         return error_set(error, ERROR_USAGE, "--timeline goes with -o FILE, which is to hold it");
-    return status < 0 ? status
-                      : command_check_output(options->output_path, options->scenario.path, error);
+    return status;
 }
 
 /* The scenario with what the command line asks for. */

@@ -78,9 +78,7 @@ static int take_file(struct sweep_command *command, int argc, char **argv, struc
 {
     if (optind == argc)
         return error_set(error, ERROR_USAGE, "which sweep? Name one YAML file");
-    int status = command_scenario_take(&command->file, argc, argv, error);
-    return status < 0 ? status
-                      : command_check_output(command->output_path, command->file.path, error);
+    return command_scenario_take(&command->file, argc, argv, error);
 }
 
 static int parse_options(struct sweep_command *command, int argc, char **argv, struct error *error)
@@ -132,14 +130,15 @@ static int parse_options(struct sweep_command *command, int argc, char **argv, s
     return status < 0 ? status : take_file(command, argc, argv, error);
 }
 
-/* Refused before hours of work, not after. */
-static int check_outputs(const char *output_path, const char *point_files, struct error *error)
+/* Refused before hours of work, not after; `path` is the sweep's file. */
+static int check_outputs(const char *output_path, const char *path, const char *point_files,
+                         struct error *error)
 {
-    int status = output_path_check(output_path, error);
-    if (status < 0)
+    int status = command_check_output(output_path, path, error);
+    if (status == 0)
+        status = output_path_check(output_path, error);
+    if (status < 0 || !point_files)
         return status;
-    if (!point_files)
-        return 0;
     struct stat there;
     bool is_folder = stat(point_files, &there) == 0 && S_ISDIR(there.st_mode);
     if (!is_folder && mkdir(point_files, 0777) < 0)
@@ -193,8 +192,9 @@ static int load_and_run(const struct sweep_command *command, const struct interr
     if (status < 0)
         return status;
     const char *const search[] = {configs, NULL};
+    const char *const outputs[] = {output_path, NULL};
     const struct sweep_run_options options = {
-        .inputs = {search, command->file.sets, command->file.set_count, &samples},
+        .inputs = {search, command->file.sets, command->file.set_count, &samples, outputs},
         .workers = command->workers > 0 ? command->workers : command_core_count(),
         .point_files = command->point_files,
         .shard = command->shard,
@@ -207,7 +207,7 @@ static int load_and_run(const struct sweep_command *command, const struct interr
     status = sweep_reader_load(&sweep, path, search, error);
     if (status == 0) {
         name_output(output_path, command, &sweep);
-        status = check_outputs(output_path, command->point_files, error);
+        status = check_outputs(output_path, path, command->point_files, error);
     }
     if (status == 0)
         status = run(&sweep, command, output_path, &options, error);

@@ -230,6 +230,8 @@ static int run_convert(int argc, char **argv, struct error *error)
     if (!(options.rate_scale > 0))
         return error_set(error, ERROR_USAGE, "--rate-scale must be above 0, not %g",
                          options.rate_scale);
+    if (command_check_output(argv[optind + 1], argv[optind], error) < 0)
+        return -(int)error->code;
     struct trace *trace = trace_open(argv[optind], options, error);
     if (!trace)
         return -(int)error->code;
@@ -333,9 +335,9 @@ static int run_synth(int argc, char **argv, struct error *error)
         return error_set(error, ERROR_USAGE, "expected options only, found '%s'", argv[optind]);
     int status = check_synth(&synth, error);
     if (status == 0)
-        status = length_spec_parse(&synthetic->input, synth.input, error);
+        status = length_spec_parse(&synthetic->input, synth.input, synth.path, error);
     if (status == 0)
-        status = length_spec_parse(&synthetic->output, synth.output, error);
+        status = length_spec_parse(&synthetic->output, synth.output, synth.path, error);
     if (status == 0)
         status = make_trace(&synth, error);
     length_spec_release(&synthetic->input);

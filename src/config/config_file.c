@@ -1,5 +1,7 @@
 #include "config_file.h"
 
+#include "output_path.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -163,6 +165,16 @@ static const char *find_in(struct config_loader *loader, const char *directory, 
     return NULL;
 }
 
+void config_file_spare(struct config_loader *loader, struct position position, const char *path)
+{
+    for (const char *const *output = loader->outputs; output && *output; output++) {
+        if (output_path_is_same(*output, path))
+            diagnostics_add(
+                loader->diagnostics, position,
+                "'%.200s' is read here and written by the command: it would be replaced", path);
+    }
+}
+
 const char *config_file_find(struct config_loader *loader, struct position position,
                              const char *name, const char *const *suffixes)
 {
@@ -173,6 +185,8 @@ const char *config_file_find(struct config_loader *loader, struct position posit
     const char *path = find_in(loader, here, name, suffixes);
     for (const char *const *next = search; !path && *next; next++)
         path = find_in(loader, *next, name, suffixes);
+    if (path)
+        config_file_spare(loader, position, path);
     if (path || loader->diagnostics->is_out_of_memory)
         return path;
     if (is_absolute)

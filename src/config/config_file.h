@@ -15,7 +15,8 @@
 struct config_loader {
     struct arena *arena;
     struct diagnostics *diagnostics;
-    const char *const *search; /* directories, NULL at their end; NULL: none */
+    const char *const *search;  /* directories, NULL at their end; NULL: none */
+    const char *const *outputs; /* files that are to be written, so none to read; as above */
     uint32_t source_count;
 };
 
@@ -44,9 +45,12 @@ struct source *config_file_open(struct config_loader *loader, const char *path,
 /*
  * The path of the file that `name`, which stands at `position`, means; each of
  * the `suffixes` (NULL at their end) is tried in each directory. NULL, with a
- * diagnostic, where there is none.
+ * diagnostic, where there is none; with a diagnostic too where it is an output.
  */
 const char *config_file_find(struct config_loader *loader, struct position position,
                              const char *name, const char *const *suffixes);
+
+/* Adds a diagnostic where the file at `path`, which is named at `position`, is an output. */
+void config_file_spare(struct config_loader *loader, struct position position, const char *path);
 
 #endif

@@ -3,6 +3,7 @@
 #include "config_limits.h"
 #include "config_value.h"
 #include "dtype_name.h"
+#include "gpu_samples.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,18 @@ static void read_measured_links(struct config_reader *parent, struct gpu *gpu)
     config_reader_close(&reader);
 }
 
+/* All that is read of the folder is no output. */
+static void spare_tables(struct config_loader *loader, struct position position, const char *folder)
+{
+    static const char *const names[] = {GPU_SAMPLES_GPU, GPU_SAMPLES_KERNELS, GPU_SAMPLES_EXPERTS,
+                                        GPU_SAMPLES_COLLECTIVES, GPU_SAMPLES_RESIDUALS};
+    char path[FILENAME_MAX];
+    for (size_t i = 0; i < ARRAY_LENGTH(names) && loader->outputs; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        config_file_spare(loader, position, path);
+    }
+}
+
 /* The folder that `measured` names: one with a table in it. */
 static const char *read_measured(struct config_loader *loader, struct config_reader *reader)
 {
@@ -60,10 +73,12 @@ static const char *read_measured(struct config_loader *loader, struct config_rea
         return NULL;
     const char *table = config_file_find(loader, node->position, name, suffixes);
     char *folder = table ? arena_strdup(loader->arena, table) : NULL;
-    if (folder)
+    if (folder) {
         *strrchr(folder, '/') = '\0';
-    else if (table)
+        spare_tables(loader, node->position, folder);
+    } else if (table) {
         diagnostics_add_out_of_memory(loader->diagnostics);
+    }
     return folder;
 }
 

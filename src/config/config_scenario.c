@@ -127,10 +127,9 @@ static void read_root(struct config *config, struct config_loader *loader,
         add_decode(config, loader);
 }
 
-/* What goes into a scenario's tree over what its file says: options first, then settings. */
+/* What goes into a scenario's tree over what its file says: assignments first, then settings. */
 struct overrides {
-    const char *const *sets;
-    size_t set_count;
+    const struct config_inputs *inputs;
     const struct config_setting *settings;
     size_t setting_count;
 };
@@ -145,8 +144,8 @@ static const struct yaml_node *build_tree(struct config_loader *loader, struct y
         return root;
     /* Before the overrides, which may look into it, and after those that replace the engine. */
     add_default_host(loader, root);
-    for (size_t i = 0; i < overrides->set_count; i++)
-        config_override_apply(loader, root, overrides->sets[i]);
+    for (size_t i = 0; i < overrides->inputs->set_count; i++)
+        config_override_apply(loader, root, overrides->inputs->sets[i]);
     for (size_t i = 0; i < overrides->setting_count; i++)
         config_override_put(loader, root, overrides->settings[i].path,
                             overrides->settings[i].value);
@@ -164,7 +163,7 @@ static const struct yaml_node *parse_tree(struct config_loader *loader, const st
     return root && root->kind == YAML_KIND_MAPPING ? build_tree(loader, root, overrides) : root;
 }
 
-static struct config_loader start(struct config *config, const char *const *search)
+static struct config_loader start(struct config *config, const struct config_inputs *inputs)
 {
     memset(&config->scenario, 0, sizeof(config->scenario));
     memset(&config->workload, 0, sizeof(config->workload));
@@ -177,8 +176,10 @@ static struct config_loader start(struct config *config, const char *const *sear
     memset(config->tables, 0, sizeof(config->tables));
     diagnostics_init(&config->diagnostics);
     arena_init(&config->arena);
-    return (struct config_loader){
-        .arena = &config->arena, .diagnostics = &config->diagnostics, .search = search};
+    return (struct config_loader){.arena = &config->arena,
+                                  .diagnostics = &config->diagnostics,
+                                  .search = inputs->search,
+                                  .outputs = inputs->outputs};
 }
 
 /* What was measured of a GPU, where its file names a folder of tables. */
@@ -217,8 +218,9 @@ static int read_tables(struct config *config, struct gpu_samples *samples, struc
 
 /* Fills in `config` from its whole tree; NULL: there is none, which has been reported. */
 static int read_tree(struct config *config, struct config_loader *loader,
-                     const struct yaml_node *root, struct gpu_samples *samples, struct error *error)
+                     const struct yaml_node *root, struct gpu_samples *shared, struct error *error)
 {
+    struct gpu_samples own = {.folders = NULL};
     config->root = root;
     if (root)
         read_root(config, loader, root);
@@ -230,18 +232,18 @@ static int read_tree(struct config *config, struct config_loader *loader,
             out_of_memory(loader);
     }
     int status = diagnostics_to_error(&config->diagnostics, error);
-    return status < 0 ? status : read_tables(config, samples, error);
+    if (status == 0)
+        status = read_tables(config, shared ? shared : &own, error);
+    gpu_samples_release(&own);
+    return status;
 }
 
 static int load(struct config *config, struct config_loader *loader, const struct source *source,
-                const char *const *sets, size_t set_count, struct error *error)
+                const struct config_inputs *inputs, struct error *error)
 {
-    struct overrides overrides = {.sets = sets, .set_count = set_count};
-    struct gpu_samples samples = {.folders = NULL};
-    int status = read_tree(config, loader, source ? parse_tree(loader, source, &overrides) : NULL,
-                           &samples, error);
-    gpu_samples_release(&samples);
-    return status;
+    struct overrides overrides = {.inputs = inputs};
+    return read_tree(config, loader, source ? parse_tree(loader, source, &overrides) : NULL,
+                     inputs->samples, error);
 }
 
 /* The scenario's source; its name is copied, for diagnostics outlive the caller's. */
@@ -257,31 +259,30 @@ static struct source *open_source(struct config_loader *loader, const char *path
 }
 
 int config_load_scenario_text(struct config *config, const char *path, const char *text,
-                              size_t bytes, const char *const *sets, size_t set_count,
-                              const char *const *search, struct error *error)
+                              size_t bytes, const struct config_inputs *inputs, struct error *error)
 {
-    struct config_loader loader = start(config, search);
-    return load(config, &loader, open_source(&loader, path, text, bytes), sets, set_count, error);
+    struct config_loader loader = start(config, inputs);
+    return load(config, &loader, open_source(&loader, path, text, bytes), inputs, error);
 }
 
-int config_load_scenario(struct config *config, const char *path, const char *const *sets,
-                         size_t set_count, const char *const *search, struct error *error)
+int config_load_scenario(struct config *config, const char *path,
+                         const struct config_inputs *inputs, struct error *error)
 {
-    struct config_loader loader = start(config, search);
+    struct config_loader loader = start(config, inputs);
     const char *text;
     size_t bytes;
     int status = config_file_read(&loader, path, &text, &bytes, error);
     if (status < 0)
         return status;
-    return load(config, &loader, open_source(&loader, path, text, bytes), sets, set_count, error);
+    return load(config, &loader, open_source(&loader, path, text, bytes), inputs, error);
 }
 
 int config_load_scenario_variant(struct config *config, struct yaml_node *root,
                                  const struct config_setting *settings, size_t setting_count,
                                  const struct config_inputs *inputs, struct error *error)
 {
-    struct config_loader loader = start(config, inputs->search);
-    struct overrides overrides = {inputs->sets, inputs->set_count, settings, setting_count};
+    struct config_loader loader = start(config, inputs);
+    struct overrides overrides = {inputs, settings, setting_count};
     return read_tree(config, &loader, build_tree(&loader, root, &overrides), inputs->samples,
                      error);
 }

@@ -3,7 +3,7 @@
  * line's `--set` options, as everything that a run needs to know.
  *
  *     struct config config;
- *     if (config_load_scenario(&config, path, sets, set_count, search, &error) < 0)
+ *     if (config_load_scenario(&config, path, &inputs, &error) < 0)
  *         fputs(error.text, stderr);
  *     ...
  *     config_release(&config);
@@ -34,12 +34,16 @@ struct config_tables {
     bool are_read;
 };
 
-/* What many configurations have in common besides a tree. */
+/* What goes into a configuration besides its tree; many may share it. */
 struct config_inputs {
-    const char *const *search; /* directories of files, NULL at their end */
-    const char *const *sets;   /* assignments, applied in order before any setting */
+    const char *const *search; /* directories for files that are not beside the one that names them,
+                                  NULL at their end */
+    const char *const *sets;   /* assignments, `layout.tensor_parallel=4`, applied in order before
+                                  any setting */
     size_t set_count;
-    struct gpu_samples *samples; /* keeps what is read of GPUs for the next one */
+    struct gpu_samples *samples; /* keeps what is read of GPUs for the next one; or NULL */
+    const char *const *outputs;  /* that are to be written: to name one is a mistake; NULL at their
+                                    end; or NULL */
 };
 
 /* The arena holds all that the others point at. */
@@ -58,28 +62,24 @@ struct config {
 };
 
 /*
- * Loads the scenario at `path`. `sets` are `set_count` assignments such as
- * `layout.tensor_parallel=4`, applied in order; `search` are the directories,
- * NULL at their end, in which files are looked for that are not beside the one
- * that names them.
+ * Loads the scenario at `path`.
  *
  * ERROR_CONFIG: `error` holds as many diagnostics as fit; for more,
  * diagnostics_write(&config->diagnostics, stream) where there are any. ERROR_IO: `path` cannot be
  * read. ERROR_MEMORY. Release `config` in any case.
  */
-int config_load_scenario(struct config *config, const char *path, const char *const *sets,
-                         size_t set_count, const char *const *search, struct error *error);
+int config_load_scenario(struct config *config, const char *path,
+                         const struct config_inputs *inputs, struct error *error);
 
 /* The same for a text of `bytes`, which diagnostics call `path`. */
 int config_load_scenario_text(struct config *config, const char *path, const char *text,
-                              size_t bytes, const char *const *sets, size_t set_count,
-                              const char *const *search, struct error *error);
+                              size_t bytes, const struct config_inputs *inputs,
+                              struct error *error);
 
 /*
  * The same for a tree that is part of another file: the name of a scenario's
- * file, or a mapping; one of many scenarios that share their `inputs`. The
- * options are applied first, then the settings. All of it is shared, not
- * changed, and must outlive `config`.
+ * file, or a mapping. The settings come after the inputs' assignments. All of it
+ * is shared, not changed, and must outlive `config`.
  */
 int config_load_scenario_variant(struct config *config, struct yaml_node *root,
                                  const struct config_setting *settings, size_t setting_count,

@@ -1,6 +1,7 @@
 #include "length_spec.h"
 
 #include "length_file.h"
+#include "output_path.h"
 #include "quantity.h"
 #include "trace_field.h"
 
@@ -113,7 +114,8 @@ static int check_bound(const char *key, double value, struct error *error)
 }
 
 /* Makes `lengths` of what was said, once all of it is known. */
-static int resolve(struct lengths *lengths, const struct length_spec *spec, struct error *error)
+static int resolve(struct lengths *lengths, const struct length_spec *spec, const char *output,
+                   struct error *error)
 {
     enum length_distribution distribution = lengths->distribution;
     const char *name = distribution_names[distribution];
@@ -140,6 +142,8 @@ static int resolve(struct lengths *lengths, const struct length_spec *spec, stru
     lengths->max = (uint32_t)max;
     if (!keys.file)
         return 0;
+    if (output && output_path_is_same(output, spec->file))
+        return error_set(error, ERROR_USAGE, "the output '%s' would replace the input", output);
     uint32_t *values;
     status = length_file_read(spec->file, &values, &lengths->value_count, error);
     if (status == 0)
@@ -147,7 +151,8 @@ static int resolve(struct lengths *lengths, const struct length_spec *spec, stru
     return status;
 }
 
-int length_spec_parse(struct lengths *lengths, const char *text, struct error *error)
+int length_spec_parse(struct lengths *lengths, const char *text, const char *output,
+                      struct error *error)
 {
     struct length_spec spec = {NAN, NAN, NAN, NAN, NAN, NAN, ""};
     *lengths = (struct lengths){.distribution = LENGTH_FIXED};
@@ -159,7 +164,7 @@ int length_spec_parse(struct lengths *lengths, const char *text, struct error *e
     uint32_t tokens;
     if (text_tokens((struct text){text, text + name_bytes}, &tokens) && text[name_bytes] == '\0') {
         spec.mean = tokens;
-        return resolve(lengths, &spec, error);
+        return resolve(lengths, &spec, output, error);
     }
     int status = parse_distribution(text, name_bytes, &lengths->distribution, error);
     if (status < 0)
@@ -171,7 +176,7 @@ int length_spec_parse(struct lengths *lengths, const char *text, struct error *e
         if (status < 0)
             return status;
     }
-    return resolve(lengths, &spec, error);
+    return resolve(lengths, &spec, output, error);
 }
 
 void length_spec_release(struct lengths *lengths)

@@ -20,9 +20,11 @@
 
 /*
  * Reads `text` into `lengths`. 0, or a negative error with nothing to release: ERROR_USAGE for
- * text that is not of the form above, else what length_file_read() says.
+ * text that is not of the form above, or of the file `output`, which is to be written (NULL: none);
+ * else what length_file_read() says.
  */
-int length_spec_parse(struct lengths *lengths, const char *text, struct error *error);
+int length_spec_parse(struct lengths *lengths, const char *text, const char *output,
+                      struct error *error);
 
 /* Frees an empirical distribution's values. */
 void length_spec_release(struct lengths *lengths);

@@ -1,6 +1,7 @@
 #include "sweep_task.h"
 
 #include "json_build.h"
+#include "output_path.h"
 #include "sweep_value.h"
 
 #include <stdio.h>
@@ -76,6 +77,17 @@ static char *file_path_of(const struct sweep_task *task, const char *folder)
     return path;
 }
 
+/* The sweep's own file would replace a point's that has its name. */
+static int check_file(const char *path, const char *const *outputs, struct error *error)
+{
+    for (; outputs && *outputs; outputs++) {
+        if (output_path_is_same(path, *outputs))
+            return error_set(error, ERROR_USAGE, "a point's file would have the name of '%s'",
+                             *outputs);
+    }
+    return 0;
+}
+
 /* The record but for its result. */
 static int make_record(struct sweep_task *task, const struct sweep *sweep, const char *file_path,
                        struct config *config, struct error *error)
@@ -98,7 +110,8 @@ int sweep_task_init(struct sweep_task *task, const struct sweep *sweep,
     int status = load_scenario(&config, sweep, options, series, load_value, error);
     if (status == 0 && options->point_files) {
         file_path = file_path_of(task, options->point_files);
-        status = file_path ? 0 : error_out_of_memory(error, "a point's file");
+        status = file_path ? check_file(file_path, options->inputs.outputs, error)
+                           : error_out_of_memory(error, "a point's file");
     }
     if (status == 0) {
         sweep_point_fingerprint(&config, file_path, task->fingerprint);

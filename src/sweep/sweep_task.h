@@ -16,8 +16,8 @@ struct sweep_task {
     bool is_done;
 };
 
-/* ERROR_CONFIG where the point's scenario is wrong, ERROR_MEMORY; then there is nothing to release.
- */
+/* ERROR_CONFIG where the point's scenario is wrong, ERROR_USAGE where its file is the sweep's,
+   ERROR_MEMORY; then there is nothing to release. */
 int sweep_task_init(struct sweep_task *task, const struct sweep *sweep,
                     const struct sweep_run_options *options, size_t series, double position,
                     struct yaml_node *load_value, struct error *error);

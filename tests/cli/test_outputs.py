@@ -2,8 +2,9 @@
 """The files that commands write: does each come under its name, in the place of nothing else?"""
 
 import os
+from pathlib import Path
 
-from tandem_cli import SCENARIO, SMALL, TandemTest, main
+from tandem_cli import ROOT, SCENARIO, SMALL, TandemTest, main
 
 # A trace in a moment: to be followed by -o.
 SYNTH = "trace synth --rate 1 --requests 9 --input 5 --output 5 -o".split()
@@ -68,6 +69,104 @@ class Links(TandemTest):
                 self.assertEqual(done.returncode, 4, done.stderr)
                 self.assertIn("standard output goes there", done.stderr)
                 self.assertEqual(log.read_text(), "what was there")
+
+
+class Inputs(TandemTest):
+    """Outputs that would replace what a command reads."""
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def refuses(self, read, arguments, message, code=2):
+        """Expects the call to be refused, and `read` to stay as it was."""
+        with self.subTest(arguments=arguments):
+            before = read.read_bytes()
+            done = self.tandem(*arguments)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(message, done.stderr)
+            self.assertEqual(read.read_bytes(), before)
+
+    def test_what_the_command_line_names(self):
+        # Expect a slip of -o to be refused by each command that has one: under the input's own
+        # name, by a link, a hard link and another way through the folders.
+        scenario = self.write("scenario.yaml", Path(SCENARIO).read_text())
+        sweep = self.write("sweep.yaml", "scenario: scenarios/default\ngrid: {run.seed: [1]}\n")
+        plan = self.write("plan.yaml", (ROOT / "configs/plans/70b-chat.yaml").read_text())
+        lengths = self.write("lengths.csv", "tokens\n5\n")
+        trace, run, part = (self.folder / name for name in ("trace.csv", "run.h5", "part.h5"))
+        self.tandem_ok(*SYNTH, trace)
+        self.tandem_ok("run", SCENARIO, *SMALL, "-o", run)
+        self.tandem_ok("sweep", sweep, *SMALL, "-o", part)
+        synth = ["trace", "synth", "--rate", "1", "--output", "5"]
+        link, other = self.folder / "link", self.folder / "other"
+        for read, command in (
+            (scenario, ["run", scenario, "-o"]),
+            (scenario, ["export", scenario, "--format", "dot", "-o"]),
+            (run, ["export", run, "--format", "csv", "-o"]),
+            (sweep, ["sweep", sweep, "-o"]),
+            (plan, ["plan", plan, "-o"]),
+            (plan, ["plan", plan, "--emit"]),
+            (run, ["compare", run, trace, "--plot"]),
+            (trace, ["compare", run, trace, "--plot"]),
+            (trace, ["trace", "convert", trace]),
+            (lengths, [*synth, "--input", f"empirical:file={lengths}", "-o"]),
+            (run, ["report", run, "-o"]),
+        ):
+            for path in (link, other):
+                path.unlink(missing_ok=True)
+            link.symlink_to(read.name)
+            other.hardlink_to(read)
+            for name in (read, link, other, self.folder / ".." / self.folder.name / read.name):
+                self.refuses(read, [*command, name], "would replace the input")
+        self.refuses(part, ["merge", part, part], "would replace the input")
+
+    def test_what_the_files_name(self):
+        # Expect the files that a scenario is made of to be refused as outputs of it, with the place
+        # that names them, however deep: its base, its trace, lengths, and a GPU's tables.
+        gpu = self.folder / "gpu"
+        gpu.mkdir()
+        kernels = self.write("gpu/kernels.csv", "op,dtype,m,n,time_us\nsilu_mul,bf16,8,8,5\n")
+        residuals = self.write("gpu/residuals.csv", "")
+        trace = self.folder / "trace.csv"
+        self.tandem_ok(*SYNTH, trace)
+        lengths = self.write("lengths.csv", "tokens\n5\n")
+        base = self.write("base.yaml", "base: scenarios/default\n")
+        drawn = ("{trace: null, arrivals: {process: poisson, rate: 1 /s}, requests: 9, output_tokens: 5,"
+                 " input_tokens: {distribution: empirical, file: lengths.csv}}")
+        texts = {
+            base: "base: base.yaml\n",
+            trace: "base: scenarios/default\nworkload: {trace: {file: trace.csv}}\n",
+            lengths: f"base: scenarios/default\nworkload: {drawn}\n",
+            kernels: "base: scenarios/default\ncluster: {gpu: {measured: gpu}}\n",
+            residuals: "base: scenarios/default\ncluster: {gpu: {measured: gpu}}\n",
+        }
+        for read, text in texts.items():
+            scenario = self.write("scenario.yaml", text)
+            sweep = self.write("sweep.yaml", "scenario: scenario.yaml\ngrid: {run.seed: [1]}\n")
+            plan = self.write("plan.yaml", "scenario: scenario.yaml\nclusters:\n"
+                              "  - {base: clusters/hgx-h100, gpu: {measured: gpu}}\n")
+            for command in (["run", scenario, "-o"], ["sweep", sweep, "-o"], ["plan", plan, "-o"],
+                            ["plan", plan, "-o", self.folder / "answer.h5", "--emit"],
+                            ["export", scenario, "--format", "dot", "-o"]):
+                self.refuses(read, [*command, read],
+                             f"{read.name}' is read here and written by the command", 3)
+        self.assertFalse((self.folder / "sweep.h5.journal").exists())
+
+    def test_two_results_of_one_name(self):
+        # Expect two results that would be one file to be refused, though it is not there yet.
+        done = self.tandem("plan", "plans/70b-chat", "--emit", self.folder / "a.h5", "-o",
+                           self.folder / "." / "a.h5")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("two results would be written to", done.stderr)
+        sweep = self.write("sweep.yaml", "scenario: scenarios/default\ngrid: {run.seed: [1]}\n")
+        (self.folder / "files").mkdir()
+        done = self.tandem("sweep", sweep, *SMALL, "-o", self.folder / "files/0000.h5",
+                           "--point-files", self.folder / "files")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("a point's file would have the name of", done.stderr)
+        self.assertEqual(list((self.folder / "files").iterdir()), [])
 
 
 if __name__ == "__main__":

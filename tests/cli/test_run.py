@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import h5py
 import numpy
@@ -197,20 +196,6 @@ class Run(TandemTest):
                     done = self.tandem(*arguments, **options)
                     self.assertEqual(done.returncode, 4)
                     self.assertIn(message, done.stderr)
-
-    def test_outputs_do_not_replace_inputs(self):
-        # Expect a slip of -o to be refused, by each command that has one, and its input to stay.
-        text = Path(SCENARIO).read_text()
-        path = self.folder / "scenario.yaml"
-        path.write_text(text)
-        for arguments in (["run", path, "-o", path], ["sweep", path, "-o", path],
-                          ["plan", path, "-o", path], ["plan", path, "--emit", path],
-                          ["export", path, "--format", "dot", "-o", path]):
-            with self.subTest(arguments=arguments):
-                done = self.tandem(*arguments)
-                self.assertEqual(done.returncode, 2, done.stderr)
-                self.assertIn("would replace the input", done.stderr)
-                self.assertEqual(path.read_text(), text)
 
     def test_help_that_nobody_gets(self):
         # Expect help and version on a full disk to be told from help that was read.

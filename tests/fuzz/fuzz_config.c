@@ -19,8 +19,9 @@ static void check_text(const struct config *config)
 {
     struct config again;
     struct error error;
+    const struct config_inputs none = {.search = NULL};
     int status = config_load_scenario_text(&again, "again.yaml", config->text, strlen(config->text),
-                                           NULL, 0, NULL, &error);
+                                           &none, &error);
     /* A path of a trace or of lengths may mean nothing there; all else is in the text. */
     bool has_file = strstr(config->text, "file") != NULL;
     assert(status == 0 || has_file);
@@ -40,10 +41,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     set[line_bytes] = '\0';
     const char *const sets[] = {set};
 
+    const struct config_inputs inputs = {
+        .search = search, .sets = sets, .set_count = line_bytes > 0};
+
     struct config config;
     struct error error = {.code = ERROR_NONE};
     int status = config_load_scenario_text(&config, "fuzz.yaml", (const char *)data + line_bytes,
-                                           size - line_bytes, sets, line_bytes > 0, search, &error);
+                                           size - line_bytes, &inputs, &error);
     assert(status == 0 || (error.code != ERROR_NONE && error.text[0] != '\0'));
     if (status == 0)
         check_text(&config);

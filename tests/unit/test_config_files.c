@@ -113,7 +113,7 @@ START_TEST(test_text_says_it_all)
 
     /* The text alone, with no file to refer to, is the same scenario and gives the same text. */
     int status = config_load_scenario_text(&again, "again.yaml", config.text, strlen(config.text),
-                                           NULL, 0, NULL, &error);
+                                           &(struct config_inputs){0}, &error);
     ck_assert_msg(status == 0, "%s", error.text);
     ck_assert_str_eq(again.text, config.text);
     ck_assert_str_eq(again.description, "1\n2: 3 # 4");
@@ -129,7 +129,8 @@ START_TEST(test_unreadable_file)
 {
     struct config config;
     struct error error = {0};
-    int status = config_load_scenario(&config, "/nowhere/scenario.yaml", NULL, 0, NULL, &error);
+    int status =
+        config_load_scenario(&config, "/nowhere/scenario.yaml", &(struct config_inputs){0}, &error);
     ck_assert_int_eq(status, -ERROR_IO);
     ck_assert_str_eq(error.text, "cannot read '/nowhere/scenario.yaml': No such file or directory");
     config_release(&config);
@@ -141,11 +142,11 @@ START_TEST(test_diagnostics_outlive_the_names)
     char path[] = "gone.yaml";
     char set[] = "layout.tensor_paralel=4";
     const char *const sets[] = {set};
+    const struct config_inputs inputs = {.sets = sets, .set_count = 1};
     struct config config;
     struct error error = {0};
-    ck_assert_int_eq(
-        config_load_scenario_text(&config, path, "layout: 1\n", 10, sets, 1, NULL, &error),
-        -ERROR_CONFIG);
+    ck_assert_int_eq(config_load_scenario_text(&config, path, "layout: 1\n", 10, &inputs, &error),
+                     -ERROR_CONFIG);
     char expected[ERROR_TEXT_BYTES];
     strcpy(expected, error.text);
 
@@ -178,7 +179,8 @@ START_TEST(test_shipped_scenarios_are_right)
         snprintf(path, sizeof(path), "%s/%s", scenarios, entry->d_name);
         struct config config;
         struct error error = {0};
-        int status = config_load_scenario(&config, path, NULL, 0, search, &error);
+        int status =
+            config_load_scenario(&config, path, &(struct config_inputs){.search = search}, &error);
         ck_assert_msg(status == 0, "%s", error.text);
         config_release(&config);
     }

@@ -4,7 +4,8 @@
     test_config_errors.py LOAD_SCENARIO SOURCE_DIRECTORY [--accept]
 
 Each cases/NAME.yaml is wrong; cases/NAME.txt holds what must be said about it,
-to the byte. Lines `# --set KEY=VALUE` at a case's top are given as options.
+to the byte. Lines `# --set KEY=VALUE` and `# --output FILE` at a case's top are
+given as options.
 Then every message in the sources of the configuration must have been said by
 some case. --accept writes the .txt files anew, to be read before they are kept.
 """
@@ -28,15 +29,16 @@ EXIT_CONFIG = 3
 EXIT_IO = 4
 
 
-def run(directory, scenario, options=()):
-    command = [PROGRAM, scenario, "configs", *options]
+def run(directory, scenario, output="", options=()):
+    command = [PROGRAM, scenario, "configs", output, *options]
     done = subprocess.run(command, cwd=directory, capture_output=True, timeout=60)
     return done.returncode, done.stdout.decode() + done.stderr.decode()
 
 
 def options_of(case):
     text = case.read_bytes().decode(errors="replace")
-    return re.findall(r"^# --set (.*)$", text, re.MULTILINE)
+    output = re.search(r"^# --output (.*)$", text, re.MULTILINE)
+    return output[1] if output else "", re.findall(r"^# --set (.*)$", text, re.MULTILINE)
 
 
 def arguments(code, start):
@@ -94,7 +96,7 @@ class ConfigErrors(unittest.TestCase):
     def said(self):
         """What each case makes the loader say."""
         for case in sorted(CASES.glob("*.yaml")):
-            status, text = run(self.directory, case.name, options_of(case))
+            status, text = run(self.directory, case.name, *options_of(case))
             yield case, status, text
 
     def test_each_case_says_what_it_must(self):
