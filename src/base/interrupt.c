@@ -2,7 +2,7 @@
 
 #include "base.h"
 
-static const int signals[] = {SIGINT, SIGTERM};
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 void interrupt_hold(struct interrupt *interrupt)
 {

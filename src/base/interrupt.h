@@ -1,5 +1,5 @@
 /*
- * interrupt: SIGINT and SIGTERM held back until the program can end cleanly.
+ * interrupt: SIGINT, SIGTERM and SIGHUP held back until the program can end cleanly.
  *
  * No handler and so no global flag: the signals are blocked, and long work asks
  * now and then whether one is pending. After the clean-up interrupt_release()

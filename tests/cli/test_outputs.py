@@ -2,9 +2,13 @@
 """The files that commands write: does each come under its name, in the place of nothing else?"""
 
 import os
+import resource
+import signal
+import subprocess
+import time
 from pathlib import Path
 
-from tandem_cli import ROOT, SCENARIO, SMALL, TandemTest, main
+from tandem_cli import ENVIRONMENT, ROOT, SCENARIO, SMALL, TandemTest, main
 
 # A trace in a moment: to be followed by -o.
 SYNTH = "trace synth --rate 1 --requests 9 --input 5 --output 5 -o".split()
@@ -69,6 +73,50 @@ class Links(TandemTest):
                 self.assertEqual(done.returncode, 4, done.stderr)
                 self.assertIn("standard output goes there", done.stderr)
                 self.assertEqual(log.read_text(), "what was there")
+
+
+class Failures(TandemTest):
+    def test_a_file_that_may_not_grow(self):
+        # Expect a limit on the size of files to be told as a full disk is, with exit code 4, and to
+        # leave nothing: in the program itself, in a sweep's workers, and in the report.
+        run = self.folder / "run.h5"
+        self.tandem_ok("run", SCENARIO, *SMALL, "-o", run)
+        sweep = self.folder / "sweep.yaml"
+        sweep.write_text("scenario: scenarios/default\ngrid: {run.seed: [1, 2]}\n")
+        out, files = self.folder / "out", self.folder / "files"
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))
+        for arguments in (["run", SCENARIO, *SMALL, "--timeline", "steps", "-o", out],
+                          ["export", run, "--format", "csv", "-o", out],
+                          [*SYNTH, out, "--requests", "9999"],
+                          ["sweep", sweep, *SMALL, "-o", out, "--point-files", files, "-j", "1"],
+                          ["report", run, "-o", out]):
+            with self.subTest(arguments=arguments):
+                done = self.tandem(*arguments, preexec_fn=limit)
+                self.assertEqual(done.returncode, 4, done.stderr)
+                self.assertIn("File too large", done.stderr)
+                left = set(self.folder.iterdir()) - {run, sweep, files}
+                self.assertEqual(left | set(files.glob("*")), set())
+
+    def test_signals_leave_nothing(self):
+        # Expect whatever ends a run from outside, a closed terminal too, to leave no partial file;
+        # and one that is told to ignore it, behind nohup, to go on.
+        partial = self.folder / "out.h5.partial"
+        long = [setting.replace("requests: 200", "requests: 300000") for setting in SMALL]
+        command = [self.program, "run", SCENARIO, *long, "-q", "-o", str(self.folder / "out.h5")]
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for action, code in ((signal.SIG_DFL, -number), (signal.SIG_IGN, 0)):
+                with self.subTest(signal=number, action=action), subprocess.Popen(
+                        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
+                        preexec_fn=lambda n=number, a=action: signal.signal(n, a)) as process:
+                    deadline = time.monotonic() + 60
+                    while not partial.exists() and time.monotonic() < deadline:
+                        time.sleep(0.01)
+                    process.send_signal(number)
+                    process.communicate(timeout=60)
+                    self.assertEqual(process.returncode, code)
+                    self.assertFalse(partial.exists())
 
 
 class Inputs(TandemTest):
