@@ -274,7 +274,9 @@ static void read_root(struct sweep *sweep, const struct yaml_node *root)
 {
     struct config_reader reader;
     config_reader_open(&reader, &sweep->diagnostics, root, "sweep");
-    config_read_text(&reader, "name", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &sweep->name);
+    if (config_read_text(&reader, "name", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &sweep->name) &&
+        strchr(sweep->name, '/'))
+        config_reader_report(&reader, "name", "'name' is the output's too: it must have no '/'");
     config_read_text(&reader, "description", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &sweep->description);
     if (config_read_node(&reader, "scenario", CONFIG_REQUIRED))
         sweep->scenario = yaml_node_find(root, "scenario")->value;

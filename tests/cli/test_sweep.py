@@ -514,6 +514,7 @@ class Messages(SweepTest):
             ("curves: {load: workload.arrivals.rate, from: 3 /s, to: 2 /s}\n", "'to' must be above 'from'"),
             ("curves: {load: workload.arrivals.rate, from: 3, to: 2 /s}\n", "has no unit"),
             ("gird: {run.seed: [1]}\n", "did you mean 'grid'?"),
+            ("name: ../evil\n", "sweep.yaml:10:7: 'name' is the output's too: it must have no '/'"),
             (f"grid: {{run.seed: {list(range(200))}, layout.replicas: {list(range(1, 200))}}}\n",
              "more than 20000 points"),
         ):
