@@ -2,6 +2,7 @@
 
 #include "config_limits.h"
 #include "config_reader.h"
+#include "sweep_value.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #define NODES 8
 
 /* Reads a list of widths; `widths` keep what they held where there is none. */
-static void read_widths(struct config_reader *reader, const char *key,
+static void read_widths(struct plan *plan, struct config_reader *reader, const char *key,
                         uint32_t widths[PLAN_WIDTHS_MAX], size_t *count)
 {
     const struct yaml_node *node = config_read_node(reader, key, CONFIG_OPTIONAL);
@@ -31,6 +32,7 @@ static void read_widths(struct config_reader *reader, const char *key,
                              PLAN_WIDTHS_MAX);
         return;
     }
+    sweep_value_refuse_twice(node, key, &plan->diagnostics, &plan->arena);
     *count = 0;
     for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
         uint64_t width = 1;
@@ -100,6 +102,7 @@ static void read_kinds(struct plan *plan, struct config_reader *reader)
                              PLAN_KINDS_MAX);
         return;
     }
+    sweep_value_refuse_twice(node, "clusters", &plan->diagnostics, &plan->arena);
     for (const struct yaml_entry *entry = node->first; entry; entry = entry->next)
         read_kind(plan, entry->value);
 }
@@ -124,6 +127,7 @@ static void read_axis(struct plan *plan, const struct yaml_entry *entry)
     }
     (void)stpcpy(stpcpy(path, section), key);
     axis->path = path;
+    sweep_value_refuse_twice(node, key, &plan->diagnostics, &plan->arena);
     for (const struct yaml_entry *value = node->first; value; value = value->next) {
         axis->values[axis->count++] = value->value;
         if (value->value->kind != YAML_KIND_SCALAR)
@@ -216,8 +220,9 @@ static void read_root(struct plan *plan, const struct yaml_node *root)
     if (config_read_node(&reader, "scenario", CONFIG_REQUIRED))
         plan->scenario = yaml_node_find(root, "scenario")->value;
     read_kinds(plan, &reader);
-    read_widths(&reader, "tensor_parallel", plan->tensor_parallel, &plan->tensor_parallel_count);
-    read_widths(&reader, "pipeline_parallel", plan->pipeline_parallel,
+    read_widths(plan, &reader, "tensor_parallel", plan->tensor_parallel,
+                &plan->tensor_parallel_count);
+    read_widths(plan, &reader, "pipeline_parallel", plan->pipeline_parallel,
                 &plan->pipeline_parallel_count);
     read_search(plan, &reader);
     read_rack(plan, &reader);

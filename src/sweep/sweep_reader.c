@@ -2,6 +2,7 @@
 
 #include "config_limits.h"
 #include "config_reader.h"
+#include "sweep_value.h"
 
 #include <string.h>
 
@@ -179,6 +180,8 @@ static void read_grid(struct sweep *sweep, const struct yaml_node *node)
     for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
         if (!is_filled(sweep, entry->value, YAML_KIND_SEQUENCE, entry->key->text))
             continue;
+        sweep_value_refuse_twice(entry->value, entry->key->text, &sweep->diagnostics,
+                                 &sweep->arena);
         if (!load && sweep_load_of_path(entry->key->text) != SWEEP_LOAD_NONE) {
             load = entry;
             continue;

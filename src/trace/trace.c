@@ -121,6 +121,8 @@ static int read_header(struct trace *trace, struct error *error)
         status = trace_row_error(place, dialect->header, place.line, error);
     else
         status = 0;
+    if (status == 0 && trace->format != TRACE_MOONCAKE)
+        status = trace_csv_check(&trace->csv, place, error);
     trace->is_pending = trace->format == TRACE_MOONCAKE;
     return status;
 }

@@ -75,6 +75,23 @@ bool trace_csv_match(struct trace_csv *csv, const struct trace_csv_dialect *dial
     return has_time && has_input && has_output;
 }
 
+int trace_csv_check(const struct trace_csv *csv, struct trace_place place, struct error *error)
+{
+    const struct trace_csv_dialect *dialect = csv->dialect;
+    struct text rest = place.line;
+    struct text field;
+    for (size_t index = 0; take_field(&rest, &field); index++) {
+        bool is_first =
+            index == csv->time_index || index == csv->input_index || index == csv->output_index;
+        bool is_known = text_equals(field, dialect->time_column) ||
+                        text_equals(field, dialect->input_column) ||
+                        text_equals(field, dialect->output_column);
+        if (is_known && !is_first)
+            return trace_row_error(place, "each column once", field, error);
+    }
+    return 0;
+}
+
 /* Reads `field`, the count of tokens of `column`. */
 static int read_tokens(const struct trace_csv *csv, struct trace_place place, const char *column,
                        struct text field, uint32_t *tokens, struct error *error)

@@ -47,6 +47,9 @@ struct trace_csv {
 bool trace_csv_match(struct trace_csv *csv, const struct trace_csv_dialect *dialect,
                      const char *header);
 
+/* Whether the header at `place`, which matches, has each of its columns once. 0 or -ERROR_TRACE. */
+int trace_csv_check(const struct trace_csv *csv, struct trace_place place, struct error *error);
+
 /* Reads the line at `place`. 0 or -ERROR_TRACE. */
 int trace_csv_row(const struct trace_csv *csv, struct trace_place place, struct trace_row *row,
                   struct error *error);

@@ -425,6 +425,12 @@ class Messages(PlanTest):
             (PLAN.replace("search: {}", "search: {max_step_tokens: [1, 2, 3, 4, 5, 6, 7, 8, 9], "
                           "max_sequences: [1, 2, 3, 4, 5, 6, 7, 8]}"), [], 3,
              "'search' makes 72 engines of these settings; at most 64 are tried"),
+            (PLAN.replace("[2, 4, 8]", "[2, 4, 2]"), [], 3,
+             "plan.yaml:15:25: 'tensor_parallel' lists '2' twice"),
+            (PLAN.replace("search: {}", "search: {max_step_tokens: [512, 512]}"), [], 3,
+             "plan.yaml:17:33: 'max_step_tokens' lists '512' twice"),
+            (PLAN.replace("-2-nodes]", "-2-nodes, clusters/hgx-h100-2-nodes]"), [], 3,
+             "'clusters' lists 'clusters/hgx-h100-2-nodes' twice"),
             (PLAN.replace("{nodes: 3}", "{racks: 3}"), [], 3,
              "plan.yaml:18:17: a limit on racks needs 'rack:"),
             (PLAN + "rack: {power: 40}\n", [], 3, "plan.yaml:21:15: 'power': '40' has no unit"),

@@ -514,6 +514,12 @@ class Messages(SweepTest):
             ("curves: {load: workload.arrivals.rate, from: 3 /s, to: 2 /s}\n", "'to' must be above 'from'"),
             ("curves: {load: workload.arrivals.rate, from: 3, to: 2 /s}\n", "has no unit"),
             ("gird: {run.seed: [1]}\n", "did you mean 'grid'?"),
+            ("grid: {layout.replicas: [1, 2, 3, 2]}\n",
+             "sweep.yaml:10:35: 'layout.replicas' lists '2' twice"),
+            ("grid: {workload.arrivals.rate: [1 /s, 1 /s]}\n",
+             "sweep.yaml:10:39: 'workload.arrivals.rate' lists '1 /s' twice"),
+            ("grid: {model: [{base: models/llama-3.1-8b, weights: fp8}, {base: models/llama-3.1-8b,"
+             " weights: fp8}]}\n", "lists '{base: models/llama-3.1-8b, weights: fp8}' twice"),
             ("name: ../evil\n", "sweep.yaml:10:7: 'name' is the output's too: it must have no '/'"),
             (f"grid: {{run.seed: {list(range(200))}, layout.replicas: {list(range(1, 200))}}}\n",
              "more than 20000 points"),

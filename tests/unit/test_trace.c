@@ -314,6 +314,16 @@ START_TEST(test_wrong_number_of_fields_is_an_error)
 }
 END_TEST
 
+START_TEST(test_a_column_twice_is_an_error)
+{
+    /* Expect the second of a name to be shown, whichever of the two would have been read. */
+    assert_error("arrival_s,input_tokens,output_tokens,input_tokens\n1,5,2,3\n",
+                 "chat.csv:1:38: expected each column once, found 'input_tokens'");
+    assert_error("TIMESTAMP,TIMESTAMP,ContextTokens,GeneratedTokens\n",
+                 "chat.csv:1:11: expected each column once, found 'TIMESTAMP'");
+}
+END_TEST
+
 START_TEST(test_time_must_not_go_back)
 {
     assert_error(TANDEM "1,2,3\n0.75,2,3\n",
@@ -496,6 +506,7 @@ int main(void)
         test_bad_dates_are_errors,
         test_bad_json_is_an_error,
         test_wrong_number_of_fields_is_an_error,
+        test_a_column_twice_is_an_error,
         test_time_must_not_go_back,
         test_time_must_fit_the_clock,
         test_zero_tokens_are_an_error_in_our_own_format,
