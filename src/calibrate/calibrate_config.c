@@ -42,12 +42,12 @@ int calibrate_gpu_read(struct calibrate_gpu *gpu, const char *path, struct arena
                        struct error *error)
 {
     *gpu = (struct calibrate_gpu){.text = NULL};
-    return config_part_read("--gpu", path, read_gpu, gpu, arena, error);
+    return config_part_read(path, read_gpu, gpu, arena, error);
 }
 
 int calibrate_model_read(struct model *model, const char *path, struct arena *arena,
                          struct error *error)
 {
     *model = (struct model){.layers = 0};
-    return config_part_read("--model", path, read_model, model, arena, error);
+    return config_part_read(path, read_model, model, arena, error);
 }

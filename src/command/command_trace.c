@@ -193,14 +193,15 @@ static int run_info(int argc, char **argv, struct error *error)
 static int write_trace(struct arrival_source source, const char *path, struct error *error)
 {
     struct trace_writer writer;
-    int status = trace_writer_open(&writer, path, error);
-    if (status < 0)
-        return status;
     struct arrival arrival;
-    while ((status = source.next(source.context, &arrival, error)) > 0) {
+    /* A source that has not even one leaves nothing behind, on standard output either. */
+    int status = source.next(source.context, &arrival, error);
+    if (status < 0 || trace_writer_open(&writer, path, error) < 0)
+        return -(int)error->code;
+    while (status > 0) {
         status = trace_writer_add(&writer, &arrival, error);
-        if (status < 0)
-            break;
+        if (status == 0)
+            status = source.next(source.context, &arrival, error);
     }
     if (status == 0)
         return trace_writer_finish(&writer, error);
@@ -304,15 +305,13 @@ static int check_synth(const struct synth *synth, struct error *error)
 static int make_trace(const struct synth *synth, struct error *error)
 {
     struct workload *workload = workload_new(&synth->synthetic, synth->seed, error);
-    if (!workload) {
-        /* Values that no workload can have came from this command line. */
-        if (error->code == ERROR_CONFIG)
-            error->code = ERROR_USAGE;
-        return -(int)error->code;
-    }
-    int status = write_trace(workload_source(workload), synth->path, error);
+    int status =
+        workload ? write_trace(workload_source(workload), synth->path, error) : -(int)error->code;
     workload_free(workload);
-    return status;
+    /* Values that no workload can have came from this command line. */
+    if (status == -ERROR_CONFIG)
+        error->code = ERROR_USAGE;
+    return status < 0 ? -(int)error->code : 0;
 }
 
 static int run_synth(int argc, char **argv, struct error *error)

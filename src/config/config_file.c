@@ -189,11 +189,13 @@ const char *config_file_find(struct config_loader *loader, struct position posit
         config_file_spare(loader, position, path);
     if (path || loader->diagnostics->is_out_of_memory)
         return path;
+    /* Where a folder is named, the first of the files in it that would do. */
+    const char *in_folder = **suffixes == '/' ? *suffixes : "";
     if (is_absolute)
-        diagnostics_add(loader->diagnostics, position, "no file '%.200s'", name);
+        diagnostics_add(loader->diagnostics, position, "no file '%.200s%s'", name, in_folder);
     else
-        diagnostics_add(loader->diagnostics, position, "no file '%.100s' in '%.100s'%s%.100s%s",
-                        name, *here ? here : ".", *search ? " or '" : "", *search ? *search : "",
-                        *search ? "'" : "");
+        diagnostics_add(loader->diagnostics, position, "no file '%.100s%s' in '%.100s'%s%.100s%s",
+                        name, in_folder, *here ? here : ".", *search ? " or '" : "",
+                        *search ? *search : "", *search ? "'" : "");
     return NULL;
 }

@@ -104,7 +104,10 @@ void config_override_apply(struct config_loader *loader, struct yaml_node *root,
     const char *equals = strchr(assignment, '=');
     if (!equals || equals[1] == '\0') {
         diagnostics_add(loader->diagnostics, position,
-                        "not KEY=VALUE; write it like 'layout.tensor_parallel=4'");
+                        equals
+                            ? "no value; write it like 'layout.tensor_parallel=4', or null where "
+                              "the key is to have none"
+                            : "not KEY=VALUE; write it like 'layout.tensor_parallel=4'");
         return;
     }
     char *path = arena_strdup(loader->arena, assignment);

@@ -5,20 +5,24 @@
 
 #include <stdlib.h>
 
-static void read_tree(struct config_loader *loader, const char *named_by, const char *path,
-                      config_part_reader *reader, void *what)
+static int read_tree(struct config_loader *loader, const char *path, config_part_reader *reader,
+                     void *what, struct error *error)
 {
-    struct position named = {.source = config_source_new_option(loader, named_by)};
-    struct source *source = named.source ? config_file_open(loader, path, named) : NULL;
-    struct yaml_node *node = source ? yaml_tree_parse(source, source->text, source->bytes,
-                                                      loader->arena, loader->diagnostics)
-                                    : NULL;
+    const char *text;
+    size_t bytes;
+    int status = config_file_read(loader, path, &text, &bytes, error);
+    if (status < 0)
+        return status;
+    struct source *source = config_source_new(loader, path, text, bytes);
+    struct yaml_node *node =
+        source ? yaml_tree_parse(source, text, bytes, loader->arena, loader->diagnostics) : NULL;
     if (node)
-        reader(loader, source->text, config_reference_resolve(loader, node), what);
+        reader(loader, text, config_reference_resolve(loader, node), what);
+    return diagnostics_to_error(loader->diagnostics, error);
 }
 
-int config_part_read(const char *named_by, const char *path, config_part_reader *reader, void *what,
-                     struct arena *arena, struct error *error)
+int config_part_read(const char *path, config_part_reader *reader, void *what, struct arena *arena,
+                     struct error *error)
 {
     char configs[DATA_DIR_BYTES];
     const char *const search[] = {configs, NULL};
@@ -30,8 +34,7 @@ int config_part_read(const char *named_by, const char *path, config_part_reader 
         return error_out_of_memory(error, "diagnostics");
     struct config_loader loader = {.arena = arena, .diagnostics = diagnostics, .search = search};
     diagnostics_init(diagnostics);
-    read_tree(&loader, named_by, path, reader, what);
-    status = diagnostics_to_error(diagnostics, error);
+    status = read_tree(&loader, path, reader, what, error);
     free(diagnostics);
     return status;
 }

@@ -12,11 +12,10 @@ typedef void config_part_reader(struct config_loader *loader, const char *text,
                                 struct yaml_node *node, void *what);
 
 /*
- * Reads the file at `path`; `named_by` is what names it, for where there is none to be had.
- * ERROR_CONFIG with positions, ERROR_IO where there are no configs to look references up in,
- * ERROR_MEMORY. What is read is in the arena.
+ * Reads the file at `path`. ERROR_CONFIG with positions, ERROR_IO where it cannot be read or there
+ * are no configs to look references up in, ERROR_MEMORY. What is read is in the arena.
  */
-int config_part_read(const char *named_by, const char *path, config_part_reader *reader, void *what,
-                     struct arena *arena, struct error *error);
+int config_part_read(const char *path, config_part_reader *reader, void *what, struct arena *arena,
+                     struct error *error);
 
 #endif

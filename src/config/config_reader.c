@@ -98,10 +98,12 @@ const struct yaml_node *config_read_node(struct config_reader *reader, const cha
                                          enum config_presence presence)
 {
     const struct yaml_node *node = ask(reader, key);
-    if (!node && presence == CONFIG_REQUIRED && reader->node)
-        diagnostics_add(reader->diagnostics, reader->node->position, "missing key '%s' in '%s'",
-                        key, reader->name);
-    return node;
+    if (node || presence != CONFIG_REQUIRED || !reader->node)
+        return node;
+    bool is_null = yaml_node_find(reader->node, key) != NULL;
+    config_reader_report(reader, key, "missing key '%s' in '%s'%s", key, reader->name,
+                         is_null ? ": it is null here" : "");
+    return NULL;
 }
 
 bool config_read_count64(struct config_reader *reader, const char *key,

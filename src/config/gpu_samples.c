@@ -42,7 +42,7 @@ static int read_gpu(struct gpu_folder *folder, struct error *error)
     if (!folder->has_gpu)
         return 0;
     arena_init(&arena);
-    int status = config_part_read("measured", path, read_gpu_part, &folder->gpu, &arena, error);
+    int status = config_part_read(path, read_gpu_part, &folder->gpu, &arena, error);
     arena_release(&arena);
     return status;
 }

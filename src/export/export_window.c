@@ -13,14 +13,22 @@ sim_ps export_window_ps(double seconds)
     return isnan(seconds) ? 0 : sim_ps_from_s(fmax(-WINDOW_S_MAX, fmin(seconds, WINDOW_S_MAX)));
 }
 
-static int parse_end(const char *text, sim_ps *end, struct error *error)
+static int parse_end(const char *text, double *seconds, struct error *error)
 {
-    double seconds;
-    if (quantity_parse(text, QUANTITY_SECONDS, &seconds, error) < 0) {
-        error->code = ERROR_USAGE;
-        return -ERROR_USAGE;
-    }
-    *end = export_window_ps(seconds);
+    if (quantity_parse(text, QUANTITY_SECONDS, seconds, error) == 0)
+        return 0;
+    error->code = ERROR_USAGE;
+    return -ERROR_USAGE;
+}
+
+static int check(const char *text, double start_s, double end_s, struct error *error)
+{
+    if (end_s <= start_s)
+        return error_set(error, ERROR_USAGE, "--window '%s' ends before it starts", text);
+    if (start_s >= WINDOW_S_MAX)
+        return error_set(error, ERROR_USAGE,
+                         "--window '%s' starts beyond the %.0f days that a run can last", text,
+                         WINDOW_S_MAX / 86400);
     return 0;
 }
 
@@ -33,10 +41,13 @@ int export_window_parse(const char *text, struct export_window *window, struct e
                          text);
     (void)snprintf(from, sizeof(from), "%.*s", (int)(comma - text), text);
     const char *to = comma + 1 + strspn(comma + 1, " ");
-    int status = parse_end(from, &window->start, error);
+    double start_s = 0;
+    double end_s = 0;
+    int status = parse_end(from, &start_s, error);
     if (status == 0)
-        status = parse_end(to, &window->end, error);
-    if (status == 0 && window->end <= window->start)
-        status = error_set(error, ERROR_USAGE, "--window '%s' ends before it starts", text);
+        status = parse_end(to, &end_s, error);
+    if (status == 0)
+        status = check(text, start_s, end_s, error);
+    *window = (struct export_window){export_window_ps(start_s), export_window_ps(end_s)};
     return status;
 }

@@ -165,12 +165,12 @@ static int read_header(hid_t file, const char *path, struct sweep_results *resul
     const char *load = read_text(file, "load", arena);
     if (!results->version || !results->name || !results->sweep_text || !results->scenario_text ||
         !load)
-        return error_set(error, ERROR_IO, "%s is not what 'tandem sweep' writes", path);
+        return error_set(error, ERROR_CONFIG, "%s is not what 'tandem sweep' writes", path);
     results->load = sweep_load_of_path(load);
     const char *shard = H5Aexists(file, "shard") > 0 ? read_text(file, "shard", arena) : "1/1";
     if (!shard || sscanf(shard, "%u/%u", &results->shard, &results->shard_count) != 2 ||
         results->shard == 0 || results->shard > results->shard_count)
-        return error_set(error, ERROR_IO, "%s does not say which part of a sweep it is", path);
+        return error_set(error, ERROR_CONFIG, "%s does not say which part of a sweep it is", path);
     return 0;
 }
 

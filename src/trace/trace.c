@@ -83,6 +83,17 @@ static int next_line(struct trace *trace, struct error *error)
     return status;
 }
 
+/* The line at hand is no header as expected; its quotation marks, if it has some, are why. */
+static int header_error(const struct trace *trace, const char *expected, struct error *error)
+{
+    struct trace_place place = place_of(trace);
+    const char *quote = memchr(trace->line, '"', trace->line_bytes);
+    if (!quote)
+        return trace_row_error(place, expected, place.line, error);
+    return trace_row_error(place, "a header without quotation marks",
+                           (struct text){quote, place.line.end}, error);
+}
+
 /* Settles on the format of a file that begins with the line at hand. */
 static int guess_format(struct trace *trace, struct error *error)
 {
@@ -97,12 +108,11 @@ static int guess_format(struct trace *trace, struct error *error)
             return 0;
         }
     }
-    struct trace_place place = place_of(trace);
-    return trace_row_error(place,
-                           "a header with arrival_s,input_tokens,output_tokens (tandem), "
-                           "TIMESTAMP,ContextTokens,GeneratedTokens (azure) or Timestamp,Request "
-                           "tokens,Response tokens (burstgpt), or a JSON object (mooncake)",
-                           place.line, error);
+    return header_error(trace,
+                        "a header with arrival_s,input_tokens,output_tokens (tandem), "
+                        "TIMESTAMP,ContextTokens,GeneratedTokens (azure) or Timestamp,Request "
+                        "tokens,Response tokens (burstgpt), or a JSON object (mooncake)",
+                        error);
 }
 
 static int read_header(struct trace *trace, struct error *error)
@@ -114,15 +124,14 @@ static int read_header(struct trace *trace, struct error *error)
         return error_set(error, ERROR_TRACE, "%s: expected a trace, found an empty file",
                          trace->name);
     const struct trace_csv_dialect *dialect = dialect_of(trace->format);
-    struct trace_place place = place_of(trace);
     if (trace->format == TRACE_AUTO)
         status = guess_format(trace, error);
     else if (dialect && !trace_csv_match(&trace->csv, dialect, trace->line))
-        status = trace_row_error(place, dialect->header, place.line, error);
+        status = header_error(trace, dialect->header, error);
     else
         status = 0;
     if (status == 0 && trace->format != TRACE_MOONCAKE)
-        status = trace_csv_check(&trace->csv, place, error);
+        status = trace_csv_check(&trace->csv, place_of(trace), error);
     trace->is_pending = trace->format == TRACE_MOONCAKE;
     return status;
 }
@@ -178,9 +187,10 @@ void trace_close(struct trace *trace)
 }
 
 /* The time of a row on the simulation's clock. */
-static int arrival_time(struct trace *trace, struct trace_time time, sim_ps *at,
+static int arrival_time(struct trace *trace, const struct trace_row *row, sim_ps *at,
                         struct error *error)
 {
+    struct trace_time time = row->time;
     if (!trace->has_origin) {
         trace->has_origin = true;
         if (trace->format == TRACE_AZURE)
@@ -190,21 +200,22 @@ static int arrival_time(struct trace *trace, struct trace_time time, sim_ps *at,
     int64_t ps = time.ps - trace->origin.ps;
     double arrival_s = ((double)s + (double)ps / (double)SIM_PS_PER_S) / trace->rate_scale;
     struct trace_place place = place_of(trace);
+    ptrdiff_t column = row->time_field.begin - place.line.begin + 1;
     if (arrival_s > ARRIVAL_S_MAX)
         return error_set(error, ERROR_TRACE,
-                         "%s:%llu: expected an arrival within the %.0f days that the clock holds, "
-                         "found one after %.4g days",
-                         place.file, (unsigned long long)place.number, ARRIVAL_S_MAX / 86400,
-                         arrival_s / 86400);
+                         "%s:%llu:%td: expected an arrival within the %.0f days that the clock "
+                         "holds, found one after %.4g days",
+                         place.file, (unsigned long long)place.number, column,
+                         ARRIVAL_S_MAX / 86400, arrival_s / 86400);
     /* Scaled from the start rather than gap by gap, so that rounding does not add up; unscaled
        times stay exact. */
     bool is_exact = trace->rate_scale == 1.0 && s >= 0;
     *at = is_exact ? s * SIM_PS_PER_S + ps : sim_ps_from_s(fmax(arrival_s, -1));
     if (*at < trace->last)
         return error_set(error, ERROR_TRACE,
-                         "%s:%llu: expected times in ascending order, found one %.6f s before the "
-                         "line above",
-                         place.file, (unsigned long long)place.number,
+                         "%s:%llu:%td: expected times in ascending order, found one %.6f s before "
+                         "the line above",
+                         place.file, (unsigned long long)place.number, column,
                          sim_s_from_ps(trace->last) - arrival_s);
     trace->last = *at;
     return 0;
@@ -229,7 +240,7 @@ static int trace_next(void *context, struct arrival *arrival, struct error *erro
     struct trace_row row;
     int status;
     while ((status = next_row(trace, &row, error)) > 0) {
-        status = arrival_time(trace, row.time, &arrival->at, error);
+        status = arrival_time(trace, &row, &arrival->at, error);
         if (status < 0)
             return status;
         if (row.input_tokens > 0 && row.output_tokens > 0) {

@@ -124,6 +124,7 @@ int trace_csv_row(const struct trace_csv *csv, struct trace_place place, struct 
     int status = 0;
     for (; status == 0 && take_field(&rest, &field); index++) {
         if (index == csv->time_index) {
+            row->time_field = field;
             if (!dialect->time(field, &row->time))
                 status = trace_row_error(place, dialect->time_form, field, error);
         } else if (index == csv->input_index) {

@@ -43,6 +43,7 @@ int trace_mooncake_row(struct trace_place place, struct trace_row *row, struct e
     json_t *object = json_loadb(place.line.begin, bytes, 0, &json_error);
     if (!object && json_error_code(&json_error) == json_error_out_of_memory)
         return error_out_of_memory(error, "a line of JSON");
+    row->time_field = place.line;
     const char *expected = object ? read_row(object, row) : "a JSON object";
     json_decref(object);
     if (!expected)

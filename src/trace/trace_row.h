@@ -10,6 +10,7 @@
 
 struct trace_row {
     struct trace_time time;
+    struct text time_field; /* where the line has it; all of the line where nobody knows */
     uint32_t input_tokens;
     uint32_t output_tokens;
 };

@@ -188,8 +188,8 @@ class CalibrateTest(TandemTest):
         self.assertEqual(done.returncode, 3)
         self.assertIn("there are no measurements", done.stderr)
         done = self.tandem("calibrate", "--residuals", "-o", self.folder / "none")
-        self.assertEqual(done.returncode, 3)
-        self.assertIn("gpu.yaml", done.stderr)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn(f"tandem calibrate: cannot read '{self.folder}/none/gpu.yaml'", done.stderr)
 
     def test_gpu_in_place(self):
         """Without --gpu, the folder's own file is taken, and stays as it is but for `measured`."""
@@ -278,7 +278,7 @@ class CalibrateTest(TandemTest):
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(message, done.stderr)
         done = self.tandem("calibrate", kernels, "-o", self.output, "--source", "x")
-        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.returncode, 4)
         self.assertIn("gpu.yaml", done.stderr)
         self.assertEqual(self.tandem(*self.arguments("none.csv")).returncode, 4)
         self.assertIn("usage: tandem calibrate", self.tandem_ok("calibrate", "--help"))

@@ -283,6 +283,7 @@ class Messages(Export):
             (["a.h5", "-f", "csv", "--window", "2s"], "two times"),
             (["a.h5", "-f", "csv", "--window", "2,3"], "no unit"),
             (["a.h5", "-f", "csv", "--window", "3s,2s"], "ends before it starts"),
+            (["a.h5", "-f", "csv", "--window", "1e9s,2e9s"], "beyond the 104 days that a run can"),
             (["a.h5", "-f", "chrome", "--table", "steps"], "--table goes with"),
             (["a.yaml", "-f", "dot", "--window", "2s,3s"], "--window goes with"),
             (["a.h5", "-f", "csv", "--set", "a=b"], "--set goes with"),

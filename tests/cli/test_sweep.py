@@ -331,11 +331,13 @@ class Determinism(SweepTest):
         # another sweep.
         one, two = (self.sweep(GRID, "--shard", f"{k}/2", output=f"{k}.h5") for k in (1, 2))
         other = self.sweep(GRID.replace("16, 256", "16, 128"), "--shard", "2/2", output="other.h5")
-        joined = self.folder / "joined.h5"
+        joined, run = self.folder / "joined.h5", self.folder / "run.h5"
+        self.tandem_ok("run", "scenarios/default", "--set", "run.duration=10 s", "-o", run)
         for parts, message in (
             ([one], "part 2 of 2 is missing"),
             ([one, two, one], "are the same part, 1 of 2"),
             ([one, other], "is of another sweep"),
+            ([one, run], "run.h5 is not what 'tandem sweep' writes"),
         ):
             done = self.tandem("merge", joined, *parts)
             self.assertEqual(done.returncode, 3)

@@ -190,11 +190,12 @@ class Synth(TraceTest):
             self.misused("synth", message, *arguments)
 
     def test_a_file_appears_whole_or_not_at_all(self):
-        # 104 days of clock are over after nine requests: nothing is left, not even the partial.
-        result = self.trace("synth", "--rate", 1e-6, "--process", "constant", "--input", 1,
-                            "--output", 1, "-o", "t.csv")
-        self.assertEqual(result.returncode, 3)
-        self.assertIn("would arrive beyond the 104 days that the clock holds", result.stderr)
+        # 104 days of clock are over after nine requests: nothing is left, not even the partial; nor
+        # is a header printed where they are over before the first.
+        slow = ["--process", "constant", "--input", 1, "--output", 1, "--rate"]
+        for rate, left, options in ((1e-6, 9991, ["-o", "t.csv"]), (1e-300, 10000, [])):
+            self.misused("synth", f"{left} requests at {rate:g} /s would arrive beyond the 104 days"
+                         " that the clock holds", *slow, rate, *options)
         self.assertEqual(list(self.folder.iterdir()), [])
         self.fails(4, "tandem trace synth: cannot write none/t.csv: No such file or directory",
                    *self.SMALL, "-o", "none/t.csv")
@@ -218,7 +219,7 @@ class Convert(TraceTest):
     def test_times_beyond_the_clock(self):
         # Expect days that a person can read, of however small a scale.
         self.write("a.csv", self.AZURE)
-        self.fails(3, "a.csv:3: expected an arrival within the 104 days that the clock holds, found "
+        self.fails(3, "a.csv:3:1: expected an arrival within the 104 days that the clock holds, found "
                       "one after 4.994e+95 days", "convert", "a.csv", "t.csv", "--rate-scale",
                    "1e-100")
 

@@ -314,6 +314,19 @@ START_TEST(test_wrong_number_of_fields_is_an_error)
 }
 END_TEST
 
+START_TEST(test_quotes_are_an_error)
+{
+    /* Expect a spreadsheet's quotation marks to be named, whether the format is guessed or said. */
+    const char *text = "arrival_s,\"input_tokens\",output_tokens\n1,2,3\n";
+    const char *expected = "chat.csv:1:11: expected a header without quotation marks, found "
+                           "'\"input_tokens\",output_tokens'";
+    struct trace_options named = {.format = TRACE_TANDEM, .rate_scale = 1};
+    struct reading reading = read_bytes(text, strlen(text), named);
+    ck_assert_str_eq(reading.error.text, expected);
+    assert_error(text, expected);
+}
+END_TEST
+
 START_TEST(test_a_column_twice_is_an_error)
 {
     /* Expect the second of a name to be shown, whichever of the two would have been read. */
@@ -327,19 +340,23 @@ END_TEST
 START_TEST(test_time_must_not_go_back)
 {
     assert_error(TANDEM "1,2,3\n0.75,2,3\n",
-                 "chat.csv:3: expected times in ascending order, found one 0.250000 s before the "
+                 "chat.csv:3:1: expected times in ascending order, found one 0.250000 s before the "
                  "line above");
     assert_error(AZURE "2023-11-16 18:15:46.5,374,44\n2023-11-16 18:15:46,374,44\n",
-                 "chat.csv:3: expected times in ascending order, found one 0.500000 s before the "
+                 "chat.csv:3:1: expected times in ascending order, found one 0.500000 s before the "
+                 "line above");
+    assert_error("input_tokens,arrival_s,output_tokens\n2,1,3\n20,0.75,3\n",
+                 "chat.csv:3:4: expected times in ascending order, found one 0.250000 s before the "
                  "line above");
 }
 END_TEST
 
 START_TEST(test_time_must_fit_the_clock)
 {
-    assert_error(TANDEM "9000001,2,3\n",
-                 "chat.csv:2: expected an arrival within the 104 days that the clock holds, found "
-                 "one after 104.2 days");
+    assert_error(
+        TANDEM "9000001,2,3\n",
+        "chat.csv:2:1: expected an arrival within the 104 days that the clock holds, found "
+        "one after 104.2 days");
 }
 END_TEST
 
@@ -506,6 +523,7 @@ int main(void)
         test_bad_dates_are_errors,
         test_bad_json_is_an_error,
         test_wrong_number_of_fields_is_an_error,
+        test_quotes_are_an_error,
         test_a_column_twice_is_an_error,
         test_time_must_not_go_back,
         test_time_must_fit_the_clock,
