@@ -116,6 +116,25 @@ int output_path_check(const char *path, struct error *error)
     return name ? 0 : -(int)error->code;
 }
 
+/* The name of the file `name` while it is not whole, on the heap. */
+static char *partial_of(const char *name)
+{
+    static const char suffix[] = ".partial";
+    char *partial = malloc(strlen(name) + sizeof(suffix));
+    if (partial)
+        (void)stpcpy(stpcpy(partial, name), suffix);
+    return partial;
+}
+
+/* What is there is written over if it is a file, for a killed program left it; a link is not. */
+static int check_partial(const char *partial, struct error *error)
+{
+    struct stat there;
+    if (lstat(partial, &there) == 0 && !S_ISREG(there.st_mode))
+        return error_set(error, ERROR_IO, "cannot write %s: it is not a regular file", partial);
+    return 0;
+}
+
 /* Two resolved names, of which neither need be there. */
 static bool is_one_name(const char *a, const char *b)
 {
@@ -128,31 +147,33 @@ static bool is_one_name(const char *a, const char *b)
     return is_same;
 }
 
-bool output_path_is_same(const char *a, const char *b)
+bool output_path_replaces(const char *path, const char *other)
 {
-    if (is_one_path(a, b))
+    if (is_one_path(path, other))
         return true;
-    char *first = resolve(a);
-    char *second = resolve(b);
-    bool is_same = first && second && is_one_name(first, second);
+    char *first = resolve(path);
+    char *second = resolve(other);
+    char *partial = first ? partial_of(first) : NULL;
+    bool is_same =
+        partial && second &&
+        (is_one_name(first, second) || is_one_name(partial, second) || is_one_path(partial, other));
     free(first);
     free(second);
+    free(partial);
     return is_same;
 }
 
 int output_path_init(struct output_path *output, const char *path, struct error *error)
 {
-    static const char suffix[] = ".partial";
     *output = (struct output_path){.path = find_file(path, error)};
     if (!output->path)
         return -(int)error->code;
-    output->partial = malloc(strlen(output->path) + sizeof(suffix));
-    if (output->partial) {
-        (void)stpcpy(stpcpy(output->partial, output->path), suffix);
-        return 0;
-    }
-    output_path_release(output);
-    return error_out_of_memory(error, "the output's path");
+    output->partial = partial_of(output->path);
+    int status = output->partial ? check_partial(output->partial, error)
+                                 : error_out_of_memory(error, "the output's path");
+    if (status < 0)
+        output_path_release(output);
+    return status;
 }
 
 static int sync_to_disk(const char *path, struct error *error)

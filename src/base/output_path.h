@@ -7,7 +7,9 @@
  *     output_path_keep(&output, &error)             unless it is kept: "out.h5"
  *     output_path_release(&output)
  *
- * Of a link, what it leads to is written, and the link stays. Errors are ERROR_IO and ERROR_MEMORY.
+ * Of a link, what it leads to is written, and the link stays. A file that has the
+ * name of the partial one is what a killed program left, and is written over. Errors are ERROR_IO
+ * and ERROR_MEMORY.
  */
 #ifndef TANDEM_OUTPUT_PATH_H
 #define TANDEM_OUTPUT_PATH_H
@@ -30,8 +32,9 @@ struct output_path {
  */
 int output_path_check(const char *path, struct error *error);
 
-/* Whether two names are, or would be, one file's: links and hard links count. */
-bool output_path_is_same(const char *a, const char *b);
+/* Whether a result under `path` takes the place of the file `other`: it is that one, by whatever
+   name, hard link or link, or it is while it is not whole. */
+bool output_path_replaces(const char *path, const char *other);
 
 /* Takes the name, which is checked. Nothing is made yet; on failure there is nothing to release. */
 int output_path_init(struct output_path *output, const char *path, struct error *error);

@@ -31,7 +31,7 @@ const char *command_scenario_find(const struct command_scenario *scenario, const
         if (command_check_output(outputs[i], path, error) < 0)
             return NULL;
     }
-    if (!outputs[0] || !outputs[1] || !output_path_is_same(outputs[0], outputs[1]))
+    if (!outputs[0] || !outputs[1] || !output_path_replaces(outputs[0], outputs[1]))
         return path;
     (void)error_set(error, ERROR_USAGE, "two results would be written to '%s'", outputs[0]);
     return NULL;
@@ -117,7 +117,7 @@ size_t command_core_count(void)
 
 int command_check_output(const char *output, const char *input, struct error *error)
 {
-    if (!output || !output_path_is_same(output, input))
+    if (!output || !output_path_replaces(output, input))
         return 0;
     return error_set(error, ERROR_USAGE, "the output '%s' would replace the input", output);
 }

@@ -168,7 +168,7 @@ static const char *find_in(struct config_loader *loader, const char *directory, 
 void config_file_spare(struct config_loader *loader, struct position position, const char *path)
 {
     for (const char *const *output = loader->outputs; output && *output; output++) {
-        if (output_path_is_same(*output, path))
+        if (output_path_replaces(*output, path))
             diagnostics_add(
                 loader->diagnostics, position,
                 "'%.200s' is read here and written by the command: it would be replaced", path);

@@ -142,7 +142,7 @@ static int resolve(struct lengths *lengths, const struct length_spec *spec, cons
     lengths->max = (uint32_t)max;
     if (!keys.file)
         return 0;
-    if (output && output_path_is_same(output, spec->file))
+    if (output && output_path_replaces(output, spec->file))
         return error_set(error, ERROR_USAGE, "the output '%s' would replace the input", output);
     uint32_t *values;
     status = length_file_read(spec->file, &values, &lengths->value_count, error);

@@ -81,7 +81,7 @@ static char *file_path_of(const struct sweep_task *task, const char *folder)
 static int check_file(const char *path, const char *const *outputs, struct error *error)
 {
     for (; outputs && *outputs; outputs++) {
-        if (output_path_is_same(path, *outputs))
+        if (output_path_replaces(*outputs, path))
             return error_set(error, ERROR_USAGE, "a point's file would have the name of '%s'",
                              *outputs);
     }

@@ -59,6 +59,22 @@ class Links(TandemTest):
                     self.assertIn(f"cannot write {link}", done.stderr)
                     self.assertEqual(link.readlink(), target)
 
+    def test_the_partial_file_is_no_link(self):
+        # Expect what a killed program left under the partial name to be written over, but not what
+        # a link of that name leads to.
+        precious, out = self.folder / "precious", self.folder / "out"
+        partial = self.folder / "out.partial"
+        partial.write_text("half")
+        self.tandem_ok(*SYNTH, out)
+        self.assertEqual(list(self.folder.iterdir()), [out])
+        precious.write_text("precious")
+        partial.symlink_to(precious)
+        for command in (["run", SCENARIO, *SMALL, "-o"], SYNTH):
+            done = self.tandem(*command, out)
+            self.assertEqual(done.returncode, 4)
+            self.assertIn(f"cannot write {partial}: it is not a regular file", done.stderr)
+            self.assertEqual(precious.read_text(), "precious")
+
     def test_standard_output_is_not_replaced(self):
         # Expect a file that the shell appends standard output to, named again by -o, to keep what
         # it holds: through a link of our own as /dev/stdout is one.
@@ -169,6 +185,9 @@ class Inputs(TandemTest):
             for name in (read, link, other, self.folder / ".." / self.folder.name / read.name):
                 self.refuses(read, [*command, name], "would replace the input")
         self.refuses(part, ["merge", part, part], "would replace the input")
+        partial = self.folder / "trace.csv.partial"
+        trace.rename(partial)
+        self.refuses(partial, ["trace", "convert", partial, trace], "would replace the input")
 
     def test_what_the_files_name(self):
         # Expect the files that a scenario is made of to be refused as outputs of it, with the place
