@@ -245,10 +245,11 @@ static json_t *run_config(const struct config *config, double headroom, struct e
     return result;
 }
 
-/* The trial of an option that is wrong; NULL where the error is another, or memory is out. */
+/* The trial of an option that is wrong, or runs beyond what the clock holds; NULL where the error
+   is another, or memory is out. */
 static json_t *failure_of(struct error *error)
 {
-    if (error->code != ERROR_CONFIG)
+    if (error->code != ERROR_CONFIG && error->code != ERROR_RUN)
         return NULL;
     json_t *result = json_pack("{s:s, s:s}", "status", "failed", "error", error->text);
     if (!result)

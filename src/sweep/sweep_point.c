@@ -151,7 +151,9 @@ json_t *sweep_point_run(const struct config *config, const char *file_path, stru
 
 json_t *sweep_point_failure(struct error *error)
 {
-    if (error->code != ERROR_CONFIG && error->code != ERROR_TRACE)
+    bool is_own = error->code == ERROR_CONFIG || error->code == ERROR_TRACE ||
+                  error->code == ERROR_RUN; /* beyond what the clock holds */
+    if (!is_own)
         return NULL;
     json_t *result = json_pack("{s:s, s:s}", "status", "failed", "error", error->text);
     if (!result)

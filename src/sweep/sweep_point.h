@@ -30,8 +30,8 @@
 
 /*
  * Runs `config`; with a `file_path` its records go there (record_hdf5.h).
- * NULL where not the point failed, but the program: ERROR_MEMORY, ERROR_IO,
- * ERROR_RUN. The caller json_decref()s the result.
+ * NULL where not the point failed, but the program: ERROR_MEMORY, ERROR_IO. The
+ * caller json_decref()s the result.
  */
 json_t *sweep_point_run(const struct config *config, const char *file_path, struct error *error);
 

@@ -191,6 +191,15 @@ variants:
         self.assertIn("2 points, 1 failed", out)
         self.assertIn("10000 requests arrived within run.warmup, which leaves none to count", out)
 
+    def test_a_point_that_never_ends_is_a_row_too(self):
+        # Expect a GPU a million times slower to fail its point alone.
+        out = self.tandem_ok("sweep", self.write(
+            "scenario: {base: scenarios/default, run: {duration: 20 s}}\n"
+            "variants:\n  usual: {}\n  slow: {events: [{at: 0 s, slow: {gpu: 0, factor: 1e6}}]}\n"),
+            "-o", self.folder / "out.h5")
+        self.assertIn("2 points, 1 failed", out)
+        self.assertIn("more than the 1000 s that a step may take", out)
+
     def test_zip_takes_lists_together(self):
         # Expect two points, not four, with the model by its name.
         text = SCENARIO.replace("REQUESTS", "50") + (
