@@ -147,6 +147,8 @@ static void print_kv_hop(const struct preflight *preflight, FILE *stream)
 void preflight_text_print(const struct preflight *preflight, FILE *stream)
 {
     const struct memory_plan *memory = &preflight->deployment.memory;
+    if (preflight->decode)
+        (void)fputs("the pool that prefills: ", stream);
     print_heading(preflight, stream);
     print_stages(preflight, stream);
     print_group(preflight, stream);

@@ -35,6 +35,12 @@ class Check(TandemTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("Llama-3.1-70B", done.stdout)
 
+    def test_text_names_the_pools(self):
+        # Expect the layout of either pool behind its name.
+        text = self.tandem_ok("check", "scenarios/70b-disaggregated")
+        for pool, layout in (("prefills", "TP=4"), ("decodes", "TP=8")):
+            self.assertRegex(text, rf"(?m)^the pool that {pool}: Llama-3.1-70B on .*: {layout} x PP=1")
+
     def test_memory_adds_up(self):
         # Expect weights + activations + reserve + KV to be the utilized part of a GPU's memory.
         result = self.check_json("--set", "engine.memory_utilization=0.5",
