@@ -4,7 +4,7 @@
 import json
 import unittest
 
-from tandem_cli import TandemTest, main
+from tandem_cli import ROOT, TandemTest, main
 
 H100 = ["--cluster", "clusters/hgx-h100"]
 
@@ -61,6 +61,16 @@ class CollectiveTest(TandemTest):
                                   "--gpus", gpus, "--bytes", "1MiB:1MiB")
             self.assertIn("the GPU's measured times go in front", text)
         self.assertRegex(text, r"\* measured +[89]\d\d us .* measured\n")
+
+    def test_shipped_clusters_have_the_links_that_were_measured(self):
+        """Not one of the clusters around a measured GPU scales its times for links of its own."""
+        clusters = [path for path in (ROOT / "configs" / "clusters").glob("*.yaml")
+                    if path.stem not in ("pcie-a100", "pcie-h100", "pcie-rtx-pro-6000")]
+        self.assertGreater(len(clusters), 10)
+        for path in clusters:
+            answer = json.loads(self.tandem_ok("collective", "all_reduce", "--cluster", path,
+                                               "--gpus", "0-1", "--bytes", "1MiB:1MiB", "--json"))
+            self.assertEqual(answer["sizes"][0]["measured"]["provenance"], "measured", path)
 
     def test_every_operation_has_an_answer(self):
         """Across two nodes too."""
