@@ -234,10 +234,10 @@ def assumption_rows(plan):
     yield "traffic", (traffic_words(plan) + f", {summary['growth']:g} times the scenario's load")
     yield "objective", (f"{slo_words(plan)}, with {percent(summary['headroom'])} headroom; latencies "
                         + ", ".join(f"{name.upper()}: {LATENCIES[name]}" for name in plan.slo_s))
-    yield "confidence", (f"{summary['seeds']:g} seeds, batch means, Student's t interval at 95%: a "
-                         "plan counts only where the share of requests within the SLO less the "
-                         f"headroom is no less than {summary['slo.percentile']:g}% at the "
-                         "interval's lower end")
+    yield "confidence", (f"{summary['seeds']:g} seeds, batch means, Student's t interval at 95%, "
+                         "of a share Wilson's where that is wider: a plan counts only where the "
+                         "share of requests within the SLO less the headroom is no less than "
+                         f"{summary['slo.percentile']:g}% at the interval's lower end")
     yield "cost", ("rented: the GPU's price and hour, electricity in it; bought: straight-line over "
                    f"{summary['ownership_years']:g} years and {summary['usd_per_kwh']:g} USD/kWh"
                    if summary["ownership_years"] > 0 else
