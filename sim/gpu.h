@@ -32,6 +32,8 @@ struct gpu {
     /* One direction of the links over which its collectives were measured; 0: unknown. */
     double measured_nvlink_bytes_per_s;
     double measured_pcie_bytes_per_s;
+    double measured_pcie_uplink_bytes_per_s;
+    double measured_inter_socket_bytes_per_s;
 };
 
 /* The rate at which tensor cores multiply operands of `dtype`: its own peak, or bf16's. */

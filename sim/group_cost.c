@@ -48,6 +48,19 @@ static double speed_of(double bytes_per_s, double measured_bytes_per_s)
     return measured_bytes_per_s > 0 ? bytes_per_s / measured_bytes_per_s : 1;
 }
 
+/* Which of a node's PCIe links a group is bound by, its place and number of ranks say: a table is
+   of all of them or none. */
+static double speed_of_pcie(const struct cluster *cluster)
+{
+    const struct gpu *gpu = &cluster->gpu;
+    double slots = speed_of(cluster->pcie.bytes_per_s, gpu->measured_pcie_bytes_per_s);
+    double uplinks =
+        speed_of(cluster->pcie_uplink.bytes_per_s, gpu->measured_pcie_uplink_bytes_per_s);
+    double sockets =
+        speed_of(cluster->inter_socket.bytes_per_s, gpu->measured_inter_socket_bytes_per_s);
+    return slots == 1 && uplinks == 1 && sockets == 1 ? 1 : 0;
+}
+
 struct group_links group_links_of(const struct topology *topology, const uint32_t *gpus,
                                   uint32_t ranks)
 {
@@ -60,9 +73,8 @@ struct group_links group_links_of(const struct topology *topology, const uint32_
             COLLECTIVE_FABRIC_PEER,
             speed_of(cluster->nvlink.bytes_per_s, gpu->measured_nvlink_bytes_per_s)};
     case MEDIUM_PCIE:
-        return (struct group_links){
-            is_staged ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER,
-            speed_of(cluster->pcie.bytes_per_s, gpu->measured_pcie_bytes_per_s)};
+        return (struct group_links){is_staged ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER,
+                                    speed_of_pcie(cluster)};
     default:
         return (struct group_links){COLLECTIVE_FABRIC_PEER, 1};
     }

@@ -53,7 +53,8 @@ struct group_cost {
 /* What a group's collectives cross, as measured tables know it. */
 struct group_links {
     enum collective_fabric fabric;
-    double speed; /* of the links, in those over which the GPU's were measured; 1: unknown */
+    double speed; /* of the links, in those over which the GPU's were measured; 1: unknown; 0: they
+                     are others, of which no table says anything */
 };
 
 struct group_links group_links_of(const struct topology *topology, const uint32_t *gpus,

@@ -36,16 +36,22 @@ static void read_efficiency(struct config_reader *parent, struct gpu_efficiency 
 
 static void read_measured_links(struct config_reader *parent, struct gpu *gpu)
 {
+    const struct {
+        const char *key;
+        double *bytes_per_s;
+    } links[] = {
+        {"nvlink", &gpu->measured_nvlink_bytes_per_s},
+        {"pcie", &gpu->measured_pcie_bytes_per_s},
+        {"pcie_uplink", &gpu->measured_pcie_uplink_bytes_per_s},
+        {"inter_socket", &gpu->measured_inter_socket_bytes_per_s},
+    };
     struct config_reader reader;
     if (!config_reader_has(parent, "measured_links"))
         return;
     config_reader_enter(&reader, parent, "measured_links", CONFIG_OPTIONAL);
-    config_read_quantity(&reader, "nvlink", CONFIG_OPTIONAL, QUANTITY_BYTES_PER_S,
-                         CONFIG_BYTES_PER_S_MIN, CONFIG_BYTES_PER_S_MAX,
-                         &gpu->measured_nvlink_bytes_per_s);
-    config_read_quantity(&reader, "pcie", CONFIG_OPTIONAL, QUANTITY_BYTES_PER_S,
-                         CONFIG_BYTES_PER_S_MIN, CONFIG_BYTES_PER_S_MAX,
-                         &gpu->measured_pcie_bytes_per_s);
+    for (size_t i = 0; i < ARRAY_LENGTH(links); i++)
+        config_read_quantity(&reader, links[i].key, CONFIG_OPTIONAL, QUANTITY_BYTES_PER_S,
+                             CONFIG_BYTES_PER_S_MIN, CONFIG_BYTES_PER_S_MAX, links[i].bytes_per_s);
     config_reader_close(&reader);
 }
 

@@ -62,6 +62,17 @@ class WhatIf(TandemTest):
             self.assertGreater(slow, fast)
             self.assertLess(slow / fast, 1.5)
 
+    def test_the_pcie_link_that_limits_counts(self):
+        """Eight L40S wait for the link between their sockets; what was measured on it is not said
+        of another."""
+        on_l40s = ("cluster=clusters/pcie-l40s", "layout.tensor_parallel=8", "workload.requests=64")
+        took = [self.seconds(*on_l40s, f"cluster.inter_socket.bandwidth={rate} GB/s")
+                for rate in (50, 100, 200, 400)]
+        for slow, fast in zip(took, took[1:]):
+            self.assertGreater(slow, 1.3 * fast)
+        slots = [self.seconds(*on_l40s, f"cluster.pcie.bandwidth={rate} GB/s") for rate in (24, 64)]
+        self.assertLess(abs(slots[0] / slots[1] - 1), 0.05)
+
     def test_a_file_run_again_is_the_same_what_if(self):
         """The scenario in a run's file says alone what was simulated."""
         output = self.folder / "out.h5"
