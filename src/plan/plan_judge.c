@@ -75,16 +75,24 @@ static double judged_in(const json_t *trials)
     return mean_of(trials, "judged") * (double)json_array_size(trials);
 }
 
+/* How many judged requests could tell the percentile if none missed. All of them are what no number
+   could tell: that means those that are simulated. */
+static double judged_to_prove(const struct slo *slo)
+{
+    double wanted = slo->percentile / 100;
+    return wanted < 1 ? deviate_squared() * wanted / (1 - wanted) : 0;
+}
+
 /*
  * Batches that are all alike show no spread, yet of few requests even the rare one that misses is
  * not seen: no interval of a share is narrower than what so many, each on its own, leave open
  * (Wilson, J. Am. Stat. Assoc. 22, 1927).
  */
-static struct plan_estimate share_of(const json_t *trials, const char *key)
+static struct plan_estimate share_of(const json_t *trials, const struct slo *slo)
 {
-    struct plan_estimate share = estimate_of(trials, key);
+    struct plan_estimate share = estimate_of(trials, "within");
     double requests = judged_in(trials);
-    if (isnan(share.mean) || !(requests > 0))
+    if (isnan(share.mean) || !(requests > 0) || judged_to_prove(slo) == 0)
         return share;
     double zz = deviate_squared();
     double shrink = 1 + zz / requests;
@@ -95,12 +103,10 @@ static struct plan_estimate share_of(const json_t *trials, const char *key)
     return share;
 }
 
-/* How many times as many requests could tell the percentile if none of them missed; above 1, these
-   could not. NaN: none was judged. */
-static double requests_wanted(const json_t *trials, const struct slo *slo)
+/* The requests of a run, so many of which are judged in all trials. */
+static double requests_of(double judged, const json_t *trials)
 {
-    double wanted = slo->percentile / 100;
-    return deviate_squared() * wanted / (1 - wanted) / judged_in(trials);
+    return ceil(judged / (double)json_array_size(trials) / (1 - PLAN_SETTLING));
 }
 
 /* Judges one latency on its own; `limit_s` 0: there is none to keep. NaN: single tokens have no
@@ -239,14 +245,14 @@ static void judge_too_short(struct plan_verdict *verdict)
 }
 
 /* So few requests that what `needed` would show cannot be seen in them. */
-static void judge_too_few(struct plan_verdict *verdict, double requests, double needed)
+static void judge_too_few(struct plan_verdict *verdict, const json_t *trials, double needed)
 {
     verdict->outcome = PLAN_TOO_SHORT;
     verdict->figure = PLAN_FIGURE_NONE;
     verdict->margin = NAN;
-    verdict->balance.requests_to_tell = ceil(needed);
+    verdict->balance.requests_to_tell = needed;
     verdict->reason[0] = '\0';
-    uint64_t count = (uint64_t)requests;
+    uint64_t count = (uint64_t)mean_of(trials, "requests");
     explain(verdict->reason, "runs too short to tell from %s request%s; about %s requests would",
             human_count(count).text, count == 1 ? "" : "s",
             human_count((uint64_t)verdict->balance.requests_to_tell).text);
@@ -297,7 +303,7 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
                 struct plan_verdict *verdict)
 {
     *verdict = (struct plan_verdict){
-        .within = share_of(trials, "within"),
+        .within = share_of(trials, slo),
         .ttft_s = estimate_of(trials, "ttft_s"),
         .tpot_s = estimate_of(trials, "tpot_s"),
         .served = mean_of(trials, "served"),
@@ -313,8 +319,7 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         .balance = balance_of_trials(trials),
     };
     judge_lasting(verdict, mean_of(trials, "arriving_tokens_per_s"));
-    double requests = mean_of(trials, "requests");
-    double wanted = requests_wanted(trials, slo);
+    double to_prove = requests_of(judged_to_prove(slo), trials);
     enum balance_answer answer = balance_answer(&verdict->balance);
     const json_t *failure = find_failure(trials);
     if (failure) {
@@ -322,15 +327,15 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         verdict->outcome = PLAN_FAILED;
         (void)snprintf(verdict->reason, sizeof(verdict->reason), "%s", why ? why : "");
     } else if (isnan(verdict->within.mean)) {
-        judge_too_few(verdict, requests,
-                      fmax(verdict->balance.requests_to_tell, PLAN_REQUESTS_MIN));
+        double least = fmax(verdict->balance.requests_to_tell, PLAN_REQUESTS_MIN);
+        judge_too_few(verdict, trials, fmax(least, to_prove));
     } else if (answer == BALANCE_SATURATED) {
         judge_saturated(verdict);
     } else {
         judge_share(verdict, slo, headroom);
         if (answer == BALANCE_TOO_SHORT && verdict->outcome != PLAN_MISSES)
             judge_too_short(verdict);
-        else if (wanted > 1 && verdict->outcome == PLAN_UNPROVEN)
-            judge_too_few(verdict, requests, requests * wanted);
+        else if (judged_in(trials) < judged_to_prove(slo) && verdict->outcome == PLAN_UNPROVEN)
+            judge_too_few(verdict, trials, to_prove);
     }
 }

@@ -21,7 +21,7 @@ struct plan_stress {
     struct plan_stress_point points[PLAN_STRESS_POINTS_MAX]; /* by ascending load; the first is 1 */
     size_t count;
     double holds;                     /* the highest load below `fails` that met the SLO */
-    double fails;                     /* the lowest that is known not to; INFINITY: none is */
+    double fails;                     /* the lowest that does not for sure; INFINITY: none is */
     struct plan_verdict breaks;       /* there, where it is finite */
     uint32_t replicas_left;           /* with one node lost */
     struct plan_verdict without_node; /* where any are left */

@@ -162,11 +162,22 @@ START_TEST(few_requests_leave_rare_ones_open)
     judge_by(&strict, (struct seen){.count = 8, .within = 1, .ttft_s = 0.1, .requests = 400});
     ck_assert_double_eq_tol(verdict.within.half, 0.0095123, 1e-7);
     ck_assert_int_eq(verdict.outcome, PLAN_TOO_SHORT);
-    /* 1.96^2 x 0.995 / 0.005 = 764.5 would, of a run 1.91 times its 60. */
+    /* 1.96^2 x 0.995 / 0.005 = 764.5 would, nine tenths of a run's, for the rest settles. */
     ck_assert_str_eq(verdict.reason,
-                     "runs too short to tell from 60 requests; about 115 requests would");
+                     "runs too short to tell from 60 requests; about 850 requests would");
     judge_by(&strict, (struct seen){.count = 8, .within = 1, .ttft_s = 0.1, .requests = 4000});
     ck_assert_int_eq(verdict.outcome, PLAN_MEETS);
+}
+END_TEST
+
+START_TEST(all_requests_are_those_that_were_simulated)
+{
+    /* That 100% are within the SLO, no number of requests could prove. */
+    const struct slo all = {.ttft_s = 0.5, .percentile = 100};
+    judge_by(&all, (struct seen){.count = 8, .within = 1, .ttft_s = 0.1, .requests = 400});
+    ck_assert_int_eq(verdict.outcome, PLAN_MEETS);
+    judge_by(&all, (struct seen){.count = 8, .within = 0.99, .ttft_s = 0.1, .requests = 400});
+    ck_assert_int_eq(verdict.outcome, PLAN_MISSES);
 }
 END_TEST
 
@@ -232,6 +243,7 @@ int main(void)
         too_few_requests_tell_nothing,
         one_batch_proves_nothing,
         few_requests_leave_rare_ones_open,
+        all_requests_are_those_that_were_simulated,
         saturation_outweighs_latency,
         what_cannot_be_told_is_not_bought,
         what_lasts_is_without_the_end,
