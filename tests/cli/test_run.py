@@ -110,7 +110,7 @@ class Run(TandemTest):
         output = self.folder / "out.h5"
         one_by_one = ("workload={arrivals: {process: closed_loop, concurrency: 1}, requests: 200,"
                       " input_tokens: 16, output_tokens: 2000}")
-        for factor, said in (("1e6", "more than the 1000 s that a step may take"),
+        for factor, said in (("1e6", "more than the 1000 s that a stage may take for it"),
                              ("1e4", "goes on beyond the 104 days that the clock holds")):
             slow = f"events=[{{at: 0 s, slow: {{gpu: 0, factor: {factor}}}}}]"
             for options in ((), ("--exact",)):

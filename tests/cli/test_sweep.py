@@ -198,7 +198,7 @@ variants:
             "variants:\n  usual: {}\n  slow: {events: [{at: 0 s, slow: {gpu: 0, factor: 1e6}}]}\n"),
             "-o", self.folder / "out.h5")
         self.assertIn("2 points, 1 failed", out)
-        self.assertIn("more than the 1000 s that a step may take", out)
+        self.assertIn("more than the 1000 s that a stage may take for it", out)
 
     def test_zip_takes_lists_together(self):
         # Expect two points, not four, with the model by its name.
