@@ -23,19 +23,15 @@ static size_t folder_bytes(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* Where the link `path`, on the heap, leads, in its place; NULL when memory is out. No link stays.
- */
-static char *follow_link(char *path)
+/* Where a link named `path`, on the heap, leads that holds `bytes` of `target`, in its place; NULL
+   when memory is out. */
+static char *follow(char *path, const char *target, size_t bytes)
 {
-    char target[PATH_MAX];
-    ssize_t bytes = readlink(path, target, sizeof(target));
-    if (bytes < 0)
-        return path;
     size_t folder = *target == '/' ? 0 : folder_bytes(path);
-    char *name = calloc(folder + (size_t)bytes + 1, 1);
+    char *name = calloc(folder + bytes + 1, 1);
     if (name) {
         memcpy(name, path, folder);
-        memcpy(name + folder, target, (size_t)bytes);
+        memcpy(name + folder, target, bytes);
     }
     free(path);
     return name;
@@ -44,9 +40,14 @@ static char *follow_link(char *path)
 /* The name of the file that `path` stands for, on the heap, also where that is still to be made. */
 static char *resolve(const char *path)
 {
+    char target[PATH_MAX];
+    ssize_t bytes = 0;
     char *name = strdup(path);
-    for (int i = 0; i < LINKS_MAX && name; i++)
-        name = follow_link(name);
+    for (int i = 0; i < LINKS_MAX && name && bytes >= 0; i++) {
+        bytes = readlink(name, target, sizeof(target));
+        if (bytes >= 0)
+            name = follow(name, target, (size_t)bytes);
+    }
     return name;
 }
 
