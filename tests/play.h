@@ -84,6 +84,22 @@ static inline struct played play(const struct scenario *scenario, const struct a
     return play_source(scenario, (struct arrival_source){.context = &script, .next = script_next});
 }
 
+/* Runs `scenario` to its end on arrivals from an array, and tells `rows` of all there is. */
+static inline void play_rows(const struct scenario *scenario, const struct arrival *arrivals,
+                             size_t count, struct rows *rows)
+{
+    struct script script = {.arrivals = arrivals, .count = count};
+    struct arrival_source source = {.context = &script, .next = script_next};
+    struct recorder recorder = {.context = rows, .record = rows_record};
+    struct error error = {.code = ERROR_NONE};
+    struct simulation *simulation = simulation_new(scenario, source, recorder, &error);
+    ck_assert_msg(simulation != NULL, "%s", error.text);
+    while (simulation_advance(simulation, 1000, &error) > 0)
+        continue;
+    ck_assert_msg(error.code == ERROR_NONE, "%s", error.text);
+    simulation_free(simulation);
+}
+
 /* Whether two requests fared alike, field by field: their records have gaps. */
 static inline bool same_request(const struct request_record *a, const struct request_record *b)
 {

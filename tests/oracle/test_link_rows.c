@@ -62,17 +62,8 @@ static struct watched run(const struct scenario *scenario, enum span_kind kind, 
     struct arrival arrivals[2];
     for (uint32_t i = 0; i < prompts; i++)
         arrivals[i] = (struct arrival){.at = 0, .input_tokens = PROMPT, .output_tokens = 2};
-    struct script script = {.arrivals = arrivals, .count = prompts};
-    struct arrival_source source = {.context = &script, .next = script_next};
     struct rows rows = {.context = &watched, .span = watch_span, .link = watch_link};
-    struct recorder recorder = {.context = &rows, .record = rows_record};
-    struct error error = {.code = ERROR_NONE};
-    struct simulation *simulation = simulation_new(scenario, source, recorder, &error);
-    ck_assert_msg(simulation != NULL, "%s", error.text);
-    while (simulation_advance(simulation, 1000, &error) > 0)
-        continue;
-    ck_assert_msg(error.code == ERROR_NONE, "%s", error.text);
-    simulation_free(simulation);
+    play_rows(scenario, arrivals, prompts, &rows);
     return watched;
 }
 

@@ -58,17 +58,8 @@ static struct watched run(const struct scenario *scenario, enum span_kind kind, 
         {.at = 0, .input_tokens = PROMPT, .output_tokens = 1},
         {.at = delay, .input_tokens = PROMPT, .output_tokens = 1},
     };
-    struct script script = {.arrivals = arrivals, .count = ARRAY_LENGTH(arrivals)};
-    struct arrival_source source = {.context = &script, .next = script_next};
     struct rows rows = {.context = &watched, .span = watch};
-    struct recorder recorder = {.context = &rows, .record = rows_record};
-    struct error error = {.code = ERROR_NONE};
-    struct simulation *simulation = simulation_new(scenario, source, recorder, &error);
-    ck_assert_msg(simulation != NULL, "%s", error.text);
-    while (simulation_advance(simulation, 1000, &error) > 0)
-        continue;
-    ck_assert_msg(error.code == ERROR_NONE, "%s", error.text);
-    simulation_free(simulation);
+    play_rows(scenario, arrivals, ARRAY_LENGTH(arrivals), &rows);
     ck_assert(watched.seen[0] && watched.seen[1]);
     return watched;
 }
