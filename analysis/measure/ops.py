@@ -2,7 +2,9 @@
 """Times the kernels of decoder layers on one GPU: kernels.csv for `tandem calibrate`.
 
 A time is the median microseconds of one call inside a replayed CUDA graph, operands rotated over
-more memory than the L2 holds. Shapes are the shards of the chosen models. All in bf16.
+more memory than the L2 holds, at the GPU's full clock: what may draw more power than its limit
+allows is timed in bursts with rests between them (power.py says what becomes of longer ones).
+Shapes are the shards of the chosen models. All in bf16.
 """
 
 import argparse
@@ -21,9 +23,15 @@ from models import HEAD_DIM, MODELS, ROOM_TOKENS, shard
 BEYOND_L2_BYTES = 2.5e8
 KV_COPIES_MAX = 256
 ELEMENTWISE_CALLS = 8
+HOT_ROWS = 129     # GEMMs of as many rows and more are bound by compute, or nearly so
+BURST_MS = 8       # a third of what a GPU computes before it slows down
+REST_S = 0.04      # after which it may again
+BURSTS = 5
 
 FULL = {
-    "gemm_rows": [1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192],
+    # Between powers of two, whose tiles all do full work, other counts take up to 10% longer.
+    "gemm_rows": [1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512, 608, 736, 864, 1024, 1216,
+                  1472, 1728, 2048, 4096, 8192],
     "decode_sequences": [1, 4, 16, 64, 128],
     "decode_contexts": [128, 512, 1024, 2048, 4096, 8192, 16384],
     # (new tokens, tokens before them)
@@ -56,8 +64,8 @@ def elapsed_ms(run):
     return start.elapsed_time(end)
 
 
-def median_us(calls, replays_ms=12.0):
-    """Median microseconds of one of `calls`, variants of one kernel over rotated operands."""
+def replayed(calls):
+    """A graph of `calls` some times over, for 2 ms or so, and how many there are in it."""
     def once():
         for call in calls:
             call()
@@ -71,9 +79,30 @@ def median_us(calls, replays_ms=12.0):
             once()
     graph.replay()
     torch.cuda.synchronize()
-    replays = max(3, min(15, int(replays_ms / (call_ms * len(calls) * repeats))))
+    return graph, repeats * len(calls)
+
+
+def median_us(calls, replays_ms=12.0):
+    """Median microseconds of one of `calls`, variants of one kernel over rotated operands."""
+    graph, count = replayed(calls)
+    replay_ms = elapsed_ms(graph.replay)
+    replays = max(3, min(15, int(replays_ms / replay_ms)))
     times_ms = [elapsed_ms(graph.replay) for _ in range(replays)]
-    return statistics.median_high(times_ms) * 1e3 / (repeats * len(calls))
+    return statistics.median_high(times_ms) * 1e3 / count
+
+
+def rested_median_us(calls):
+    """The same in short bursts, each after a rest, for kernels that draw much power."""
+    graph, count = replayed(calls)
+    times_ms = []
+    for _ in range(BURSTS):
+        torch.cuda.synchronize()
+        time.sleep(REST_S)
+        burst_ms = 0
+        while burst_ms < BURST_MS:
+            times_ms.append(elapsed_ms(graph.replay))
+            burst_ms += times_ms[-1]
+    return statistics.median_high(times_ms) * 1e3 / count
 
 
 def row(op, time_us, **dimensions):
@@ -92,7 +121,8 @@ def gemms(shards, grid):
             out = torch.empty(m, n, dtype=torch.bfloat16, device="cuda")
             calls = [lambda w=w, x=inputs[i % 2]: torch.mm(x, w.t(), out=out)
                      for i, w in enumerate(weights)]
-            yield row("gemm", median_us(calls), m=m, n=n, k=k)
+            time_us = rested_median_us(calls) if m >= HOT_ROWS else median_us(calls)
+            yield row("gemm", time_us, m=m, n=n, k=k)
 
 
 def cold_caches(sequences, kv_heads, context, room):
