@@ -95,6 +95,7 @@ void accounting_add_stall(struct pipeline *pipeline, const struct stall *stall)
 struct cursor {
     const struct step *step;
     uint32_t stage;
+    double hot_stretch;
     double at_s;
 };
 
@@ -111,7 +112,8 @@ static void record_items(struct pipeline *pipeline, struct cursor *cursor, uint3
     for (uint32_t i = 0; i < count; i++) {
         const struct step_item *item = &pipeline->items[i];
         sim_ps from = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
-        cursor->at_s += item->bytes > 0 ? item->seconds * visit->stretch : item->seconds;
+        cursor->at_s += item->bytes > 0 ? item->seconds * visit->stretch
+                                        : item->seconds + item->hot_s * (cursor->hot_stretch - 1);
         sim_ps to = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
         if (are_last && i + 1 == count)
             to = gpu_time;
@@ -143,7 +145,8 @@ static void record_launch_wait(struct pipeline *pipeline, uint32_t s, const stru
 static void record_layers(struct pipeline *pipeline, uint32_t s, const struct step *step)
 {
     const struct stage_part *part = &pipeline->stages[s].part;
-    struct cursor cursor = {.step = step, .stage = s};
+    struct cursor cursor = {
+        .step = step, .stage = s, .hot_stretch = pipeline_hot_stretch(pipeline, s, step)};
     if (part->is_first) {
         pipeline->items[0] =
             (struct step_item){.kind = SPAN_EMBEDDING, .seconds = step->work.embedding_s};

@@ -116,15 +116,27 @@ static struct reach reach_of(const struct gpu_efficiency *efficiency, enum span_
     }
 }
 
-static struct cost roofline_cost(const struct compute *compute, const struct kernel *kernel)
+/* What a kernel's FLOPs take at the least, and its bytes. */
+struct roofline {
+    double compute_s;
+    double memory_s;
+};
+
+static struct roofline roofline_of(const struct gpu *gpu, const struct kernel *kernel)
 {
-    const struct gpu *gpu = compute->gpu;
     struct reach reach = reach_of(&gpu->efficiency, kernel->kind);
     double peak = gpu_flops_per_s(gpu, kernel->weights);
-    double compute_s = kernel->flops / (peak * reach.compute);
-    double memory_s = kernel->bytes / (gpu->memory_bytes_per_s * reach.memory);
-    double seconds = compute_s > memory_s ? compute_s : memory_s;
-    return (struct cost){.seconds = seconds + gpu->kernel_gap_s,
+    return (struct roofline){
+        .compute_s = kernel->flops / (peak * reach.compute),
+        .memory_s = kernel->bytes / (gpu->memory_bytes_per_s * reach.memory),
+    };
+}
+
+static struct cost roofline_cost(const struct compute *compute, const struct kernel *kernel)
+{
+    struct roofline roofline = roofline_of(compute->gpu, kernel);
+    double seconds = fmax(roofline.compute_s, roofline.memory_s);
+    return (struct cost){.seconds = seconds + compute->gpu->kernel_gap_s,
                          .provenance = COST_ESTIMATED,
                          .error = COST_ERROR_ESTIMATED};
 }
@@ -287,6 +299,21 @@ struct cost compute_decode(const struct compute *compute, struct cost_line *line
     struct cost cost = cost_line_at(line, context_tokens / sequences);
     cost.seconds += compute->measured_gap_s;
     return cost;
+}
+
+/* Of a GEMM whose FLOPs take as long as its bytes, and more for each doubling of their ratio:
+   H200's of 128, 256 and 512 rows slow down by a fifth, 0.85 and all of what those of 2,048 do. */
+#define HOT_AT_RIDGE 0.5
+#define HOT_PER_OCTAVE 0.65
+
+double compute_hot_share(const struct compute *compute, const struct kernel *kernel)
+{
+    bool is_gemm = kernel->k > 0 && kernel->experts == 0; /* the experts' were not measured */
+    if (!is_gemm || compute->gpu->power_capping.slowdown <= 1)
+        return 0;
+    struct roofline roofline = roofline_of(compute->gpu, kernel);
+    double octaves = log2(roofline.compute_s / roofline.memory_s);
+    return fmin(1, fmax(0, HOT_AT_RIDGE + HOT_PER_OCTAVE * octaves));
 }
 
 /* A kernel's shape in the table; its op is KERNEL_OP_COUNT where no op times it. */

@@ -101,4 +101,7 @@ struct cost_line compute_decode_line(const struct compute *compute, double seque
 struct cost compute_decode(const struct compute *compute, struct cost_line *line, double sequences,
                            double context_tokens);
 
+/* What share of a kernel's time is hot: draws more power than the GPU's limit allows (power.h). */
+double compute_hot_share(const struct compute *compute, const struct kernel *kernel);
+
 #endif

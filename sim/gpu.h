@@ -19,6 +19,15 @@ struct gpu_efficiency {
     double elementwise_memory; /* norms, activations, RoPE, copies, of memory_bytes_per_s */
 };
 
+/* What becomes of GEMMs that draw more power than the limit allows (power.h). */
+struct power_capping {
+    double slowdown; /* once the GPU is capped; 1, and 0 where nothing is known: none */
+    double delay_s;
+    double release_s;
+    double recovery_s;
+    double busy_recovery_s;
+};
+
 struct gpu {
     char name[NAME_BYTES];
     double memory_bytes;
@@ -28,6 +37,7 @@ struct gpu {
     double kernel_gap_s; /* between two kernels of a replayed graph; source: the GPU's file */
     double power_w;      /* board power; 0: unknown */
     double idle_power_w; /* drawn while it waits for work; board power where that is unknown */
+    struct power_capping power_capping;
     double usd_per_hour; /* list price to rent; 0: unknown */
     /* One direction of the links over which its collectives were measured; 0: unknown. */
     double measured_nvlink_bytes_per_s;

@@ -11,8 +11,11 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
         .stage_count = stage_count,
         .stages = stages,
     };
-    for (uint32_t s = 0; s < stage_count; s++)
+    pipeline->power_limit = power_limit_of(&cost->compute.gpu->power_capping);
+    for (uint32_t s = 0; s < stage_count; s++) {
         stages[s].slowdown = 1;
+        stages[s].power = power_rested(&pipeline->power_limit);
+    }
     double cold_wait_s = serving->host.cold_wait_s;
     pipeline->cold_wait = cold_wait_s > 0 ? sim_ps_from_s(cold_wait_s) : SIM_PS_MAX;
     if (!serving_schedules_ahead(serving))
@@ -66,7 +69,31 @@ void pipeline_cost_step(struct pipeline *pipeline, struct step *step)
     }
 }
 
-void pipeline_begin_visit(const struct pipeline *pipeline, uint32_t s, struct step *step)
+static sim_ps hot_work(const struct pipeline *pipeline, uint32_t s, const struct step *step)
+{
+    return slowed(&step->visits[s], step_cost_hot(&step->work, &pipeline->stages[s].part));
+}
+
+/* Lets a visit compute for as long as the GPU's power limit makes it. A call of its own: steps of
+   decodes, which have nothing hot, are many. */
+__attribute__((noinline)) static void limit_power(struct pipeline *pipeline, uint32_t s,
+                                                  struct step *step)
+{
+    struct pipeline_stage *stage = &pipeline->stages[s];
+    struct visit *visit = &step->visits[s];
+    visit->work.compute +=
+        power_compute(&stage->power, &pipeline->power_limit, stage->clock.gpu, visit->gpu_from,
+                      visit->work.compute, hot_work(pipeline, s, step));
+}
+
+double pipeline_hot_stretch(const struct pipeline *pipeline, uint32_t s, const struct step *step)
+{
+    sim_ps hot = hot_work(pipeline, s, step);
+    sim_ps longer = step->visits[s].work.compute - pipeline_compute(pipeline, s, step);
+    return hot > 0 ? 1 + (double)longer / (double)hot : 1;
+}
+
+void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step)
 {
     const struct stage_clock *clock = &pipeline->stages[s].clock;
     struct visit *visit = &step->visits[s];
@@ -79,6 +106,8 @@ void pipeline_begin_visit(const struct pipeline *pipeline, uint32_t s, struct st
     visit->launched = prepared + work->stall + work->launch;
     visit->start = sim_ps_max(can_run, prepared);
     visit->gpu_from = sim_ps_max(visit->start, prepared + work->stall);
+    if (step->work.layer_hot_s > 0)
+        limit_power(pipeline, s, step);
 }
 
 void pipeline_end_visit(struct pipeline *pipeline, uint32_t s, struct step *step)

@@ -12,8 +12,9 @@
  *   end[s]   = max(max(start[s], host[s] + stall) + GPU time, host[s] + stall + launches)
  *   arrival[s + 1] = max(end[s], link free) + transfer time
  *
- * A stage's process is free when it has issued its launches; the last stage's
- * when it has handed the step's tokens over, too.
+ * GPU time is longer where the GPU's power limit makes it so (power.h). A stage's
+ * process is free when it has issued its launches; the last stage's when it has
+ * handed the step's tokens over, too.
  *
  * That closed form costs O(stages) and no event. pipeline_events.h plays the same
  * passage out event by event; both give the same records, to the picosecond.
@@ -24,6 +25,7 @@
 #define TANDEM_PIPELINE_H
 
 #include "link_meter.h"
+#include "power.h"
 #include "session.h"
 #include "step_items.h"
 #include "transfer.h"
@@ -109,7 +111,8 @@ struct pipeline_stage {
     sim_ps accounted; /* the tally covers all time before this */
     struct link_meter meter;
     struct stage_tally tally;
-    struct hop hop; /* unused on the last */
+    struct power power; /* of each of its GPUs */
+    struct hop hop;     /* unused on the last */
     struct stage_way ways[COLLECTIVE_WAY_COUNT];
     bool is_shared; /* others use links of its collectives, which are flows */
 };
@@ -122,7 +125,8 @@ struct pipeline {
     struct pipeline_stage *stages;
     struct diary *diary; /* NULL: no timeline is recorded */
     struct seen_shapes seen;
-    sim_ps hand_over;        /* of a step's tokens, by the last stage's process; 0: meanwhile */
+    sim_ps hand_over; /* of a step's tokens, by the last stage's process; 0: meanwhile */
+    struct power_limit power_limit;
     sim_ps cold_wait;        /* as host.h has it; SIM_PS_MAX: none is too long */
     struct step_item *items; /* scratch for the layers' timeline */
 };
@@ -162,6 +166,9 @@ void pipeline_count_repeats(struct pipeline *pipeline, const struct step *step, 
 /* What stage s computes of a step whose work is up to date, as fast as when it was launched. */
 sim_ps pipeline_compute(const struct pipeline *pipeline, uint32_t s, const struct step *step);
 
+/* How many times as long a visit's hot kernels take as on a GPU that is not capped (power.h). */
+double pipeline_hot_stretch(const struct pipeline *pipeline, uint32_t s, const struct step *step);
+
 /* What a step costs at each stage, as fast as that is now; its batch is set. */
 void pipeline_cost_step(struct pipeline *pipeline, struct step *step);
 
@@ -171,7 +178,7 @@ void pipeline_cost_step(struct pipeline *pipeline, struct step *step);
  * collectives' time being known; and the step is sent on from there.
  * pipeline_send returns when it reaches stage s + 1, nobody else on the links.
  */
-void pipeline_begin_visit(const struct pipeline *pipeline, uint32_t s, struct step *step);
+void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step);
 void pipeline_end_visit(struct pipeline *pipeline, uint32_t s, struct step *step);
 sim_ps pipeline_send(struct pipeline *pipeline, uint32_t s, struct step *step);
 

@@ -112,6 +112,11 @@ struct cost step_cost_kernel(const struct step_cost *cost, const struct kernel *
     return of;
 }
 
+double step_cost_hot_s(const struct step_cost *cost, const struct kernel *kernel, double seconds)
+{
+    return compute_hot_share(&cost->compute, kernel) * seconds;
+}
+
 static struct token_cost token_cost_of(const struct step_cost *cost, uint32_t tokens)
 {
     struct kernel kernels[LAYER_KERNELS_MAX];
@@ -121,6 +126,7 @@ static struct token_cost token_cost_of(const struct step_cost *cost, uint32_t to
     for (uint32_t i = 0; i < count; i++) {
         struct cost kernel = step_cost_kernel(cost, &kernels[i]);
         of.layer_s += kernel.seconds;
+        of.layer_hot_s += step_cost_hot_s(cost, &kernels[i], kernel.seconds);
         cost_sum_add(&of.layer, kernel, 1);
     }
     return of;
@@ -280,6 +286,7 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
     struct host_launches launches = layer_launches(cost, batch);
     struct step_work work = {
         .layer_fixed_s = of_tokens->layer_s,
+        .layer_hot_s = batch->prefill_tokens > 0 ? of_tokens->layer_hot_s : 0,
         .layer_gaps_s = padded ? 0 : eager_gaps_s(host, &launches),
         .embedding_s = of_tokens->embedding_s,
         .head_s = of_head->seconds,
@@ -355,6 +362,11 @@ sim_ps step_cost_compute(const struct step_work *work, const struct stage_part *
     if (part->is_last)
         compute_s += work->head_s;
     return sim_span_from_s(compute_s);
+}
+
+sim_ps step_cost_hot(const struct step_work *work, const struct stage_part *part)
+{
+    return sim_span_from_s(part->layers * work->layer_hot_s);
 }
 
 void step_cost_repeat(struct step_cost *cost, const struct batch *batch, struct step_work *work)

@@ -26,6 +26,7 @@
 /* What depends on a step's number of tokens alone; layer_s NaN: not worked out yet. */
 struct token_cost {
     double layer_s; /* one layer's kernels, attention left out */
+    double layer_hot_s;
     double embedding_s;
     uint64_t uses; /* steps */
     struct cost_sum layer;
@@ -62,6 +63,7 @@ struct step_cost {
 struct step_work {
     double layer_compute_s; /* one layer's kernels, */
     double layer_fixed_s;   /* and attention left out */
+    double layer_hot_s;     /* the part of it that is hot (power.h), in steps with prompts */
     double embedding_s;
     double head_s;
     double layer_launch_s; /* the host's launches of one layer, collectives' left out */
@@ -117,8 +119,9 @@ struct stage_work step_cost_on_stage(struct step_cost *cost, const struct step_w
 /* Brings the work of a step of decodes up to its batch's context. */
 void step_cost_repeat(struct step_cost *cost, const struct batch *batch, struct step_work *work);
 
-/* A stage's kernels, as step_cost_on_stage() has them. */
+/* A stage's kernels, as step_cost_on_stage() has them, and those of them that are hot. */
 sim_ps step_cost_compute(const struct step_work *work, const struct stage_part *part);
+sim_ps step_cost_hot(const struct step_work *work, const struct stage_part *part);
 
 /* Counts the kernels and collectives of `times` more such steps, attention left out: what stages
    have in common, and what one has of its own. */
@@ -128,6 +131,9 @@ void step_cost_count_on_stage(struct step_cost *cost, const struct step_work *wo
 
 /* Whether costs of such a step are kept: those over the budget are not. */
 bool step_cost_keeps(const struct step_cost *cost, const struct step_work *work);
+
+/* How much of a kernel's time is hot. */
+double step_cost_hot_s(const struct step_cost *cost, const struct kernel *kernel, double seconds);
 
 /* One kernel; a layer's attention of a batch's decodes with `padding` rows, and of a chunk; one of
    the layout's exchanges, and the all-reduce of the sampled tokens. */

@@ -2,8 +2,9 @@
 
 static struct step_item kernel_item(const struct step_cost *cost, const struct kernel *kernel)
 {
-    return (struct step_item){.kind = kernel->kind,
-                              .seconds = step_cost_kernel(cost, kernel).seconds};
+    double seconds = step_cost_kernel(cost, kernel).seconds;
+    return (struct step_item){
+        .kind = kernel->kind, .seconds = seconds, .hot_s = step_cost_hot_s(cost, kernel, seconds)};
 }
 
 /* The layer's attention kernels: one for each chunk, one for all decodes. */

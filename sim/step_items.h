@@ -10,8 +10,9 @@
 struct step_item {
     enum span_kind kind;
     uint32_t layer; /* in the stage, from 0; SPAN_NO_LAYER outside the layers */
-    double seconds;
-    double bytes; /* of a collective */
+    double seconds; /* while the GPU is not capped, */
+    double hot_s;   /* of it what is hot (power.h) */
+    double bytes;   /* of a collective */
 };
 
 /* Items of one layer of a stage, at most LAYER_ITEMS_MAX + the batch's chunks. */

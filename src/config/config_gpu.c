@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CAPPED_SLOWDOWN_MAX 10.0 /* a GPU's clock has no wider range */
+#define RECOVERY_S_MIN 1e-6
+
 static void read_peak(struct config_reader *parent, double flops_per_s[DTYPE_COUNT])
 {
     struct config_reader reader;
@@ -52,6 +55,25 @@ static void read_measured_links(struct config_reader *parent, struct gpu *gpu)
     for (size_t i = 0; i < ARRAY_LENGTH(links); i++)
         config_read_quantity(&reader, links[i].key, CONFIG_OPTIONAL, QUANTITY_BYTES_PER_S,
                              CONFIG_BYTES_PER_S_MIN, CONFIG_BYTES_PER_S_MAX, links[i].bytes_per_s);
+    config_reader_close(&reader);
+}
+
+static void read_power_capping(struct config_reader *parent, struct power_capping *capping)
+{
+    struct config_reader reader;
+    if (!config_reader_has(parent, "power_capping"))
+        return;
+    config_reader_enter(&reader, parent, "power_capping", CONFIG_OPTIONAL);
+    config_read_number(&reader, "slowdown", CONFIG_REQUIRED, 1, CAPPED_SLOWDOWN_MAX,
+                       &capping->slowdown);
+    config_read_quantity(&reader, "delay", CONFIG_REQUIRED, QUANTITY_SECONDS, 0, CONFIG_COST_S_MAX,
+                         &capping->delay_s);
+    config_read_quantity(&reader, "release", CONFIG_REQUIRED, QUANTITY_SECONDS, 0,
+                         CONFIG_COST_S_MAX, &capping->release_s);
+    config_read_quantity(&reader, "recovery", CONFIG_REQUIRED, QUANTITY_SECONDS, RECOVERY_S_MIN,
+                         CONFIG_COST_S_MAX, &capping->recovery_s);
+    config_read_quantity(&reader, "busy_recovery", CONFIG_REQUIRED, QUANTITY_SECONDS,
+                         RECOVERY_S_MIN, CONFIG_COST_S_MAX, &capping->busy_recovery_s);
     config_reader_close(&reader);
 }
 
@@ -107,6 +129,7 @@ void config_gpu_read(struct config_loader *loader, const struct yaml_node *node,
     gpu->idle_power_w = gpu->power_w;
     config_read_quantity(&reader, "idle_power", CONFIG_OPTIONAL, QUANTITY_WATTS, 0, gpu->power_w,
                          &gpu->idle_power_w);
+    read_power_capping(&reader, &gpu->power_capping);
     config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR, 0,
                          CONFIG_USD_PER_HOUR_MAX, &gpu->usd_per_hour);
     read_measured_links(&reader, gpu);

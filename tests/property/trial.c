@@ -129,6 +129,20 @@ static void roll_faults(struct dice *dice, struct trial *trial)
     }
 }
 
+/* Now and then GPUs that a few prompts cap. */
+static void roll_power(struct dice *dice, struct gpu *gpu)
+{
+    if (dice_between(dice, 0, 1))
+        return;
+    gpu->power_capping = (struct power_capping){
+        .slowdown = dice_real(dice, 1, 2),
+        .delay_s = dice_real(dice, 0, 5e-3),
+        .release_s = dice_real(dice, 0, 1e-3),
+        .recovery_s = dice_real(dice, 1e-4, 5e-3),
+        .busy_recovery_s = dice_real(dice, 1e-4, 2e-2),
+    };
+}
+
 static void roll_host(struct dice *dice, struct host *host)
 {
     *host = (struct host){
@@ -205,6 +219,7 @@ void trial_roll(struct trial *trial, struct dice *dice)
     roll_model(dice, trial);
     roll_layout(dice, trial);
     roll_links(dice, trial);
+    roll_power(dice, &trial->scenario.cluster.gpu);
     roll_sharding(dice, trial);
     roll_serving(dice, trial);
     roll_pools(dice, trial);

@@ -10,7 +10,7 @@ from pathlib import Path
 LAYERS = [
     "base crossings error arena heap rng dtype cost_grid cost_stack cost_sum surface",
     "engine recorder rows session diary",
-    "gpu link cluster topology topology_place topology_route flow flow_network flow_share transfer",
+    "gpu power link cluster topology topology_place topology_route flow flow_network flow_share transfer",
     "model sharding exchange layout kv_way compute kernel_table collective collective_flow"
     " collective_group collective_plan collective_table collective_way measured host serving memory summary"
     " quantiles",

@@ -207,7 +207,9 @@ START_TEST(test_every_key_of_the_machines)
         "model: {base: models/tiny, head_dim: 64, experts: 8, experts_per_token: 2, "
         "tied_embeddings: true, qk_norm: true, weights: int4, kv: fp8}\n"
         "cluster: {base: clusters/box, nodes: 2, gpu: {peak: {fp8: 200 TFLOP/s}, power: 700 W, "
-        "price: 3.5 USD/h}, nvlink: {bandwidth: 450 GB/s, efficiency: 0.8, latency: 2 us}, "
+        "price: 3.5 USD/h, power_capping: {slowdown: 1.2, delay: 60 ms, release: 10 ms, "
+        "recovery: 30 ms, busy_recovery: 90 ms}}, nvlink: {bandwidth: 450 GB/s, efficiency: 0.8, "
+        "latency: 2 us}, "
         "gpus_per_host_bridge: 2, inter_socket: {bandwidth: 40 GB/s, latency: 1 us}, "
         "nic: {bandwidth: 400 Gb/s, latency: 5 us}, nics_per_node: 4, host_staging_factor: 2}\n"
         "engine: {host: {base: engines/cuda-graphs, graphs_prefill: true, launch_chunk: 30 us, "
@@ -237,6 +239,11 @@ START_TEST(test_every_key_of_the_machines)
     ck_assert_double_eq(box->gpu.efficiency.elementwise_memory, 0.9);
     ck_assert_double_eq(box->gpu.kernel_gap_s, 1e-6);
     ck_assert_double_eq(box->gpu.power_w, 700);
+    ck_assert_double_eq(box->gpu.power_capping.slowdown, 1.2);
+    ck_assert_double_eq(box->gpu.power_capping.delay_s, 60e-3);
+    ck_assert_double_eq(box->gpu.power_capping.release_s, 10e-3);
+    ck_assert_double_eq(box->gpu.power_capping.recovery_s, 30e-3);
+    ck_assert_double_eq(box->gpu.power_capping.busy_recovery_s, 90e-3);
     ck_assert_double_eq(box->gpu.usd_per_hour, 3.5);
     ck_assert_uint_eq(box->nodes, 2);
     ck_assert_uint_eq(box->gpus_per_node, 4);

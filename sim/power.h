@@ -1,0 +1,48 @@
+/*
+ * power: a GPU that computes for long draws more than its power limit, and slows down.
+ *
+ * Hot are GEMMs that are bound by compute: at the full clock they draw more power
+ * than the board may. The limit is held in the mean over some tens of milliseconds,
+ * so a rested GPU computes at the full clock for a while, until it has done `delay`
+ * of hot work; then it is capped, and hot work takes `slowdown` times as long.
+ * Rest of `recovery` restores all of the delay, a part of it a part; a capped GPU's
+ * clock stays down for `release` of it first. Other kernels beside hot ones restore
+ * less, all in `busy_recovery`, and take as long capped or not. Steps without
+ * prompts are rest.
+ *
+ * On H200, whose 2,048 tokens' GEMMs take 1.14 to 1.16 times as long when it is
+ * capped, analysis/measure/power.py shows all of this. Patel et al., Characterizing
+ * Power Management Opportunities for LLMs in the Cloud, ASPLOS 2024, have the same of
+ * prompts and decodes.
+ */
+#ifndef TANDEM_POWER_H
+#define TANDEM_POWER_H
+
+#include "gpu.h"
+
+/* A GPU's power_capping on the clock. */
+struct power_limit {
+    double extra;    /* what hot work takes beyond itself when the GPU is capped; 0: no GPU is */
+    double restored; /* of the delay, by each tick of rest */
+    double busy_restored; /* and of other kernels beside hot ones */
+    sim_ps delay;
+    sim_ps release;
+};
+
+struct power_limit power_limit_of(const struct power_capping *capping);
+
+/* One GPU's, or one of several that do the same. */
+struct power {
+    sim_ps left;      /* hot work at the full clock before it is capped; none: it is */
+    sim_ps hot_until; /* the last of it is over */
+};
+
+/* A rested GPU. */
+struct power power_rested(const struct power_limit *limit);
+
+/* How much longer than at the full clock it takes for what it begins to compute at `start`, idle
+   since `idle_from`, which takes `compute` there, `hot` of it hot. */
+sim_ps power_compute(struct power *power, const struct power_limit *limit, sim_ps idle_from,
+                     sim_ps start, sim_ps compute, sim_ps hot);
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * What a GPU's power limit does to prompts: their GEMMs take as many times as long as the GPU's
+ * file says once it is capped, all else as long as before, and a rest restores it.
+ *
+ * Prompts of 2,000 tokens, a step each, on one GPU; without a host.
+ */
+#include "fixtures.h"
+#include "play.h"
+#include "suite.h"
+
+#define PROMPT 2000
+#define STEPS 3
+#define SLOWDOWN 1.25
+
+/* What the kernels of each step took, and the step itself. */
+struct watched {
+    sim_ps gemms[STEPS];
+    sim_ps others[STEPS];
+    sim_ps whole[STEPS];
+};
+
+static bool is_gemm(enum span_kind kind)
+{
+    return kind == SPAN_QKV || kind == SPAN_OUTPUT || kind == SPAN_GATE_UP || kind == SPAN_DOWN;
+}
+
+static int watch_span(void *context, const struct span_record *span, struct error *error)
+{
+    (void)error;
+    struct watched *watched = context;
+    if (span->step >= STEPS)
+        return 0;
+    if (span->kind == SPAN_STAGE)
+        watched->whole[span->step] += span->duration;
+    else if (is_gemm(span->kind))
+        watched->gemms[span->step] += span->duration;
+    else if (span->layer != SPAN_NO_LAYER)
+        watched->others[span->step] += span->duration;
+    return 0;
+}
+
+static struct scenario scenario_of(const struct power_capping *capping)
+{
+    struct scenario scenario = {
+        .model = fixture_llama_8b(),
+        .cluster = fixture_nvlink_cluster(1, 8),
+        .layout = {.tensor_parallel = 1, .pipeline_parallel = 1, .replicas = 1},
+        .serving = fixture_serving(),
+        .run = {.duration = SIM_PS_MAX},
+        .output = {.timeline = TIMELINE_LAYERS, .window_end = SIM_PS_MAX},
+        .slo = {.percentile = 95},
+    };
+    scenario.serving.max_step_tokens = PROMPT;
+    scenario.cluster.gpu.power_capping = *capping;
+    return scenario;
+}
+
+/* Two prompts at once, and one `rest` after both are done, which `worked` is. */
+static struct watched run(const struct power_capping *capping, sim_ps worked, sim_ps rest)
+{
+    struct scenario scenario = scenario_of(capping);
+    struct arrival arrivals[STEPS];
+    for (size_t i = 0; i < STEPS; i++)
+        arrivals[i] = (struct arrival){
+            .at = i < 2 ? 0 : worked + rest, .input_tokens = PROMPT, .output_tokens = 1};
+    struct watched watched = {.whole = {0}};
+    struct rows rows = {.context = &watched, .span = watch_span};
+    play_rows(&scenario, arrivals, STEPS, &rows);
+    return watched;
+}
+
+/* To a picosecond for each span: their ends are rounded. */
+static void check_close(sim_ps actual, double expected)
+{
+    ck_assert_double_eq_tol((double)actual, expected, 300);
+}
+
+START_TEST(a_capped_gpu_is_slower_at_gemms_alone)
+{
+    const struct power_capping none = {.slowdown = 1};
+    const struct power_capping always = {
+        .slowdown = SLOWDOWN, .recovery_s = 1, .busy_recovery_s = 1};
+    struct watched full = run(&none, 0, 0), capped = run(&always, 0, 0);
+    for (size_t step = 0; step < STEPS; step++) {
+        check_close(capped.gemms[step], SLOWDOWN * (double)full.gemms[step]);
+        check_close(capped.others[step], (double)full.others[step]);
+        check_close(capped.whole[step],
+                    (double)full.whole[step] + (SLOWDOWN - 1) * (double)full.gemms[step]);
+    }
+}
+END_TEST
+
+START_TEST(a_rested_gpu_is_capped_after_its_delay)
+{
+    /* A delay of one step's GEMMs and a half; a rest of all that restores it, and one of less. */
+    struct watched full = run(&(struct power_capping){.slowdown = 1}, 0, 0);
+    sim_ps hot = full.gemms[0];
+    struct power_capping capping = {
+        .slowdown = SLOWDOWN,
+        .delay_s = 1.5 * sim_s_from_ps(hot),
+        .release_s = 0.1,
+        .recovery_s = 0.3,
+        .busy_recovery_s = 1e6,
+    };
+    sim_ps longer = (sim_ps)((SLOWDOWN - 1) * (double)hot / 2);
+    sim_ps worked = full.whole[0] + full.whole[1] + longer;
+    struct watched rested = run(&capping, worked, sim_ps_from_s(0.4));
+    struct watched tired = run(&capping, worked, sim_ps_from_s(0.2));
+    check_close(rested.whole[0], (double)full.whole[0]);
+    check_close(rested.whole[1], (double)(full.whole[1] + longer));
+    check_close(rested.whole[2], (double)full.whole[2]);
+    /* A third of the delay is back, half of the GEMMs are capped. */
+    check_close(tired.whole[2], (double)(full.whole[2] + longer));
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_capped_gpu_is_slower_at_gemms_alone,
+        a_rested_gpu_is_capped_after_its_delay,
+    };
+    return suite_run("power_limit", tests, sizeof(tests) / sizeof(tests[0]));
+}
