@@ -95,7 +95,7 @@ class CalibrateTest(TandemTest):
             *self.arguments(shipped / "kernels.csv", shipped / "collectives.csv",
                             gpu=(shipped / "gpu.yaml").read_text(encoding="utf-8")), "--json"))
         gemm = report["classes"][0]
-        self.assertEqual((gemm["op"], gemm["detail"], gemm["samples"]), ("gemm", "bf16", 979))
+        self.assertEqual((gemm["op"], gemm["detail"], gemm["samples"]), ("gemm", "bf16", 1297))
         self.assertLess(gemm["sample_error"]["mean"], 0.05)
         self.assertLess(gemm["sample_error"]["p50"], gemm["sample_error"]["p90"])
         again = self.folder / "again"
