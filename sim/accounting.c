@@ -240,6 +240,8 @@ void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim
         stage->tally.compute += held - visit->work.collective;
         stage->tally.collective += visit->work.collective;
         stage->tally.launch_bound += held - visit->work.collective - visit->work.compute;
+        if (step->work.layer_hot_s > 0)
+            stage->tally.power_capped += pipeline_capped(pipeline, s, step);
         stage->accounted = visit->end;
         if (pipeline->diary)
             record_visit(pipeline, s, step);

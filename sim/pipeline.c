@@ -86,11 +86,15 @@ __attribute__((noinline)) static void limit_power(struct pipeline *pipeline, uin
                       visit->work.compute, hot_work(pipeline, s, step));
 }
 
+sim_ps pipeline_capped(const struct pipeline *pipeline, uint32_t s, const struct step *step)
+{
+    return step->visits[s].work.compute - pipeline_compute(pipeline, s, step);
+}
+
 double pipeline_hot_stretch(const struct pipeline *pipeline, uint32_t s, const struct step *step)
 {
     sim_ps hot = hot_work(pipeline, s, step);
-    sim_ps longer = step->visits[s].work.compute - pipeline_compute(pipeline, s, step);
-    return hot > 0 ? 1 + (double)longer / (double)hot : 1;
+    return hot > 0 ? 1 + (double)pipeline_capped(pipeline, s, step) / (double)hot : 1;
 }
 
 void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step)

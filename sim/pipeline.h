@@ -72,6 +72,7 @@ struct stage_tally {
     sim_ps kv;   /* part of transfer: for KV to come or go */
     sim_ps room; /* part of imbalance: for room in the pool that decodes */
     sim_ps down;
+    sim_ps power_capped; /* part of compute */
 };
 
 /* What the stage worked, and waited while its replica had work. */
@@ -166,7 +167,9 @@ void pipeline_count_repeats(struct pipeline *pipeline, const struct step *step, 
 /* What stage s computes of a step whose work is up to date, as fast as when it was launched. */
 sim_ps pipeline_compute(const struct pipeline *pipeline, uint32_t s, const struct step *step);
 
-/* How many times as long a visit's hot kernels take as on a GPU that is not capped (power.h). */
+/* How much longer a visit computes because the GPU is capped (power.h), and how many times as long
+   its hot kernels take. */
+sim_ps pipeline_capped(const struct pipeline *pipeline, uint32_t s, const struct step *step);
 double pipeline_hot_stretch(const struct pipeline *pipeline, uint32_t s, const struct step *step);
 
 /* What a step costs at each stage, as fast as that is now; its batch is set. */

@@ -11,6 +11,9 @@
 /* What stages that prefill wait for room to decode, under which that is no bottleneck. */
 #define ROOM_SHARE_MIN 0.10
 
+/* What the power limit costs of the working time, under which it is not worth a warning. */
+#define CAPPED_MIN 0.03
+
 /* A run that goes on for this much longer than its arrivals did was overloaded. */
 #define OVERLOAD_FACTOR 1.10
 #define OVERLOAD_QUEUE_S 1.0
@@ -20,11 +23,12 @@ struct working_time {
     double busy;
     double bubbles;
     double fill_drain;
+    double capped;
 };
 
 static struct working_time working_time_of(const struct summary *summary)
 {
-    struct working_time sum = {0, 0, 0};
+    struct working_time sum = {.busy = 0};
     double working = 0;
     for (uint32_t i = 0; i < summary->stage_count; i++) {
         const struct stage_summary *stage = &summary->stages[i];
@@ -32,11 +36,16 @@ static struct working_time working_time_of(const struct summary *summary)
         sum.fill_drain += stage->idle_fill_drain;
         sum.bubbles += stage->idle_fill_drain + stage->idle_imbalance + stage->idle_transfer +
                        stage->idle_host;
+        sum.capped += stage->power_capped;
         working += 1 - stage->idle_no_work - stage->idle_down;
     }
     working = working > 0 ? working : 1;
-    return (struct working_time){sum.busy / working, sum.bubbles / working,
-                                 sum.fill_drain / working};
+    return (struct working_time){
+        .busy = sum.busy / working,
+        .bubbles = sum.bubbles / working,
+        .fill_drain = sum.fill_drain / working,
+        .capped = sum.capped / working,
+    };
 }
 
 static bool warn_bubbles(const struct working_time *time, uint32_t stages, struct warning *warning)
@@ -150,6 +159,19 @@ static bool warn_link(const struct summary *summary, struct warning *warning)
     return true;
 }
 
+static bool warn_capped(const struct working_time *time, struct warning *warning)
+{
+    if (time->capped < CAPPED_MIN)
+        return false;
+    (void)snprintf(warning->code, sizeof(warning->code), "power_capped");
+    (void)snprintf(warning->text, sizeof(warning->text),
+                   "while there was work, the GPUs' power limit cost stages %.0f%% of the time: "
+                   "GEMMs of prompts draw more than it allows, and a GPU that does not rest from "
+                   "them slows down",
+                   time->capped * 100);
+    return true;
+}
+
 static bool warn_overloaded(const struct summary *summary, double arrival_span_s,
                             struct warning *warning)
 {
@@ -178,6 +200,7 @@ uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double 
     count += warn_lost(summary, &warnings[count]);
     count += warn_decode_pool(summary, room_share, &warnings[count]);
     count += warn_link(summary, &warnings[count]);
+    count += warn_capped(&time, &warnings[count]);
     count += warn_overloaded(summary, arrival_span_s, &warnings[count]);
     return count;
 }

@@ -11,6 +11,7 @@
  *     requests_lost       requests that ended with a failed replica
  *     decode_pool_full    what is prefilled finds no room where it is to be decoded
  *     link_bottleneck     a link bounds the stages that use it: what twice its bandwidth gives
+ *     power_capped        GPUs compute more slowly than they could, for they draw too much power
  *     overloaded          the queue grew until arrivals ended: latencies measure the trace's
  *                         length, not the system
  */
@@ -21,7 +22,7 @@
 
 /* Where nothing is counted, nothing was rejected or lost; where requests are preempted, no pipeline
    is starved. */
-#define WARNINGS_OF_RUN_MAX 7
+#define WARNINGS_OF_RUN_MAX 8
 
 /*
  * Fills in `warnings` from the rest of `summary`; `stages` of one replica.

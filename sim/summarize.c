@@ -55,6 +55,7 @@ static struct stage_summary summarize_stage(const struct replica *replica, uint3
         .idle_host = (double)tally->host / whole,
         .idle_down = (double)tally->down / whole,
         .launch_bound = (double)tally->launch_bound / whole,
+        .power_capped = (double)tally->power_capped / whole,
     };
 }
 

@@ -36,6 +36,7 @@ struct stage_summary {
     double idle_host;
     double idle_down;    /* it has failed */
     double launch_bound; /* the part of busy_compute in which kernels waited for their launch */
+    double power_capped; /* and what it would be shorter by without a power limit */
 };
 
 /* Replicas of one kind. */

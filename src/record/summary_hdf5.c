@@ -25,6 +25,7 @@ static const struct hdf5_column stage_columns[] = {
     {HDF5_COLUMN(stage_summary, idle_host, "1")},
     {HDF5_COLUMN(stage_summary, idle_down, "1")},
     {HDF5_COLUMN(stage_summary, launch_bound, "1")},
+    {HDF5_COLUMN(stage_summary, power_capped, "1")},
 };
 static const struct hdf5_column memory_columns[] = {
     {HDF5_COLUMN(memory_summary, pool, "1")},

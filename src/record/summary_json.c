@@ -29,10 +29,11 @@ static json_t *stage_json(const struct stage_summary *stage)
         "fill_drain", json_build_real(stage->idle_fill_drain), "imbalance",
         json_build_real(stage->idle_imbalance), "transfer", json_build_real(stage->idle_transfer),
         "host", json_build_real(stage->idle_host), "down", json_build_real(stage->idle_down));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "replica", json_build_count(stage->replica),
-                     "stage", json_build_count(stage->stage), "layers",
-                     json_build_count(stage->layers), "busy", busy, "idle", idle, "launch_bound",
-                     json_build_real(stage->launch_bound));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "replica",
+                     json_build_count(stage->replica), "stage", json_build_count(stage->stage),
+                     "layers", json_build_count(stage->layers), "busy", busy, "idle", idle,
+                     "launch_bound", json_build_real(stage->launch_bound), "power_capped",
+                     json_build_real(stage->power_capped));
 }
 
 static json_t *memory_json(const struct memory_summary *memory)

@@ -80,6 +80,7 @@ static void add_arrays(json_t *flat, const json_t *summary, int *status)
         {"stages", "idle", "host", FOLD_MEAN},
         {"stages", "idle", "down", FOLD_MEAN},
         {"stages", NULL, "launch_bound", FOLD_MEAN},
+        {"stages", NULL, "power_capped", FOLD_MEAN},
         {"memory", NULL, "weights_bytes", FOLD_TIGHTEST},
         {"memory", NULL, "activation_bytes", FOLD_TIGHTEST},
         {"memory", NULL, "reserve_bytes", FOLD_TIGHTEST},

@@ -55,14 +55,20 @@ static struct scenario scenario_of(const struct power_capping *capping)
     return scenario;
 }
 
-/* Two prompts at once, and one `rest` after both are done, which `worked` is. */
+/* Two prompts at once, and one that comes later. */
+static void arrive(struct arrival arrivals[STEPS], sim_ps later)
+{
+    for (size_t i = 0; i < STEPS; i++)
+        arrivals[i] =
+            (struct arrival){.at = i < 2 ? 0 : later, .input_tokens = PROMPT, .output_tokens = 1};
+}
+
+/* The later one comes `rest` after the two are done, which `worked` is. */
 static struct watched run(const struct power_capping *capping, sim_ps worked, sim_ps rest)
 {
     struct scenario scenario = scenario_of(capping);
     struct arrival arrivals[STEPS];
-    for (size_t i = 0; i < STEPS; i++)
-        arrivals[i] = (struct arrival){
-            .at = i < 2 ? 0 : worked + rest, .input_tokens = PROMPT, .output_tokens = 1};
+    arrive(arrivals, worked + rest);
     struct watched watched = {.whole = {0}};
     struct rows rows = {.context = &watched, .span = watch_span};
     play_rows(&scenario, arrivals, STEPS, &rows);
@@ -87,6 +93,25 @@ START_TEST(a_capped_gpu_is_slower_at_gemms_alone)
         check_close(capped.whole[step],
                     (double)full.whole[step] + (SLOWDOWN - 1) * (double)full.gemms[step]);
     }
+}
+END_TEST
+
+START_TEST(a_summary_says_what_the_limit_costs)
+{
+    const struct power_capping none = {.slowdown = 1};
+    const struct power_capping always = {
+        .slowdown = SLOWDOWN, .recovery_s = 1, .busy_recovery_s = 1};
+    struct scenario scenario = scenario_of(&always);
+    struct arrival arrivals[STEPS];
+    arrive(arrivals, 0);
+    struct played played = play(&scenario, arrivals, STEPS);
+    struct watched full = run(&none, 0, 0), capped = run(&always, 0, 0);
+    double longer = 0;
+    for (size_t step = 0; step < STEPS; step++)
+        longer += (double)(capped.whole[step] - full.whole[step]);
+    ck_assert_double_eq_tol(played.summary.stages[0].power_capped * played.summary.duration_s,
+                            longer / (double)SIM_PS_PER_S, 1e-9);
+    played_release(&played);
 }
 END_TEST
 
@@ -118,6 +143,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_capped_gpu_is_slower_at_gemms_alone,
+        a_summary_says_what_the_limit_costs,
         a_rested_gpu_is_capped_after_its_delay,
     };
     return suite_run("power_limit", tests, sizeof(tests) / sizeof(tests[0]));

@@ -71,6 +71,23 @@ START_TEST(bubbles_are_shares_of_the_working_time)
 }
 END_TEST
 
+START_TEST(a_power_limit_counts_where_there_is_work)
+{
+    /* Half of the time there was no work; of the other half the limit took a tenth, or a fiftieth.
+     */
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    const char *const expected[][2] = {{"power_capped", "cost stages 10% of the time"}};
+    for (uint32_t s = 0; s < STAGES; s++)
+        stages[s] =
+            (struct stage_summary){.busy_compute = 0.5, .idle_no_work = 0.5, .power_capped = 0.05};
+    check_warnings(&summary, STAGES, 100, expected, 1);
+    for (uint32_t s = 0; s < STAGES; s++)
+        stages[s].power_capped = 0.01;
+    check_warnings(&summary, STAGES, 100, NULL, 0);
+}
+END_TEST
+
 START_TEST(a_starved_pipeline_is_told_apart)
 {
     /* Expectation: most of the bubbles, 24 of 30 points, are fill and drain. */
@@ -211,7 +228,8 @@ START_TEST(everything_at_once_has_room)
     summary.links = &link;
     summary.link_count = 1;
     for (uint32_t s = 0; s < STAGES; s++)
-        stages[s] = (struct stage_summary){.busy_compute = 0.1, .idle_fill_drain = 0.9};
+        stages[s] = (struct stage_summary){
+            .busy_compute = 0.1, .idle_fill_drain = 0.9, .power_capped = 0.05};
     summary.preemptions = 1;
     summary.rejected = 1;
     summary.lost = 1;
@@ -227,6 +245,7 @@ int main(void)
     const TTest *const tests[] = {
         a_good_run_has_none,
         bubbles_are_shares_of_the_working_time,
+        a_power_limit_counts_where_there_is_work,
         a_starved_pipeline_is_told_apart,
         a_single_stage_has_no_bubbles,
         a_replica_without_work_is_no_bubble,

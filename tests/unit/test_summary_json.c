@@ -84,7 +84,7 @@ START_TEST(test_keys)
     assert_keys(json_object_get(object, "kv"), "capacity_tokens peak_fraction");
     assert_keys(json_object_get(object, "simulation"), "wall_s events steps requests_per_wall_s");
     const json_t *stage = json_array_get(json_object_get(object, "stages"), 0);
-    assert_keys(stage, "replica stage layers busy idle launch_bound");
+    assert_keys(stage, "replica stage layers busy idle launch_bound power_capped");
     assert_keys(json_object_get(stage, "busy"), "compute collective");
     assert_keys(json_object_get(stage, "idle"), "no_work fill_drain imbalance transfer host down");
     assert_keys(json_array_get(json_object_get(object, "memory"), 0),
