@@ -38,6 +38,8 @@ struct host {
     double new_shape_first_s;      /* the first such step: kernels are loaded as they are used */
     double new_shape_halving;      /* such steps after which the difference has halved; 0: it is
                                       gone after the first */
+    uint32_t new_shape_from;       /* tokens of such a step at the least: smaller ones find the
+                                      kernels that captured graphs have loaded */
     double launch_s;               /* one kernel of a step that replays no graph */
     double launch_decode_s;        /* one layer's attention of such a step's decodes */
     double launch_chunk_s;         /* the same of each of its prompts' chunks */

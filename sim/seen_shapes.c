@@ -14,6 +14,8 @@ int seen_shapes_init(struct seen_shapes *seen, uint32_t tokens_max, struct arena
 double seen_shapes_learn_s(struct seen_shapes *seen, const struct host *host, uint32_t tokens)
 {
     double unlike = 1;
+    if (tokens < host->new_shape_from)
+        return 0;
     if (tokens <= seen->tokens_max) {
         uint64_t bit = UINT64_C(1) << tokens % 64;
         if (seen->bits[tokens / 64] & bit)

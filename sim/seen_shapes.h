@@ -29,7 +29,7 @@ int seen_shapes_init(struct seen_shapes *seen, uint32_t tokens_max, struct arena
                      struct error *error);
 
 /* Seconds that a step of `tokens` loses, whose shape is then known; over the largest, it is new
-   each time and like no other. */
+   each time and like no other. Below the engine's smallest, none is new. */
 double seen_shapes_learn_s(struct seen_shapes *seen, const struct host *host, uint32_t tokens);
 
 #endif

@@ -87,6 +87,8 @@ static void read_host_steps(struct config_reader *reader, struct host *host)
     read_cost(reader, "new_shape_first", CONFIG_OPTIONAL, &host->new_shape_first_s);
     config_read_number(reader, "new_shape_halving", CONFIG_OPTIONAL, 0, SHAPES_MAX,
                        &host->new_shape_halving);
+    config_read_count(reader, "new_shape_from", CONFIG_OPTIONAL, 1, CONFIG_TOKENS_MAX,
+                      &host->new_shape_from);
 }
 
 /* Launches, and what kernels cost beside their own time. */

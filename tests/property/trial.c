@@ -158,6 +158,7 @@ static void roll_host(struct dice *dice, struct host *host)
         .new_shape_s = dice_between(dice, 0, 1) * 300e-6,
         .new_shape_first_s = dice_between(dice, 0, 2) * 1e-3,
         .new_shape_halving = dice_between(dice, 0, 10),
+        .new_shape_from = dice_between(dice, 0, 1) * 17,
         .eager_synchronous = dice_between(dice, 0, 1),
         .kernel_gap_s = 1e-6,
         .kernel_gap_eager_s = dice_between(dice, 1, 3) * 1e-6,

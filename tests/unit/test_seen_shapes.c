@@ -51,12 +51,25 @@ START_TEST(over_the_largest_a_shape_is_new_each_time)
 }
 END_TEST
 
+START_TEST(small_shapes_may_be_known_to_graphs)
+{
+    struct seen_shapes seen = set_up();
+    struct host captured = host;
+    captured.new_shape_from = 17;
+    ck_assert_double_eq(seen_shapes_learn_s(&seen, &captured, 16), 0);
+    /* And count for none. */
+    ck_assert_double_eq_tol(seen_shapes_learn_s(&seen, &captured, 100), 0.9 * 10e-3, TOLERANCE_S);
+    arena_release(&arena);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         a_shape_is_new_once,
         the_price_falls_with_each_shape_and_towards_the_largest,
         over_the_largest_a_shape_is_new_each_time,
+        small_shapes_may_be_known_to_graphs,
     };
     return suite_run("seen_shapes", tests, ARRAY_LENGTH(tests));
 }
