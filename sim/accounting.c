@@ -99,6 +99,16 @@ struct cursor {
     double at_s;
 };
 
+/* What an item takes in a visit: a collective whose links are shared, a kernel of a GPU that is
+   slow or capped. */
+static double item_seconds(const struct step_item *item, const struct visit *visit,
+                           double hot_stretch)
+{
+    if (item->bytes > 0)
+        return item->seconds * visit->stretch;
+    return (item->seconds + item->hot_s * (hot_stretch - 1)) * visit->slowdown;
+}
+
 /*
  * Records `count` items of pipeline->items. Their ends are rounded, not their
  * lengths, and the visit's last ends with its GPU time, so that the spans fill
@@ -112,8 +122,7 @@ static void record_items(struct pipeline *pipeline, struct cursor *cursor, uint3
     for (uint32_t i = 0; i < count; i++) {
         const struct step_item *item = &pipeline->items[i];
         sim_ps from = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
-        cursor->at_s += item->bytes > 0 ? item->seconds * visit->stretch
-                                        : item->seconds + item->hot_s * (cursor->hot_stretch - 1);
+        cursor->at_s += item_seconds(item, visit, cursor->hot_stretch);
         sim_ps to = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
         if (are_last && i + 1 == count)
             to = gpu_time;

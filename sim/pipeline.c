@@ -42,9 +42,11 @@ bool pipeline_shares_links(const struct pipeline *pipeline)
 
 void pipeline_reset(struct pipeline *pipeline, sim_ps now)
 {
-    for (uint32_t s = 0; s < pipeline->stage_count; s++)
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         pipeline->stages[s].clock =
             (struct stage_clock){.gpu = now, .host = now, .launched = now, .hop = now};
+        pipeline->stages[s].power = power_rested(&pipeline->power_limit);
+    }
 }
 
 /* The time that a stage computes, which grows with its slowdown. */

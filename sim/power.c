@@ -36,7 +36,8 @@ sim_ps power_compute(struct power *power, const struct power_limit *limit, sim_p
                      sim_ps start, sim_ps compute, sim_ps hot)
 {
     restore(power, limit, idle_from, start);
-    sim_ps room = power->left + (sim_ps)((double)(compute - hot) * limit->busy_restored);
+    double restored = (double)(compute - hot) * limit->busy_restored;
+    sim_ps room = power->left + (sim_ps)fmin(restored, (double)(limit->delay + hot));
     sim_ps capped = sim_ps_max(0, hot - room);
     sim_ps longer = sim_ps_min((sim_ps)((double)capped * limit->extra), SIM_SPAN_MAX - compute);
     power->left = sim_ps_min(limit->delay, sim_ps_max(0, room - hot));

@@ -7,8 +7,8 @@
  * of hot work; then it is capped, and hot work takes `slowdown` times as long.
  * Rest of `recovery` restores all of the delay, a part of it a part; a capped GPU's
  * clock stays down for `release` of it first. Other kernels beside hot ones restore
- * less, all in `busy_recovery`, and take as long capped or not. Steps without
- * prompts are rest.
+ * less, all in `busy_recovery`, and take as long capped or not; so do all steps
+ * that come between two with hot work.
  *
  * On H200, whose 2,048 tokens' GEMMs take 1.14 to 1.16 times as long when it is
  * capped, analysis/measure/power.py shows all of this. Patel et al., Characterizing

@@ -11,7 +11,7 @@
 /* What stages that prefill wait for room to decode, under which that is no bottleneck. */
 #define ROOM_SHARE_MIN 0.10
 
-/* What the power limit costs of the working time, under which it is not worth a warning. */
+/* What the power limit costs of a stage's working time, under which it is not worth a warning. */
 #define CAPPED_MIN 0.03
 
 /* A run that goes on for this much longer than its arrivals did was overloaded. */
@@ -23,7 +23,6 @@ struct working_time {
     double busy;
     double bubbles;
     double fill_drain;
-    double capped;
 };
 
 static struct working_time working_time_of(const struct summary *summary)
@@ -36,7 +35,6 @@ static struct working_time working_time_of(const struct summary *summary)
         sum.fill_drain += stage->idle_fill_drain;
         sum.bubbles += stage->idle_fill_drain + stage->idle_imbalance + stage->idle_transfer +
                        stage->idle_host;
-        sum.capped += stage->power_capped;
         working += 1 - stage->idle_no_work - stage->idle_down;
     }
     working = working > 0 ? working : 1;
@@ -44,7 +42,6 @@ static struct working_time working_time_of(const struct summary *summary)
         .busy = sum.busy / working,
         .bubbles = sum.bubbles / working,
         .fill_drain = sum.fill_drain / working,
-        .capped = sum.capped / working,
     };
 }
 
@@ -159,16 +156,22 @@ static bool warn_link(const struct summary *summary, struct warning *warning)
     return true;
 }
 
-static bool warn_capped(const struct working_time *time, struct warning *warning)
+static bool warn_capped(const struct summary *summary, struct warning *warning)
 {
-    if (time->capped < CAPPED_MIN)
+    double most = 0;
+    for (uint32_t i = 0; i < summary->stage_count; i++) {
+        const struct stage_summary *stage = &summary->stages[i];
+        double working = 1 - stage->idle_no_work - stage->idle_down;
+        most = working > 0 ? fmax(most, stage->power_capped / working) : most;
+    }
+    if (most < CAPPED_MIN)
         return false;
     (void)snprintf(warning->code, sizeof(warning->code), "power_capped");
     (void)snprintf(warning->text, sizeof(warning->text),
-                   "while there was work, the GPUs' power limit cost stages %.0f%% of the time: "
+                   "while there was work, the GPUs' power limit cost a stage %.0f%% of the time: "
                    "GEMMs of prompts draw more than it allows, and a GPU that does not rest from "
                    "them slows down",
-                   time->capped * 100);
+                   most * 100);
     return true;
 }
 
@@ -200,7 +203,7 @@ uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double 
     count += warn_lost(summary, &warnings[count]);
     count += warn_decode_pool(summary, room_share, &warnings[count]);
     count += warn_link(summary, &warnings[count]);
-    count += warn_capped(&time, &warnings[count]);
+    count += warn_capped(summary, &warnings[count]);
     count += warn_overloaded(summary, arrival_span_s, &warnings[count]);
     return count;
 }

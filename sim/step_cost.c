@@ -143,6 +143,7 @@ static struct head_cost head_cost_of(const struct step_cost *cost, uint32_t rows
     for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++) {
         struct cost kernel = step_cost_kernel(cost, &kernels[i]);
         of.seconds += kernel.seconds;
+        of.hot_s += step_cost_hot_s(cost, &kernels[i], kernel.seconds);
         cost_sum_add(&of.sum, kernel, 1);
     }
     return of;
@@ -287,6 +288,7 @@ struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
     struct step_work work = {
         .layer_fixed_s = of_tokens->layer_s,
         .layer_hot_s = batch->prefill_tokens > 0 ? of_tokens->layer_hot_s : 0,
+        .head_hot_s = batch->prefill_tokens > 0 ? of_head->hot_s : 0,
         .layer_gaps_s = padded ? 0 : eager_gaps_s(host, &launches),
         .embedding_s = of_tokens->embedding_s,
         .head_s = of_head->seconds,
@@ -366,7 +368,8 @@ sim_ps step_cost_compute(const struct step_work *work, const struct stage_part *
 
 sim_ps step_cost_hot(const struct step_work *work, const struct stage_part *part)
 {
-    return sim_span_from_s(part->layers * work->layer_hot_s);
+    return sim_span_from_s(part->layers * work->layer_hot_s +
+                           (part->is_last ? work->head_hot_s : 0));
 }
 
 void step_cost_repeat(struct step_cost *cost, const struct batch *batch, struct step_work *work)

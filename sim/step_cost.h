@@ -35,6 +35,7 @@ struct token_cost {
 /* What depends on its number of sequences: final norm, LM head, sampling; seconds NaN: unset. */
 struct head_cost {
     double seconds;
+    double hot_s;
     uint64_t uses;
     struct cost_sum sum;
 };
@@ -66,6 +67,7 @@ struct step_work {
     double layer_hot_s;     /* the part of it that is hot (power.h), in steps with prompts */
     double embedding_s;
     double head_s;
+    double head_hot_s;     /* the same of it */
     double layer_launch_s; /* the host's launches of one layer, collectives' left out */
     double layer_gaps_s;   /* what its kernels wait for each other beyond graph replay */
     double send_bytes;     /* to the next stage, from each GPU */

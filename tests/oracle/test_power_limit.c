@@ -139,12 +139,65 @@ START_TEST(a_rested_gpu_is_capped_after_its_delay)
 }
 END_TEST
 
+START_TEST(a_slow_gpu_is_slow_at_every_kernel)
+{
+    const struct power_capping capping = {
+        .slowdown = SLOWDOWN, .recovery_s = 1, .busy_recovery_s = 1};
+    struct fault fault = {.until = SIM_PS_MAX, .slowdown = 1.5, .target = FAULT_GPU};
+    struct watched capped = run(&capping, 0, 0);
+    struct scenario scenario = scenario_of(&capping);
+    struct arrival arrivals[STEPS];
+    struct watched slow = {.whole = {0}};
+    struct rows rows = {.context = &slow, .span = watch_span};
+    scenario.faults = &fault;
+    scenario.fault_count = 1;
+    arrive(arrivals, 0);
+    play_rows(&scenario, arrivals, STEPS, &rows);
+    for (size_t step = 0; step < STEPS; step++) {
+        check_close(slow.gemms[step], 1.5 * (double)capped.gemms[step]);
+        check_close(slow.others[step], 1.5 * (double)capped.others[step]);
+        check_close(slow.whole[step], 1.5 * (double)capped.whole[step]);
+    }
+}
+END_TEST
+
+START_TEST(what_a_failure_cut_off_heats_no_gpu)
+{
+    /* Prompts in two stages, and a failure before the second stage begins the first of them: played
+       out event by event, no visit is known that never was. */
+    const struct power_capping capping = {.slowdown = SLOWDOWN,
+                                          .delay_s = 0.03,
+                                          .release_s = 1,
+                                          .recovery_s = 1,
+                                          .busy_recovery_s = 1};
+    struct fault fault = {.from = sim_ps_from_s(0.02),
+                          .until = sim_ps_from_s(0.021),
+                          .target = FAULT_GPU,
+                          .index = 0};
+    struct scenario scenario = scenario_of(&capping);
+    struct arrival arrivals[STEPS];
+    scenario.layout.pipeline_parallel = 2;
+    scenario.serving.steps_in_flight = 2;
+    scenario.output.timeline = TIMELINE_NONE;
+    scenario.faults = &fault;
+    scenario.fault_count = 1;
+    arrive(arrivals, 0);
+    struct played fast = play(&scenario, arrivals, STEPS);
+    scenario.run.exact = true;
+    struct played exact = play(&scenario, arrivals, STEPS);
+    for (size_t i = 0; i < STEPS; i++)
+        ck_assert(same_request(&fast.requests[i], &exact.requests[i]));
+    played_release(&fast);
+    played_release(&exact);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        a_capped_gpu_is_slower_at_gemms_alone,
-        a_summary_says_what_the_limit_costs,
-        a_rested_gpu_is_capped_after_its_delay,
+        a_capped_gpu_is_slower_at_gemms_alone,  a_summary_says_what_the_limit_costs,
+        a_rested_gpu_is_capped_after_its_delay, a_slow_gpu_is_slow_at_every_kernel,
+        what_a_failure_cut_off_heats_no_gpu,
     };
     return suite_run("power_limit", tests, sizeof(tests) / sizeof(tests[0]));
 }

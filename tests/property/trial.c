@@ -124,7 +124,7 @@ static void roll_faults(struct dice *dice, struct trial *trial)
         fault->from = sim_ps_from_s(dice_real(dice, 0, 1));
         fault->until = dice_between(dice, 0, 4) == 0
                            ? SIM_PS_MAX
-                           : fault->from + sim_ps_from_s(dice_real(dice, 0.001, 1));
+                           : fault->from + sim_ps_from_s(pow(10, dice_real(dice, -5, 0)));
         fault->slowdown = dice_between(dice, 0, 1) ? 0 : dice_real(dice, 1, 5);
     }
 }
