@@ -92,22 +92,23 @@ static uint32_t dense_kernels(const struct compute *compute, double tokens, stru
     return 3;
 }
 
-/* Shares of the peaks that a kernel of this kind reaches. */
+/* Shares of the peaks that a kernel reaches. */
 struct reach {
     double compute;
     double memory;
 };
 
-static struct reach reach_of(const struct gpu_efficiency *efficiency, enum span_kind kind)
+static struct reach reach_of(const struct gpu *gpu, const struct kernel *kernel)
 {
-    switch (kind) {
+    const struct gpu_efficiency *efficiency = &gpu->efficiency;
+    switch (kernel->kind) {
     case SPAN_QKV:
     case SPAN_OUTPUT:
     case SPAN_ROUTER:
     case SPAN_GATE_UP:
     case SPAN_DOWN:
     case SPAN_LM_HEAD:
-        return (struct reach){efficiency->gemm_compute, efficiency->gemm_memory};
+        return (struct reach){gpu_gemm_compute(gpu, kernel->weights), efficiency->gemm_memory};
     case SPAN_ATTENTION_PREFILL:
     case SPAN_ATTENTION_DECODE:
         return (struct reach){efficiency->attention_compute, efficiency->attention_memory};
@@ -124,7 +125,7 @@ struct roofline {
 
 static struct roofline roofline_of(const struct gpu *gpu, const struct kernel *kernel)
 {
-    struct reach reach = reach_of(&gpu->efficiency, kernel->kind);
+    struct reach reach = reach_of(gpu, kernel);
     double peak = gpu_flops_per_s(gpu, kernel->weights);
     return (struct roofline){
         .compute_s = kernel->flops / (peak * reach.compute),

@@ -106,7 +106,7 @@ static double gemm_roofline_s(const struct gpu *gpu, enum dtype dtype, double m,
                               double groups)
 {
     double bytes = groups * n * k * dtype_bytes(dtype) + (m * k + m * n) * ACTIVATION_BYTES;
-    double peak = gpu_flops_per_s(gpu, dtype) * gpu->efficiency.gemm_compute;
+    double peak = gpu_flops_per_s(gpu, dtype) * gpu_gemm_compute(gpu, dtype);
     return fmax(2 * m * n * k / peak,
                 bytes / (gpu->memory_bytes_per_s * gpu->efficiency.gemm_memory));
 }
