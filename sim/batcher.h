@@ -13,6 +13,8 @@
  *                    Sarathi-Serve, OSDI 2024; vLLM v1)
  * Prompts are taken first come, first served. Where several steps are in flight a request is in
  * at most one; with step_share balanced a step takes at most ceil(running / steps_in_flight).
+ * Engines with a chunked pipeline let a prompt's next chunk follow the one before it at once: a
+ * stage computes it when that has left (Qin et al., Mooncake, FAST 2025; vLLM v1).
  *
  * KV blocks are taken for the whole prompt on admission, then as decodes cross into new blocks.
  * Where none is free, the youngest request that is in no step gives its blocks back and starts

@@ -90,12 +90,20 @@ static void pick_decodes(struct batcher *batcher, struct batch *batch, uint32_t 
     batch->lane = lane;
 }
 
-static void add_chunk(struct batch *batch, struct request *request, uint32_t length, sim_ps now)
+/* A piece of a request that is on no list; where more of it may follow, it is among the prefilling
+   again. */
+static void add_chunk(struct batcher *batcher, struct batch *batch, struct request *request,
+                      uint32_t length, sim_ps now)
 {
+    struct chunk *chunk = &batch->chunks[batch->chunk_count++];
+    *chunk = (struct chunk){.request = request, .start = request->position, .length = length};
     request->scheduled = sim_ps_min(request->scheduled, now);
-    batch->chunks[batch->chunk_count++] =
-        (struct chunk){.request = request, .start = request->position, .length = length};
     batch->prefill_tokens += length;
+    if (!batcher_lets_chunks_follow(batcher))
+        return;
+    request->position += length;
+    if (!chunk_is_last(chunk))
+        request_list_insert(&batcher->prefilling, request);
 }
 
 /* What a step may still take. */
@@ -133,7 +141,7 @@ static void pick_prompts(struct batcher *batcher, struct batch *batch, struct al
     while ((request = batcher->prefilling.first) &&
            (length = chunk_length(batcher, batch, request, allowance)) > 0) {
         request_list_remove(&batcher->prefilling, request);
-        add_chunk(batch, request, length, now);
+        add_chunk(batcher, batch, request, length, now);
         spend(&allowance, length);
     }
     while (admitting && !batcher->prefilling.first && (request = batcher->waiting.first)) {
@@ -147,7 +155,7 @@ static void pick_prompts(struct batcher *batcher, struct batch *batch, struct al
         length = chunk_length(batcher, batch, request, allowance);
         if (length == 0 || !admit(batcher))
             break;
-        add_chunk(batch, request, length, now);
+        add_chunk(batcher, batch, request, length, now);
         spend(&allowance, length);
     }
 }

@@ -55,6 +55,8 @@ struct host {
     bool mixed_attention;          /* one attention kernel for a step's prompts and decodes */
     bool async_scheduling;         /* a step is picked while the one before computes: schedule and
                                       return hide behind it, arrivals meanwhile wait a step more */
+    bool chunked_pipeline;         /* a prompt's next chunk follows while the one before it is in
+                                      flight, each on another stage (batcher.h) */
     bool custom_all_reduce;        /* small all-reduces by one kernel over peer memory (vLLM's) */
     double process_spread;         /* share that a stage's host times grow by with each doubling of
                                       its processes: the slowest counts */

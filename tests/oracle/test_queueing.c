@@ -307,6 +307,35 @@ START_TEST(a_pipeline_of_equal_stages_fills_and_drains)
 }
 END_TEST
 
+/*
+ * Expectation: a prompt of m steps takes as long as m prompts of one where its chunks
+ * follow each other, (m + p - 1) D; one after the other through all stages, m p D.
+ */
+static void check_chunks(uint32_t p, uint32_t m, bool chunked_pipeline, bool exact)
+{
+    struct scenario scenario = equal_stages(p);
+    struct arrival arrival = {.at = 0, .input_tokens = 512 * m, .output_tokens = 1};
+    scenario.serving.host.chunked_pipeline = chunked_pipeline;
+    scenario.run.exact = exact;
+    struct played played = play(&scenario, &arrival, 1);
+    uint32_t stage_times = chunked_pipeline ? m + p - 1 : m * p;
+    ck_assert_int_eq(played.requests[0].done, stage_times * equal_stage_ps());
+    played_release(&played);
+}
+
+START_TEST(chunks_of_a_prompt_fill_a_chunked_pipeline)
+{
+    const uint32_t stages[] = {1, 2, 3, 8};
+    const uint32_t chunks[] = {1, 2, 3, 20};
+    for (size_t p = 0; p < ARRAY_LENGTH(stages); p++) {
+        for (size_t m = 0; m < ARRAY_LENGTH(chunks); m++) {
+            for (int way = 0; way < 4; way++)
+                check_chunks(stages[p], chunks[m], way & 1, way & 2);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -315,6 +344,7 @@ int main(void)
         littles_law,
         response_time_law_of_a_closed_loop,
         a_pipeline_of_equal_stages_fills_and_drains,
+        chunks_of_a_prompt_fill_a_chunked_pipeline,
     };
     return suite_run("queueing", tests, ARRAY_LENGTH(tests));
 }

@@ -174,6 +174,7 @@ static void roll_host(struct dice *dice, struct host *host)
         .launches_layer_extra = dice_between(dice, 0, 2),
         .graphs_prefill = dice_between(dice, 0, 3) == 0,
         .async_scheduling = dice_between(dice, 0, 2) == 0,
+        .chunked_pipeline = dice_between(dice, 0, 1),
     };
     for (uint32_t size = 1; size <= 64 && dice_between(dice, 0, 5) > 0; size *= 2)
         host->captured_sizes[host->captured_count++] = size;

@@ -463,6 +463,84 @@ START_TEST(scheduling_ahead_a_step_knows_what_the_one_before_began_with)
 }
 END_TEST
 
+/* Two steps in flight, and prompts whose next chunk follows at once. */
+static struct serving chunked_pipeline(void)
+{
+    struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
+    serving.steps_in_flight = 2;
+    serving.host.chunked_pipeline = true;
+    return serving;
+}
+
+START_TEST(chunks_of_a_prompt_follow_each_other_in_a_chunked_pipeline)
+{
+    struct bench bench;
+    set_up(&bench, chunked_pipeline(), 1000);
+    struct request *request = arrive(&bench, 250, 2);
+    /* Expectation: 100 and 100 tokens at a time, then the last 50, which alone give a token. */
+    struct batch *first = pick(&bench, 0, 0, 1, 100);
+    struct batch *second = pick(&bench, 1, 0, 1, 100);
+    ck_assert_uint_eq(first->chunks[0].start, 0);
+    ck_assert_uint_eq(second->chunks[0].start, 100);
+    complete(&bench, 0, 0);
+    pick(&bench, 0, 0, 1, 50);
+    complete(&bench, 1, 0);
+    pick(&bench, 1, 0, 0, 0);
+    ck_assert_uint_eq(request->generated, 0);
+    complete(&bench, 0, 0);
+    ck_assert_uint_eq(request->generated, 1);
+    step(&bench, 1, 0, 0, 1);
+    ck_assert_uint_eq(bench.batcher.kv.used_blocks, 0);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(a_prompt_with_chunks_in_flight_is_evicted_once)
+{
+    struct bench bench;
+    struct request_list evicted = {.first = NULL};
+    set_up(&bench, chunked_pipeline(), 1000);
+    arrive(&bench, 250, 2);
+    pick(&bench, 0, 0, 1, 100);
+    pick(&bench, 1, 0, 1, 100);
+    batcher_evict_batch(&bench.batcher, &bench.batches[0], &evicted);
+    batcher_evict_batch(&bench.batcher, &bench.batches[1], &evicted);
+    batcher_evict(&bench.batcher, &evicted);
+    ck_assert_uint_eq(evicted.count, 1);
+    tear_down(&bench);
+}
+END_TEST
+
+START_TEST(a_preempted_prompt_forgets_its_chunks_in_flight)
+{
+    /* Three of four blocks hold a prompt; the decode that has the fourth needs one more while a
+       chunk of the prompt is in flight. */
+    struct bench bench;
+    struct serving serving = chunked_pipeline();
+    serving.max_step_tokens = 5;
+    serving.step_share = STEP_SHARE_GREEDY;
+    set_up(&bench, serving, 4);
+    arrive(&bench, 3, 4);
+    step(&bench, 0, 1, 3, 0);
+    struct request *prompt = arrive(&bench, 10, 2);
+    pick(&bench, 0, 1, 1, 4);
+    pick(&bench, 1, 0, 1, 5);
+    complete(&bench, 0, 0);
+    pick(&bench, 0, 1, 0, 0);
+    ck_assert_uint_eq(prompt->preemptions, 1);
+    complete(&bench, 1, 0);
+    ck_assert_uint_eq(prompt->position, 0);
+    /* It begins anew when the other is done, and ends. */
+    complete(&bench, 0, 0);
+    step(&bench, 1, 0, 0, 1);
+    step(&bench, 0, 1, 5, 0);
+    step(&bench, 0, 1, 5, 0);
+    step(&bench, 1, 0, 0, 1);
+    ck_assert_uint_eq(bench.batcher.kv.used_blocks, 0);
+    tear_down(&bench);
+}
+END_TEST
+
 START_TEST(a_step_repeats_until_its_first_request_is_done)
 {
     struct bench bench;
@@ -550,6 +628,9 @@ int main(void)
         what_can_never_fit_is_told,
         one_output_token_ends_with_the_prompt,
         scheduling_ahead_a_step_knows_what_the_one_before_began_with,
+        chunks_of_a_prompt_follow_each_other_in_a_chunked_pipeline,
+        a_prompt_with_chunks_in_flight_is_evicted_once,
+        a_preempted_prompt_forgets_its_chunks_in_flight,
         a_step_repeats_until_its_first_request_is_done,
         steps_repeat_only_while_nobody_can_come_in,
         gaps_before_the_warm_up_s_end_are_not_counted,
