@@ -161,6 +161,10 @@ static void record_layers(struct pipeline *pipeline, uint32_t s, const struct st
             (struct step_item){.kind = SPAN_EMBEDDING, .seconds = step->work.embedding_s};
         record_items(pipeline, &cursor, 1, SPAN_NO_LAYER, false);
     }
+    for (uint32_t i = step_cost_input_gathers(pipeline->cost, part); i > 0; i--) {
+        pipeline->items[0] = step_item_of_input(pipeline->cost, &step->work, part->group_class);
+        record_items(pipeline, &cursor, 1, SPAN_NO_LAYER, false);
+    }
     for (uint32_t layer = 0; layer < part->layers; layer++) {
         uint32_t count = step_items_of_layer(pipeline->cost, &step->work, &step->batch,
                                              part->group_class, pipeline->items);

@@ -17,7 +17,7 @@ static int class_of(struct deployment *deployment, const uint32_t *gpus, struct 
     return step_cost_class(&deployment->cost, &group, &links, arena, error);
 }
 
-/* What the first and last stage carry beyond layers, by a group of the cluster's first GPUs. */
+/* What stages carry beyond layers, by a group of the cluster's first GPUs. */
 static int find_extras(struct deployment *deployment, struct arena *arena, struct error *error)
 {
     const struct scenario *scenario = deployment->scenario;
@@ -81,9 +81,8 @@ static int resolve_costs(struct deployment *deployment, const struct deployment 
         rc = check_events(scenario, &deployment->topology, error);
     if (rc == 0)
         rc = step_cost_init(&deployment->cost, &scenario->model, &scenario->cluster.gpu,
-                            &scenario->serving, &scenario->measured,
-                            scenario->layout.tensor_parallel, &scenario->layout.sharding,
-                            CONTEXT_MAX, scale, arena, error);
+                            &scenario->serving, &scenario->measured, &scenario->layout, CONTEXT_MAX,
+                            scale, arena, error);
     return rc < 0 ? rc : find_extras(deployment, arena, error);
 }
 

@@ -14,6 +14,12 @@ static double bytes_of(const struct group_cost *cost, enum exchange exchange, do
            exchange_imbalance(exchange, setup->model, &setup->sharding, ranks);
 }
 
+/* Of `tokens` hidden states, whole. */
+static double input_bytes(const struct group_cost *cost, double tokens)
+{
+    return exchange_bytes(EXCHANGE_ALL_REDUCE, cost->setup.model, cost->group.ranks, tokens);
+}
+
 /* Whether the table can be of the group's links. */
 static bool is_of_links(const struct collective_table *table, const struct collective_kind *kind,
                         const struct collective_group *group, double speed)
@@ -90,19 +96,38 @@ static struct exchange_cost *unset_costs(uint32_t max, struct arena *arena)
 }
 
 /* Makes room for the costs of one exchange, and prepares what was measured of it. */
-static int prepare_exchange(struct group_cost *cost, enum exchange exchange,
-                            const struct group_links *links, struct arena *arena,
-                            struct error *error)
+static int prepare_costs(struct group_cost *cost, enum exchange exchange,
+                         struct exchange_cost **costs, const struct group_links *links,
+                         struct arena *arena, struct error *error)
 {
     double bytes_max = bytes_of(cost, exchange, cost->setup.tokens_max);
-    if (cost->exchanges[exchange])
-        return 0;
-    cost->exchanges[exchange] = unset_costs(cost->setup.tokens_max, arena);
-    if (!cost->exchanges[exchange])
+    *costs = unset_costs(cost->setup.tokens_max, arena);
+    if (!*costs)
         return error_out_of_memory(error, "step costs");
+    if (cost->measured[exchange])
+        return 0;
     return group_cost_prepare_measured(cost->setup.table, &cost->group, links,
                                        exchange_measured_op(exchange), bytes_max,
                                        &cost->measured[exchange], arena, error);
+}
+
+/* The same for all exchanges of the layout. */
+static int prepare_exchanges(struct group_cost *cost, const struct group_links *links,
+                             struct arena *arena, struct error *error)
+{
+    const struct group_cost_setup *setup = &cost->setup;
+    struct exchange_place places[EXCHANGES_OF_LAYER_MAX];
+    uint32_t count = exchange_places(setup->model, &setup->sharding, cost->group.ranks, places);
+    /* The sampled tokens' all-reduce is there whatever the layers have. */
+    int rc = prepare_costs(cost, EXCHANGE_ALL_REDUCE, &cost->exchanges[EXCHANGE_ALL_REDUCE], links,
+                           arena, error);
+    for (uint32_t i = 0; rc == 0 && i < count; i++)
+        if (!cost->exchanges[places[i].exchange])
+            rc = prepare_costs(cost, places[i].exchange, &cost->exchanges[places[i].exchange],
+                               links, arena, error);
+    if (rc == 0 && setup->gathers_input)
+        rc = prepare_costs(cost, EXCHANGE_ALL_GATHER, &cost->inputs, links, arena, error);
+    return rc;
 }
 
 /* Of `bytes` on the busiest rank and `sent_bytes` on the mean one: measured where it was; of
@@ -145,11 +170,14 @@ static uint32_t ways_of(const struct group_cost *cost, enum exchange exchange, d
 static uint32_t all_ways(const struct group_cost *cost)
 {
     uint32_t ways = ways_of(cost, EXCHANGE_ALL_REDUCE, GROUP_COST_SAMPLE_BYTES);
-    for (uint64_t tokens = 1; tokens < 2 * (uint64_t)cost->setup.tokens_max; tokens *= 2)
+    for (uint64_t tokens = 1; tokens < 2 * (uint64_t)cost->setup.tokens_max; tokens *= 2) {
         for (int exchange = 0; exchange < EXCHANGE_COUNT; exchange++)
             if (cost->exchanges[exchange])
                 ways |= ways_of(cost, (enum exchange)exchange,
                                 bytes_of(cost, (enum exchange)exchange, (double)tokens));
+        if (cost->inputs)
+            ways |= ways_of(cost, EXCHANGE_ALL_GATHER, input_bytes(cost, (double)tokens));
+    }
     return ways;
 }
 
@@ -157,13 +185,8 @@ int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setu
                     const struct collective_group *group, const struct group_links *links,
                     struct arena *arena, struct error *error)
 {
-    struct exchange_place places[EXCHANGES_OF_LAYER_MAX];
-    uint32_t count = exchange_places(setup->model, &setup->sharding, group->ranks, places);
     *cost = (struct group_cost){.setup = *setup, .group = *group};
-    /* The sampled tokens' all-reduce is there whatever the layers have. */
-    int rc = prepare_exchange(cost, EXCHANGE_ALL_REDUCE, links, arena, error);
-    for (uint32_t i = 0; rc == 0 && i < count; i++)
-        rc = prepare_exchange(cost, places[i].exchange, links, arena, error);
+    int rc = prepare_exchanges(cost, links, arena, error);
     if (rc < 0)
         return rc;
     cost->ways = all_ways(cost);
@@ -203,6 +226,17 @@ const struct exchange_cost *group_cost_exchange(struct group_cost *cost, enum ex
     return kept;
 }
 
+const struct exchange_cost *group_cost_input(struct group_cost *cost, uint32_t tokens,
+                                             uint64_t uses)
+{
+    struct exchange_cost *kept = entry(cost, cost->inputs, tokens, cost->setup.tokens_max);
+    double bytes = input_bytes(cost, tokens);
+    if (isnan(kept->cost.seconds))
+        *kept = cost_of(cost, EXCHANGE_ALL_GATHER, bytes, bytes);
+    kept->uses += uses;
+    return kept;
+}
+
 const struct exchange_cost *group_cost_sample(struct group_cost *cost, uint32_t rows, uint64_t uses)
 {
     struct exchange_cost *kept = entry(cost, cost->samples, rows, cost->setup.rows_max);
@@ -226,5 +260,7 @@ void group_cost_add_spent(const struct group_cost *cost, struct cost_sum *spent)
     for (int exchange = 0; exchange < EXCHANGE_COUNT; exchange++)
         if (cost->exchanges[exchange])
             add_costs(spent, cost->exchanges[exchange], cost->setup.tokens_max);
+    if (cost->inputs)
+        add_costs(spent, cost->inputs, cost->setup.tokens_max);
     add_costs(spent, cost->samples, cost->setup.rows_max);
 }

@@ -32,6 +32,7 @@ struct group_cost_setup {
     struct sharding sharding;
     const struct collective_table *table; /* NULL: nothing was measured */
     bool custom_all_reduce;               /* the engine has a kernel of its own */
+    bool gathers_input;                   /* stages but the first gather their hidden states */
     double overlap_s;                     /* of a measured one, hidden behind a kernel */
     double scale;                         /* of every collective */
     uint32_t tokens_max;                  /* of a step */
@@ -46,6 +47,8 @@ struct group_cost {
     const struct cost_grid *custom;                   /* all-reduces by the engine's own kernel */
     struct exchange_cost *exchanges[EXCHANGE_COUNT];  /* (tokens_max + 2): the last is for more;
                                                          NULL: the layout has none */
+    struct exchange_cost *inputs;  /* (tokens_max + 2): all-gathers of hidden states that came
+                                      scattered; NULL: there are none */
     struct exchange_cost *samples; /* (rows_max + 2): all-reduces of the sampled tokens */
     struct cost_sum overwritten;   /* entries that made room for others */
 };
@@ -77,6 +80,11 @@ int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setu
    next call. */
 const struct exchange_cost *group_cost_exchange(struct group_cost *cost, enum exchange exchange,
                                                 uint32_t tokens, uint64_t uses);
+
+/* The same of the all-gather that puts `tokens` received hidden states together. Each rank has
+   1/ranks of every one, so that nothing is padded. Only where the setup has it. */
+const struct exchange_cost *group_cost_input(struct group_cost *cost, uint32_t tokens,
+                                             uint64_t uses);
 
 /* The same of the all-reduce of `rows` sampled tokens. */
 const struct exchange_cost *group_cost_sample(struct group_cost *cost, uint32_t rows,

@@ -49,6 +49,8 @@ struct host {
     uint32_t launches_layer_extra; /* launches a layer beyond its kernels': copies, views */
     uint32_t send_tensors;         /* tokens x hidden that go to the next stage: 2 where the
                                       residual travels beside the layer's output */
+    bool send_scattered;           /* each GPU sends its share of these to its peer, and the
+                                      receiving stage gathers them */
     bool eager_synchronous;        /* a step that replays no graph is launched only once the stage
                                       is free and its input there, never ahead */
     bool graphs_prefill;           /* steps with prefill chunks replay graphs too */

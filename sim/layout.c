@@ -221,7 +221,7 @@ static void split_layers(struct layout *layout, const struct layout_spec *spec, 
         layout_balance(layers, layout->stages, extras, layout->stage_layers);
         break;
     case STAGE_SPLIT_EVEN:
-        layout_balance(layers, layout->stages, (struct stage_extras){0, 0}, layout->stage_layers);
+        layout_balance(layers, layout->stages, (struct stage_extras){0}, layout->stage_layers);
         break;
     }
 }
@@ -299,8 +299,7 @@ static double stage_cost(uint32_t layers, uint32_t stage, uint32_t stages,
                          struct stage_extras extras)
 {
     double cost = layers;
-    if (stage == 0)
-        cost += extras.first_layers;
+    cost += stage == 0 ? extras.first_layers : extras.later_layers;
     if (stage + 1 == stages)
         cost += extras.last_layers;
     return cost;

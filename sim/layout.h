@@ -86,6 +86,7 @@ static inline uint64_t layout_gpu_count(const struct layout_spec *spec)
 struct stage_extras {
     double first_layers; /* the embedding */
     double last_layers;  /* final norm, LM head and sampling */
+    double later_layers; /* of all but the first: gathering what comes scattered */
 };
 
 /*

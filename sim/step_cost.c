@@ -5,6 +5,11 @@ double step_cost_exchange_bytes(const struct step_cost *cost, enum exchange exch
     return exchange_bytes(exchange, cost->compute.model, cost->compute.tensor_parallel, tokens);
 }
 
+uint32_t step_cost_input_gathers(const struct step_cost *cost, const struct stage_part *part)
+{
+    return cost->group.gathers_input && !part->is_first ? cost->host->send_tensors : 0;
+}
+
 bool step_cost_gathers_rows(const struct step_cost *cost)
 {
     return cost->compute.sharding.sequence_parallel && cost->compute.tensor_parallel > 1;
@@ -14,6 +19,13 @@ static enum kernel_op prefill_op(const struct host *host)
 {
     return host->prefill_attention == PREFILL_ATTENTION_FLASH2 ? KERNEL_ATTENTION_PREFILL_FA2
                                                                : KERNEL_ATTENTION_PREFILL;
+}
+
+/* Whether each GPU sends its share of hidden states that all of them hold whole. */
+static bool sends_scattered(const struct host *host, const struct layout_spec *layout)
+{
+    return host->send_scattered && layout->pipeline_parallel > 1 && layout->tensor_parallel > 1 &&
+           !layout->sharding.sequence_parallel;
 }
 
 /* For the costs by tokens and by rows; none is worked out yet. */
@@ -32,14 +44,15 @@ static int make_room(struct step_cost *cost, struct arena *arena, struct error *
 
 int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
                    const struct serving *serving, const struct measured *measured,
-                   uint32_t tensor_parallel, const struct sharding *sharding, uint32_t context_max,
-                   double scale, struct arena *arena, struct error *error)
+                   const struct layout_spec *layout, uint32_t context_max, double scale,
+                   struct arena *arena, struct error *error)
 {
+    uint32_t ranks = layout->tensor_parallel;
     struct compute_setup setup = {
         .gpu = gpu,
         .model = model,
-        .tensor_parallel = tensor_parallel,
-        .sharding = *sharding,
+        .tensor_parallel = ranks,
+        .sharding = layout->sharding,
         .table = measured->kernels,
         .prefill_op = prefill_op(&serving->host),
         .measured_gap_s = serving->host.kernel_gap_s,
@@ -53,9 +66,10 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
         .group =
             {
                 .model = model,
-                .sharding = *sharding,
+                .sharding = layout->sharding,
                 .table = measured->collectives,
                 .custom_all_reduce = serving->host.custom_all_reduce,
+                .gathers_input = sends_scattered(&serving->host, layout),
                 .overlap_s = serving->host.collective_overlap_s,
                 .scale = scale,
                 .tokens_max = serving->max_step_tokens,
@@ -63,7 +77,7 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
             },
         .tokens_max = serving->max_step_tokens,
         .rows_max = serving->max_sequences,
-        .slowest = host_slowest(&serving->host, tensor_parallel),
+        .slowest = host_slowest(&serving->host, ranks),
         .launch_graph = sim_ps_from_s(serving->host.launch_graph_s),
     };
     int rc = compute_init(&cost->compute, &setup, arena, error);
@@ -71,7 +85,7 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
         return rc;
     cost->receive = sim_ps_from_s(cost->slowest * serving->host.receive_s);
     cost->layer_kernels = compute_layer_kernels(&cost->compute, 1, kernels);
-    cost->exchange_count = exchange_places(model, sharding, tensor_parallel, cost->exchanges);
+    cost->exchange_count = exchange_places(model, &layout->sharding, ranks, cost->exchanges);
     return make_room(cost, arena, error);
 }
 
@@ -193,6 +207,11 @@ struct cost step_cost_exchange(struct step_cost *cost, uint32_t group_class, enu
     return group_cost_exchange(&cost->classes[group_class], exchange, tokens, 0)->cost;
 }
 
+struct cost step_cost_input(struct step_cost *cost, uint32_t group_class, uint32_t tokens)
+{
+    return group_cost_input(&cost->classes[group_class], tokens, 0)->cost;
+}
+
 struct cost step_cost_sample(struct step_cost *cost, uint32_t group_class, uint32_t rows)
 {
     return group_cost_sample(&cost->classes[group_class], rows, 0)->cost;
@@ -262,13 +281,14 @@ static double prepare_s(const struct host *host, const struct batch *batch)
     return host->prepare_s + requests * host->prepare_per_request_s;
 }
 
-/* What each GPU sends to the next stage: the tokens that it holds. */
+/* What each GPU sends to the next stage: the tokens that it holds, or its share of each. */
 static double send_bytes(const struct step_cost *cost, uint32_t tokens)
 {
-    double held = cost->compute.sharding.sequence_parallel
-                      ? sharding_share(tokens, cost->compute.tensor_parallel)
-                      : tokens;
-    return step_cost_exchange_bytes(cost, EXCHANGE_ALL_REDUCE, held) * cost->host->send_tensors;
+    uint32_t ranks = cost->compute.tensor_parallel;
+    double held = cost->compute.sharding.sequence_parallel ? sharding_share(tokens, ranks) : tokens;
+    double bytes =
+        step_cost_exchange_bytes(cost, EXCHANGE_ALL_REDUCE, held) * cost->host->send_tensors;
+    return cost->group.gathers_input ? bytes / ranks : bytes;
 }
 
 struct step_work step_cost_of(struct step_cost *cost, const struct batch *batch,
@@ -328,13 +348,16 @@ static void add_collective(struct collectives *sum, const struct exchange_cost *
     collective_load_add(&sum->sent, &one->sent, times);
 }
 
-/* A stage's collectives: each layer's, and the last stage's of its rows and sampled tokens. Counts
-   those of `times` such steps. */
+/* A stage's collectives: those of its input, each layer's, and the last stage's of its rows and
+   sampled tokens. Counts those of `times` such steps. */
 static struct collectives collectives_of(struct step_cost *cost, const struct step_work *work,
                                          const struct stage_part *part, uint64_t times)
 {
     struct group_cost *group = &cost->classes[part->group_class];
     struct collectives sum = {.seconds = 0};
+    uint32_t gathers = step_cost_input_gathers(cost, part);
+    if (gathers > 0)
+        add_collective(&sum, group_cost_input(group, work->tokens, gathers * times), gathers);
     for (uint32_t i = 0; i < cost->exchange_count; i++) {
         enum exchange exchange = cost->exchanges[i].exchange;
         uint64_t uses = part->layers * times;
@@ -353,7 +376,9 @@ static double eager_launch_s(const struct step_cost *cost, const struct step_wor
                              const struct stage_part *part)
 {
     double exchanges_s = cost->exchange_count * cost->host->launch_collective_s;
-    return part->layers * (work->layer_launch_s + cost->slowest * exchanges_s);
+    double gathers_s = step_cost_input_gathers(cost, part) * cost->host->launch_collective_s;
+    return cost->slowest * gathers_s +
+           part->layers * (work->layer_launch_s + cost->slowest * exchanges_s);
 }
 
 sim_ps step_cost_compute(const struct step_work *work, const struct stage_part *part)
@@ -427,6 +452,9 @@ struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_clas
     double layer_s =
         kept_tokens(cost, rows)->layer_s + step_cost_decodes(cost, &decodes, 0).seconds;
     double last_s = kept_head(cost, rows)->seconds;
+    double later_s = 0;
+    if (cost->group.gathers_input)
+        later_s = cost->host->send_tensors * step_cost_input(cost, group_class, rows).seconds;
     for (uint32_t i = 0; i < cost->exchange_count; i++)
         layer_s += step_cost_exchange(cost, group_class, cost->exchanges[i].exchange, rows).seconds;
     if (step_cost_gathers_rows(cost))
@@ -436,5 +464,6 @@ struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_clas
     return (struct stage_extras){
         .first_layers = kept_tokens(cost, rows)->embedding_s / layer_s,
         .last_layers = last_s / layer_s,
+        .later_layers = later_s / layer_s,
     };
 }

@@ -70,7 +70,7 @@ struct step_work {
     double head_hot_s;     /* the same of it */
     double layer_launch_s; /* the host's launches of one layer, collectives' left out */
     double layer_gaps_s;   /* what its kernels wait for each other beyond graph replay */
-    double send_bytes;     /* to the next stage, from each GPU */
+    double send_bytes;     /* to the next stage, from each GPU: its share, where scattered */
     uint32_t tokens;       /* rows of the GEMMs, padding counted */
     uint32_t padding;
     struct cost_line decodes; /* attention of its decodes, nothing computing beside them */
@@ -104,8 +104,8 @@ struct stage_part {
    `scale`: what every kernel and collective takes over what the models say. */
 int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
                    const struct serving *serving, const struct measured *measured,
-                   uint32_t tensor_parallel, const struct sharding *sharding, uint32_t context_max,
-                   double scale, struct arena *arena, struct error *error);
+                   const struct layout_spec *layout, uint32_t context_max, double scale,
+                   struct arena *arena, struct error *error);
 
 /* The class of a group, found or made; negative when there are too many. */
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
@@ -138,18 +138,23 @@ bool step_cost_keeps(const struct step_cost *cost, const struct step_work *work)
 double step_cost_hot_s(const struct step_cost *cost, const struct kernel *kernel, double seconds);
 
 /* One kernel; a layer's attention of a batch's decodes with `padding` rows, and of a chunk; one of
-   the layout's exchanges, and the all-reduce of the sampled tokens. */
+   the layout's exchanges, one all-gather of a stage's input, and the all-reduce of the sampled
+   tokens. */
 struct cost step_cost_kernel(const struct step_cost *cost, const struct kernel *kernel);
 struct cost step_cost_decodes(const struct step_cost *cost, const struct batch *batch,
                               uint32_t padding);
 struct cost step_cost_chunk(const struct step_cost *cost, const struct chunk *chunk);
 struct cost step_cost_exchange(struct step_cost *cost, uint32_t group_class, enum exchange exchange,
                                uint32_t tokens);
+struct cost step_cost_input(struct step_cost *cost, uint32_t group_class, uint32_t tokens);
 struct cost step_cost_sample(struct step_cost *cost, uint32_t group_class, uint32_t rows);
 
 /* Bytes of an exchange's buffer, as exchange.h has it. */
 double step_cost_exchange_bytes(const struct step_cost *cost, enum exchange exchange,
                                 double tokens);
+
+/* All-gathers by which a stage puts its input together before its first layer. */
+uint32_t step_cost_input_gathers(const struct step_cost *cost, const struct stage_part *part);
 
 /* Whether the sampled rows' hidden states lie scattered, and are gathered before the LM head. */
 bool step_cost_gathers_rows(const struct step_cost *cost);
@@ -158,8 +163,8 @@ bool step_cost_gathers_rows(const struct step_cost *cost);
 struct cost_sum step_cost_spent(const struct step_cost *cost);
 
 /*
- * What the first and last stage do beyond layers, in units of a layer with its
- * collectives, in a decode step of `rows` rows of STEP_COST_CONTEXT tokens each.
+ * What stages do beyond layers, in units of a layer with its collectives, in a decode step of
+ * `rows` rows of STEP_COST_CONTEXT tokens each.
  */
 #define STEP_COST_CONTEXT 1024
 struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_class, uint32_t rows);

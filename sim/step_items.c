@@ -68,6 +68,16 @@ uint32_t step_items_of_layer(struct step_cost *cost, const struct step_work *wor
     return count;
 }
 
+struct step_item step_item_of_input(struct step_cost *cost, const struct step_work *work,
+                                    uint32_t group_class)
+{
+    return (struct step_item){
+        .kind = SPAN_ALL_GATHER,
+        .seconds = step_cost_input(cost, group_class, work->tokens).seconds,
+        .bytes = step_cost_exchange_bytes(cost, EXCHANGE_ALL_REDUCE, work->tokens),
+    };
+}
+
 uint32_t step_items_of_head(struct step_cost *cost, const struct step_work *work,
                             uint32_t group_class, struct step_item items[HEAD_ITEMS_MAX])
 {

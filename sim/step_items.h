@@ -26,6 +26,10 @@ uint32_t step_items_of_layer(struct step_cost *cost, const struct step_work *wor
                              const struct batch *batch, uint32_t group_class,
                              struct step_item *items);
 
+/* One of the all-gathers of a stage's input. */
+struct step_item step_item_of_input(struct step_cost *cost, const struct step_work *work,
+                                    uint32_t group_class);
+
 /* Final norm, LM head, sampling and their collectives. */
 #define HEAD_ITEMS_MAX 5
 uint32_t step_items_of_head(struct step_cost *cost, const struct step_work *work,

@@ -125,6 +125,7 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     read_host_launches(&reader, host);
     config_read_count(&reader, "send_tensors", CONFIG_OPTIONAL, 1, SEND_TENSORS_MAX,
                       &host->send_tensors);
+    config_read_flag(&reader, "send_scattered", CONFIG_OPTIONAL, &host->send_scattered);
     config_read_flag(&reader, "mixed_attention", CONFIG_OPTIONAL, &host->mixed_attention);
     config_read_flag(&reader, "async_scheduling", CONFIG_OPTIONAL, &host->async_scheduling);
     config_read_flag(&reader, "chunked_pipeline", CONFIG_OPTIONAL, &host->chunked_pipeline);

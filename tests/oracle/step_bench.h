@@ -14,6 +14,7 @@
 #include "suite.h"
 
 #define RANKS 8
+#define STAGES 4
 #define CONTEXT_MAX 4096
 
 struct step_bench {
@@ -38,19 +39,20 @@ static inline void step_bench_init(struct step_bench *bench)
     arena_init(&bench->arena);
 }
 
-/* The cost of steps on all ranks, sharded so. */
+/* The cost of steps on all ranks, sharded so, each a stage's of a pipeline. */
 static inline struct step_cost *step_bench_prepare(struct step_bench *bench,
                                                    struct sharding sharding)
 {
     struct error error;
     uint32_t gpus[RANKS];
+    const struct layout_spec layout = {
+        .tensor_parallel = RANKS, .sharding = sharding, .pipeline_parallel = STAGES};
     for (uint32_t i = 0; i < RANKS; i++)
         gpus[i] = i;
     int status = topology_build(&bench->topology, &bench->cluster, &bench->arena, &error);
     if (status == 0)
         status = step_cost_init(&bench->cost, &bench->model, &bench->gpu, &bench->serving,
-                                &bench->measured, RANKS, &sharding, CONTEXT_MAX, 1, &bench->arena,
-                                &error);
+                                &bench->measured, &layout, CONTEXT_MAX, 1, &bench->arena, &error);
     ck_assert_msg(status == 0, "%s", error.text);
     struct collective_group group = collective_group_of(&bench->topology, gpus, RANKS);
     struct group_links links = {COLLECTIVE_FABRIC_PEER, 1};

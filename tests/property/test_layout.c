@@ -67,7 +67,7 @@ START_TEST(balanced_split_is_the_optimum)
     for (uint32_t trial = 0; trial < TRIALS; trial++) {
         uint32_t stages = random_between(1, 5);
         uint32_t layers = random_between(stages, 16);
-        struct stage_extras extras = {random_extra(), random_extra()};
+        struct stage_extras extras = {random_extra(), random_extra(), random_extra()};
         uint32_t split[LAYOUT_STAGES_MAX];
         uint32_t scratch[LAYOUT_STAGES_MAX];
         layout_balance(layers, stages, extras, split);
@@ -90,7 +90,7 @@ START_TEST(balanced_split_gives_later_stages_the_fewer_of_equals)
         uint32_t stages = random_between(2, 32);
         uint32_t layers = random_between(stages, 200);
         uint32_t split[LAYOUT_STAGES_MAX];
-        layout_balance(layers, stages, (struct stage_extras){0, 0}, split);
+        layout_balance(layers, stages, (struct stage_extras){0}, split);
         /* Without extras: never more than the stage before, and never two fewer than the first. */
         for (uint32_t stage = 1; stage < stages; stage++)
             ck_assert_uint_le(split[stage], split[stage - 1]);
@@ -166,7 +166,7 @@ START_TEST(groups_are_disjoint_and_stay_in_a_node)
         uint64_t groups = (uint64_t)trial.spec.pipeline_parallel * trial.spec.replicas;
         bool room = layout_group_capacity(&trial.cluster, trial.spec.tensor_parallel) >= groups;
         int status = layout_resolve(&layout, &trial.spec, &trial.model, &trial.cluster,
-                                    (struct stage_extras){0, 2}, &arena, &error);
+                                    (struct stage_extras){.last_layers = 2}, &arena, &error);
         /* It resolves exactly where the cluster holds the groups. */
         ck_assert_int_eq(status, room ? 0 : -ERROR_CONFIG);
         if (status == 0) {

@@ -24,6 +24,7 @@ static struct host random_host(struct dice *dice)
         .launch_collective_s = dice_unit(dice) * 20e-6,
         .launch_graph_s = dice_unit(dice) * 20e-6,
         .send_tensors = dice_between(dice, 1, 2),
+        .send_scattered = dice_between(dice, 0, 1),
         .graphs_prefill = dice_between(dice, 0, 1),
         .captured_count = 4,
         .captured_sizes = {1, 4, 16, 64},

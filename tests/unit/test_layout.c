@@ -8,7 +8,7 @@
 
 static struct arena arena;
 static struct error error;
-static const struct stage_extras no_extras = {0, 0};
+static const struct stage_extras no_extras = {0};
 
 static void setup(void)
 {
@@ -156,19 +156,25 @@ START_TEST(balanced_split_makes_room_for_the_head)
 {
     uint32_t split[LAYOUT_STAGES_MAX];
     /* A head worth 4 layers: (80 + 4) / 4 = 21 each, so the last stage holds 17. */
-    layout_balance(80, 4, (struct stage_extras){0, 4}, split);
+    layout_balance(80, 4, (struct stage_extras){.last_layers = 4}, split);
     check_gpus(split, (const uint32_t[]){21, 21, 21, 17}, 4);
-    ck_assert_double_eq(layout_slowest_stage(split, 4, (struct stage_extras){0, 4}), 21);
+    ck_assert_double_eq(layout_slowest_stage(split, 4, (struct stage_extras){.last_layers = 4}),
+                        21);
+    /* Gathers worth 4 layers on all stages but the first: (80 + 3 * 4) / 4 = 23 each. */
+    layout_balance(80, 4, (struct stage_extras){.later_layers = 4}, split);
+    check_gpus(split, (const uint32_t[]){23, 19, 19, 19}, 4);
     /* A head heavier than any stage still leaves the last stage its one layer. */
-    layout_balance(8, 2, (struct stage_extras){0, 100}, split);
+    layout_balance(8, 2, (struct stage_extras){.last_layers = 100}, split);
     check_gpus(split, (const uint32_t[]){7, 1}, 2);
     /* Beyond the slowest, stages stay even: 10 over 4 is 3, 3, 2, 2 and not 3, 3, 3, 1. */
     layout_balance(10, 4, no_extras, split);
     check_gpus(split, (const uint32_t[]){3, 3, 2, 2}, 4);
     /* One stage holds everything, its cost both extras. */
-    layout_balance(80, 1, (struct stage_extras){1, 4}, split);
+    layout_balance(80, 1, (struct stage_extras){.first_layers = 1, .last_layers = 4}, split);
     ck_assert_uint_eq(split[0], 80);
-    ck_assert_double_eq(layout_slowest_stage(split, 1, (struct stage_extras){1, 4}), 85);
+    ck_assert_double_eq(
+        layout_slowest_stage(split, 1, (struct stage_extras){.first_layers = 1, .last_layers = 4}),
+        85);
 }
 END_TEST
 

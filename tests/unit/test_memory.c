@@ -15,7 +15,7 @@ static struct model model;
 static struct cluster cluster;
 static struct serving serving;
 static struct error error;
-static const struct stage_extras no_extras = {0, 0};
+static const struct stage_extras no_extras = {0};
 
 static const struct sharding plain;
 

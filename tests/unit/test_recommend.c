@@ -11,7 +11,7 @@ static struct arena arena;
 static struct error error;
 static struct scenario scenario;
 static struct warning warnings[WARNINGS_OF_LAYOUT_MAX];
-static const struct stage_extras no_extras = {0, 0};
+static const struct stage_extras no_extras = {0};
 
 static void setup(void)
 {
