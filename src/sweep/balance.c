@@ -8,6 +8,13 @@
 /* Fewer arrivals in the window show nothing: each is worth more than the limit. */
 #define REQUESTS_MIN 20
 
+/* Share of `half` from which a growth is in doubt: where there is none, one run in 15 shows it. */
+#define DOUBT_SHARE 0.5
+
+/* By how many of the requests in service, on average, they may grow over the window in a system
+   that settles yet. Where they grow from nothing all run long it is by 1 of them. */
+#define SETTLING_SHARE 0.5
+
 /* A run should last this many times as long as its requests are served. */
 #define SERVICES_PER_RUN 20
 
@@ -36,6 +43,14 @@ static struct span span_of(const struct passage *passages, size_t count)
     for (size_t i = 0; i < count; i++)
         span.late += passages[i].arrival > span.start;
     return span;
+}
+
+static double mean_service_s(const struct passage *passages, size_t count)
+{
+    double sum_s = 0;
+    for (size_t i = 0; i < count; i++)
+        sum_s += sim_s_from_ps(passages[i].done - passages[i].scheduled);
+    return sum_s / (double)count;
 }
 
 /* How long a request is served, by its output tokens. */
@@ -81,6 +96,14 @@ static double filling_of(const struct passage *passages, size_t count, struct pa
     return filling_s / window_s / (double)count;
 }
 
+/* By how much what is in flight may grow in a system that settles yet, as a share of the window's
+   arrivals. */
+static double settling_of(const struct passage *passages, size_t count, const struct span *span)
+{
+    return SETTLING_SHARE * mean_service_s(passages, count) /
+           sim_s_from_ps(span->last - span->start);
+}
+
 /* Request-seconds in flight until `edge_s` after the window's start, less those of the pace. */
 static double excess_until(const struct passage *passages, size_t count, struct pace pace,
                            sim_ps start, double edge_s)
@@ -116,6 +139,18 @@ static void find_steps(const struct passage *passages, size_t count, struct pace
         steps[i] = (means[i + 1] - means[i]) / slice_arrivals;
 }
 
+/* Whether the growth is more than what a system shows that settles yet. */
+static bool is_more_than_settling(const struct balance *balance)
+{
+    return balance->growth > fmin(balance->settling, BALANCE_LIMIT);
+}
+
+/* Whether nothing would rarely look like this growth. */
+static bool is_in_doubt(const struct balance *balance)
+{
+    return is_more_than_settling(balance) && balance->growth > DOUBT_SHARE * balance->half;
+}
+
 static double round_up(double requests)
 {
     double unit = pow(10, fmax(floor(log10(requests)) - 1, 0));
@@ -127,7 +162,8 @@ static double round_up(double requests)
    room. */
 static double narrowed(const struct balance *balance)
 {
-    double room = BALANCE_TOLERANCE + fabs(BALANCE_LIMIT - balance->growth);
+    double room = is_in_doubt(balance) ? balance->growth
+                                       : BALANCE_TOLERANCE + fabs(BALANCE_LIMIT - balance->growth);
     double filling = balance->growth <= BALANCE_LIMIT ? balance->filling : 0;
     double half = balance->half;
     double x = (half + sqrt(half * half + 4 * room * filling)) / (2 * room);
@@ -137,10 +173,8 @@ static double narrowed(const struct balance *balance)
 /* Of a run that was short beside its requests, or had too few. */
 static double settled(const struct passage *passages, size_t count, const struct span *span)
 {
-    double sum_s = 0;
-    for (size_t i = 0; i < count; i++)
-        sum_s += sim_s_from_ps(passages[i].done - passages[i].scheduled);
-    double wanted = SERVICES_PER_RUN * sum_s / sim_s_from_ps(span->last - span->first);
+    double services = sim_s_from_ps(span->last - span->first) / mean_service_s(passages, count);
+    double wanted = (double)count * SERVICES_PER_RUN / services;
     return round_up(fmax(wanted, fmax(2 * (double)count, 4 * REQUESTS_MIN)));
 }
 
@@ -154,7 +188,14 @@ struct balance balance_of(const struct passage *passages, size_t count)
     struct span span = span_of(passages, count);
     if (span.last <= span.first)
         return balance_of_closed_loop(count);
-    struct balance balance = {NAN, INFINITY, 1, (double)count, settled(passages, count, &span)};
+    struct balance balance = {
+        .growth = NAN,
+        .half = INFINITY,
+        .filling = 1,
+        .settling = settling_of(passages, count, &span),
+        .requests = (double)count,
+        .requests_to_tell = settled(passages, count, &span),
+    };
     if (span.late < REQUESTS_MIN)
         return balance;
     struct pace pace = pace_of(passages, count);
@@ -181,6 +222,7 @@ struct balance balance_mean(const struct balance *runs, size_t count)
         mean.growth += runs[i].growth / (double)count;
         squares += runs[i].half * runs[i].half;
         mean.filling += runs[i].filling / (double)count;
+        mean.settling += runs[i].settling / (double)count;
         mean.requests += runs[i].requests / (double)count;
         mean.requests_to_tell = fmax(mean.requests_to_tell, runs[i].requests_to_tell);
     }
@@ -194,13 +236,18 @@ struct balance balance_mean(const struct balance *runs, size_t count)
 
 enum balance_answer balance_answer(const struct balance *balance)
 {
-    double low = balance->growth - balance->half;
     double high = balance->growth + balance->half + balance->filling;
-    if (balance->growth > BALANCE_LIMIT && low > BALANCE_LIMIT - BALANCE_TOLERANCE)
+    if (is_more_than_settling(balance) && balance->growth > balance->half)
         return BALANCE_SATURATED;
-    if (balance->growth <= BALANCE_LIMIT && high <= BALANCE_LIMIT + BALANCE_TOLERANCE)
+    if (balance->growth <= BALANCE_LIMIT && high <= BALANCE_LIMIT + BALANCE_TOLERANCE &&
+        !is_in_doubt(balance))
         return BALANCE_KEPT_UP;
     return BALANCE_TOO_SHORT;
+}
+
+bool balance_looks_saturated(const struct balance *balance)
+{
+    return balance->growth > BALANCE_LIMIT || is_in_doubt(balance);
 }
 
 const char *balance_answer_name(enum balance_answer answer)

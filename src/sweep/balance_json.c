@@ -4,10 +4,11 @@
 
 json_t *balance_json_new(const struct balance *balance)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "answer",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "answer",
                      balance_answer_name(balance_answer(balance)), "growth",
                      json_build_real(balance->growth), "half", json_build_real(balance->half),
-                     "filling", json_build_real(balance->filling), "requests",
+                     "filling", json_build_real(balance->filling), "settling",
+                     json_build_real(balance->settling), "requests",
                      json_build_real(balance->requests), "requests_to_tell",
                      json_build_real(balance->requests_to_tell));
 }
@@ -24,6 +25,7 @@ struct balance balance_json_read(const json_t *object)
         .growth = number_of(object, "growth", NAN),
         .half = number_of(object, "half", INFINITY),
         .filling = number_of(object, "filling", 1),
+        .settling = number_of(object, "settling", BALANCE_LIMIT),
         .requests = number_of(object, "requests", NAN),
         .requests_to_tell = number_of(object, "requests_to_tell", NAN),
     };

@@ -3,7 +3,7 @@
  *
  *     answer             see balance.h
  *     growth, half       null: nobody knows
- *     filling, requests, requests_to_tell
+ *     filling, settling, requests, requests_to_tell
  */
 #ifndef TANDEM_BALANCE_JSON_H
 #define TANDEM_BALANCE_JSON_H

@@ -10,7 +10,7 @@
 /* Share up to which points may be spent on finding a load that is known to be beyond it, and how
    near it has to be to those that are not. */
 #define CONFIRMATION_SHARE 0.8
-#define CONFIRMATION_RATIO 1.2
+#define CONFIRMATION_RATIO 1.1
 
 /* Guesses beyond these have not helped, and bisection surely does. */
 #define GUESSES_MAX 3

@@ -69,7 +69,9 @@ static int add_task(struct runner *runner, size_t series, double position,
 /* Good enough for where to look next, also where the run was too short to tell. */
 static bool looks_saturated(const struct balance *balance, double served)
 {
-    return isnan(balance->growth) ? served < 1 - BALANCE_LIMIT : balance->growth > BALANCE_LIMIT;
+    if (isnan(balance->growth))
+        return served < 1 - BALANCE_LIMIT;
+    return balance_looks_saturated(balance);
 }
 
 static size_t next_loads(const struct runner *runner, const struct series_state *series,

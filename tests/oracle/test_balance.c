@@ -200,6 +200,20 @@ START_TEST(runs_long_enough_tell)
 }
 END_TEST
 
+START_TEST(long_runs_tell_slow_growth)
+{
+    /* A load of 1.06 leaves 6% of the arrivals behind, one of 0.98 none: of 20,000 requests, two
+       runs in three tell the first, and no more than three in 100 take one for the other. */
+    struct dice dice = {.state = dice_seed(26)};
+    for (size_t i = 0; i < ARRAY_LENGTH(queues); i++) {
+        struct tally grows = tally_of(&dice, queues[i], 1.06, 20000);
+        ck_assert_int_ge(grows.of[BALANCE_SATURATED], RUNS * 2 / 3);
+        ck_assert_int_le(grows.of[BALANCE_KEPT_UP], 3);
+        ck_assert_int_le(tally_of(&dice, queues[i], 0.98, 20000).of[BALANCE_SATURATED], 3);
+    }
+}
+END_TEST
+
 START_TEST(the_advice_is_worth_taking)
 {
     /* Of runs that were too short, new ones as long as advised answer in two of three; and the
@@ -231,7 +245,7 @@ START_TEST(the_mean_of_runs_is_surer)
 {
     /* Three runs of 1% +- 12%, of which none tells: the mean's half width is 12% / sqrt(3), which
        keeps up; with one of which nothing is known, nothing is. */
-    const struct balance run = {0.01, 0.12, 0, 1000, 1800};
+    const struct balance run = {0.01, 0.12, 0, 0, 1000, 1800};
     struct balance runs[3] = {run, run, run};
     struct balance mean = balance_mean(runs, 3);
     ck_assert_int_eq(balance_answer(&runs[0]), BALANCE_TOO_SHORT);
@@ -239,10 +253,29 @@ START_TEST(the_mean_of_runs_is_surer)
     ck_assert_double_eq_tol(mean.half, 0.12 / sqrt(3), 1e-12);
     ck_assert_int_eq(balance_answer(&mean), BALANCE_KEPT_UP);
     ck_assert_double_eq(mean.requests_to_tell, 1000);
-    runs[1] = (struct balance){NAN, INFINITY, 1, 1000, 4000};
+    runs[1] = (struct balance){NAN, INFINITY, 1, 0, 1000, 4000};
     mean = balance_mean(runs, 3);
     ck_assert_int_eq(balance_answer(&mean), BALANCE_TOO_SHORT);
     ck_assert_double_eq(mean.requests_to_tell, 4000);
+}
+END_TEST
+
+START_TEST(growth_is_told_from_nothing_or_in_doubt)
+{
+    /* Where 2% may be that a system settles yet, 3% +- 2.5% is growth, 3% +- 5% may be, 3% +- 6.5%
+       is what one run in 15 shows without any, and 1.5% +- 1% is settling. */
+    const struct balance grows = {.growth = 0.03, .half = 0.025, .settling = 0.02};
+    const struct balance doubt = {.growth = 0.03, .half = 0.05, .settling = 0.02};
+    const struct balance chance = {.growth = 0.03, .half = 0.065, .settling = 0.02};
+    const struct balance settles = {.growth = 0.015, .half = 0.01, .settling = 0.02};
+    ck_assert_int_eq(balance_answer(&grows), BALANCE_SATURATED);
+    ck_assert_int_eq(balance_answer(&doubt), BALANCE_TOO_SHORT);
+    ck_assert_int_eq(balance_answer(&chance), BALANCE_KEPT_UP);
+    ck_assert_int_eq(balance_answer(&settles), BALANCE_KEPT_UP);
+    ck_assert(balance_looks_saturated(&grows));
+    ck_assert(balance_looks_saturated(&doubt));
+    ck_assert(!balance_looks_saturated(&chance));
+    ck_assert(!balance_looks_saturated(&settles));
 }
 END_TEST
 
@@ -253,7 +286,8 @@ START_TEST(what_would_tell_is_more_than_what_did_not)
     for (int growth = -10; growth <= 20; growth++)
         for (int half = 0; half <= 20; half++)
             for (int filling = 0; filling <= 2; filling++) {
-                const struct balance run = {growth / 100.0, half / 100.0, filling / 100.0, 1000, 0};
+                const struct balance run = {
+                    growth / 100.0, half / 100.0, filling / 100.0, 0, 1000, 0};
                 struct balance mean = balance_mean(&run, 1);
                 if (balance_answer(&mean) == BALANCE_TOO_SHORT)
                     ck_assert_double_gt(mean.requests_to_tell, 1000);
@@ -268,8 +302,10 @@ int main(void)
         growing_queues_do_not_pass,
         filling_is_no_queue,
         runs_long_enough_tell,
+        long_runs_tell_slow_growth,
         the_advice_is_worth_taking,
         the_mean_of_runs_is_surer,
+        growth_is_told_from_nothing_or_in_doubt,
         what_would_tell_is_more_than_what_did_not,
     };
     return suite_run("balance", tests, sizeof(tests) / sizeof(*tests));

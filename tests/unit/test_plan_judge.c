@@ -35,7 +35,7 @@ struct seen {
 
 static void judge_by(const struct slo *by, struct seen seen)
 {
-    const struct balance balance = {seen.growth, seen.half, 0, 1000, 1600};
+    const struct balance balance = {seen.growth, seen.half, 0, 0, 1000, 1600};
     json_t *trials = json_pack(
         "[{s:s, s:f, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}]",
         "status", "done", "judged", seen.requests > 0 ? seen.requests : 1e9, "busy", 0.5,

@@ -9,7 +9,7 @@ static json_t *records;
 static void add_refusing(const char *status, double growth, double tpot_s, double tokens_per_s,
                          int gpus, bool is_refusing)
 {
-    const struct balance balance = {growth, 0.07, 0, 1000, 1000};
+    const struct balance balance = {growth, 0.07, 0, 0, 1000, 1000};
     json_t *record =
         json_pack("{s:s, s:b, s:o, s:i, s:{s:f, s:{s:f}}}", "status", status, "refusing",
                   (int)is_refusing, "balance", balance_json_new(&balance), "gpus", gpus, "summary",
