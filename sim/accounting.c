@@ -26,7 +26,7 @@ static inline void idle_until(struct pipeline *pipeline, uint32_t s, uint64_t st
         return;
     if (pipeline->diary)
         record_span(pipeline, s, step, cause, stage->accounted, until);
-    *counter += until - stage->accounted;
+    *counter += sim_ps_max(until, pipeline->begun) - sim_ps_max(stage->accounted, pipeline->begun);
     stage->accounted = until;
 }
 

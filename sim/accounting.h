@@ -23,6 +23,8 @@
  *   fill_drain  while none does, and it decodes: what it has blocks for is being
  *               prefilled
  *
+ * What is before the run's first arrival is on the timeline and in no tally.
+ *
  * A replica that fails takes its steps with it: what stages have worked on them is
  * compute, what they then waited for fill_drain, and from there on they are down.
  */

@@ -390,6 +390,12 @@ void fleet_restore(struct fleet *fleet, struct replica *replica)
     }
 }
 
+void fleet_begin(struct fleet *fleet, sim_ps begun)
+{
+    for (uint32_t r = 0; r < fleet->replica_count; r++)
+        fleet->replicas[r].pipeline.begun = begun;
+}
+
 void fleet_finish(struct fleet *fleet, sim_ps end)
 {
     for (uint32_t r = 0; r < fleet->replica_count; r++)

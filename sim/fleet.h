@@ -57,6 +57,9 @@ void fleet_release(struct fleet *fleet);
 /* Whether a request could ever be served. */
 bool fleet_can_fit(const struct fleet *fleet, const struct request *request);
 
+/* The first request came at `begun`: what was before is no part of the run. */
+void fleet_begin(struct fleet *fleet, sim_ps begun);
+
 /* Hands a request to a replica of the first pool. */
 void fleet_enqueue(struct fleet *fleet, struct request *request);
 

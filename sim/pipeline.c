@@ -10,6 +10,7 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
         .replica = replica,
         .stage_count = stage_count,
         .stages = stages,
+        .begun = SIM_PS_MAX,
     };
     pipeline->power_limit = power_limit_of(&cost->compute.gpu->power_capping);
     for (uint32_t s = 0; s < stage_count; s++) {

@@ -109,7 +109,7 @@ struct pipeline_stage {
     struct stage_part part;
     double slowdown; /* kernels take this many times as long, for steps launched from now on */
     struct stage_clock clock;
-    sim_ps accounted; /* the tally covers all time before this */
+    sim_ps accounted; /* the tally covers all time from the run's begin to this */
     struct link_meter meter;
     struct stage_tally tally;
     struct power power; /* of each of its GPUs */
@@ -126,6 +126,7 @@ struct pipeline {
     struct pipeline_stage *stages;
     struct diary *diary; /* NULL: no timeline is recorded */
     struct seen_shapes seen;
+    sim_ps begun;     /* tallies are of the time from here on; SIM_PS_MAX: it has not yet */
     sim_ps hand_over; /* of a step's tokens, by the last stage's process; 0: meanwhile */
     struct power_limit power_limit;
     sim_ps cold_wait;        /* as host.h has it; SIM_PS_MAX: none is too long */

@@ -28,6 +28,7 @@ struct simulation {
     struct places places;
     struct request_pool pool;
     struct tally tally;
+    sim_ps begun;         /* when the first of them arrived */
     uint64_t arrived;     /* requests, of the warm-up too */
     uint64_t outstanding; /* of those, neither done nor turned away */
     bool finished;
@@ -102,6 +103,10 @@ static void admit_arrival(struct simulation *simulation, const struct arrival *a
     if (!request) {
         fail(simulation, "requests");
         return;
+    }
+    if (simulation->arrived == 0) {
+        simulation->begun = arrival->at;
+        fleet_begin(&simulation->fleet, arrival->at);
     }
     request->id = simulation->arrived++;
     request->arrival = arrival->at;
@@ -355,6 +360,7 @@ int simulation_summarize(struct simulation *simulation, struct summary *summary,
         .tally = &simulation->tally,
         .kv_waits = &simulation->fleet.handover.waits,
         .session = &simulation->session,
+        .begun = simulation->begun,
         .closed_loop = is_closed_loop(simulation),
     };
     return summarize(&parts, summary, arena, error);

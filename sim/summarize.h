@@ -12,6 +12,7 @@ struct run_parts {
     struct tally *tally;        /* percentiles sort its samples */
     struct quantiles *kv_waits; /* the same */
     const struct session *session;
+    sim_ps begun;     /* when the first request arrived */
     bool closed_loop; /* arrivals wait for completions */
 };
 

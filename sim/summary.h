@@ -22,7 +22,7 @@ struct distribution {
     double max;
 };
 
-/* A stage's time over the run; the eight shares sum to 1. */
+/* A stage's time over the run, from the first arrival on; the eight shares sum to 1. */
 struct stage_summary {
     uint32_t replica;
     uint32_t stage;
@@ -77,7 +77,7 @@ struct memory_summary {
 struct link_summary {
     char name[NAME_BYTES];
     double bytes;
-    double utilization; /* bytes over what it could have carried in the run */
+    double utilization; /* bytes over what it could have carried from the first arrival on */
     double waited_s;    /* that stages had nothing to do but wait for its bytes, summed over them */
     double twice_saves; /* share of the working time of the stages that it bounds which twice its
                            bandwidth would save, as an estimate: half of what is bytes over rate */

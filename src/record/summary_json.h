@@ -6,7 +6,8 @@
  *     goodput_requests_per_s slo{met,share}
  *     ttft_s|tpot_s|itl_s|e2e_s|queue_s{mean,p50,p90,p95,p99,max}
  *     stages[]{replica,stage,layers,busy{compute,collective},
- *              idle{no_work,fill_drain,imbalance,transfer,host}}   shares of the run, sum 1
+ *              idle{no_work,fill_drain,imbalance,transfer,host}}   shares of the run from
+ *              its first arrival on, sum 1
  *     memory[]{stage,weights_bytes,activation_bytes,reserve_bytes,kv_bytes}   one GPU's
  *     kv{capacity_tokens,peak_fraction} nodes{count,gpus}   the cluster's, and each one's
  *     pools[]{role,tensor_parallel,pipeline_parallel,replicas,policy,max_step_tokens,
