@@ -1,9 +1,13 @@
 #include "config_run.h"
 
 #include "config_limits.h"
+#include "config_value.h"
+
+#include <stdlib.h>
 
 #define TICK_S 1e-12 /* the clock's */
-#define PERCENTILE_MIN 0.01
+#define PERCENTILE_MIN 1
+#define PERCENTILE_MAX 100
 #define COST_SCALE_MIN 0.01
 #define COST_SCALE_MAX 100
 
@@ -25,6 +29,27 @@ static const char *const link_policy_names[] = {
 #undef X
 };
 
+/* Whether what stands there for a percentage is a share: 0.95. */
+static bool is_share(const struct yaml_node *node, double *share)
+{
+    char *end = NULL;
+    *share = node->kind == YAML_KIND_SCALAR ? strtod(node->text, &end) : 0;
+    return end && *end == '\0' && *share * 100 >= PERCENTILE_MIN && *share < PERCENTILE_MIN;
+}
+
+static void read_percentile(struct config_reader *reader, double *percentile)
+{
+    const struct yaml_node *node = config_read_node(reader, "percentile", CONFIG_OPTIONAL);
+    double share;
+    if (node && is_share(node, &share))
+        config_reader_report(reader, "percentile",
+                             "'percentile' must be a number from %d to %d, not %g: is %g meant?",
+                             PERCENTILE_MIN, PERCENTILE_MAX, share, share * 100);
+    else if (node)
+        config_value_number(reader->diagnostics, node, "percentile", PERCENTILE_MIN, PERCENTILE_MAX,
+                            percentile);
+}
+
 void config_slo_read(struct diagnostics *diagnostics, const struct yaml_node *node, struct slo *slo)
 {
     *slo = (struct slo){.percentile = 95};
@@ -34,8 +59,7 @@ void config_slo_read(struct diagnostics *diagnostics, const struct yaml_node *no
                          CONFIG_CLOCK_S_MAX, &slo->ttft_s);
     config_read_quantity(&reader, "tpot", CONFIG_OPTIONAL, QUANTITY_SECONDS, TICK_S,
                          CONFIG_CLOCK_S_MAX, &slo->tpot_s);
-    config_read_number(&reader, "percentile", CONFIG_OPTIONAL, PERCENTILE_MIN, 100,
-                       &slo->percentile);
+    read_percentile(&reader, &slo->percentile);
     config_reader_close(&reader);
 }
 
