@@ -179,14 +179,18 @@ static bool warn_overloaded(const struct summary *summary, double arrival_span_s
                             struct warning *warning)
 {
     double queue_s = summary->queue.p95;
-    if (!(arrival_span_s > 0) || !(queue_s > OVERLOAD_QUEUE_S) ||
+    double kv_s = summary->kv_transfer.wait.count > 0 ? summary->kv_transfer.wait.p95 : 0;
+    bool is_for_kv = kv_s > queue_s;
+    double wait_s = is_for_kv ? kv_s : queue_s;
+    if (!(arrival_span_s > 0) || !(wait_s > OVERLOAD_QUEUE_S) ||
         summary->duration_s < OVERLOAD_FACTOR * arrival_span_s)
         return false;
     (void)snprintf(warning->code, sizeof(warning->code), "overloaded");
     (void)snprintf(warning->text, sizeof(warning->text),
-                   "arrivals took %.0f s and serving them %.0f s, with a p95 of %.1f s in the "
-                   "queue: the load is above capacity, so latencies grow with the trace's length",
-                   arrival_span_s, summary->duration_s, queue_s);
+                   "arrivals took %.0f s and serving them %.0f s, with a p95 of %.1f s %s: the "
+                   "load is above capacity, so latencies grow with the trace's length",
+                   arrival_span_s, summary->duration_s, wait_s,
+                   is_for_kv ? "from a request's first token to its KV's arrival" : "in the queue");
     return true;
 }
 

@@ -184,6 +184,25 @@ START_TEST(overload_shows_in_the_queue_and_after_the_last_arrival)
 }
 END_TEST
 
+START_TEST(overload_shows_in_the_wait_for_kv)
+{
+    /* Expectation: what piles up between the pools is as much of an overload as the queue; the
+       longer wait is named, and short ones of each are none. */
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    summary.duration_s = 130;
+    summary.kv_transfer.wait = (struct distribution){.count = 1000, .p95 = 0.9};
+    check_warnings(&summary, STAGES, 100, NULL, 0);
+    summary.kv_transfer.wait.p95 = 113;
+    const char *const kv[][2] = {
+        {"overloaded", "a p95 of 113.0 s from a request's first token to"}};
+    check_warnings(&summary, STAGES, 100, kv, 1);
+    summary.queue.p95 = 200;
+    const char *const queue[][2] = {{"overloaded", "a p95 of 200.0 s in the queue"}};
+    check_warnings(&summary, STAGES, 100, queue, 1);
+}
+END_TEST
+
 START_TEST(a_full_pool_that_decodes_is_named)
 {
     /* Expectation: warned where those that prefill wait for it a tenth of the time or more. */
@@ -253,6 +272,7 @@ int main(void)
         losses_are_counted,
         a_warm_up_that_leaves_nothing_is_told,
         overload_shows_in_the_queue_and_after_the_last_arrival,
+        overload_shows_in_the_wait_for_kv,
         a_full_pool_that_decodes_is_named,
         a_link_that_bounds_its_stages_is_named,
         everything_at_once_has_room,
