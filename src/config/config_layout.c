@@ -116,5 +116,6 @@ void config_layout_read(struct diagnostics *diagnostics, const struct yaml_node 
     struct config_reader reader;
     config_reader_open(&reader, diagnostics, node, "layout");
     config_layout_read_keys(&reader, model, layout);
+    config_reader_refuse(&reader, "kv_transfer", "a layout without 'pools'");
     config_reader_close(&reader);
 }
