@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define RULED_OUT_REASON_MAX 150
+#define RULED_OUT_REASON_MAX 180
 
 static void print_latency(const char *name, const struct plan_estimate *estimate, double limit_s,
                           FILE *stream)
@@ -135,6 +135,16 @@ static void print_runners_up(const struct plan_answer *answer, FILE *stream)
     }
 }
 
+/* How much of a reason there is room for: no more than its first line, and whole words. */
+static int room_for(const char *why)
+{
+    size_t length = strcspn(why, "\n");
+    if (length > RULED_OUT_REASON_MAX)
+        for (length = RULED_OUT_REASON_MAX; length > 0 && why[length] != ' ';)
+            length--;
+    return (int)length;
+}
+
 /* Why a cut is not among the best. */
 static void print_cut(const struct plan_search *search, const struct plan_candidate *candidate,
                       FILE *stream)
@@ -143,11 +153,12 @@ static void print_cut(const struct plan_search *search, const struct plan_candid
     char engine[PLAN_ENGINE_NAME_BYTES];
     plan_candidate_cut_name(candidate, name);
     plan_engine_name(search->plan, candidate->option.engine, engine);
+    int room = room_for(candidate->why);
     if (candidate->state == PLAN_RULED_OUT)
-        (void)fprintf(stream, "  %-32s %.*s%s%s%s\n", name, RULED_OUT_REASON_MAX, candidate->why,
-                      candidate->is_judged && *engine ? " (" : "",
-                      candidate->is_judged ? engine : "",
-                      candidate->is_judged && *engine ? ")" : "");
+        (void)fprintf(
+            stream, "  %-32s %.*s%s%s%s%s\n", name, room, candidate->why,
+            candidate->why[room] != '\0' ? " ..." : "", candidate->is_judged && *engine ? " (" : "",
+            candidate->is_judged ? engine : "", candidate->is_judged && *engine ? ")" : "");
     else
         (void)fprintf(stream, "  %-32s %s %s USD/h\n", name,
                       candidate->state == PLAN_OPEN ? "no cheaper than" : "meets it at",
