@@ -3,9 +3,13 @@
 #include <string.h>
 
 #define ACTIVATION_BYTES 2.0   /* 16-bit whatever the weights are */
-#define MEASURED_OCTAVES 0.1   /* this near a sample counts as on it */
 #define HISTORY_SHIFT 64.0     /* prefill's y axis begins at 0; finer than this nothing changes */
 #define HISTORY_FIRST_OCTAVE 6 /* log2 of the shift */
+
+#define MEASURED_OCTAVES 0.1 /* this near a sample counts as on it */
+/* This far from the nearest, in some dimension, counts as outside the table: a chunk with a long
+   history where only whole prompts were timed. */
+#define FAR_OCTAVES 1.5
 
 /*
  * What holds where a GPU's own points do not say otherwise (residuals.csv): of
@@ -274,7 +278,7 @@ static struct lattice lattice_of(enum kernel_op op)
 
 static enum cost_provenance provenance_of(const struct surface_estimate *estimate)
 {
-    if (estimate->is_outside)
+    if (estimate->is_outside || estimate->nearest_octaves > FAR_OCTAVES)
         return COST_EXTRAPOLATED;
     return estimate->nearest_octaves <= MEASURED_OCTAVES ? COST_MEASURED : COST_INTERPOLATED;
 }

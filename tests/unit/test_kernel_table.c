@@ -257,6 +257,28 @@ START_TEST(test_prefill_history)
 }
 END_TEST
 
+START_TEST(test_far_from_samples)
+{
+    setup();
+    struct kernel_sample samples[16];
+    size_t count = 0;
+    struct kernel_shape shape = {.op = KERNEL_ATTENTION_PREFILL, .heads = 32, .kv_heads = 8};
+    for (double queries = 16; queries <= 16384; queries *= 2)
+        samples[count++] =
+            (struct kernel_sample){.shape = shape,
+                                   .x = queries,
+                                   .seconds = 5e-6 + 2 * queries * queries * 32 * 128 / 4e14};
+    struct kernel_table table = table_of(samples, count);
+    struct cost_grid grid = grid_of(&table, shape, 16384, 16384);
+    /* Among whole prompts another is in between; a chunk that ends as far as one, but for its last
+       part, is like none of them. */
+    ck_assert_int_eq(cost_grid_at(&grid, 3000, 0).provenance, COST_INTERPOLATED);
+    ck_assert_int_eq(cost_grid_at(&grid, 512, 15000).provenance, COST_EXTRAPOLATED);
+    kernel_table_release(&table);
+    teardown();
+}
+END_TEST
+
 START_TEST(test_collective)
 {
     setup();
@@ -450,21 +472,10 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_gemm_on_samples,
-        test_gemm_between_shapes,
-        test_gemm_beyond,
-        test_gemm_grouped,
-        test_gemm_other_dtype,
-        test_gemm_other_gpu,
-        test_gemm_dip,
-        test_attention,
-        test_prefill_history,
-        test_collective,
-        test_surface,
-        test_surface_probe,
-        test_surface_fine,
-        test_experts,
-        test_names,
+        test_gemm_on_samples,  test_gemm_between_shapes, test_gemm_beyond, test_gemm_grouped,
+        test_gemm_other_dtype, test_gemm_other_gpu,      test_gemm_dip,    test_attention,
+        test_prefill_history,  test_far_from_samples,    test_collective,  test_surface,
+        test_surface_probe,    test_surface_fine,        test_experts,     test_names,
     };
     return suite_run("kernel_table", tests, ARRAY_LENGTH(tests));
 }
