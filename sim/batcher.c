@@ -131,13 +131,11 @@ static void complete_chunk(struct batcher *batcher, struct batch *batch, const s
                            sim_ps now, struct request_list *finished)
 {
     struct request *request = chunk->request;
-    if (!batcher_lets_chunks_follow(batcher)) {
-        request->position += chunk->length;
-        if (!chunk_is_last(chunk))
+    if (!chunk_is_last(chunk)) {
+        if (!batcher_lets_follow(batcher, chunk))
             request_list_insert(&batcher->prefilling, request);
-    }
-    if (!chunk_is_last(chunk))
         return;
+    }
     if (request->generated++ == 0)
         request->first_token = now;
     else if (now >= batcher->gaps_from)
@@ -233,7 +231,7 @@ static void evict_lane(struct batcher *batcher, struct lane *lane, struct reques
 void batcher_evict_batch(struct batcher *batcher, struct batch *batch, struct request_list *evicted)
 {
     for (uint32_t i = 0; i < batch->chunk_count; i++)
-        if (!batcher_lets_chunks_follow(batcher) || chunk_is_last(&batch->chunks[i]))
+        if (!batcher_lets_follow(batcher, &batch->chunks[i]))
             request_list_append(evicted, batch->chunks[i].request);
     evict_lane(batcher, batch->lane, evicted);
     batch->lane = NULL;

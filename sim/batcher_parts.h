@@ -19,17 +19,17 @@ static inline bool batcher_takes_whole_prompts(const struct batcher *batcher)
     return batcher->serving->policy != BATCHER_CHUNKED_PREFILL;
 }
 
-/* Whether a chunk counts as done when it is picked, and its prompt may be in the next step, too. */
-static inline bool batcher_lets_chunks_follow(const struct batcher *batcher)
-{
-    return batcher->serving->policy == BATCHER_CHUNKED_PREFILL &&
-           batcher->serving->host.chunked_pipeline;
-}
-
 /* Whether a prompt ends with a chunk of it. */
 static inline bool chunk_is_last(const struct chunk *chunk)
 {
     return chunk->start + chunk->length == chunk->request->target;
+}
+
+/* Whether more of a chunk's prompt may be picked while that is in flight. */
+static inline bool batcher_lets_follow(const struct batcher *batcher, const struct chunk *chunk)
+{
+    return batcher->serving->policy == BATCHER_CHUNKED_PREFILL &&
+           batcher->serving->host.chunked_pipeline && !chunk_is_last(chunk);
 }
 
 /* Blocks that an admitted request holds, none of its steps being in flight. */

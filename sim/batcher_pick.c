@@ -98,11 +98,9 @@ static void add_chunk(struct batcher *batcher, struct batch *batch, struct reque
     struct chunk *chunk = &batch->chunks[batch->chunk_count++];
     *chunk = (struct chunk){.request = request, .start = request->position, .length = length};
     request->scheduled = sim_ps_min(request->scheduled, now);
-    batch->prefill_tokens += length;
-    if (!batcher_lets_chunks_follow(batcher))
-        return;
     request->position += length;
-    if (!chunk_is_last(chunk))
+    batch->prefill_tokens += length;
+    if (batcher_lets_follow(batcher, chunk))
         request_list_insert(&batcher->prefilling, request);
 }
 

@@ -17,7 +17,7 @@ struct gpu_efficiency {
     double attention_compute;  /* prefill attention, of the bf16 peak */
     double attention_memory;   /* decode attention, of memory_bytes_per_s */
     double elementwise_memory; /* norms, activations, RoPE, copies, of memory_bytes_per_s */
-    double gemm_compute_fp8;   /* large GEMMs in fp8; 0: as others */
+    double gemm_compute_fp8;   /* large GEMMs in fp8, of flops_per_s */
 };
 
 /* What becomes of GEMMs that draw more power than the limit allows (power.h). */
@@ -57,9 +57,7 @@ static inline double gpu_flops_per_s(const struct gpu *gpu, enum dtype dtype)
 /* The share of that rate which large GEMMs reach. */
 static inline double gpu_gemm_compute(const struct gpu *gpu, enum dtype dtype)
 {
-    const struct gpu_efficiency *efficiency = &gpu->efficiency;
-    bool is_told = dtype == DTYPE_FP8 && efficiency->gemm_compute_fp8 > 0;
-    return is_told ? efficiency->gemm_compute_fp8 : efficiency->gemm_compute;
+    return dtype == DTYPE_FP8 ? gpu->efficiency.gemm_compute_fp8 : gpu->efficiency.gemm_compute;
 }
 
 #endif
