@@ -9,9 +9,12 @@
 #define FINE_SCALE 4    /* as many times shorter than the broad one */
 #define NUMBERS_MAX (2 * SURFACE_DIMENSIONS_MAX + 2)
 
+#define SAME_OCTAVES 1e-6
+
 /* One number of the settings, and how far it may go. */
 struct number {
     double *value;
+    double *twin; /* unless NULL, is moved with it */
     double low;
     double high;
 };
@@ -40,17 +43,52 @@ static double judge(const struct surface *surface, const struct surface_kind *ki
     return mean_error(&probe, 0) * mean_error(&probe, kind->shape_dimension);
 }
 
-/* The numbers of `kind`; their count. Beyond these bounds a surface is a plane or all peaks. */
-static uint32_t list_numbers(struct surface_kind *kind, struct number numbers[NUMBERS_MAX])
+/* Whether the points of each shape lie on one diagonal of its two dimensions. */
+static bool is_diagonal(const struct surface *surface)
+{
+    uint32_t shape = surface->kind.shape_dimension;
+    bool is_so = shape == 2;
+    for (uint32_t i = 0; i < surface->count && is_so; i++)
+        for (uint32_t j = 0; j < i && is_so; j++) {
+            const double *a = surface->points[i].at, *b = surface->points[j].at;
+            bool is_alike = surface_is_alike(&surface->points[i], &surface->points[j], shape);
+            is_so = !is_alike || fabs((a[0] - b[0]) - (a[1] - b[1])) < SAME_OCTAVES;
+        }
+    return is_so;
+}
+
+/* Adds one for each of the lengths, or for two that are twins. */
+static uint32_t list_lengths(double *lengths, uint32_t dimensions, bool are_twins, double low,
+                             double high, struct number *numbers)
 {
     uint32_t count = 0;
-    for (uint32_t d = 0; d < kind->dimensions; d++)
-        numbers[count++] = (struct number){&kind->length_octaves[d], 0.25, 64};
-    numbers[count++] = (struct number){&kind->noise, 0.001, 0.1};
-    numbers[count++] = (struct number){&kind->fine_share, 0.03, 0.9};
-    for (uint32_t d = 0; d < kind->dimensions; d++)
-        numbers[count++] = (struct number){&kind->fine_length_octaves[d], 0.125, 16};
+    double *twin = are_twins ? &lengths[1] : NULL;
+    for (uint32_t d = 0; d < dimensions; d++)
+        if (&lengths[d] != twin)
+            numbers[count++] = (struct number){&lengths[d], d == 0 ? twin : NULL, low, high};
     return count;
+}
+
+/* The numbers of `kind`, the surface's; their count. Beyond these bounds a surface is a plane or
+   all peaks. */
+static uint32_t list_numbers(const struct surface *surface, struct surface_kind *kind,
+                             struct number numbers[NUMBERS_MAX])
+{
+    bool are_twins = is_diagonal(surface);
+    uint32_t count =
+        list_lengths(kind->length_octaves, kind->dimensions, are_twins, 0.25, 64, numbers);
+    numbers[count++] = (struct number){&kind->noise, NULL, 0.001, 0.1};
+    numbers[count++] = (struct number){&kind->fine_share, NULL, 0.03, 0.9};
+    count += list_lengths(kind->fine_length_octaves, kind->dimensions, are_twins, 0.125, 16,
+                          numbers + count);
+    return count;
+}
+
+static void scale(const struct number *number, double factor)
+{
+    *number->value *= factor;
+    if (number->twin)
+        *number->twin *= factor;
 }
 
 /* Multiplies a number by `factor` for as long as the verdict falls; whether it did. */
@@ -59,12 +97,11 @@ static bool step(const struct surface *surface, struct surface_kind *kind,
 {
     bool has_moved = false;
     for (;;) {
-        double before = *number->value;
-        *number->value = before * factor;
+        scale(number, factor);
         bool is_within = *number->value >= number->low && *number->value <= number->high;
         double after = is_within ? judge(surface, kind) : INFINITY;
         if (!(after < (1 - GAIN_MIN) * *verdict)) {
-            *number->value = before;
+            scale(number, 1 / factor);
             return has_moved;
         }
         *verdict = after;
@@ -107,7 +144,7 @@ bool smoothness_of(const struct surface *surface, struct surface_kind *kind)
         return false;
     struct number numbers[NUMBERS_MAX];
     *kind = first_kind(surface);
-    uint32_t count = list_numbers(kind, numbers);
+    uint32_t count = list_numbers(surface, kind, numbers);
     double verdict = judge(surface, kind);
     for (double factor = 4; factor >= 2; factor /= 2)
         for (uint32_t i = 0; i < count; i++)

@@ -6,7 +6,9 @@
  * a time and with all of their shape: the product of the two, because users ask
  * for what lies between measured points and for models that nobody measured. From
  * the usual settings of the class each number in turn grows or shrinks, fourfold
- * and then twofold, for as long as that product falls. The usual settings stay
+ * and then twofold, for as long as that product falls. Where the two dimensions of
+ * each shape grow together, as those of whole prompts do, points do not say which of
+ * them it is that counts: their lengths stay in proportion. The usual settings stay
  * where little is gained, and where few points, or of few shapes, cannot tell.
  * Deterministic; takes up to a second.
  * Source: cross-validation, Rasmussen and Williams, Gaussian Processes for

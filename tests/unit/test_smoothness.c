@@ -88,6 +88,37 @@ START_TEST(test_rough_shapes)
 }
 END_TEST
 
+START_TEST(test_twins)
+{
+    const struct surface_kind whole_prompts = {.dimensions = 3,
+                                               .shape_dimension = 2,
+                                               .length_octaves = {2, 4, 3},
+                                               .noise = 0.02,
+                                               .fine_share = 0.3,
+                                               .fine_length_octaves = {1, 2, 0.5}};
+    struct dice dice = {dice_seed(20261129)};
+    struct error error;
+    struct surface surface;
+    struct surface_kind kind;
+    surface_init(&surface, &whole_prompts);
+    for (uint32_t shape = 0; shape < SHAPES; shape++) {
+        double own = dice_unit(&dice);
+        for (uint32_t row = 0; row < ROWS; row++) {
+            const double at[SURFACE_DIMENSIONS_MAX] = {row + shape, row, 0.5 * shape};
+            double value = own + 0.1 * at[0] + 0.01 * dice_unit(&dice);
+            ck_assert_int_eq(surface_add(&surface, at, value, &error), 0);
+        }
+    }
+    /* Of each shape both dimensions grow at once: which of them counts, nobody can say. However
+       smooth the surface is, their lengths stay in proportion. */
+    ck_assert(smoothness_of(&surface, &kind));
+    ck_assert_double_ne(kind.length_octaves[0], whole_prompts.length_octaves[0]);
+    ck_assert_double_eq(kind.length_octaves[1], 2 * kind.length_octaves[0]);
+    ck_assert_double_eq(kind.fine_length_octaves[1], 2 * kind.fine_length_octaves[0]);
+    surface_release(&surface);
+}
+END_TEST
+
 START_TEST(test_noise)
 {
     struct dice dice = {dice_seed(20261124)};
@@ -130,6 +161,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_left_out, test_rough_shapes, test_noise, test_too_few};
+    const TTest *const tests[] = {test_left_out, test_rough_shapes, test_twins, test_noise,
+                                  test_too_few};
     return suite_run("smoothness", tests, ARRAY_LENGTH(tests));
 }
