@@ -3,6 +3,7 @@
 #include "calibrate_check.h"
 #include "calibrate_folder.h"
 #include "calibrate_report.h"
+#include "gpu_samples.h"
 #include "llmservingsim.h"
 #include "measurement_file.h"
 
@@ -209,17 +210,20 @@ static int read_profile(const struct calibrate_options *options, struct measurem
     return status;
 }
 
-/* Adds a table of the folder, where it has one. */
-static int read_own(const struct calibrate_options *options, const char *name,
-                    struct measurements *measurements, struct error *error)
+/* Adds the tables that the folder has. */
+static int read_own(const struct calibrate_options *options, struct measurements *measurements,
+                    struct error *error)
 {
     char path[PATH_BYTES];
-    int length = snprintf(path, sizeof(path), "%s/%s", options->folder, name);
-    if (length < 0 || length >= PATH_BYTES)
-        return error_set(error, ERROR_IO, "%s: the path is too long", options->folder);
-    if (access(path, F_OK) != 0)
-        return 0;
-    return measurement_file_add(measurements, path, options->fabric, error);
+    int status = 0;
+    for (const char *const *name = gpu_samples_tables; *name && status == 0; name++) {
+        int length = snprintf(path, sizeof(path), "%s%s", options->folder, *name);
+        if (length < 0 || length >= PATH_BYTES)
+            return error_set(error, ERROR_IO, "%s: the path is too long", options->folder);
+        if (access(path, F_OK) == 0)
+            status = measurement_file_add(measurements, path, options->fabric, error);
+    }
+    return status;
 }
 
 static int read_inputs(const struct calibrate_options *options, struct measurements *measurements,
@@ -229,11 +233,7 @@ static int read_inputs(const struct calibrate_options *options, struct measureme
         return read_profile(options, measurements, error);
     int status = 0;
     if (options->only_residuals)
-        status = read_own(options, "kernels.csv", measurements, error);
-    if (options->only_residuals && status == 0)
-        status = read_own(options, "experts.csv", measurements, error);
-    if (options->only_residuals && status == 0)
-        status = read_own(options, "collectives.csv", measurements, error);
+        status = read_own(options, measurements, error);
     for (size_t i = 0; i < options->input_count && status == 0; i++)
         status = measurement_file_add(measurements, options->inputs[i], options->fabric, error);
     if (status == 0 && measurements->kernel_count + measurements->collective_count == 0)

@@ -79,29 +79,34 @@ static void read_power_capping(struct config_reader *parent, struct power_cappin
     config_reader_close(&reader);
 }
 
+static void spare_file(struct config_loader *loader, struct position position, const char *folder,
+                       const char *name)
+{
+    char path[FILENAME_MAX];
+    (void)snprintf(path, sizeof(path), "%s%s", folder, name);
+    config_file_spare(loader, position, path);
+}
+
 /* All that is read of the folder is no output. */
 static void spare_tables(struct config_loader *loader, struct position position, const char *folder)
 {
-    static const char *const names[] = {GPU_SAMPLES_GPU, GPU_SAMPLES_KERNELS, GPU_SAMPLES_EXPERTS,
-                                        GPU_SAMPLES_COLLECTIVES, GPU_SAMPLES_RESIDUALS};
-    char path[FILENAME_MAX];
-    for (size_t i = 0; i < ARRAY_LENGTH(names) && loader->outputs; i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-        config_file_spare(loader, position, path);
-    }
+    if (!loader->outputs)
+        return;
+    spare_file(loader, position, folder, GPU_SAMPLES_GPU);
+    for (const char *const *name = gpu_samples_tables; *name; name++)
+        spare_file(loader, position, folder, *name);
+    spare_file(loader, position, folder, GPU_SAMPLES_RESIDUALS);
 }
 
 /* The folder that `measured` names: one with a table in it. */
 static const char *read_measured(struct config_loader *loader, struct config_reader *reader)
 {
     static const char key[] = "measured";
-    static const char *const suffixes[] = {"/kernels.csv", "/experts.csv", "/collectives.csv",
-                                           NULL};
     const struct yaml_node *node = config_read_node(reader, key, CONFIG_OPTIONAL);
     const char *name;
     if (!node || !config_value_text(loader->diagnostics, node, key, FILENAME_MAX, &name))
         return NULL;
-    const char *table = config_file_find(loader, node->position, name, suffixes);
+    const char *table = config_file_find(loader, node->position, name, gpu_samples_tables);
     char *folder = table ? arena_strdup(loader->arena, table) : NULL;
     if (folder) {
         *strrchr(folder, '/') = '\0';

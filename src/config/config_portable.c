@@ -2,6 +2,7 @@
 
 #include "config_file.h"
 #include "config_text.h"
+#include "gpu_samples.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -17,10 +18,9 @@ struct portable {
 static const char *const *suffixes_of(const char *key)
 {
     static const char *const file[] = {"", NULL};
-    static const char *const tables[] = {"/kernels.csv", "/experts.csv", "/collectives.csv", NULL};
     if (key && strcmp(key, "file") == 0)
         return file;
-    return key && strcmp(key, "measured") == 0 ? tables : NULL;
+    return key && strcmp(key, "measured") == 0 ? gpu_samples_tables : NULL;
 }
 
 /* Names the whole path `path` relative to the real `directory`, or to the one above it. */

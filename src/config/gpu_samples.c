@@ -11,11 +11,15 @@
 
 #define PATH_BYTES 4096
 
-/* Opens `folder`/`name`: 1 with `*file`, 0 where there is no such file, or negative. */
+static const char collectives[] = "/collectives.csv";
+const char *const gpu_samples_tables[] = {"/kernels.csv", "/kernels_fp8.csv", "/experts.csv",
+                                          collectives, NULL};
+
+/* Opens `folder``name`: 1 with `*file`, 0 where there is no such file, or negative. */
 static int open_table(const char *folder, const char *name, char path[PATH_BYTES], FILE **file,
                       struct error *error)
 {
-    int length = snprintf(path, PATH_BYTES, "%s/%s", folder, name);
+    int length = snprintf(path, PATH_BYTES, "%s%s", folder, name);
     if (length < 0 || length >= PATH_BYTES)
         return error_set(error, ERROR_IO, "%s: the path is too long", folder);
     *file = fopen(path, "r");
@@ -37,7 +41,7 @@ static int read_gpu(struct gpu_folder *folder, struct error *error)
 {
     char path[PATH_BYTES];
     struct arena arena;
-    int length = snprintf(path, PATH_BYTES, "%s/" GPU_SAMPLES_GPU, folder->path);
+    int length = snprintf(path, PATH_BYTES, "%s" GPU_SAMPLES_GPU, folder->path);
     folder->has_gpu = length < PATH_BYTES && access(path, F_OK) == 0;
     if (!folder->has_gpu)
         return 0;
@@ -84,7 +88,7 @@ static int read_collectives(struct gpu_folder *folder, struct error *error)
 {
     char path[PATH_BYTES];
     FILE *file = NULL;
-    int status = open_table(folder->path, GPU_SAMPLES_COLLECTIVES, path, &file, error);
+    int status = open_table(folder->path, collectives, path, &file, error);
     if (status > 0) {
         status = sample_csv_collectives(file, path, &folder->collectives, NULL,
                                         &folder->collective_count, error);
@@ -119,12 +123,9 @@ static int read_folder(struct gpu_folder *folder, const char *path, struct error
     if (!folder->path)
         return error_out_of_memory(error, path);
     int status = read_gpu(folder, error);
-    if (status == 0)
-        status = read_kernels(folder, GPU_SAMPLES_KERNELS, error);
-    if (status == 0)
-        status = read_kernels(folder, GPU_SAMPLES_EXPERTS, error);
-    if (status == 0)
-        status = read_collectives(folder, error);
+    for (const char *const *name = gpu_samples_tables; *name && status == 0; name++)
+        status = *name == collectives ? read_collectives(folder, error)
+                                      : read_kernels(folder, *name, error);
     return status < 0 ? status : read_residuals(folder, error);
 }
 

@@ -15,18 +15,17 @@
 #include "kernel_table.h"
 #include "residual_csv.h"
 
-#define GPU_SAMPLES_GPU "gpu.yaml"
-#define GPU_SAMPLES_KERNELS "kernels.csv"
-#define GPU_SAMPLES_EXPERTS "experts.csv"
-#define GPU_SAMPLES_COLLECTIVES "collectives.csv"
-#define GPU_SAMPLES_RESIDUALS "residuals.csv"
+/* The files, as they follow the folder's path. */
+#define GPU_SAMPLES_GPU "/gpu.yaml"
+#define GPU_SAMPLES_RESIDUALS "/residuals.csv"
+extern const char *const gpu_samples_tables[]; /* of kernels and of collectives; then NULL */
 
 /* The samples of one folder. */
 struct gpu_folder {
     char *path;
     struct gpu gpu; /* that was measured, where has_gpu */
     bool has_gpu;
-    struct kernel_sample *kernels; /* experts' among them */
+    struct kernel_sample *kernels; /* of all tables of kernels */
     size_t kernel_count;
     struct collective_sample *collectives;
     size_t collective_count;

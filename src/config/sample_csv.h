@@ -2,6 +2,7 @@
  * sample_csv: a GPU's measurements, as CSV files hold them.
  *
  * kernels.csv      op,dtype,m,n,k,batch,heads,kv_heads,q_len,ctx,time_us
+ * kernels_fp8.csv  as kernels.csv; of a folder whose times in fp8 have a source of their own
  * experts.csv      op,dtype,m,n,k,experts,top_k,reached,time_us
  * collectives.csv  op,ranks,bytes,p2p,graph,time_us
  *
@@ -19,7 +20,7 @@
  *     copy                             m         bytes
  *     experts                          m n k experts top_k reached
  *
- * Kernels of any op may stand in either of the first two; written, they are parted.
+ * Kernels of any op may stand in any of the first three; written, experts are parted from others.
  * Experts: gate-up, activation and down of m tokens that go to top_k experts each,
  * of n FFN columns and k hidden values, as one GPU holds them; reached: how many
  * different ones the m tokens go to.

@@ -184,11 +184,11 @@ static uint64_t hash_lengths(uint64_t hash, const struct lengths *lengths)
     return sweep_hash(hash, lengths->values, lengths->value_count * sizeof(*lengths->values));
 }
 
-/* One of the measured tables of a GPU's folder. */
+/* One of the files of a GPU's folder. */
 static uint64_t hash_table(uint64_t hash, const char *folder, const char *name)
 {
     char path[PATH_BYTES];
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    (void)snprintf(path, sizeof(path), "%s%s", folder, name);
     return hash_file(hash, path);
 }
 
@@ -204,12 +204,11 @@ void sweep_point_fingerprint(const struct config *config, const char *file_path,
         hash = hash_lengths(hash_lengths(hash, &config->workload.synthetic.input),
                             &config->workload.synthetic.output);
     for (size_t i = 0; i < CONFIG_POOLS; i++) {
-        if (!config->tables[i].folder)
-            continue;
-        hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_KERNELS);
-        hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_EXPERTS);
-        hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_COLLECTIVES);
-        hash = hash_table(hash, config->tables[i].folder, GPU_SAMPLES_RESIDUALS);
+        const char *folder = config->tables[i].folder;
+        for (const char *const *name = gpu_samples_tables; *name && folder; name++)
+            hash = hash_table(hash, folder, *name);
+        if (folder)
+            hash = hash_table(hash, folder, GPU_SAMPLES_RESIDUALS);
     }
     (void)snprintf(fingerprint, SWEEP_FINGERPRINT_BYTES, "%016" PRIx64, hash);
 }

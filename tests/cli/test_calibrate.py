@@ -182,6 +182,14 @@ class CalibrateTest(TandemTest):
         self.tandem_ok("calibrate", "--residuals", "-o", self.output)
         self.assertEqual((self.output / "residuals.csv").read_bytes(), written)
         self.assertEqual((self.output / "kernels.csv").read_bytes(), tables)
+        # Of the folder are its kernels in fp8, too, in a file of their own.
+        in_fp8 = self.output / "kernels_fp8.csv"
+        in_fp8.write_text("op,dtype,m,n,k,time_us\n" + rows.replace("gemm", "gemm,fp8"))
+        self.tandem_ok("calibrate", "--residuals", "-o", self.output)
+        self.assertEqual([(row["op"], row["dtype"], row["points"])
+                          for row in self.table("residuals.csv")[2]],
+                         [("gemm", "bf16", "4"), ("gemm", "fp8", "4")])
+        in_fp8.unlink()
         # A folder without tables, or without a gpu.yaml, is a mistake that is named.
         (self.output / "kernels.csv").unlink()
         done = self.tandem("calibrate", "--residuals", "-o", self.output)

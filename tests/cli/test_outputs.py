@@ -195,6 +195,7 @@ class Inputs(TandemTest):
         gpu = self.folder / "gpu"
         gpu.mkdir()
         kernels = self.write("gpu/kernels.csv", "op,dtype,m,n,time_us\nsilu_mul,bf16,8,8,5\n")
+        in_fp8 = self.write("gpu/kernels_fp8.csv", "op,dtype,m,n,time_us\nsilu_mul,fp8,8,8,5\n")
         residuals = self.write("gpu/residuals.csv", "")
         trace = self.folder / "trace.csv"
         self.tandem_ok(*SYNTH, trace)
@@ -207,6 +208,7 @@ class Inputs(TandemTest):
             trace: "base: scenarios/default\nworkload: {trace: {file: trace.csv}}\n",
             lengths: f"base: scenarios/default\nworkload: {drawn}\n",
             kernels: "base: scenarios/default\ncluster: {gpu: {measured: gpu}}\n",
+            in_fp8: "base: scenarios/default\ncluster: {gpu: {measured: gpu}}\n",
             residuals: "base: scenarios/default\ncluster: {gpu: {measured: gpu}}\n",
         }
         for read, text in texts.items():

@@ -322,19 +322,21 @@ START_TEST(test_no_folder)
 }
 END_TEST
 
-static void kernels_path(const char *folder, char path[4096])
-{
-    (void)snprintf(path, 4096, "%s/%s", folder, GPU_SAMPLES_KERNELS);
-}
-
-static void write_kernels(const char *folder, const char *rows)
+static void write_table(const char *folder, const char *name, const char *rows)
 {
     char path[4096];
-    kernels_path(folder, path);
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
-    (void)fprintf(file, "op,m,time_us\n%s", rows);
+    (void)fprintf(file, "op,dtype,m,time_us\n%s", rows);
     ck_assert_int_eq(fclose(file), 0);
+}
+
+static void remove_table(const char *folder, const char *name)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    ck_assert_int_eq(remove(path), 0);
 }
 
 START_TEST(test_a_folder_is_read_once)
@@ -342,21 +344,46 @@ START_TEST(test_a_folder_is_read_once)
     struct gpu_samples samples = {.folders = NULL};
     char folder[] = "/tmp/tandem-samples-XXXXXX";
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    write_kernels(folder, "copy,1\n");
+    write_table(folder, "kernels.csv", "copy,bf16,1\n");
     /* What cannot be read is an error, and is not kept: mended, it is read. */
     ck_assert_ptr_null(gpu_samples_of(&samples, folder, &error));
     ck_assert_int_eq(error.code, ERROR_CONFIG);
-    write_kernels(folder, "copy,1,2\n");
+    write_table(folder, "kernels.csv", "copy,bf16,1,2\n");
     ck_assert_uint_eq(gpu_samples_of(&samples, folder, &error)->kernel_count, 1);
     /* What was read is kept, whatever becomes of the file and whatever is read besides. */
-    write_kernels(folder, "copy,1,2\ncopy,2,3\n");
+    write_table(folder, "kernels.csv", "copy,bf16,1,2\ncopy,bf16,2,3\n");
     ck_assert_uint_eq(gpu_samples_of(&samples, "/nonexistent", &error)->kernel_count, 0);
     ck_assert_uint_eq(gpu_samples_of(&samples, folder, &error)->kernel_count, 1);
     gpu_samples_release(&samples);
-    char path[4096];
-    kernels_path(folder, path);
-    ck_assert_int_eq(remove(path), 0);
+    remove_table(folder, "kernels.csv");
     ck_assert_int_eq(remove(folder), 0);
+}
+END_TEST
+
+START_TEST(test_a_folder_s_kernels_are_of_all_its_tables)
+{
+    /* Expectation: kernels stand in up to three files, each of its own source, and are one table,
+     * in which fp8 has a class of its own. */
+    struct gpu_samples samples = {.folders = NULL};
+    struct gpu gpu = fixture_gpu();
+    struct gpu_tables tables;
+    char path[] = "/tmp/tandem-samples-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(path));
+    write_table(path, "kernels.csv", "copy,bf16,1,2\n");
+    write_table(path, "kernels_fp8.csv", "copy,fp8,1,3\ncopy,fp8,2,4\n");
+    write_table(path, "experts.csv", "copy,bf16,3,4\n");
+    const struct gpu_folder *folder = gpu_samples_of(&samples, path, &error);
+    ck_assert_msg(folder != NULL, "%s", error.text);
+    ck_assert_uint_eq(folder->kernel_count, 4);
+    ck_assert_int_eq(gpu_tables_init(&tables, &gpu, folder, &error), 0);
+    ck_assert_double_eq_tol(tables.kernels.classes[KERNEL_COPY][DTYPE_BF16].floor_s, 2e-6, 1e-15);
+    ck_assert_double_eq_tol(tables.kernels.classes[KERNEL_COPY][DTYPE_FP8].floor_s, 3e-6, 1e-15);
+    gpu_tables_release(&tables);
+    gpu_samples_release(&samples);
+    remove_table(path, "kernels.csv");
+    remove_table(path, "kernels_fp8.csv");
+    remove_table(path, "experts.csv");
+    ck_assert_int_eq(remove(path), 0);
 }
 END_TEST
 
@@ -407,7 +434,7 @@ int main(void)
         test_kernel_faults, test_collective_faults,
         test_residuals,     test_residual_faults,
         test_no_folder,     test_a_folder_is_read_once,
-        test_shipped,
+        test_shipped,       test_a_folder_s_kernels_are_of_all_its_tables,
     };
     return suite_run("gpu_tables", tests, ARRAY_LENGTH(tests));
 }
