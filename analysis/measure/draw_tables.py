@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Draws tandem's tables for A100, H100, B200 and L40S, and H200's of experts, from NVIDIA's published
-kernel timings.
+"""Draws tandem's tables for A100, H100, B200 and L40S, and H200's of experts and of kernels in fp8,
+from NVIDIA's published kernel timings.
 
 usage: draw_tables.py SOURCE_FOLDER CONFIGS_GPUS_FOLDER
 
@@ -66,7 +66,7 @@ class System:
     versions: str            # of what was timed
     peer: int                # 1: NVLink, 0: PCIe without peer access
     load: str = "balanced"   # of experts
-    only_experts: bool = False  # the other tables are tandem's own measurements
+    is_measured: bool = False  # by tandem itself, in bf16: drawn are experts and fp8
 
 
 SYSTEMS = [
@@ -74,7 +74,8 @@ SYSTEMS = [
            load="power_law_1.01"),
     System("h100_sxm", "h100-sxm", "H100 SXM", 3.35e6,
            "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1),
-    System("h200_sxm", "h200-sxm", "H200 SXM", 4.8e6, "vLLM 0.24.0", 1, only_experts=True),
+    System("h200_sxm", "h200-sxm", "H200 SXM", 4.8e6, "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20", 1,
+           is_measured=True),
     System("b200_sxm", "b200-sxm", "B200 SXM", 8.0e6,
            "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1),
     System("l40s", "l40s", "L40S", 0.864e6,
@@ -190,9 +191,11 @@ def main():
         of_experts = experts(source, system.bytes_per_us, system.load)
         write(gpus / system.folder / "experts.csv", f"Experts' times on {system.name}.",
               f"{system.versions.split(',')[0]}, loads {system.load}", of_experts[EXPERTS_COLUMNS])
-        if system.only_experts:
-            continue
         kernels = pd.concat([gemms(source, system.bytes_per_us), attentions(source)])
+        if system.is_measured:
+            write(gpus / system.folder / "kernels_fp8.csv", f"Kernel times on {system.name} in fp8.",
+                  system.versions, kernels[kernels.dtype == "fp8"].reindex(columns=COLUMNS))
+            continue
         write(gpus / system.folder / "kernels.csv", f"Kernel times on {system.name}.",
               system.versions, kernels.reindex(columns=COLUMNS))
         write(gpus / system.folder / "collectives.csv", f"Collectives on {system.name}.",

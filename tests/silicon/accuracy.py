@@ -30,18 +30,27 @@ MODELS = {"8b": "Llama-3.1-8B", "70b": "Llama-3.1-70B", "32b": "Qwen3-32B's shap
 ABSENT = "not at hand"
 
 
+def kernel_row(name, found):
+    """The mean error of each class, weighed by its points."""
+    cells = [name]
+    for ops in CLASSES.values():
+        mine = [(int(row["points"]), float(row["point_error"])) for row in found
+                if row["op"] in ops and row["point_error"]]
+        points = sum(count for count, _ in mine)
+        error = sum(count * one for count, one in mine) / points if points else None
+        cells.append("-" if error is None else f"{error:.1%}")
+    return cells
+
+
 def kernel_rows():
-    """A row a GPU: the mean error of each class, weighed by its points."""
+    """A row a GPU, and one of its kernels in fp8 where their source is another's."""
     for gpu, name in GPUS.items():
-        found = measured.rows(measured.ROOT / "configs" / "gpus" / gpu, "residuals.csv")
-        cells = [name]
-        for ops in CLASSES.values():
-            mine = [(int(row["points"]), float(row["point_error"])) for row in found
-                    if row["op"] in ops and row["point_error"]]
-            points = sum(count for count, _ in mine)
-            error = sum(count * one for count, one in mine) / points if points else None
-            cells.append("-" if error is None else f"{error:.1%}")
-        yield cells
+        folder = measured.ROOT / "configs" / "gpus" / gpu
+        found = measured.rows(folder, "residuals.csv")
+        has_two = (folder / "kernels_fp8.csv").exists()
+        yield kernel_row(name, [row for row in found if not has_two or row["dtype"] != "fp8"])
+        if has_two:
+            yield kernel_row(f"{name} in fp8", [row for row in found if row["dtype"] == "fp8"])
 
 
 def within_bars(figures):

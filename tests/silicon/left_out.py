@@ -6,7 +6,7 @@ usage: left_out.py TANDEM [GPU]...
 Runs `tandem calibrate --residuals` on a copy of each GPU's folder with tables (all of configs/gpus
 where none is named: minutes), and prints
 the mean errors of points left out one at a time and of whole shapes left out. Exit codes: 0, or 1
-where the tables of H200, our own measurements, miss a bar, or a folder's residuals.csv is not what
+where the tables of H200 in bf16, our own measurements, miss a bar, or a folder's residuals.csv is not what
 its tables come to (`tandem calibrate --residuals -o FOLDER` writes it anew).
 """
 
@@ -40,10 +40,11 @@ def report(tandem, folder):
 
 
 def mean_errors(classes):
-    """{(kernel or "collectives", what was left out): mean error}, over dtypes and kinds."""
+    """{(kernel or "collectives", what was left out): mean error}; kernels not in bf16 say so."""
     sums = {}
     for one in classes:
-        op = "collectives" if "," in one["detail"] else one["op"]
+        op = one["op"] if one["detail"] == "bf16" else f"{one['op']} {one['detail']}"
+        op = "collectives" if "," in one["detail"] else op
         for left_out, key in LEFT_OUT.items():
             if one[key]:
                 total, samples = sums.get((op, left_out), (0.0, 0))
