@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Draws tandem's tables for A100, H100, B200 and L40S, and H200's of experts and of kernels in fp8,
+"""Draws tandem's tables for A100, H100, B200 and L40S, and what tandem has not measured of H200,
 from NVIDIA's published kernel timings.
 
 usage: draw_tables.py SOURCE_FOLDER CONFIGS_GPUS_FOLDER
@@ -40,7 +40,7 @@ GEMM_M = [1, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536,
           8192]
 GEMM_N = [512, 1024, 2048, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 10240, 12288, 16384, 51200,
           65536]
-GEMM_K = [512, 1024, 2048, 3072, 3584, 4096, 5120, 7168, 8192, 12288, 16384]
+GEMM_K = [512, 1024, 2048, 3072, 3584, 4096, 5120, 7168, 8192, 12288, 16384, 65536]
 HEADS = [(heads, kv_heads) for heads in (4, 8, 16, 32, 40, 64) for kv_heads in (1, 2, 4, 8)
          if 1 < heads // kv_heads <= 16]
 BATCHES = [1, 4, 16, 64, 128, 256, 512]
@@ -66,7 +66,7 @@ class System:
     versions: str            # of what was timed
     peer: int                # 1: NVLink, 0: PCIe without peer access
     load: str = "balanced"   # of experts
-    is_measured: bool = False  # by tandem itself, in bf16: drawn are experts and fp8
+    is_measured: bool = False  # by tandem itself, in bf16: drawn is what it has not
 
 
 SYSTEMS = [
@@ -74,8 +74,8 @@ SYSTEMS = [
            load="power_law_1.01"),
     System("h100_sxm", "h100-sxm", "H100 SXM", 3.35e6,
            "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1),
-    System("h200_sxm", "h200-sxm", "H200 SXM", 4.8e6, "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20", 1,
-           is_measured=True),
+    System("h200_sxm", "h200-sxm", "H200 SXM", 4.8e6,
+           "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1, is_measured=True),
     System("b200_sxm", "b200-sxm", "B200 SXM", 8.0e6,
            "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1),
     System("l40s", "l40s", "L40S", 0.864e6,
