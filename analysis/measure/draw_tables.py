@@ -169,6 +169,11 @@ def collectives(source, peer):
     return rows[["op", "ranks", "bytes", "p2p", "graph", "time_us"]]
 
 
+def is_beyond_own(rows):
+    """Of collectives: which tandem's own measurements, of NCCL among 2 and 4 GPUs, have not."""
+    return (rows.op == "custom_all_reduce") | (rows.ranks == 8)
+
+
 def write(path, title, versions, rows):
     """A CSV with its source; numbers in 5 digits, whole ones without a point."""
     with open(path, "w", encoding="ascii", newline="\n") as file:
@@ -192,14 +197,18 @@ def main():
         write(gpus / system.folder / "experts.csv", f"Experts' times on {system.name}.",
               f"{system.versions.split(',')[0]}, loads {system.load}", of_experts[EXPERTS_COLUMNS])
         kernels = pd.concat([gemms(source, system.bytes_per_us), attentions(source)])
+        all_collectives = collectives(source, system.peer)
         if system.is_measured:
             write(gpus / system.folder / "kernels_fp8.csv", f"Kernel times on {system.name} in fp8.",
                   system.versions, kernels[kernels.dtype == "fp8"].reindex(columns=COLUMNS))
+            write(gpus / system.folder / "collectives_published.csv",
+                  f"Collectives on {system.name}: vLLM's all-reduce, and NCCL's of 8 GPUs.",
+                  system.versions, all_collectives[is_beyond_own(all_collectives)])
             continue
         write(gpus / system.folder / "kernels.csv", f"Kernel times on {system.name}.",
               system.versions, kernels.reindex(columns=COLUMNS))
         write(gpus / system.folder / "collectives.csv", f"Collectives on {system.name}.",
-              system.versions, collectives(source, system.peer))
+              system.versions, all_collectives)
 
 
 if __name__ == "__main__":

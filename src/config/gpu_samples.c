@@ -11,9 +11,14 @@
 
 #define PATH_BYTES 4096
 
-static const char collectives[] = "/collectives.csv";
-const char *const gpu_samples_tables[] = {"/kernels.csv", "/kernels_fp8.csv", "/experts.csv",
-                                          collectives, NULL};
+#define OF_COLLECTIVES "/collectives"
+
+const char *const gpu_samples_tables[] = {"/kernels.csv",
+                                          "/kernels_fp8.csv",
+                                          "/experts.csv",
+                                          OF_COLLECTIVES ".csv",
+                                          OF_COLLECTIVES "_published.csv",
+                                          NULL};
 
 /* Opens `folder``name`: 1 with `*file`, 0 where there is no such file, or negative. */
 static int open_table(const char *folder, const char *name, char path[PATH_BYTES], FILE **file,
@@ -51,49 +56,21 @@ static int read_gpu(struct gpu_folder *folder, struct error *error)
     return status;
 }
 
-/* Adds `count` samples to the folder's. */
-static int add_kernels(struct gpu_folder *folder, const struct kernel_sample *samples, size_t count,
-                       struct error *error)
-{
-    size_t sum = folder->kernel_count + count;
-    struct kernel_sample *kernels = realloc(folder->kernels, (sum + 1) * sizeof(*kernels));
-    if (!kernels)
-        return error_out_of_memory(error, "measured costs");
-    for (size_t i = 0; i < count; i++)
-        kernels[folder->kernel_count + i] = samples[i];
-    folder->kernels = kernels;
-    folder->kernel_count = sum;
-    return 0;
-}
-
-/* Reads one of the folder's files of kernels. */
-static int read_kernels(struct gpu_folder *folder, const char *name, struct error *error)
+/* Reads one of the folder's tables. */
+static int read_table(struct gpu_folder *folder, const char *name, struct error *error)
 {
     char path[PATH_BYTES];
     FILE *file = NULL;
     int status = open_table(folder->path, name, path, &file, error);
-    if (status > 0) {
-        struct kernel_sample *samples = NULL;
-        size_t count = 0;
-        status = sample_csv_kernels(file, path, &samples, NULL, &count, error);
-        fclose(file);
-        if (status == 0)
-            status = add_kernels(folder, samples, count, error);
-        free(samples);
-    }
-    return status;
-}
-
-static int read_collectives(struct gpu_folder *folder, struct error *error)
-{
-    char path[PATH_BYTES];
-    FILE *file = NULL;
-    int status = open_table(folder->path, collectives, path, &file, error);
-    if (status > 0) {
+    if (status <= 0)
+        return status;
+    if (strncmp(name, OF_COLLECTIVES, strlen(OF_COLLECTIVES)) == 0)
         status = sample_csv_collectives(file, path, &folder->collectives, NULL,
                                         &folder->collective_count, error);
-        fclose(file);
-    }
+    else
+        status =
+            sample_csv_kernels(file, path, &folder->kernels, NULL, &folder->kernel_count, error);
+    fclose(file);
     return status;
 }
 
@@ -124,8 +101,7 @@ static int read_folder(struct gpu_folder *folder, const char *path, struct error
         return error_out_of_memory(error, path);
     int status = read_gpu(folder, error);
     for (const char *const *name = gpu_samples_tables; *name && status == 0; name++)
-        status = *name == collectives ? read_collectives(folder, error)
-                                      : read_kernels(folder, *name, error);
+        status = read_table(folder, *name, error);
     return status < 0 ? status : read_residuals(folder, error);
 }
 

@@ -25,7 +25,7 @@ struct gpu_folder {
     char *path;
     struct gpu gpu; /* that was measured, where has_gpu */
     bool has_gpu;
-    struct kernel_sample *kernels; /* of all tables of kernels */
+    struct kernel_sample *kernels; /* of all tables, as collectives */
     size_t kernel_count;
     struct collective_sample *collectives;
     size_t collective_count;

@@ -165,26 +165,26 @@ static int read_collective(const struct csv_sheet *sheet, void *item, struct err
     return status;
 }
 
-/* What a file's rows become. */
+/* What files' rows become. */
 struct rows {
-    char *items; /* (count, item_bytes) */
+    char *items; /* (room, item_bytes) */
     size_t item_bytes;
-    uint64_t *lines; /* that the items stood on */
+    uint64_t *lines; /* that the items of this file stood on */
     size_t count;
+    size_t room;
 };
 
 /* Room for one more row in arrays that double when they are full. */
 static int make_room(struct rows *rows, struct error *error)
 {
-    size_t count = rows->count;
-    bool is_full = count == 0 || (count >= 64 && (count & (count - 1)) == 0);
-    if (!is_full)
+    if (rows->count < rows->room)
         return 0;
-    size_t room = count < 64 ? 64 : 2 * count;
+    size_t room = rows->count < 32 ? 64 : 2 * rows->count;
     char *items = realloc(rows->items, room * rows->item_bytes);
     rows->items = items ? items : rows->items;
     uint64_t *lines = items ? realloc(rows->lines, room * sizeof(*lines)) : NULL;
     rows->lines = lines ? lines : rows->lines;
+    rows->room = lines ? room : rows->room;
     return lines ? 0 : error_out_of_memory(error, "measured costs");
 }
 
@@ -229,7 +229,8 @@ static void give_lines(struct rows *rows, uint64_t **lines)
 int sample_csv_kernels(FILE *file, const char *name, struct kernel_sample **samples,
                        uint64_t **lines, size_t *count, struct error *error)
 {
-    struct rows rows = {.item_bytes = sizeof(**samples)};
+    struct rows rows = {
+        .items = (char *)*samples, .item_bytes = sizeof(**samples), .count = *count};
     int status = read_rows(file, name, read_kernel, &rows, error);
     *samples = (struct kernel_sample *)(void *)rows.items;
     *count = rows.count;
@@ -240,7 +241,8 @@ int sample_csv_kernels(FILE *file, const char *name, struct kernel_sample **samp
 int sample_csv_collectives(FILE *file, const char *name, struct collective_sample **samples,
                            uint64_t **lines, size_t *count, struct error *error)
 {
-    struct rows rows = {.item_bytes = sizeof(**samples)};
+    struct rows rows = {
+        .items = (char *)*samples, .item_bytes = sizeof(**samples), .count = *count};
     int status = read_rows(file, name, read_collective, &rows, error);
     *samples = (struct collective_sample *)(void *)rows.items;
     *count = rows.count;

@@ -2,9 +2,11 @@
  * sample_csv: a GPU's measurements, as CSV files hold them.
  *
  * kernels.csv      op,dtype,m,n,k,batch,heads,kv_heads,q_len,ctx,time_us
- * kernels_fp8.csv  as kernels.csv; of a folder whose times in fp8 have a source of their own
  * experts.csv      op,dtype,m,n,k,experts,top_k,reached,time_us
  * collectives.csv  op,ranks,bytes,p2p,graph,time_us
+ *
+ * A table names one source; what another had to give of the same GPU is in
+ * kernels_fp8.csv and collectives_published.csv, of the same columns.
  *
  * The first line that is not a comment (# ...) names the columns, in any order;
  * dtype may be left out and is bf16. A row leaves empty what does not apply to
@@ -20,7 +22,7 @@
  *     copy                             m         bytes
  *     experts                          m n k experts top_k reached
  *
- * Kernels of any op may stand in any of the first three; written, experts are parted from others.
+ * Kernels of any op may stand in any table of kernels; written, experts are parted from others.
  * Experts: gate-up, activation and down of m tokens that go to top_k experts each,
  * of n FFN columns and k hidden values, as one GPU holds them; reached: how many
  * different ones the m tokens go to.
@@ -37,8 +39,10 @@
 #include <stdio.h>
 
 /*
- * Reads all of `file`, called `name` in errors. `*lines`, unless `lines` is NULL,
- * are the lines that the samples stood on. The caller frees both arrays.
+ * Adds all of `file`, called `name` in errors, to the `*count` samples at `*samples`,
+ * on the heap, NULL where there are none; on failure there are none any more.
+ * `*lines`, unless `lines` is NULL, which it is where there were some, are the
+ * lines that the samples stood on. The caller frees both arrays.
  */
 int sample_csv_kernels(FILE *file, const char *name, struct kernel_sample **samples,
                        uint64_t **lines, size_t *count, struct error *error);

@@ -15,8 +15,8 @@ static int check_kernels(const char *rows)
     struct gpu gpu = fixture_gpu();
     struct arena arena;
     struct measurements measurements;
-    struct kernel_sample *samples;
-    size_t count;
+    struct kernel_sample *samples = NULL;
+    size_t count = 0;
     bool of_experts = strncmp(rows, "experts", 7) == 0;
     const char *header = of_experts ? "op,m,n,k,experts,top_k,reached,time_us"
                                     : "op,m,n,k,batch,heads,kv_heads,q_len,ctx,time_us";

@@ -30,8 +30,8 @@ static int read_collectives(const char *text, struct collective_sample **samples
 
 START_TEST(test_kernels)
 {
-    struct kernel_sample *samples;
-    size_t count;
+    struct kernel_sample *samples = NULL;
+    size_t count = 0;
     int status = read_kernels("# a source\n"
                               "op,m,n,k,batch,heads,kv_heads,q_len,ctx,time_us\n"
                               "gemm,16,768,4096,,,,,,6.5\n"
@@ -63,8 +63,8 @@ START_TEST(test_experts)
 {
     static const char text[] = "op,dtype,m,n,k,experts,top_k,reached,time_us\n"
                                "experts,fp8,16,768,2048,128,8,82,45.5\n";
-    struct kernel_sample *samples;
-    size_t count;
+    struct kernel_sample *samples = NULL;
+    size_t count = 0;
     ck_assert_int_eq(read_kernels(text, &samples, &count), 0);
     ck_assert_uint_eq(count, 1);
     /* 16 tokens with 8 experts each are 128 rows. */
@@ -96,8 +96,8 @@ START_TEST(test_many_rows)
     char *end = stpcpy(text, "dtype,time_us,op,m,n,k\n");
     for (int i = 0; i < ROWS; i++)
         end += sprintf(end, "fp8,%d.5,gemm,%d,64,64\n", i, i + 1);
-    struct kernel_sample *samples;
-    size_t count;
+    struct kernel_sample *samples = NULL;
+    size_t count = 0;
     ck_assert_int_eq(read_kernels(text, &samples, &count), 0);
     /* Columns come in any order, and the array grows with the file. */
     ck_assert_uint_eq(count, ROWS);
@@ -110,8 +110,8 @@ END_TEST
 
 START_TEST(test_collectives)
 {
-    struct collective_sample *samples;
-    size_t count;
+    struct collective_sample *samples = NULL;
+    size_t count = 0;
     int status = read_collectives("op,ranks,bytes,p2p,graph,time_us\n"
                                   "all_reduce,4,65536,1,0,47.5\n"
                                   "send_recv,2,256,0,1,11.8\n",
@@ -155,8 +155,8 @@ static const struct {
 
 START_TEST(test_kernel_faults)
 {
-    struct kernel_sample *samples;
-    size_t count;
+    struct kernel_sample *samples = NULL;
+    size_t count = 0;
     /* A mistake is a configuration error that says where it is and what was expected. */
     for (size_t i = 0; i < ARRAY_LENGTH(kernel_faults); i++) {
         ck_assert_int_eq(read_kernels(kernel_faults[i].text, &samples, &count), -ERROR_CONFIG);
@@ -179,8 +179,8 @@ static const struct {
 
 START_TEST(test_collective_faults)
 {
-    struct collective_sample *samples;
-    size_t count;
+    struct collective_sample *samples = NULL;
+    size_t count = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(collective_faults); i++) {
         int status = read_collectives(collective_faults[i].text, &samples, &count);
         ck_assert_int_eq(status, -ERROR_CONFIG);
@@ -322,13 +322,16 @@ START_TEST(test_no_folder)
 }
 END_TEST
 
-static void write_table(const char *folder, const char *name, const char *rows)
+#define KERNELS "op,dtype,m,time_us\n"
+#define COLLECTIVES "op,ranks,bytes,p2p,graph,time_us\n"
+
+static void write_table(const char *folder, const char *name, const char *text)
 {
     char path[4096];
     (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
-    (void)fprintf(file, "op,dtype,m,time_us\n%s", rows);
+    (void)fputs(text, file);
     ck_assert_int_eq(fclose(file), 0);
 }
 
@@ -344,14 +347,14 @@ START_TEST(test_a_folder_is_read_once)
     struct gpu_samples samples = {.folders = NULL};
     char folder[] = "/tmp/tandem-samples-XXXXXX";
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    write_table(folder, "kernels.csv", "copy,bf16,1\n");
+    write_table(folder, "kernels.csv", KERNELS "copy,bf16,1\n");
     /* What cannot be read is an error, and is not kept: mended, it is read. */
     ck_assert_ptr_null(gpu_samples_of(&samples, folder, &error));
     ck_assert_int_eq(error.code, ERROR_CONFIG);
-    write_table(folder, "kernels.csv", "copy,bf16,1,2\n");
+    write_table(folder, "kernels.csv", KERNELS "copy,bf16,1,2\n");
     ck_assert_uint_eq(gpu_samples_of(&samples, folder, &error)->kernel_count, 1);
     /* What was read is kept, whatever becomes of the file and whatever is read besides. */
-    write_table(folder, "kernels.csv", "copy,bf16,1,2\ncopy,bf16,2,3\n");
+    write_table(folder, "kernels.csv", KERNELS "copy,bf16,1,2\ncopy,bf16,2,3\n");
     ck_assert_uint_eq(gpu_samples_of(&samples, "/nonexistent", &error)->kernel_count, 0);
     ck_assert_uint_eq(gpu_samples_of(&samples, folder, &error)->kernel_count, 1);
     gpu_samples_release(&samples);
@@ -360,21 +363,25 @@ START_TEST(test_a_folder_is_read_once)
 }
 END_TEST
 
-START_TEST(test_a_folder_s_kernels_are_of_all_its_tables)
+START_TEST(test_a_folder_has_all_its_tables)
 {
     /* Expectation: kernels stand in up to three files, each of its own source, and are one table,
-     * in which fp8 has a class of its own. */
+     * in which fp8 has a class of its own; collectives in two. */
     struct gpu_samples samples = {.folders = NULL};
     struct gpu gpu = fixture_gpu();
     struct gpu_tables tables;
     char path[] = "/tmp/tandem-samples-XXXXXX";
     ck_assert_ptr_nonnull(mkdtemp(path));
-    write_table(path, "kernels.csv", "copy,bf16,1,2\n");
-    write_table(path, "kernels_fp8.csv", "copy,fp8,1,3\ncopy,fp8,2,4\n");
-    write_table(path, "experts.csv", "copy,bf16,3,4\n");
+    write_table(path, "kernels.csv", KERNELS "copy,bf16,1,2\n");
+    write_table(path, "kernels_fp8.csv", KERNELS "copy,fp8,1,3\ncopy,fp8,2,4\n");
+    write_table(path, "experts.csv", KERNELS "copy,bf16,3,4\n");
+    write_table(path, "collectives.csv", COLLECTIVES "all_reduce,2,8,1,1,9\n");
+    write_table(path, "collectives_published.csv", COLLECTIVES "all_reduce,8,8,1,1,16\n");
     const struct gpu_folder *folder = gpu_samples_of(&samples, path, &error);
     ck_assert_msg(folder != NULL, "%s", error.text);
     ck_assert_uint_eq(folder->kernel_count, 4);
+    ck_assert_uint_eq(folder->collective_count, 2);
+    ck_assert_double_eq(folder->collectives[1].ranks, 8);
     ck_assert_int_eq(gpu_tables_init(&tables, &gpu, folder, &error), 0);
     ck_assert_double_eq_tol(tables.kernels.classes[KERNEL_COPY][DTYPE_BF16].floor_s, 2e-6, 1e-15);
     ck_assert_double_eq_tol(tables.kernels.classes[KERNEL_COPY][DTYPE_FP8].floor_s, 3e-6, 1e-15);
@@ -383,14 +390,17 @@ START_TEST(test_a_folder_s_kernels_are_of_all_its_tables)
     remove_table(path, "kernels.csv");
     remove_table(path, "kernels_fp8.csv");
     remove_table(path, "experts.csv");
+    remove_table(path, "collectives.csv");
+    remove_table(path, "collectives_published.csv");
     ck_assert_int_eq(remove(path), 0);
 }
 END_TEST
 
-/* Whether NCCL's all-reduce in a captured graph was measured over `fabric`. */
-static bool covers_all_reduce(const struct gpu_tables *tables, enum collective_fabric fabric)
+/* Whether an all-reduce in a captured graph, NCCL's or vLLM's, was measured over `fabric`. */
+static bool covers(const struct gpu_tables *tables, enum collective_op op,
+                   enum collective_fabric fabric)
 {
-    struct collective_kind kind = {COLLECTIVE_OP_ALL_REDUCE, fabric, true};
+    struct collective_kind kind = {op, fabric, true};
     return collective_table_covers(&tables->collectives, &kind);
 }
 
@@ -415,7 +425,7 @@ START_TEST(test_shipped)
         ck_assert_msg(folder != NULL, "%s", error.text);
         ck_assert_int_eq(gpu_tables_init(&tables, &gpu, folder, &error), 0);
         /* Every GPU that ships with tables of all kinds has what a transformer needs, with experts
-         * or without, and its all-reduce. */
+         * or without, and both of its all-reduces. */
         for (size_t j = 0; j < ARRAY_LENGTH(shapes); j++)
             ck_assert(kernel_table_covers(&tables.kernels, &shapes[j]));
         /* Those that compute in fp8, all but A100, have its times, too. */
@@ -423,8 +433,11 @@ START_TEST(test_shipped)
             const struct kernel_class *class = &tables.kernels.classes[shapes[j].op][DTYPE_FP8];
             ck_assert(class->surface.count > 0 || strcmp(folders[i], "a100-80g-sxm") == 0);
         }
-        ck_assert(covers_all_reduce(&tables, COLLECTIVE_FABRIC_HOST) ||
-                  covers_all_reduce(&tables, COLLECTIVE_FABRIC_PEER));
+        bool is_bridged = covers(&tables, COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER);
+        enum collective_fabric fabric =
+            is_bridged ? COLLECTIVE_FABRIC_PEER : COLLECTIVE_FABRIC_HOST;
+        ck_assert(covers(&tables, COLLECTIVE_OP_ALL_REDUCE, fabric));
+        ck_assert(covers(&tables, COLLECTIVE_OP_CUSTOM_ALL_REDUCE, fabric));
         gpu_tables_release(&tables);
     }
     gpu_samples_release(&samples);
@@ -439,7 +452,7 @@ int main(void)
         test_kernel_faults, test_collective_faults,
         test_residuals,     test_residual_faults,
         test_no_folder,     test_a_folder_is_read_once,
-        test_shipped,       test_a_folder_s_kernels_are_of_all_its_tables,
+        test_shipped,       test_a_folder_has_all_its_tables,
     };
     return suite_run("gpu_tables", tests, ARRAY_LENGTH(tests));
 }
