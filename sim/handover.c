@@ -35,10 +35,12 @@ int handover_init(struct handover *handover, struct session *session, struct poo
     const struct deployment *to = &to_pool->deployment;
     *handover = (struct handover){
         .session = session, .from = from_pool, .to = to_pool, .mode = mode, .arena = arena};
-    int rc = kv_way_init(&handover->way, &from->topology, &from->layout, &to->layout, arena, error);
+    const struct model *model = &from->scenario->model;
+    int rc = kv_way_init(&handover->way, &from->topology, &from->layout, &to->layout, model, arena,
+                         error);
     if (rc < 0)
         return rc;
-    handover->token_layer_bytes = kv_way_token_layer_bytes(&handover->way, &from->scenario->model);
+    handover->token_layer_bytes = kv_way_token_layer_bytes(&handover->way, model);
     rc = kv_meter_init(&handover->meter, from->topology.link_count, arena, error);
     return rc < 0 ? rc : quantiles_init(&handover->waits, error);
 }

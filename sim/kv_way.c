@@ -22,8 +22,16 @@ static void divide_layers(struct kv_way *way)
     }
 }
 
+/* Those that send different heads, or get them. */
+static uint32_t pairs_of(const struct layout *from, const struct layout *to,
+                         const struct model *model)
+{
+    return u32_max(to->tensor_parallel, u32_min(from->tensor_parallel, model->kv_heads));
+}
+
 int kv_way_init(struct kv_way *way, const struct topology *topology, const struct layout *from,
-                const struct layout *to, struct arena *arena, struct error *error)
+                const struct layout *to, const struct model *model, struct arena *arena,
+                struct error *error)
 {
     /* A part begins where a stage of either layout does. */
     uint32_t parts_max = from->stages + to->stages - 1;
@@ -31,7 +39,7 @@ int kv_way_init(struct kv_way *way, const struct topology *topology, const struc
         .topology = topology,
         .from = from,
         .to = to,
-        .pairs = u32_max(from->tensor_parallel, to->tensor_parallel),
+        .pairs = pairs_of(from, to, model),
         .parts = arena_calloc(arena, parts_max, sizeof(*way->parts)),
     };
     if (!way->parts)

@@ -4,9 +4,9 @@
  *
  * The model's layers fall into parts that one stage prefills and another decodes.
  * In a part, each GPU of the larger tensor-parallel group has a partner in the
- * smaller: rank k sends to, or gets from, rank k * TP / pairs. Each pair moves the
- * heads that both hold, so that no head crosses twice but where KV heads are held
- * more than once.
+ * smaller: pair k is of ranks k * TP / pairs. Each pair moves the heads that both
+ * hold. Of several GPUs that prefilled the same head one sends it; of several that
+ * decode it each gets it.
  */
 #ifndef TANDEM_KV_WAY_H
 #define TANDEM_KV_WAY_H
@@ -31,9 +31,11 @@ struct kv_way {
     struct kv_part *parts; /* by layer */
 };
 
-/* Two layouts of one model, whose replicas lie on `topology`; all three must outlive it. */
+/* Two layouts of `model`, whose replicas lie on `topology`; layouts and topology must outlive it.
+ */
 int kv_way_init(struct kv_way *way, const struct topology *topology, const struct layout *from,
-                const struct layout *to, struct arena *arena, struct error *error);
+                const struct layout *to, const struct model *model, struct arena *arena,
+                struct error *error);
 
 /* The GPUs of a part's `pair`-th pair, in replica `replica` of either layout. */
 uint32_t kv_way_from_gpu(const struct kv_way *way, uint32_t replica, const struct kv_part *part,

@@ -114,9 +114,10 @@ static int resolve_pool(struct preflight *preflight, const struct scenario *scen
 static int resolve_kv_hop(struct preflight *preflight, struct arena *arena, struct error *error)
 {
     const struct deployment *from = &preflight->deployment;
+    const struct model *model = &from->scenario->model;
     struct kv_way way;
     int status = kv_way_init(&way, &from->topology, &from->layout,
-                             &preflight->decode->deployment.layout, arena, error);
+                             &preflight->decode->deployment.layout, model, arena, error);
     if (status < 0)
         return status;
     const struct kv_part *part = way.parts;
@@ -131,7 +132,7 @@ static int resolve_kv_hop(struct preflight *preflight, struct arena *arena, stru
         .from_gpu = gpus[0],
         .to_gpu = gpus[way.pairs],
         .path = topology_parallel_path(&from->topology, gpus, gpus + way.pairs, way.pairs),
-        .token_bytes = part->layers * kv_way_token_layer_bytes(&way, &from->scenario->model),
+        .token_bytes = part->layers * kv_way_token_layer_bytes(&way, model),
     };
     return 0;
 }

@@ -146,6 +146,36 @@ START_TEST(unequal_groups_move_each_head_once)
 }
 END_TEST
 
+/*
+ * Expectation: four KV heads that eight GPUs hold twice leave each once, for that many GPUs at the
+ * most that need one; where more GPUs decode, each gets a copy of its own.
+ */
+START_TEST(a_head_held_twice_leaves_once)
+{
+    static const struct {
+        uint32_t from;
+        uint32_t to;
+        double copies;
+    } cases[] = {{8, 1, 1}, {8, 2, 1}, {8, 4, 1}, {8, 8, 2}, {1, 8, 2}, {4, 8, 2}};
+    struct pools pools;
+    double moved;
+    set_up(&pools, 1);
+    pools.prefill.model.kv_heads = pools.decode.model.kv_heads = 4;
+    double bytes = kv_bytes(&pools.prefill.model);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        pools.prefill.layout.tensor_parallel = cases[i].from;
+        pools.decode.layout.tensor_parallel = cases[i].to;
+        double copies_s = cases[i].copies * bytes / NIC_BYTES_PER_S;
+        pools.prefill.kv_transfer = KV_TRANSFER_WHOLE;
+        ck_assert_double_eq_tol(wait_s(&pools, 1, &moved), HOP_LATENCY_S + copies_s, 1e-6);
+        ck_assert_double_eq(moved, cases[i].copies * bytes);
+        pools.prefill.kv_transfer = KV_TRANSFER_LAYERWISE;
+        (void)wait_s(&pools, 1, &moved);
+        ck_assert_double_eq_tol(moved / bytes, cases[i].copies, 1e-12);
+    }
+}
+END_TEST
+
 /* The seconds in which a run's stage did nothing for one cause. */
 static double idle_s(const struct played *played, double share)
 {
@@ -281,17 +311,12 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        whole_kv_takes_latency_and_bytes,
-        who_decodes_takes_any_prompt,
-        two_transfers_share_the_nic,
-        layerwise_hides_all_but_the_last_layer,
-        layerwise_is_never_slower,
-        unequal_groups_move_each_head_once,
-        waiting_for_room_is_no_transfer,
-        waiting_for_a_prompt_is_no_transfer,
-        pairs_wait_for_the_link_that_they_share,
-        kv_waits_for_a_link_that_is_slow,
-        one_token_is_not_handed_over,
+        whole_kv_takes_latency_and_bytes,    who_decodes_takes_any_prompt,
+        two_transfers_share_the_nic,         layerwise_hides_all_but_the_last_layer,
+        layerwise_is_never_slower,           unequal_groups_move_each_head_once,
+        a_head_held_twice_leaves_once,       waiting_for_room_is_no_transfer,
+        waiting_for_a_prompt_is_no_transfer, pairs_wait_for_the_link_that_they_share,
+        kv_waits_for_a_link_that_is_slow,    one_token_is_not_handed_over,
     };
     return suite_run("handover", tests, ARRAY_LENGTH(tests));
 }
