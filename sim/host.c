@@ -37,3 +37,17 @@ uint32_t host_captured_size(const struct host *host, uint32_t tokens)
     }
     return low < host->captured_count ? host->captured_sizes[low] : 0;
 }
+
+uint32_t host_padding_max(const struct host *host, uint32_t from, uint32_t to)
+{
+    uint32_t most = 0;
+    uint32_t first = from; /* of the batches that are padded to a size */
+    for (uint32_t i = 0; i < host->captured_count && first <= to; i++) {
+        uint32_t size = host->captured_sizes[i];
+        if (size < first)
+            continue;
+        most = u32_max(most, size - first);
+        first = size + 1;
+    }
+    return most;
+}

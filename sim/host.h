@@ -93,4 +93,7 @@ double host_launches_s(const struct host *host, const struct host_launches *laun
 /* The captured size that a batch of `tokens` is padded to; 0 where it replays no graph. */
 uint32_t host_captured_size(const struct host *host, uint32_t tokens);
 
+/* The most that a batch of `from` to `to` tokens is padded by. */
+uint32_t host_padding_max(const struct host *host, uint32_t from, uint32_t to);
+
 #endif

@@ -21,7 +21,7 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
     pipeline->cold_wait = cold_wait_s > 0 ? sim_ps_from_s(cold_wait_s) : SIM_PS_MAX;
     if (!serving_schedules_ahead(serving))
         pipeline->hand_over = sim_ps_from_s(serving->host.return_s);
-    int rc = seen_shapes_init(&pipeline->seen, cost->tokens_max, arena, error);
+    int rc = seen_shapes_init(&pipeline->seen, serving->max_step_tokens, arena, error);
     if (rc < 0)
         return rc;
     if (session->record_layers) {

@@ -28,6 +28,26 @@ static bool sends_scattered(const struct host *host, const struct layout_spec *l
            !layout->sharding.sequence_parallel;
 }
 
+/* The most that a step comes to, padding counted: its tokens, and its rows of the LM head, which
+   are no fewer than its decodes. */
+struct extent {
+    uint32_t tokens;
+    uint32_t rows;
+};
+
+static struct extent extent_of(const struct serving *serving)
+{
+    const struct host *host = &serving->host;
+    uint32_t sequences = serving->max_sequences;
+    /* a static batch decodes all of its sequences, whatever the budget */
+    uint32_t tokens = u32_max(serving->max_step_tokens, sequences);
+    uint32_t padded = host->graphs_prefill ? tokens : sequences; /* at the most */
+    return (struct extent){
+        .tokens = tokens + host_padding_max(host, tokens, tokens),
+        .rows = sequences + host_padding_max(host, sequences, padded),
+    };
+}
+
 /* For the costs by tokens and by rows; none is worked out yet. */
 static int make_room(struct step_cost *cost, struct arena *arena, struct error *error)
 {
@@ -48,6 +68,7 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
                    struct arena *arena, struct error *error)
 {
     uint32_t ranks = layout->tensor_parallel;
+    struct extent extent = extent_of(serving);
     struct compute_setup setup = {
         .gpu = gpu,
         .model = model,
@@ -56,8 +77,8 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
         .table = measured->kernels,
         .prefill_op = prefill_op(&serving->host),
         .measured_gap_s = serving->host.kernel_gap_s,
-        .tokens_max = serving->max_step_tokens,
-        .sequences_max = serving->max_sequences,
+        .tokens_max = extent.tokens,
+        .sequences_max = extent.rows,
         .context_max = context_max,
     };
     struct kernel kernels[LAYER_KERNELS_MAX];
@@ -72,11 +93,11 @@ int step_cost_init(struct step_cost *cost, const struct model *model, const stru
                 .gathers_input = sends_scattered(&serving->host, layout),
                 .overlap_s = serving->host.collective_overlap_s,
                 .scale = scale,
-                .tokens_max = serving->max_step_tokens,
-                .rows_max = serving->max_sequences,
+                .tokens_max = extent.tokens,
+                .rows_max = extent.rows,
             },
-        .tokens_max = serving->max_step_tokens,
-        .rows_max = serving->max_sequences,
+        .tokens_max = extent.tokens,
+        .rows_max = extent.rows,
         .slowest = host_slowest(&serving->host, ranks),
         .launch_graph = sim_ps_from_s(serving->host.launch_graph_s),
     };

@@ -6,9 +6,9 @@
  * for its decodes, and one for each prompt chunk.
  *
  * A step of decodes only replays a captured graph, where the engine has one of
- * its size or larger: its rows are padded to that size, and the padding computes
- * too. Any other step is launched kernel by kernel; a stage then takes the
- * longer of its GPU time and its launches.
+ * its size or larger: its rows are padded to that size, be it more than the most
+ * sequences, and the padding computes too. Any other step is launched kernel by kernel; a stage
+ * then takes the longer of its GPU time and its launches.
  */
 #ifndef TANDEM_STEP_COST_H
 #define TANDEM_STEP_COST_H

@@ -33,6 +33,18 @@ START_TEST(a_batch_is_padded_to_the_next_captured_size)
 }
 END_TEST
 
+START_TEST(padding_is_largest_for_the_first_beyond_a_size)
+{
+    const struct host host = {.captured_count = 3, .captured_sizes = {1, 4, 16}};
+    /* 5 of 3 to 10 are padded by the most, to 16; of 7 to 10 it is 7; 16 is a size. */
+    ck_assert_uint_eq(host_padding_max(&host, 3, 10), 11);
+    ck_assert_uint_eq(host_padding_max(&host, 7, 10), 9);
+    ck_assert_uint_eq(host_padding_max(&host, 3, 4), 1);
+    ck_assert_uint_eq(host_padding_max(&host, 16, 1000), 0);
+    ck_assert_uint_eq(host_padding_max(&(struct host){.captured_count = 0}, 1, 1000), 0);
+}
+END_TEST
+
 START_TEST(a_slower_cpu_takes_longer_for_all_that_is_its_own)
 {
     /* Twice as long for each time of the host's; what kernels wait for on the GPU stays. */
@@ -60,6 +72,7 @@ int main(void)
         the_slowest_of_processes_grows_with_each_doubling,
         a_layer_s_launches_sum_up,
         a_batch_is_padded_to_the_next_captured_size,
+        padding_is_largest_for_the_first_beyond_a_size,
         a_slower_cpu_takes_longer_for_all_that_is_its_own,
     };
     return suite_run("host", tests, ARRAY_LENGTH(tests));
