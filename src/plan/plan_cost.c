@@ -38,6 +38,7 @@ int plan_hardware_init(struct plan_hardware *hardware, const struct plan *plan,
             known(kind && kind->usd_per_hour > 0 ? kind->usd_per_hour : gpu->usd_per_hour),
         .gpu_w = known(gpu->power_w),
         .gpu_idle_w = gpu->idle_power_w,
+        .has_power_capping = gpu->power_capping.slowdown > 1,
     };
     (void)snprintf(hardware->name, sizeof(hardware->name), "%s",
                    kind && kind->name ? kind->name : cluster->name);

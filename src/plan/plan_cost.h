@@ -29,6 +29,7 @@ struct plan_hardware {
     double usd_per_gpu_hour; /* to rent; NaN: unknown */
     double gpu_w;            /* board power; NaN: unknown */
     double gpu_idle_w;
+    bool has_power_capping; /* what the GPUs' power limit costs prompts is known, and counted */
 };
 
 /* -ERROR_CONFIG where a rack does not hold one node. */

@@ -193,6 +193,27 @@ static void print_untold(const struct plan_answer *answer, FILE *stream)
                   human_count((uint64_t)untold.requests_to_tell).text);
 }
 
+/* Names the kinds whose prompts may be too fast beside others', whose power limit counts. */
+static void print_uncapped(const struct plan_answer *answer, FILE *stream)
+{
+    const struct plan_hardware *uncapped[PLAN_KINDS_MAX];
+    size_t kinds = answer->search->plan->kind_count;
+    size_t count = 0;
+    for (size_t kind = 0; kind < kinds; kind++) {
+        const struct plan_option option = {.kind = kind};
+        const struct plan_hardware *hardware = plan_answer_hardware(answer, &option);
+        if (!hardware->has_power_capping)
+            uncapped[count++] = hardware;
+    }
+    if (count == 0 || count == kinds)
+        return;
+    (void)fputs("  unsure prompts may take longer on ", stream);
+    for (size_t i = 0; i < count; i++)
+        (void)fprintf(stream, "%s%s", i > 0 ? ", " : "", uncapped[i]->name);
+    (void)fputs(":\n         their GPUs' power limit is not counted, that of the others is\n",
+                stream);
+}
+
 static void print_nothing(const struct plan_answer *answer, FILE *stream)
 {
     const struct plan_candidate *nearest = plan_answer_nearest(answer);
@@ -201,6 +222,7 @@ static void print_nothing(const struct plan_answer *answer, FILE *stream)
     (void)fprintf(stream, "Nothing within the limits meets it: of %zu candidates %s.\n",
                   answer->search->candidate_count, obstacles);
     print_untold(answer, stream);
+    print_uncapped(answer, stream);
     if (!nearest)
         return;
     char name[PLAN_NAME_BYTES];
@@ -220,6 +242,7 @@ void plan_text_print(const struct plan_answer *answer, FILE *stream)
                       search->plan->kinds[best->option.kind].is_bought ? "Buy" : "Rent", name);
         print_engine(search, best, stream);
         print_untold(answer, stream);
+        print_uncapped(answer, stream);
         print_details(search, best, stream);
         print_growth(&answer->stresses[0], stream);
         print_lost_node(&answer->stresses[0], best, stream);

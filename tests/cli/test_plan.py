@@ -396,6 +396,17 @@ class Check(PlanTest):
         long = self.plan(PLAN, "--set", "workload.requests=6000")
         self.assertNotIn("unsure", long.stdout)
 
+    def test_kinds_whose_power_limit_is_not_counted_are_named(self):
+        # Expect a warning where some kinds' prompts slow down under their GPUs' power limit and
+        # others' are not known to, with the others' names; none where all do or none does.
+        two = PLAN.replace("[clusters/hgx-h100-2-nodes]", "[clusters/hgx-h100-2-nodes, %s]")
+        mixed = self.plan(two % "clusters/hgx-a100-2-nodes").stdout
+        self.assertRegex(mixed, r"unsure prompts may take longer on hgx-a100-2-nodes:\n")
+        alike = self.plan(two % "clusters/hgx-h200-2-nodes").stdout
+        self.assertNotIn("may take longer", alike)
+        uncapped = self.plan(PLAN.replace("hgx-h100", "hgx-a100")).stdout
+        self.assertNotIn("may take longer", uncapped)
+
     def test_check_writes_the_same_forms(self):
         # Expect the only candidate, judged, in JSON and HDF5, whether it meets the SLO or not.
         for growth, rank in ((1, 1), (10, 0)):
