@@ -11,9 +11,13 @@
  * that come between two with hot work.
  *
  * On H200, whose 2,048 tokens' GEMMs take 1.14 to 1.16 times as long when it is
- * capped, analysis/measure/power.py shows all of this. Patel et al., Characterizing
- * Power Management Opportunities for LLMs in the Cloud, ASPLOS 2024, have the same of
- * prompts and decodes.
+ * capped, analysis/measure/power.py shows all of this; another H200's took 1.19 to
+ * 1.20 from 0.4 s on, and no more after a minute. There GEMMs of 128, 192, 256, 384
+ * and 512 rows (28672 x 4096) took 1.04, 1.09, 1.15, 1.16 and 1.15 times as long, but
+ * with as much time of copies between them 1.00 (256) and 1.01 (512) over 8 s: so
+ * decodes, whose attention and collectives take as much, are not capped (2026-11-29).
+ * Patel et al., Characterizing Power Management Opportunities for LLMs in the Cloud,
+ * ASPLOS 2024, have the same of prompts and decodes.
  */
 #ifndef TANDEM_POWER_H
 #define TANDEM_POWER_H
