@@ -57,7 +57,7 @@ static struct step_work work_of(const struct padded *padded, uint32_t tokens, ui
     struct chunk chunk = {.length = padded->prompt};
     const struct batch batch = {
         .decode_rows = padded->decodes,
-        .decode_context_tokens = 1000 * padded->decodes,
+        .decode_context_tokens = UINT64_C(1000) * padded->decodes,
         .chunks = &chunk,
         .chunk_count = padded->prompt > 0,
         .prefill_tokens = padded->prompt,
