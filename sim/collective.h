@@ -18,18 +18,25 @@
 double collective_s(const struct collective_group *group, enum collective_operation operation,
                     enum collective_algorithm algorithm, double bytes);
 
-/* The fastest of the algorithms that serving engines have, which all are but halving_doubling (no
-   NCCL has it); where `chosen` is not NULL, says which (RING for one rank). */
+/* The fastest of NCCL's algorithms, which all are but halving_doubling, and direct of what is not
+   the same to all peers; where `chosen` is not NULL, says which (RING for one rank). */
 double collective_best_s(const struct collective_group *group, enum collective_operation operation,
                          double bytes, enum collective_algorithm *chosen);
+
+/* The direct all-reduce as vLLM's custom kernel, where it takes the operation; else INFINITY. */
+double collective_custom_s(const struct collective_group *group,
+                           enum collective_operation operation, double bytes);
+
+/* The faster of the two, of an engine that has the custom kernel or not. */
+double collective_engine_s(const struct collective_group *group,
+                           enum collective_operation operation, double bytes, bool has_custom,
+                           enum collective_algorithm *chosen);
 
 /* An all-reduce of `bytes` held by each rank. */
 double collective_ring_all_reduce_s(const struct collective_group *group, double bytes);
 double collective_tree_all_reduce_s(const struct collective_group *group, double bytes);
 double collective_direct_all_reduce_s(const struct collective_group *group, double bytes);
 double collective_hierarchical_all_reduce_s(const struct collective_group *group, double bytes);
-double collective_all_reduce_s(const struct collective_group *group, double bytes,
-                               enum collective_algorithm *chosen);
 
 /* The algorithm's name, as in YAML; the protocol's; the operation's. */
 const char *collective_algorithm_name(enum collective_algorithm algorithm);

@@ -35,7 +35,7 @@
  * NCCL, arXiv:2507.04786, 2025). Simple fences each piece and costs a start more;
  * LL sends a flag with every four bytes, which makes messages twice as long. (LL128
  * lies between; two explain what was measured: analysis/measure/fit_links.py.) The
- * switch reduces by Simple alone; the direct all-reduce is the engine's own kernel.
+ * switch reduces by Simple alone; the direct all-reduce is no NCCL's but an engine's own kernel.
  */
 #ifndef TANDEM_COLLECTIVE_PLAN_H
 #define TANDEM_COLLECTIVE_PLAN_H

@@ -130,25 +130,45 @@ static int prepare_exchanges(struct group_cost *cost, const struct group_links *
     return rc;
 }
 
+/* Measured, less what hides behind a kernel. */
+static struct cost measured_cost(const struct group_cost *cost, const struct cost_grid *measured,
+                                 double bytes)
+{
+    struct cost of = cost_grid_at(measured, bytes, 1);
+    of.seconds = fmax(of.seconds - cost->setup.overlap_s, 0);
+    return of;
+}
+
+static struct cost modelled_cost(double seconds)
+{
+    return (struct cost){seconds, COST_ESTIMATED, COST_ERROR_ESTIMATED};
+}
+
+/* An all-reduce by the engine's own kernel. What was measured of vLLM's is the whole way to it, on
+   which what is too large for the kernel goes to NCCL. */
+static struct cost custom_cost(const struct group_cost *cost, double bytes)
+{
+    if (cost->custom)
+        return measured_cost(cost, cost->custom, bytes);
+    return modelled_cost(collective_custom_s(&cost->group, OPERATION_ALL_REDUCE, bytes));
+}
+
 /* Of `bytes` on the busiest rank and `sent_bytes` on the mean one: measured where it was; of
    all-reduces the faster where the engine has two ways. */
 static struct exchange_cost cost_of(const struct group_cost *cost, enum exchange exchange,
                                     double bytes, double sent_bytes)
 {
     enum collective_operation operation = exchange_operation(exchange);
-    const struct cost_grid *measured = cost->measured[exchange];
-    struct cost of = {.provenance = COST_ESTIMATED, .error = COST_ERROR_ESTIMATED};
     enum collective_algorithm algorithm = COLLECTIVE_RING;
-    if (measured)
-        of = cost_grid_at(measured, bytes, 1);
+    struct cost of;
+    if (cost->measured[exchange])
+        of = measured_cost(cost, cost->measured[exchange], bytes);
     else
-        of.seconds = collective_best_s(&cost->group, operation, bytes, &algorithm);
-    if (measured && exchange == EXCHANGE_ALL_REDUCE && cost->custom) {
-        struct cost custom = cost_grid_at(cost->custom, bytes, 1);
+        of = modelled_cost(collective_best_s(&cost->group, operation, bytes, &algorithm));
+    if (operation == OPERATION_ALL_REDUCE && cost->setup.custom_all_reduce) {
+        struct cost custom = custom_cost(cost, bytes); /* in one node: as much sent as in a ring */
         of = custom.seconds < of.seconds ? custom : of;
     }
-    if (measured)
-        of.seconds = fmax(of.seconds - cost->setup.overlap_s, 0);
     of.seconds *= cost->setup.scale;
     return (struct exchange_cost){
         .cost = of,

@@ -44,7 +44,8 @@ struct group_cost {
     struct collective_group group;
     uint32_t ways; /* that any collective of the layout may go, a bit (1 << way) each */
     const struct cost_grid *measured[EXCHANGE_COUNT]; /* by bytes; NULL: by model */
-    const struct cost_grid *custom;                   /* all-reduces by the engine's own kernel */
+    const struct cost_grid *custom;                   /* all-reduces by the engine's own kernel;
+                                                         NULL: by model, if it has one */
     struct exchange_cost *exchanges[EXCHANGE_COUNT];  /* (tokens_max + 2): the last is for more;
                                                          NULL: the layout has none */
     struct exchange_cost *inputs;  /* (tokens_max + 2): all-gathers of hidden states that came

@@ -52,7 +52,8 @@ static struct layer_time time_layer(const struct scenario *scenario,
         enum exchange exchange = places[i].exchange;
         double bytes = exchange_bytes(exchange, model, group->ranks, tokens) *
                        exchange_imbalance(exchange, model, sharding, group->ranks);
-        time.collectives_s += collective_best_s(group, exchange_operation(exchange), bytes, NULL);
+        time.collectives_s += collective_engine_s(group, exchange_operation(exchange), bytes,
+                                                  scenario->serving.host.custom_all_reduce, NULL);
     }
     return time;
 }

@@ -106,6 +106,16 @@ static void print_size(const struct collective_survey *survey, double bytes, FIL
                         collective_protocol_name(scores[i].protocol), stream);
 }
 
+/* What an engine's own kernel changes of what has the star. */
+static const char *custom_legend(const struct collective_survey *survey)
+{
+    if (survey->custom)
+        return ", custom ones where the engine has that kernel and it is faster";
+    if (isfinite(collective_custom_s(&survey->group, survey->operation, survey->bytes_first)))
+        return ", direct ones where the engine has that kernel and it is faster";
+    return "";
+}
+
 void collective_survey_print_text(const struct collective_survey *survey, FILE *stream)
 {
     (void)fprintf(stream, "%s on %s, %u GPUs (", collective_operation_name(survey->operation),
@@ -114,8 +124,7 @@ void collective_survey_print_text(const struct collective_survey *survey, FILE *
     (void)fprintf(stream, ") over %s; * is %s%s\n\n", medium_name(survey->medium),
                   survey->measured ? "what simulations take: the GPU's measured times go in front"
                                    : "the fastest, for want of measured times",
-                  survey->custom ? ", custom ones where the engine has that kernel and it is faster"
-                                 : "");
+                  custom_legend(survey));
     (void)fprintf(stream, "%14s %10s     %-18s%10s %10s %10s  %s\n", "bytes", "size", "algorithm",
                   "time", "algbw GB/s", "busbw GB/s",
                   survey->measured ? "protocol or provenance" : "protocol");

@@ -19,8 +19,8 @@ static struct preflight_exchange exchange_of(struct preflight *preflight, uint32
     struct cost of = step_cost_exchange(cost, group_class, exchange, tokens);
     double bytes = step_cost_exchange_bytes(cost, exchange, tokens);
     enum collective_algorithm algorithm;
-    collective_best_s(&cost->classes[group_class].group, exchange_operation(exchange), bytes,
-                      &algorithm);
+    (void)collective_engine_s(&cost->classes[group_class].group, exchange_operation(exchange),
+                              bytes, cost->host->custom_all_reduce, &algorithm);
     return (struct preflight_exchange){
         .exchange = exchange,
         .tokens = tokens,

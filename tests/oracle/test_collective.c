@@ -37,6 +37,13 @@ static void check_close(double actual, double expected)
     ck_assert_double_eq_tol(actual, expected, 1e-9 * fabs(expected));
 }
 
+/* By NCCL. */
+static double best_all_reduce_s(const struct collective_group *group, double bytes,
+                                enum collective_algorithm *chosen)
+{
+    return collective_best_s(group, OPERATION_ALL_REDUCE, bytes, chosen);
+}
+
 START_TEST(one_rank_costs_nothing)
 {
     struct cluster cluster = fixture_nvlink_cluster(1, 8);
@@ -46,7 +53,7 @@ START_TEST(one_rank_costs_nothing)
     ck_assert_double_eq(collective_tree_all_reduce_s(&group, MIB), 0);
     ck_assert_double_eq(collective_direct_all_reduce_s(&group, MIB), 0);
     ck_assert_double_eq(collective_hierarchical_all_reduce_s(&group, MIB), 0);
-    ck_assert_double_eq(collective_all_reduce_s(&group, MIB, &chosen), 0);
+    ck_assert_double_eq(best_all_reduce_s(&group, MIB, &chosen), 0);
     ck_assert_int_eq(chosen, COLLECTIVE_RING);
 }
 END_TEST
@@ -178,9 +185,9 @@ START_TEST(hierarchical_beats_a_flat_ring_across_nodes)
     enum collective_algorithm chosen;
     /* A flat ring squeezes 2 x 15/16 of the bytes through one NIC; eight share a shard each. */
     double ring_s = collective_ring_all_reduce_s(&group, 64 * MIB);
-    double auto_s = collective_all_reduce_s(&group, 64 * MIB, &chosen);
+    double best_s = best_all_reduce_s(&group, 64 * MIB, &chosen);
     ck_assert_int_eq(chosen, COLLECTIVE_HIERARCHICAL);
-    ck_assert_double_lt(auto_s, ring_s / 3);
+    ck_assert_double_lt(best_s, ring_s / 3);
     ck_assert_str_eq(collective_algorithm_name(chosen), "hierarchical");
 }
 END_TEST
@@ -194,40 +201,84 @@ START_TEST(hierarchical_needs_equal_nodes)
     ck_assert(isinf(collective_hierarchical_all_reduce_s(&one_node, MIB)));
     ck_assert(isinf(collective_hierarchical_all_reduce_s(&unequal, MIB)));
     ck_assert_uint_eq(unequal.nodes, 2);
-    ck_assert(isfinite(collective_all_reduce_s(&unequal, MIB, NULL)));
+    ck_assert(isfinite(best_all_reduce_s(&unequal, MIB, NULL)));
 }
 END_TEST
 
-/* What auto gives equals the least of those that engines have and of the one that it names. */
-static void check_auto(const struct collective_group *group, double bytes)
+/* The best equals the least of NCCL's, which have no direct all-reduce, and the one that it names.
+ */
+static void check_best(const struct collective_group *group, double bytes)
 {
     enum collective_algorithm chosen;
     double times_s[COLLECTIVE_ALGORITHM_COUNT];
-    double auto_s = collective_all_reduce_s(group, bytes, &chosen);
+    double best_s = best_all_reduce_s(group, bytes, &chosen);
     double least_s = INFINITY;
     for (uint32_t i = 0; i < COLLECTIVE_ALGORITHM_COUNT; i++) {
         times_s[i] = collective_s(group, OPERATION_ALL_REDUCE, (enum collective_algorithm)i, bytes);
-        if (i != COLLECTIVE_HALVING_DOUBLING)
+        if (i != COLLECTIVE_HALVING_DOUBLING && i != COLLECTIVE_DIRECT)
             least_s = fmin(least_s, times_s[i]);
     }
-    ck_assert_double_eq(auto_s, least_s);
-    ck_assert_double_eq(auto_s, times_s[chosen]);
-    ck_assert(isfinite(auto_s));
+    ck_assert_double_eq(best_s, least_s);
+    ck_assert_double_eq(best_s, times_s[chosen]);
+    ck_assert(isfinite(best_s));
 }
 
-START_TEST(auto_is_the_fastest)
+START_TEST(the_best_is_the_fastest_of_nccl)
 {
     struct cluster nvlink = fixture_nvlink_cluster(4, 8);
     struct cluster pcie = fixture_pcie_cluster();
     for (double bytes = 0; bytes < 1e9; bytes = 3 * bytes + 512) {
         for (uint32_t ranks = 1; ranks <= 32; ranks++) {
             struct collective_group group = first_gpus(&nvlink, ranks);
-            check_auto(&group, bytes);
+            check_best(&group, bytes);
         }
         for (uint32_t ranks = 1; ranks <= 8; ranks++) {
             struct collective_group group = first_gpus(&pcie, ranks);
-            check_auto(&group, bytes);
+            check_best(&group, bytes);
         }
+    }
+}
+END_TEST
+
+START_TEST(the_custom_kernel_is_the_engines_alone)
+{
+    /* Expectation: 1 kB on eight GPUs by a ring, 17 us and more; in one step by an engine that has
+       vLLM's kernel, 4 us and more. It takes less than 8 MiB, on 2, 4, 6 or 8 GPUs. */
+    struct cluster cluster = fixture_nvlink_cluster(2, 16);
+    struct collective_group group = first_gpus(&cluster, 8);
+    enum collective_algorithm chosen;
+    double ring_s = collective_engine_s(&group, OPERATION_ALL_REDUCE, 1024, false, &chosen);
+    ck_assert_int_eq(chosen, COLLECTIVE_RING);
+    check_close(ring_s, collective_ring_all_reduce_s(&group, 1024));
+    double custom_s = collective_engine_s(&group, OPERATION_ALL_REDUCE, 1024, true, &chosen);
+    ck_assert_int_eq(chosen, COLLECTIVE_DIRECT);
+    check_close(custom_s, 3e-6 + 1e-6 + 7 * 1024 / 400e9);
+    check_close(collective_engine_s(&group, OPERATION_ALL_REDUCE, 8 * MIB, true, &chosen),
+                collective_ring_all_reduce_s(&group, 8 * MIB));
+    ck_assert(isfinite(collective_custom_s(&group, OPERATION_ALL_REDUCE, 8 * MIB - 1)));
+    ck_assert(isinf(collective_custom_s(&group, OPERATION_ALL_GATHER, 1024)));
+    for (uint32_t ranks = 2; ranks <= 32; ranks++) {
+        group = first_gpus(&cluster, ranks);
+        bool takes = ranks <= 8 && ranks % 2 == 0;
+        ck_assert(isfinite(collective_custom_s(&group, OPERATION_ALL_REDUCE, 1024)) == takes);
+    }
+}
+END_TEST
+
+START_TEST(nccl_sends_straight_what_is_not_the_same_to_all)
+{
+    /* Expectation: direct where NCCL's own calls are sends and receives, a ring for the others. */
+    const enum collective_algorithm expected[OPERATION_COUNT] = {
+        [OPERATION_ALL_REDUCE] = COLLECTIVE_RING,     [OPERATION_ALL_GATHER] = COLLECTIVE_RING,
+        [OPERATION_REDUCE_SCATTER] = COLLECTIVE_RING, [OPERATION_ALL_TO_ALL] = COLLECTIVE_DIRECT,
+        [OPERATION_BROADCAST] = COLLECTIVE_RING,      [OPERATION_SEND_RECV] = COLLECTIVE_DIRECT,
+    };
+    struct cluster cluster = fixture_nvlink_cluster(1, 8);
+    struct collective_group group = first_gpus(&cluster, 8);
+    for (int operation = 0; operation < OPERATION_COUNT; operation++) {
+        enum collective_algorithm chosen;
+        (void)collective_best_s(&group, (enum collective_operation)operation, 1024, &chosen);
+        ck_assert_int_eq(chosen, expected[operation]);
     }
 }
 END_TEST
@@ -247,8 +298,8 @@ START_TEST(twice_the_bandwidth_and_half_the_latency_halve_the_time)
     for (uint32_t ranks = 2; ranks <= 16; ranks += 2) {
         struct collective_group slow = first_gpus(&cluster, ranks);
         struct collective_group fast = first_gpus(&faster, ranks);
-        check_close(collective_all_reduce_s(&fast, 5 * MIB, NULL),
-                    collective_all_reduce_s(&slow, 5 * MIB, NULL) / 2);
+        check_close(best_all_reduce_s(&fast, 5 * MIB, NULL),
+                    best_all_reduce_s(&slow, 5 * MIB, NULL) / 2);
     }
 }
 END_TEST
@@ -262,8 +313,8 @@ START_TEST(eight_h100s_are_near_the_measured)
     cluster.nvlink.bytes_per_s = 450e9;
     cluster.nvlink.efficiency = 0.8;
     struct collective_group group = first_gpus(&cluster, 8);
-    double small_s = collective_all_reduce_s(&group, 16 * MIB, NULL);
-    double large_s = collective_all_reduce_s(&group, 256 * MIB, NULL);
+    double small_s = best_all_reduce_s(&group, 16 * MIB, NULL);
+    double large_s = best_all_reduce_s(&group, 256 * MIB, NULL);
     ck_assert_double_gt(small_s, 121.9e-6 / 1.5);
     ck_assert_double_lt(small_s, 121.9e-6 * 1.5);
     ck_assert_double_gt(large_s, 1092e-6 / 1.5);
@@ -372,7 +423,7 @@ START_TEST(the_switch_reduces_where_the_cluster_says_so)
     enum collective_algorithm chosen;
     ck_assert(isinf(collective_s(&without, OPERATION_ALL_REDUCE, COLLECTIVE_SWITCH, MIB)));
     /* For many bytes it beats all others: 9/8 of them instead of 14/8. */
-    collective_all_reduce_s(&with, 1e9, &chosen);
+    best_all_reduce_s(&with, 1e9, &chosen);
     ck_assert_int_eq(chosen, COLLECTIVE_SWITCH);
 }
 END_TEST
@@ -452,7 +503,9 @@ int main(void)
         hierarchical_adds_its_three_phases,
         hierarchical_beats_a_flat_ring_across_nodes,
         hierarchical_needs_equal_nodes,
-        auto_is_the_fastest,
+        the_best_is_the_fastest_of_nccl,
+        nccl_sends_straight_what_is_not_the_same_to_all,
+        the_custom_kernel_is_the_engines_alone,
         loads_are_what_the_plans_send,
         twice_the_bandwidth_and_half_the_latency_halve_the_time,
         eight_h100s_are_near_the_measured,
