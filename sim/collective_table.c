@@ -160,8 +160,7 @@ double collective_table_rate(const struct collective_table *table,
 }
 
 static void fill_node(const struct collective_class *class, struct surface_probe *probe,
-                      enum collective_op op, double ranks, double speed, struct cost_grid *grid,
-                      uint32_t node)
+                      enum collective_op op, double ranks, struct cost_grid *grid, uint32_t node)
 {
     double bytes = cost_axis_value(&grid->x, node);
     double at[SURFACE_DIMENSIONS_MAX] = {log2(bytes), log2(ranks)};
@@ -170,16 +169,13 @@ static void fill_node(const struct collective_class *class, struct surface_probe
         estimate.nearest_octaves <= MEASURED_OCTAVES ? COST_MEASURED : COST_INTERPOLATED;
     if (estimate.is_outside)
         provenance = COST_EXTRAPOLATED;
-    double seconds = exp(estimate.value) * base_s(class, op, ranks, bytes);
-    double start_s = fmin(seconds, power_at(&class->floor_s, ranks));
-    grid->seconds[node] = speed == 1 ? seconds : start_s + (seconds - start_s) / speed;
-    grid->provenance[node] = (uint8_t)(speed == 1 ? provenance : COST_ESTIMATED);
+    grid->seconds[node] = exp(estimate.value) * base_s(class, op, ranks, bytes);
+    grid->provenance[node] = (uint8_t)provenance;
 }
 
 int collective_table_prepare(const struct collective_table *table,
                              const struct collective_kind *kind, double ranks, double bytes_max,
-                             double speed, struct arena *arena, struct cost_grid *grid,
-                             struct error *error)
+                             struct arena *arena, struct cost_grid *grid, struct error *error)
 {
     assert(collective_table_covers(table, kind) && ranks > 1);
     struct cost_axis bytes = cost_axis_of(0, FIRST_OCTAVE, bytes_max);
@@ -192,7 +188,7 @@ int collective_table_prepare(const struct collective_table *table,
     surface_probe_init(&probe, &class->surface);
     grid->errors = class->errors;
     for (uint32_t node = 0; node < bytes.nodes; node++)
-        fill_node(class, &probe, kind->op, ranks, speed, grid, node);
+        fill_node(class, &probe, kind->op, ranks, grid, node);
     return cost_grid_make_monotone(grid, error);
 }
 

@@ -92,14 +92,11 @@ double collective_table_rate(const struct collective_table *table,
 
 /*
  * The costs of a kind that the table covers over `ranks` > 1 ranks, monotone in
- * x, the bytes, to `bytes_max` or beyond. The links carry `speed` times what those
- * carried that were measured: then all but the start takes as much less, and is an
- * estimate. 0 or -ERROR_MEMORY.
+ * x, the bytes, to `bytes_max` or beyond. 0 or -ERROR_MEMORY.
  */
 int collective_table_prepare(const struct collective_table *table,
                              const struct collective_kind *kind, double ranks, double bytes_max,
-                             double speed, struct arena *arena, struct cost_grid *grid,
-                             struct error *error);
+                             struct arena *arena, struct cost_grid *grid, struct error *error);
 
 /* The operation of that name, as in CSV; COLLECTIVE_OP_COUNT where there is none. */
 enum collective_op collective_op_named(const char *name);

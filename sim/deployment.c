@@ -13,7 +13,8 @@ static int class_of(struct deployment *deployment, const uint32_t *gpus, struct 
 {
     uint32_t ranks = deployment->scenario->layout.tensor_parallel;
     struct collective_group group = collective_group_of(&deployment->topology, gpus, ranks);
-    struct group_links links = group_links_of(&deployment->topology, gpus, ranks);
+    struct group_links links =
+        group_links_of(&deployment->topology, deployment->measured, gpus, ranks);
     return step_cost_class(&deployment->cost, &group, &links, arena, error);
 }
 
@@ -79,6 +80,10 @@ static int resolve_costs(struct deployment *deployment, const struct deployment 
         rc = topology_build(&deployment->topology, &scenario->cluster, arena, error);
     if (rc == 0)
         rc = check_events(scenario, &deployment->topology, error);
+    if (rc == 0)
+        deployment->measured = measured_node_new(&scenario->cluster, arena, error);
+    if (rc == 0 && !deployment->measured)
+        rc = -(int)error->code;
     if (rc == 0)
         rc = step_cost_init(&deployment->cost, &scenario->model, &scenario->cluster.gpu,
                             &scenario->serving, &scenario->measured, &scenario->layout, CONTEXT_MAX,

@@ -15,6 +15,7 @@
 struct deployment {
     const struct scenario *scenario;
     struct topology topology;
+    struct measured_node *measured; /* what the GPU's collectives were measured on */
     struct layout layout;
     struct memory_plan memory;
     struct step_cost cost;

@@ -7,6 +7,7 @@
 
 #include "base.h"
 #include "dtype.h"
+#include "link.h"
 
 #define NAME_BYTES 64
 
@@ -29,6 +30,22 @@ struct power_capping {
     double busy_recovery_s;
 };
 
+/* A medium that collectives were measured over, as cluster.h has it. */
+struct measured_medium {
+    struct link_kind link;
+    double start_s;
+    double simple_start_s;
+};
+
+/* Of all over which a GPU's were; bytes_per_s 0: over no such link, or nothing is known of any. */
+struct measured_links {
+    struct measured_medium nvlink;
+    struct measured_medium pcie;
+    double host_staging_factor;   /* beside pcie, */
+    struct link_kind pcie_uplink; /* and these two */
+    struct link_kind inter_socket;
+};
+
 struct gpu {
     char name[NAME_BYTES];
     double memory_bytes;
@@ -40,11 +57,7 @@ struct gpu {
     double idle_power_w; /* drawn while it waits for work; board power where that is unknown */
     struct power_capping power_capping;
     double usd_per_hour; /* list price to rent; 0: unknown */
-    /* One direction of the links over which its collectives were measured; 0: unknown. */
-    double measured_nvlink_bytes_per_s;
-    double measured_pcie_bytes_per_s;
-    double measured_pcie_uplink_bytes_per_s;
-    double measured_inter_socket_bytes_per_s;
+    struct measured_links measured_links;
 };
 
 /* The rate at which tensor cores multiply operands of `dtype`: its own peak, or bf16's. */

@@ -1,10 +1,5 @@
 #include "group_cost.h"
 
-/* A table whose best rate is further than this from the group's own is of other links. Reductions
-   in a switch go 1.4 times as fast as a ring, two GPUs' all-to-alls half as fast. */
-#define FASTER_THAN_LINKS_MAX 1.5
-#define SLOWER_THAN_LINKS_MAX 2.5
-
 /* Of the busiest GPU's part, where that is not everyone's. */
 static double bytes_of(const struct group_cost *cost, enum exchange exchange, double tokens)
 {
@@ -18,72 +13,6 @@ static double bytes_of(const struct group_cost *cost, enum exchange exchange, do
 static double input_bytes(const struct group_cost *cost, double tokens)
 {
     return exchange_bytes(EXCHANGE_ALL_REDUCE, cost->setup.model, cost->group.ranks, tokens);
-}
-
-/* Whether the table can be of the group's links. */
-static bool is_of_links(const struct collective_table *table, const struct collective_kind *kind,
-                        const struct collective_group *group, double speed)
-{
-    if (group->nodes > 1 || group->ranks < 2 || !collective_table_covers(table, kind))
-        return false;
-    double rate = collective_table_rate(table, kind, group->ranks) * speed;
-    return rate <= FASTER_THAN_LINKS_MAX * group->ring.bytes_per_s &&
-           rate * SLOWER_THAN_LINKS_MAX >= group->ring.bytes_per_s;
-}
-
-int group_cost_prepare_measured(const struct collective_table *table,
-                                const struct collective_group *group,
-                                const struct group_links *links, enum collective_op op,
-                                double bytes_max, const struct cost_grid **grid,
-                                struct arena *arena, struct error *error)
-{
-    const struct collective_kind kind = {op, links->fabric, true};
-    *grid = NULL;
-    if (!table || !is_of_links(table, &kind, group, links->speed))
-        return 0;
-    struct cost_grid *prepared = arena_calloc(arena, 1, sizeof(*prepared));
-    if (!prepared)
-        return error_out_of_memory(error, "collective times");
-    *grid = prepared;
-    return collective_table_prepare(table, &kind, group->ranks, bytes_max, links->speed, arena,
-                                    prepared, error);
-}
-
-static double speed_of(double bytes_per_s, double measured_bytes_per_s)
-{
-    return measured_bytes_per_s > 0 ? bytes_per_s / measured_bytes_per_s : 1;
-}
-
-/* Which of a node's PCIe links a group is bound by, its place and number of ranks say: a table is
-   of all of them or none. */
-static double speed_of_pcie(const struct cluster *cluster)
-{
-    const struct gpu *gpu = &cluster->gpu;
-    double slots = speed_of(cluster->pcie.bytes_per_s, gpu->measured_pcie_bytes_per_s);
-    double uplinks =
-        speed_of(cluster->pcie_uplink.bytes_per_s, gpu->measured_pcie_uplink_bytes_per_s);
-    double sockets =
-        speed_of(cluster->inter_socket.bytes_per_s, gpu->measured_inter_socket_bytes_per_s);
-    return slots == 1 && uplinks == 1 && sockets == 1 ? 1 : 0;
-}
-
-struct group_links group_links_of(const struct topology *topology, const uint32_t *gpus,
-                                  uint32_t ranks)
-{
-    const struct cluster *cluster = topology->cluster;
-    const struct gpu *gpu = &cluster->gpu;
-    bool is_staged = cluster->host_staging_factor > 1;
-    switch (topology_group_medium(topology, gpus, ranks)) {
-    case MEDIUM_NVLINK:
-        return (struct group_links){
-            COLLECTIVE_FABRIC_PEER,
-            speed_of(cluster->nvlink.bytes_per_s, gpu->measured_nvlink_bytes_per_s)};
-    case MEDIUM_PCIE:
-        return (struct group_links){is_staged ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER,
-                                    speed_of_pcie(cluster)};
-    default:
-        return (struct group_links){COLLECTIVE_FABRIC_PEER, 1};
-    }
 }
 
 /* Entries for 0 to `max`, and one for what is larger. */
@@ -106,9 +35,9 @@ static int prepare_costs(struct group_cost *cost, enum exchange exchange,
         return error_out_of_memory(error, "step costs");
     if (cost->measured[exchange])
         return 0;
-    return group_cost_prepare_measured(cost->setup.table, &cost->group, links,
-                                       exchange_measured_op(exchange), bytes_max,
-                                       &cost->measured[exchange], arena, error);
+    return group_links_prepare(cost->setup.table, &cost->group, links,
+                               exchange_measured_op(exchange), bytes_max, &cost->measured[exchange],
+                               arena, error);
 }
 
 /* The same for all exchanges of the layout. */
@@ -216,9 +145,9 @@ int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setu
     if (!setup->custom_all_reduce)
         return 0;
     double bytes_max = bytes_of(cost, EXCHANGE_ALL_REDUCE, setup->tokens_max);
-    return group_cost_prepare_measured(cost->setup.table, &cost->group, links,
-                                       COLLECTIVE_OP_CUSTOM_ALL_REDUCE, bytes_max, &cost->custom,
-                                       arena, error);
+    return group_links_prepare(cost->setup.table, &cost->group, links,
+                               COLLECTIVE_OP_CUSTOM_ALL_REDUCE, bytes_max, &cost->custom, arena,
+                               error);
 }
 
 /* The entry for `index`: of `costs` to `max`, or the one for what is larger, which makes room. */

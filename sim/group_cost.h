@@ -2,11 +2,10 @@
  * group_cost: what the collectives of a tensor-parallel group cost.
  *
  * Worked out once for each number of tokens and kept, with how often each was
- * used. A measured table is used where it can be of the group's links: inside a
- * node, and about as fast as they are; else collective.h's models. Tables have
- * collectives back to back: behind a kernel, part of a start is hidden. An
- * all-to-all of experts that are not equally busy takes as long as the busiest
- * GPU's part.
+ * used. A measured table is used where there is one of such links (group_links.h);
+ * else collective.h's models. Tables have collectives back to back: behind a
+ * kernel, part of a start is hidden. An all-to-all of experts that are not equally busy takes as
+ * long as the busiest GPU's part.
  */
 #ifndef TANDEM_GROUP_COST_H
 #define TANDEM_GROUP_COST_H
@@ -15,6 +14,7 @@
 #include "collective_way.h"
 #include "cost_sum.h"
 #include "exchange.h"
+#include "group_links.h"
 
 /* Vocabulary-parallel argmax: each row's best logit and its index go round the group. */
 #define GROUP_COST_SAMPLE_BYTES 8.0
@@ -53,24 +53,6 @@ struct group_cost {
     struct exchange_cost *samples; /* (rows_max + 2): all-reduces of the sampled tokens */
     struct cost_sum overwritten;   /* entries that made room for others */
 };
-
-/* What a group's collectives cross, as measured tables know it. */
-struct group_links {
-    enum collective_fabric fabric;
-    double speed; /* of the links, in those over which the GPU's were measured; 1: unknown; 0: they
-                     are others, of which no table says anything */
-};
-
-struct group_links group_links_of(const struct topology *topology, const uint32_t *gpus,
-                                  uint32_t ranks);
-
-/* The measured costs in captured graphs of one operation over the group, to `bytes_max`; NULL where
-   none can be of its links. 0 or -ERROR_MEMORY. */
-int group_cost_prepare_measured(const struct collective_table *table,
-                                const struct collective_group *group,
-                                const struct group_links *links, enum collective_op op,
-                                double bytes_max, const struct cost_grid **grid,
-                                struct arena *arena, struct error *error);
 
 /* `setup`'s model and table must outlive it. 0 or -ERROR_MEMORY. */
 int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setup,

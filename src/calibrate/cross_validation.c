@@ -235,7 +235,7 @@ static int try_collective(const struct collective_table *table,
     struct arena arena;
     struct cost_grid grid;
     arena_init(&arena);
-    int status = collective_table_prepare(table, &sample->kind, sample->ranks, sample->bytes, 1,
+    int status = collective_table_prepare(table, &sample->kind, sample->ranks, sample->bytes,
                                           &arena, &grid, error);
     if (status == 0)
         *relative = cost_grid_at(&grid, sample->bytes, 1).seconds / sample->seconds - 1;

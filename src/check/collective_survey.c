@@ -20,13 +20,12 @@ int collective_survey_measure(struct collective_survey *survey,
     enum collective_op op = measured_op(survey->operation);
     if (op == COLLECTIVE_OP_COUNT)
         return 0;
-    int status = group_cost_prepare_measured(table, &survey->group, links, op, survey->bytes_last,
-                                             &survey->measured, arena, error);
+    int status = group_links_prepare(table, &survey->group, links, op, survey->bytes_last,
+                                     &survey->measured, arena, error);
     if (status < 0 || op != COLLECTIVE_OP_ALL_REDUCE)
         return status;
-    return group_cost_prepare_measured(table, &survey->group, links,
-                                       COLLECTIVE_OP_CUSTOM_ALL_REDUCE, survey->bytes_last,
-                                       &survey->custom, arena, error);
+    return group_links_prepare(table, &survey->group, links, COLLECTIVE_OP_CUSTOM_ALL_REDUCE,
+                               survey->bytes_last, &survey->custom, arena, error);
 }
 
 static struct collective_score score_of(const struct collective_survey *survey, double bytes,

@@ -206,7 +206,10 @@ static int survey(const struct collective_options *options, const struct cluster
         .bytes_first = options->bytes_first,
         .bytes_last = options->bytes_last,
     };
-    struct group_links links = group_links_of(&topology, gpus, count);
+    struct measured_node *node = measured_node_new(cluster, arena, error);
+    if (!node)
+        return -(int)error->code;
+    struct group_links links = group_links_of(&topology, node, gpus, count);
     status = collective_survey_measure(&survey, table, &links, arena, error);
     if (status < 0)
         return status;

@@ -2,10 +2,10 @@
 
 #include "config_gpu.h"
 #include "config_limits.h"
+#include "config_link.h"
 #include "config_reference.h"
 
 #define GPUS_PER_NODE_MAX 1024
-#define HOST_STAGING_MAX 16.0
 #define OVERSUBSCRIPTION_MAX 64.0
 
 enum node_form { FORM_NONE, FORM_HGX, FORM_PCIE_BOX };
@@ -13,20 +13,6 @@ enum node_form { FORM_NONE, FORM_HGX, FORM_PCIE_BOX };
 /* What a server of a usual form has unless its file says otherwise: eight GPUs on two sockets. */
 #define FORM_GPUS 8
 #define FORM_SOCKETS 2
-
-static void read_link(struct config_reader *parent, const char *key, enum config_presence presence,
-                      struct link_kind *link)
-{
-    struct config_reader reader;
-    config_reader_enter(&reader, parent, key, presence);
-    link->efficiency = 1;
-    config_read_quantity(&reader, "bandwidth", CONFIG_REQUIRED, QUANTITY_BYTES_PER_S,
-                         CONFIG_BYTES_PER_S_MIN, CONFIG_BYTES_PER_S_MAX, &link->bytes_per_s);
-    config_read_ratio(&reader, "efficiency", CONFIG_OPTIONAL, &link->efficiency);
-    config_read_quantity(&reader, "latency", CONFIG_REQUIRED, QUANTITY_SECONDS, 0,
-                         CONFIG_COST_S_MAX, &link->latency_s);
-    config_reader_close(&reader);
-}
 
 static enum node_form read_form(struct config_reader *reader)
 {
@@ -56,8 +42,8 @@ static void read_sizes(struct config_reader *reader, enum node_form form, struct
 
 static void read_nvlink(struct config_reader *reader, enum node_form form, struct cluster *cluster)
 {
-    read_link(reader, "nvlink", form == FORM_HGX ? CONFIG_REQUIRED : CONFIG_OPTIONAL,
-              &cluster->nvlink);
+    config_link_read(reader, "nvlink", form == FORM_HGX ? CONFIG_REQUIRED : CONFIG_OPTIONAL,
+                     &cluster->nvlink);
     if (!config_reader_has(reader, "nvlink")) {
         config_reader_refuse(reader, "gpus_per_nvlink_group", "a cluster without 'nvlink'");
         config_reader_refuse(reader, "nvlink_reduces", "a cluster without 'nvlink'");
@@ -71,7 +57,7 @@ static void read_nvlink(struct config_reader *reader, enum node_form form, struc
 
 static void read_pcie_switches(struct config_reader *reader, struct cluster *cluster)
 {
-    read_link(reader, "pcie_uplink", CONFIG_OPTIONAL, &cluster->pcie_uplink);
+    config_link_read(reader, "pcie_uplink", CONFIG_OPTIONAL, &cluster->pcie_uplink);
     if (!config_reader_has(reader, "pcie_uplink")) {
         config_reader_refuse(reader, "gpus_per_pcie_switch", "a cluster without 'pcie_uplink'");
         return;
@@ -89,14 +75,14 @@ static void read_links_in_node(struct config_reader *reader, enum node_form form
                                struct cluster *cluster)
 {
     read_nvlink(reader, form, cluster);
-    read_link(reader, "pcie", CONFIG_REQUIRED, &cluster->pcie);
+    config_link_read(reader, "pcie", CONFIG_REQUIRED, &cluster->pcie);
     cluster->gpus_per_host_bridge = form == FORM_NONE
                                         ? cluster->gpus_per_node
                                         : u32_ceil_div(cluster->gpus_per_node, FORM_SOCKETS);
     config_read_count(reader, "gpus_per_host_bridge", CONFIG_OPTIONAL, 1, cluster->gpus_per_node,
                       &cluster->gpus_per_host_bridge);
     read_pcie_switches(reader, cluster);
-    read_link(reader, "inter_socket", CONFIG_OPTIONAL, &cluster->inter_socket);
+    config_link_read(reader, "inter_socket", CONFIG_OPTIONAL, &cluster->inter_socket);
     bool has_bridges = cluster->gpus_per_host_bridge < cluster->gpus_per_node;
     if (has_bridges && !config_reader_has(reader, "inter_socket") &&
         !config_reader_has(reader, "nvlink"))
@@ -129,7 +115,7 @@ static void read_fabric(struct config_reader *parent, struct cluster *cluster)
 static void read_links_between_nodes(struct config_reader *reader, enum node_form form,
                                      struct cluster *cluster)
 {
-    read_link(reader, "nic", CONFIG_OPTIONAL, &cluster->nic);
+    config_link_read(reader, "nic", CONFIG_OPTIONAL, &cluster->nic);
     if (!config_reader_has(reader, "nic")) {
         config_reader_refuse(reader, "nics_per_node", "a cluster without 'nic'");
         config_reader_refuse(reader, "fabric", "a cluster without 'nic'");
@@ -159,13 +145,8 @@ void config_cluster_read(struct config_loader *loader, const struct yaml_node *n
     read_sizes(&reader, form, cluster);
     read_links_in_node(&reader, form, cluster);
     read_links_between_nodes(&reader, form, cluster);
-    config_read_quantity(&reader, "collective_start", CONFIG_REQUIRED, QUANTITY_SECONDS, 0,
-                         CONFIG_COST_S_MAX, &cluster->collective_start_s);
-    config_read_quantity(&reader, "collective_simple_start", CONFIG_OPTIONAL, QUANTITY_SECONDS, 0,
-                         CONFIG_COST_S_MAX, &cluster->simple_start_s);
-    cluster->host_staging_factor = 1;
-    config_read_number(&reader, "host_staging_factor", CONFIG_OPTIONAL, 1, HOST_STAGING_MAX,
-                       &cluster->host_staging_factor);
+    config_link_read_starts(&reader, &cluster->collective_start_s, &cluster->simple_start_s);
+    config_link_read_staging(&reader, &cluster->host_staging_factor);
     config_reader_close(&reader);
 }
 

@@ -1,6 +1,7 @@
 #include "config_gpu.h"
 
 #include "config_limits.h"
+#include "config_link.h"
 #include "config_value.h"
 #include "dtype_name.h"
 #include "gpu_samples.h"
@@ -39,24 +40,42 @@ static void read_efficiency(struct config_reader *parent, struct gpu_efficiency 
     config_reader_close(&reader);
 }
 
-static void read_measured_links(struct config_reader *parent, struct gpu *gpu)
+static void read_measured_nvlink(struct config_reader *parent, struct measured_links *links)
 {
-    const struct {
-        const char *key;
-        double *bytes_per_s;
-    } links[] = {
-        {"nvlink", &gpu->measured_nvlink_bytes_per_s},
-        {"pcie", &gpu->measured_pcie_bytes_per_s},
-        {"pcie_uplink", &gpu->measured_pcie_uplink_bytes_per_s},
-        {"inter_socket", &gpu->measured_inter_socket_bytes_per_s},
-    };
+    struct config_reader reader;
+    if (!config_reader_has(parent, "nvlink"))
+        return;
+    config_reader_enter(&reader, parent, "nvlink", CONFIG_OPTIONAL);
+    config_link_read_keys(&reader, &links->nvlink.link);
+    config_link_read_starts(&reader, &links->nvlink.start_s, &links->nvlink.simple_start_s);
+    config_reader_close(&reader);
+}
+
+static void read_measured_pcie(struct config_reader *parent, struct measured_links *links)
+{
+    struct config_reader reader;
+    if (!config_reader_has(parent, "pcie")) {
+        config_reader_refuse(parent, "pcie_uplink", "'measured_links' without 'pcie'");
+        config_reader_refuse(parent, "inter_socket", "'measured_links' without 'pcie'");
+        return;
+    }
+    config_reader_enter(&reader, parent, "pcie", CONFIG_OPTIONAL);
+    config_link_read_keys(&reader, &links->pcie.link);
+    config_link_read_starts(&reader, &links->pcie.start_s, &links->pcie.simple_start_s);
+    config_link_read_staging(&reader, &links->host_staging_factor);
+    config_reader_close(&reader);
+    config_link_read(parent, "pcie_uplink", CONFIG_OPTIONAL, &links->pcie_uplink);
+    config_link_read(parent, "inter_socket", CONFIG_OPTIONAL, &links->inter_socket);
+}
+
+static void read_measured_links(struct config_reader *parent, struct measured_links *links)
+{
     struct config_reader reader;
     if (!config_reader_has(parent, "measured_links"))
         return;
     config_reader_enter(&reader, parent, "measured_links", CONFIG_OPTIONAL);
-    for (size_t i = 0; i < ARRAY_LENGTH(links); i++)
-        config_read_quantity(&reader, links[i].key, CONFIG_OPTIONAL, QUANTITY_BYTES_PER_S,
-                             CONFIG_BYTES_PER_S_MIN, CONFIG_BYTES_PER_S_MAX, links[i].bytes_per_s);
+    read_measured_nvlink(&reader, links);
+    read_measured_pcie(&reader, links);
     config_reader_close(&reader);
 }
 
@@ -139,7 +158,7 @@ void config_gpu_read(struct config_loader *loader, const struct yaml_node *node,
     read_power_capping(&reader, &gpu->power_capping);
     config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR, 0,
                          CONFIG_USD_PER_HOUR_MAX, &gpu->usd_per_hour);
-    read_measured_links(&reader, gpu);
+    read_measured_links(&reader, &gpu->measured_links);
     if (measured)
         *measured = read_measured(loader, &reader);
     else

@@ -69,9 +69,12 @@ class CollectiveTest(TandemTest):
                     if path.stem not in ("pcie-a100", "pcie-h100", "pcie-rtx-pro-6000")]
         self.assertGreater(len(clusters), 10)
         for path in clusters:
-            answer = json.loads(self.tandem_ok("collective", "all_reduce", "--cluster", path,
-                                               "--gpus", "0-1", "--bytes", "1MiB:1MiB", "--json"))
-            self.assertEqual(answer["sizes"][0]["measured"]["provenance"], "measured", path)
+            last = 3 if "h200" in path.stem else 7  # of H200s two and four were measured
+            for gpus in ("0-1", f"0-{last}"):
+                answer = json.loads(self.tandem_ok("collective", "all_reduce", "--cluster", path,
+                                                   "--gpus", gpus, "--bytes", "1MiB:16MiB", "--json"))
+                known = {size["measured"]["provenance"] for size in answer["sizes"]}
+                self.assertLessEqual(known, {"measured", "interpolated"}, path)
 
     def test_every_operation_has_an_answer(self):
         """Across two nodes too."""

@@ -62,6 +62,36 @@ class WhatIf(TandemTest):
             self.assertGreater(slow, fast)
             self.assertLess(slow / fast, 1.5)
 
+    def test_what_links_have_moves_tokens_gently(self):
+        """A link that is f times as good makes a token take at least 1/f of the time and at most all
+        of it, around what was measured too: 0.1% of it never matters by more than that."""
+        on_hgx = ("cluster=clusters/hgx-h100", "layout.tensor_parallel=8")
+        on_pcie = ("cluster=clusters/pcie-h200", "layout.tensor_parallel=4")
+        steps = (0.5, 0.9, 0.999, 1, 1.001, 1.1, 2)
+        for host in ("cuda-graphs", "vllm-v1"):
+            for where, key, usual, unit, sign in (
+                    (on_hgx, "nvlink.bandwidth", 450, " GB/s", 1),
+                    (on_hgx, "nvlink.efficiency", 0.5, "", 1),
+                    (on_hgx, "nvlink.latency", 0.379, " us", -1),
+                    (on_hgx, "collective_start", 5.38, " us", -1),
+                    (on_hgx, "collective_simple_start", 15.4, " us", -1),
+                    (on_pcie, "pcie.bandwidth", 64, " GB/s", 1),
+                    (on_pcie, "pcie.efficiency", 0.5, "", 1),
+                    (on_pcie, "pcie.latency", 1.04, " us", -1),
+                    (on_pcie, "host_staging_factor", 2.1, "", -1)):
+                took = [self.summary(*where, f"engine.host=engines/{host}", "workload.requests=64",
+                                     f"cluster.{key}={usual * step:.6g}{unit}")["itl_s"]["p50"]
+                        for step in steps]
+                for before, after, step, step_after in zip(took, took[1:], steps, steps[1:]):
+                    better = (before / after)**sign
+                    self.assertGreaterEqual(better, 1 - 1e-9, (host, key, step))
+                    self.assertLessEqual(better, step_after / step * (1 + 1e-6), (host, key, step))
+
+    def test_as_fast_links_take_as_long(self):
+        """Five times the bandwidth at a fifth of the efficiency is the same link."""
+        same = ("cluster.nvlink.bandwidth=2250 GB/s", "cluster.nvlink.efficiency=0.1488")
+        self.assertAlmostEqual(self.seconds(*same) / self.seconds(), 1, 9)
+
     def test_the_pcie_link_that_limits_counts(self):
         """Eight L40S wait for the link between their sockets; what was measured on it is not said
         of another."""

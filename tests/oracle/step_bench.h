@@ -55,7 +55,9 @@ static inline struct step_cost *step_bench_prepare(struct step_bench *bench,
                                 &bench->measured, &layout, CONTEXT_MAX, 1, &bench->arena, &error);
     ck_assert_msg(status == 0, "%s", error.text);
     struct collective_group group = collective_group_of(&bench->topology, gpus, RANKS);
-    struct group_links links = {COLLECTIVE_FABRIC_PEER, 1};
+    struct measured_node *node = measured_node_new(&bench->cluster, &bench->arena, &error);
+    ck_assert_ptr_nonnull(node);
+    struct group_links links = group_links_of(&bench->topology, node, gpus, RANKS);
     ck_assert_int_eq(step_cost_class(&bench->cost, &group, &links, &bench->arena, &error), 0);
     return &bench->cost;
 }

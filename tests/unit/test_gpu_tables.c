@@ -249,8 +249,7 @@ START_TEST(test_residuals)
     struct arena arena;
     struct cost_grid grid;
     arena_init(&arena);
-    status =
-        collective_table_prepare(&tables.collectives, &kind, 2, 4096, 1, &arena, &grid, &error);
+    status = collective_table_prepare(&tables.collectives, &kind, 2, 4096, &arena, &grid, &error);
     ck_assert_int_eq(status, 0);
     ck_assert_double_eq(cost_grid_at(&grid, 1024, 1).error, 0.013);
     arena_release(&arena);
