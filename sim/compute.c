@@ -382,30 +382,30 @@ static int prepare(struct compute *compute, const struct compute_setup *setup,
                      arena, error);
 }
 
-/*
- * The grid of a mixture's experts, where they were measured as one operation. A
- * GPU that holds whole experts does what one does with a model of so many: of a
- * token's choices it has its share, but one at least.
- */
+/* The grid of a mixture's experts, where they were measured as one operation; of whole ones, where
+   only slices were, by those. */
 static int prepare_experts(struct compute *compute, const struct compute_setup *setup,
                            struct arena *arena, struct error *error)
 {
     const struct model *model = setup->model;
     if (!model_is_moe(model))
         return 0;
-    uint32_t ranks = setup->tensor_parallel;
-    double parts = sharding_has_whole_experts(&setup->sharding, ranks) ? ranks : 1;
+    struct expert_load most = expert_load_of(compute, setup->tokens_max);
+    bool whole = sharding_has_whole_experts(&setup->sharding, setup->tensor_parallel);
     struct kernel_shape shape = {
-        .op = KERNEL_EXPERTS,
+        .op = whole ? KERNEL_EXPERTS_PARALLEL : KERNEL_EXPERTS,
         .dtype = model->weights,
-        .n = expert_load_of(compute, 1).ffn,
+        .n = most.ffn,
         .k = model->hidden,
-        .experts = model->experts / parts,
-        .top_k = fmax(1, model->experts_per_token / parts),
+        .experts = model->experts,
+        .top_k = model->experts_per_token,
+        .ranks = whole ? setup->tensor_parallel : 1,
     };
     if (!kernel_table_covers(setup->table, &shape))
+        shape.op = KERNEL_EXPERTS;
+    if (!kernel_table_covers(setup->table, &shape))
         return 0;
-    struct place reach = {(double)setup->tokens_max * model->experts_per_token, shape.experts};
+    struct place reach = {most.rows, shape.experts / shape.ranks};
     return make_grid(setup, &shape, reach, &compute->experts, arena, error);
 }
 

@@ -13,6 +13,7 @@
  *       beside a chunk   batch x KV heads, context, the chunk's tokens, KV heads
  *     elementwise        values, row width
  *     experts            rows an expert, experts, columns, depth, experts a token
+ *       parallel         the same, with the ranks after the first
  *
  * Beyond the measured box the ratio at its edge holds: extrapolation by the
  * roofline. So does it for a GPU that differs from the measured one in its figures:
@@ -41,7 +42,9 @@
     X(ATTENTION_BESIDE, "attn_decode_beside") /* decodes in one kernel with a chunk of a prompt: \
                                                  what both take, less the chunk alone */         \
     X(EXPERTS, "experts") /* of a mixture: gate-up, activation and down, timed as one, with the  \
-                             sorting of rows by expert and the sum over each token's */
+                             sorting of rows by expert and the sum over each token's */          \
+    X(EXPERTS_PARALLEL, "experts_parallel") /* the same of GPUs that share the experts whole and \
+                                               have all tokens */
 
 enum kernel_op {
 #define X(name, text) KERNEL_##name,
@@ -62,8 +65,9 @@ struct kernel_shape {
     double heads;     /* attention, on one GPU: in units of KERNEL_TABLE_HEAD_DIM values */
     double kv_heads;
     double beside;  /* decode attention beside a chunk: its tokens */
-    double experts; /* that the GPU holds, */
-    double top_k;   /* and how many of them a token goes to */
+    double experts; /* of the layer, */
+    double top_k;   /* how many of them a token goes to, */
+    double ranks;   /* and the GPUs that share them whole; 1: one has all, or a slice of each */
 };
 
 /*
@@ -72,7 +76,8 @@ struct kernel_shape {
  *     decode attention   sequences, context tokens of each, the new one included
  *     prefill attention  new tokens, tokens before them
  *     elementwise, copy  rows, 1
- *     experts            rows, one for each expert that a token goes to; distinct experts reached
+ *     experts            rows of the GPU's own experts, one for each that a token goes to;
+ *                        distinct ones of them reached
  */
 struct kernel_sample {
     struct kernel_shape shape;
@@ -134,6 +139,9 @@ int kernel_table_prepare(const struct kernel_table *table, const struct kernel_s
 
 /* The op that times a span's kernel; KERNEL_OP_COUNT where none does. */
 enum kernel_op kernel_op_of_span(enum span_kind kind);
+
+/* Whether it times a mixture's experts as one operation. */
+bool kernel_op_is_experts(enum kernel_op op);
 
 /* The op of that name, as in CSV; KERNEL_OP_COUNT where there is none. */
 enum kernel_op kernel_op_named(const char *name);

@@ -1,7 +1,7 @@
 /*
  * surface: a smooth function through scattered measurements.
  *
- * Points lie anywhere in up to five dimensions, in octaves (log2 of what was
+ * Points lie anywhere in up to six dimensions, in octaves (log2 of what was
  * varied); values are logarithms. In between, ordinary kriging over the nearest
  * points with a Matern 3/2 correlation: the estimate is their best linear
  * combination given how alike two points at a distance are, so it passes (up to
@@ -24,7 +24,7 @@
 #include "base.h"
 #include "error.h"
 
-#define SURFACE_DIMENSIONS_MAX 5
+#define SURFACE_DIMENSIONS_MAX 6
 /* From 24 to 48, left-out errors of a class move by a quarter of a percentage point at most. */
 #define SURFACE_NEIGHBOURS 32
 #define SURFACE_PAIRS 4096 /* that are kept */

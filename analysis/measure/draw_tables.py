@@ -24,6 +24,10 @@ corrected where the way of measuring shows:
   loads take 4 to 12% longer elsewhere, and so A100's table will be as much too slow for even ones.
   fp8 is 128 x 128 blocks, as published checkpoints of mixtures have them; per-tensor scales take a
   median 2 to 6 times as long on Hopper, and 0.5 to 0.9 times on B200.
+- Where GPUs share experts whole, one was timed that holds the first of them and is handed the tokens
+  of all GPUs, as vLLM does after an all-reduce or all-gather. Left out are so few tokens that a GPU's
+  experts get less than a row in the mean, and A100's: of skewed loads the GPU that was timed has the
+  busiest experts, and how busy is not said.
 - NCCL was timed by nccl-tests, whose launches overlap: the times stand for replayed graphs.
 """
 import math
@@ -48,13 +52,15 @@ CONTEXTS = [128, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072]
 CHUNKS = [1, 16, 32, 64, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384]
 EXPERTS_M = [1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072,
              4096, 8192, 16384]
+EXPERTS_RANKS_MAX = 64  # GPUs that share experts whole
 EXPERTS_N_MIN = 64  # columns: thinner slices of an expert are no layout that serves
 
 WEIGHT_BYTES = {"bf16": 2, "fp8": 1, "fp4": 0.5625}
 OURS = {"bf16": "bf16", "fp8": "fp8", "nvfp4": "fp4"}  # dtypes, theirs to ours
 EXPERTS_OURS = {"bf16": "bf16", "fp8_block": "fp8"}
 COLUMNS = ["op", "dtype", "m", "n", "k", "batch", "heads", "kv_heads", "q_len", "ctx", "time_us"]
-EXPERTS_COLUMNS = ["op", "dtype", "m", "n", "k", "experts", "top_k", "reached", "time_us"]
+EXPERTS_COLUMNS = ["op", "dtype", "m", "n", "k", "experts", "top_k", "ranks", "reached",
+                   "time_us"]
 
 
 @dataclass
@@ -118,13 +124,15 @@ def attentions(source):
     return rows.assign(time_us=rows.time_us - replay_us)
 
 
-def reached_evenly(tokens, experts, top_k):
-    """Distinct experts that an even load of the source goes to: a token's are a stride apart, the
-    next token's lie beside them or, of few tokens, are spread over the stride."""
+def reached_evenly(tokens, experts, top_k, ranks):
+    """Distinct experts of the first of `ranks` GPUs that an even load of the source goes to: a
+    token's are a stride apart, the next token's lie beside them or, of few tokens, are spread over
+    the stride."""
     stride = math.ceil(experts / top_k)
     step = 1 if tokens >= stride else stride / tokens
-    return len({int(token * step + choice * stride) % experts
-                for token in range(min(tokens, experts)) for choice in range(top_k)})
+    reached = {int(token * step + choice * stride) % experts
+               for token in range(min(tokens, experts)) for choice in range(top_k)}
+    return sum(expert < experts // ranks for expert in reached)
 
 
 def reached_skewed(tokens, experts, top_k, exponent):
@@ -138,24 +146,30 @@ def reached_skewed(tokens, experts, top_k, exponent):
     return max(top_k, round((loads > 0).sum(axis=1).mean()))
 
 
-def experts_reached(load, *layer):
-    """Of (tokens, experts, top_k) under a load of that name."""
+def experts_reached(load, *layer, ranks):
+    """Of (tokens, experts, top_k) under a load of that name, those of one GPU."""
     if load == "balanced":
-        return reached_evenly(*layer)
+        return reached_evenly(*layer, ranks)
     return reached_skewed(*layer, float(load.removeprefix("power_law_")))
 
 
 def experts(source, bytes_per_us, load):
-    """Rows of experts so loaded, each GPU with a slice of all, no faster than memory allows."""
+    """Rows of experts so loaded, each GPU with a slice of all or its share of them whole, no faster
+    than memory allows."""
     rows = pd.read_csv(source / "moe.csv.gz")
-    rows = rows[(rows.moe_ep == 1) & (rows.distribution == load)]
-    rows = rows.assign(op="experts", dtype=rows.dtype.map(EXPERTS_OURS), n=rows.inter // rows.moe_tp)
-    rows = rows.rename(columns={"num_tokens": "m", "hidden": "k", "topk": "top_k"})
+    rows = rows[rows.distribution == load]
+    rows = rows.assign(op=np.where(rows.moe_ep > 1, "experts_parallel", "experts"),
+                       dtype=rows.dtype.map(EXPERTS_OURS), n=rows.inter // rows.moe_tp)
+    rows = rows.rename(columns={"num_tokens": "m", "hidden": "k", "topk": "top_k", "moe_ep": "ranks"})
     rows = rows[rows.dtype.notna() & rows.m.isin(EXPERTS_M) & (rows.n >= EXPERTS_N_MIN)]
-    reached = [experts_reached(load, *one) for one in zip(rows.m, rows.experts, rows.top_k)]
+    rows = rows[(rows.ranks <= (EXPERTS_RANKS_MAX if load == "balanced" else 1)) &
+                (rows.m * rows.top_k >= rows.ranks)]
+    reached = [experts_reached(load, *one, ranks=ranks) for *one, ranks
+               in zip(rows.m, rows.experts, rows.top_k, rows.ranks)]
     from_memory_us = 3 * rows.n * rows.k * reached * rows.dtype.map(WEIGHT_BYTES) / bytes_per_us
-    return rows.assign(reached=reached, time_us=rows.time_us.clip(lower=from_memory_us)) \
-        .sort_values(["dtype", "k", "experts", "top_k", "n", "m"])
+    rows = rows.assign(reached=reached, time_us=rows.time_us.clip(lower=from_memory_us))
+    rows["ranks"] = rows.ranks.where(rows.ranks > 1)
+    return rows.sort_values(["op", "dtype", "k", "experts", "top_k", "ranks", "n", "m"])
 
 
 def collectives(source, peer):
@@ -194,8 +208,9 @@ def main():
     for system in SYSTEMS:
         source = sources / system.source
         of_experts = experts(source, system.bytes_per_us, system.load)
+        of_experts = of_experts[EXPERTS_COLUMNS].dropna(axis=1, how="all")  # A100 has no ranks
         write(gpus / system.folder / "experts.csv", f"Experts' times on {system.name}.",
-              f"{system.versions.split(',')[0]}, loads {system.load}", of_experts[EXPERTS_COLUMNS])
+              f"{system.versions.split(',')[0]}, loads {system.load}", of_experts)
         kernels = pd.concat([gemms(source, system.bytes_per_us), attentions(source)])
         all_collectives = collectives(source, system.peer)
         if system.is_measured:

@@ -28,10 +28,12 @@ static double least_s(const struct gpu *gpu, const struct kernel_sample *sample)
 {
     struct gpu multiplier = ideal_gpu(gpu, true, false);
     struct gpu loader = ideal_gpu(gpu, false, true);
-    double compute_s = kernel_roofline_s(&multiplier, &sample->shape, sample->x, sample->y);
+    struct kernel_shape shape = sample->shape;
+    shape.ranks = fmin(shape.ranks, 1); /* rows of others' experts need not be touched */
+    double compute_s = kernel_roofline_s(&multiplier, &shape, sample->x, sample->y);
     /* What experts hand on among themselves may stay in caches; their weights are loaded. */
-    double rows = sample->shape.op == KERNEL_EXPERTS ? sample->y : sample->x;
-    double memory_s = kernel_roofline_s(&loader, &sample->shape, rows, sample->y);
+    double rows = kernel_op_is_experts(sample->shape.op) ? sample->y : sample->x;
+    double memory_s = kernel_roofline_s(&loader, &shape, rows, sample->y);
     bool may_be_cached = memory_s * gpu->memory_bytes_per_s <= CACHED_BYTES;
     return fmax(compute_s, may_be_cached ? memory_s / CACHE_SPEEDUP : memory_s);
 }
@@ -81,7 +83,8 @@ static bool same_kernel(const struct kernel_sample *a, const struct kernel_sampl
            a->shape.dtype == b->shape.dtype && a->shape.n == b->shape.n &&
            a->shape.k == b->shape.k && a->shape.heads == b->shape.heads &&
            a->shape.kv_heads == b->shape.kv_heads && a->shape.beside == b->shape.beside &&
-           a->shape.experts == b->shape.experts && a->shape.top_k == b->shape.top_k;
+           a->shape.experts == b->shape.experts && a->shape.top_k == b->shape.top_k &&
+           a->shape.ranks == b->shape.ranks;
 }
 
 static bool same_collective(const struct collective_sample *a, const struct collective_sample *b)

@@ -100,7 +100,7 @@ int calibrate_folder_write(const char *folder, const struct calibrate_gpu *gpu,
     int status = 0;
     size_t experts = 0;
     for (size_t i = 0; i < measurements->kernel_count; i++)
-        experts += measurements->kernels[i].shape.op == KERNEL_EXPERTS;
+        experts += kernel_op_is_experts(measurements->kernels[i].shape.op);
     if (measurements->kernel_count > experts)
         status = write_file(folder, "kernels.csv", write_kernels, measurements, source, error);
     if (status == 0 && experts > 0)

@@ -59,7 +59,7 @@ static enum file_kind kind_of_text(char *text)
             continue;
         if (!strchr(line, ','))
             return FILE_NCCL_TESTS;
-        return strstr(line, "ranks") ? FILE_COLLECTIVES : FILE_KERNELS;
+        return strstr(line, "bytes") ? FILE_COLLECTIVES : FILE_KERNELS;
     }
     return FILE_KERNELS;
 }

@@ -58,6 +58,7 @@ struct kernel_columns {
     enum column beside;
     bool has_heads;
     bool has_experts;
+    bool has_ranks;
 };
 
 static const struct kernel_columns columns_of[KERNEL_OP_COUNT] = {
@@ -76,11 +77,34 @@ static const struct kernel_columns columns_of[KERNEL_OP_COUNT] = {
                                  .has_heads = true},
     [KERNEL_EXPERTS] =
         {.x = COLUMN_M, .y = COLUMN_REACHED, .n = COLUMN_N, .k = COLUMN_K, .has_experts = true},
+    [KERNEL_EXPERTS_PARALLEL] = {.x = COLUMN_M,
+                                 .y = COLUMN_REACHED,
+                                 .n = COLUMN_N,
+                                 .k = COLUMN_K,
+                                 .has_experts = true,
+                                 .has_ranks = true},
 };
 
 static bool is_prefill(enum kernel_op op)
 {
     return op == KERNEL_ATTENTION_PREFILL || op == KERNEL_ATTENTION_PREFILL_FA2;
+}
+
+/* The rows, and their experts, of the GPU's own. */
+static int settle_experts(const struct csv_sheet *sheet, struct kernel_sample *sample,
+                          struct error *error)
+{
+    struct kernel_shape *shape = &sample->shape;
+    if (shape->ranks < 1 || shape->ranks > shape->experts)
+        return csv_sheet_fault(sheet, sheet->fields[COLUMN_RANKS], error,
+                               "'ranks' must be from 1 to 'experts'");
+    double rows = sample->x * shape->top_k;
+    if (sample->y > fmin(shape->experts / shape->ranks, rows))
+        return csv_sheet_fault(sheet, sheet->fields[COLUMN_REACHED], error,
+                               "'reached' is more than 'experts' by 'ranks', or than 'm' times "
+                               "'top_k'");
+    sample->x = rows / shape->ranks;
+    return 0;
 }
 
 /* From the file's columns to what the table calls x, y and n. */
@@ -93,16 +117,10 @@ static int settle_kernel(const struct csv_sheet *sheet, struct kernel_sample *sa
                                "'ctx' counts the chunk's own tokens, so it is at least 'q_len'");
     if (is_prefill(shape->op))
         sample->y -= sample->x;
-    if (shape->op == KERNEL_EXPERTS) {
-        sample->x *= shape->top_k;
-        if (sample->y > fmin(shape->experts, sample->x))
-            return csv_sheet_fault(sheet, sheet->fields[COLUMN_REACHED], error,
-                                   "'reached' is more than 'experts', or than 'm' times 'top_k'");
-    }
     if (shape->op == KERNEL_ROPE_KV)
         shape->n = (shape->heads + 2 * shape->kv_heads) * HEAD_DIM;
     sample->seconds *= 1e-6;
-    return 0;
+    return kernel_op_is_experts(shape->op) ? settle_experts(sheet, sample, error) : 0;
 }
 
 /* A row's reader: fills in the sample that `item` points to. */
@@ -112,7 +130,7 @@ static int read_kernel(const struct csv_sheet *sheet, void *item, struct error *
 {
     struct kernel_sample *sample = item;
     struct kernel_shape *shape = &sample->shape;
-    *sample = (struct kernel_sample){.y = 1, .shape = {.n = 1}};
+    *sample = (struct kernel_sample){.y = 1, .shape = {.n = 1, .ranks = 1}};
     const char *op = sheet->fields[COLUMN_OP];
     shape->op = kernel_op_named(op);
     if (shape->op == KERNEL_OP_COUNT)
@@ -131,6 +149,7 @@ static int read_kernel(const struct csv_sheet *sheet, void *item, struct error *
         {columns->has_heads ? COLUMN_KV_HEADS : COLUMN_OP, &shape->kv_heads},
         {columns->has_experts ? COLUMN_EXPERTS : COLUMN_OP, &shape->experts},
         {columns->has_experts ? COLUMN_TOP_K : COLUMN_OP, &shape->top_k},
+        {columns->has_ranks ? COLUMN_RANKS : COLUMN_OP, &shape->ranks},
         {COLUMN_TIME_US, &sample->seconds},
     };
     int status = read_dtype(sheet, &shape->dtype, error);
@@ -255,7 +274,8 @@ static double kernel_field(const struct kernel_sample *sample, enum column colum
 {
     const struct kernel_columns *columns = &columns_of[sample->shape.op];
     if (column == columns->x)
-        return columns->has_experts ? sample->x / sample->shape.top_k : sample->x;
+        return columns->has_experts ? sample->x * sample->shape.ranks / sample->shape.top_k
+                                    : sample->x;
     if (column == columns->y)
         return is_prefill(sample->shape.op) ? sample->x + sample->y : sample->y;
     if (column == columns->n)
@@ -272,6 +292,8 @@ static double kernel_field(const struct kernel_sample *sample, enum column colum
         return sample->shape.experts;
     if (columns->has_experts && column == COLUMN_TOP_K)
         return sample->shape.top_k;
+    if (columns->has_ranks && column == COLUMN_RANKS)
+        return sample->shape.ranks;
     return (double)NAN;
 }
 
@@ -308,7 +330,7 @@ static void write_rows(FILE *file, struct numbers numbers, bool of_experts,
 {
     write_header(file, numbers);
     for (size_t i = 0; i < count; i++)
-        if ((samples[i].shape.op == KERNEL_EXPERTS) == of_experts)
+        if (kernel_op_is_experts(samples[i].shape.op) == of_experts)
             write_kernel(file, numbers, &samples[i]);
 }
 
@@ -321,8 +343,8 @@ void sample_csv_write_kernels(FILE *file, const struct kernel_sample *samples, s
 
 void sample_csv_write_experts(FILE *file, const struct kernel_sample *samples, size_t count)
 {
-    static const enum column columns[] = {COLUMN_M,       COLUMN_N,     COLUMN_K,
-                                          COLUMN_EXPERTS, COLUMN_TOP_K, COLUMN_REACHED};
+    static const enum column columns[] = {COLUMN_M,     COLUMN_N,     COLUMN_K,      COLUMN_EXPERTS,
+                                          COLUMN_TOP_K, COLUMN_RANKS, COLUMN_REACHED};
     write_rows(file, (struct numbers){columns, ARRAY_LENGTH(columns)}, true, samples, count);
 }
 

@@ -2,7 +2,7 @@
  * sample_csv: a GPU's measurements, as CSV files hold them.
  *
  * kernels.csv      op,dtype,m,n,k,batch,heads,kv_heads,q_len,ctx,time_us
- * experts.csv      op,dtype,m,n,k,experts,top_k,reached,time_us
+ * experts.csv      op,dtype,m,n,k,experts,top_k,ranks,reached,time_us
  * collectives.csv  op,ranks,bytes,p2p,graph,time_us
  *
  * A table names one source; what another had to give of the same GPU is in
@@ -21,11 +21,13 @@
  *     rope_kv_write                    m heads kv_heads
  *     copy                             m         bytes
  *     experts                          m n k experts top_k reached
+ *     experts_parallel                 m n k experts top_k reached ranks
  *
  * Kernels of any op may stand in any table of kernels; written, experts are parted from others.
- * Experts: gate-up, activation and down of m tokens that go to top_k experts each,
- * of n FFN columns and k hidden values, as one GPU holds them; reached: how many
- * different ones the m tokens go to.
+ * Experts: gate-up, activation and down of m tokens that go to top_k experts of the
+ * layer each, of n FFN columns, as one GPU holds them, and k hidden values; reached:
+ * how many different ones of the GPU's own the m tokens go to. Parallel: as many GPUs
+ * as ranks have the m tokens, and share the experts whole.
  * Heads are those of one GPU, of 128 values. p2p 1: over NVLink or PCIe peer
  * access, 0: through host memory. graph 1: replayed in a captured graph.
  * Mistakes are ERROR_CONFIG, with file, line and column.

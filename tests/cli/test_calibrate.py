@@ -141,8 +141,8 @@ class CalibrateTest(TandemTest):
         self.assertRegex(report, r"experts +bf16 +4 ")
         self.assertEqual([row["op"] for row in self.table("kernels.csv")[2]], ["gemm"])
         _, header, rows = self.table("experts.csv")
-        self.assertEqual(header, ["op", "dtype", "m", "n", "k", "experts", "top_k", "reached",
-                                  "time_us"])
+        self.assertEqual(header, ["op", "dtype", "m", "n", "k", "experts", "top_k", "ranks",
+                                  "reached", "time_us"])
         self.assertEqual([row["m"] for row in rows], ["1", "16", "256", "2048"])
         written = (self.output / "residuals.csv").read_bytes()
         self.assertIn(b"\nexperts,bf16,,,4,", written)

@@ -30,10 +30,12 @@ static struct kernel_sample random_sample(struct dice *dice, enum kernel_op op)
         sample.y = floor(random_octave(dice, 4, 14));
     if (op == KERNEL_ATTENTION_PREFILL)
         sample.y = dice_unit(dice) < 0.5 ? 0 : floor(random_octave(dice, 4, 14));
-    if (op == KERNEL_EXPERTS) {
+    if (kernel_op_is_experts(op)) {
         sample.shape.experts = floor(random_octave(dice, 3, 9));
         sample.shape.top_k = floor(random_octave(dice, 0, 4));
-        sample.y = 1 + floor(dice_unit(dice) * fmin(sample.x, sample.shape.experts - 1));
+        sample.shape.ranks = op == KERNEL_EXPERTS ? 1 : floor(random_octave(dice, 0, 3));
+        double own = floor(sample.shape.experts / sample.shape.ranks);
+        sample.y = 1 + floor(dice_unit(dice) * fmin(sample.x, own - 1));
     }
     /* Anything from a few microseconds to milliseconds, with no regard to the work. */
     sample.seconds = random_octave(dice, -19, -9);
@@ -69,6 +71,7 @@ static double y_max_of(enum kernel_op op)
     case KERNEL_ATTENTION_PREFILL:
         return 30000;
     case KERNEL_EXPERTS:
+    case KERNEL_EXPERTS_PARALLEL:
         return 512;
     default:
         return 1;
@@ -126,6 +129,7 @@ END_TEST
 START_TEST(test_experts)
 {
     check_op(KERNEL_EXPERTS);
+    check_op(KERNEL_EXPERTS_PARALLEL);
 }
 END_TEST
 

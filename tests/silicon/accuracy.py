@@ -21,6 +21,7 @@ import serving
 
 CLASSES = {"GEMM": ("gemm",), "decode attention": ("attn_decode",),
            "prefill attention": ("attn_prefill",), "experts": ("experts",),
+           "parallel experts": ("experts_parallel",),
            "collectives": ("all_reduce", "custom_all_reduce", "all_gather", "reduce_scatter",
                            "all_to_all", "send_recv")}
 GPUS = {"h200-sxm": "H200", "h100-sxm": "H100", "a100-80g-sxm": "A100", "b200-sxm": "B200",

@@ -4,10 +4,12 @@
 usage: experts.py TANDEM
 
 Runs one layer of each mixture that aiconfigurator (NVIDIA, Apache-2.0) publishes vLLM's times of,
-whole and in quarters, and holds gate-up, activation and down against those at numbers of tokens
-that no table has (80 to 320: decodes; 6,144 and more: prompts). The source's loads are even or
+whole, in quarters, and with its experts shared by 2, 4 or 8 GPUs, and holds gate-up, activation and
+down against those at numbers of tokens that no table has (80 to 320: decodes; 6,144 and more:
+prompts). The source's loads are even or
 follow a power law, with exponents of 1.01 and 1.2; the simulator's tokens pick experts at random,
-all equally likely, and so reach fewer than an even load at few tokens. Looks for the timings in the
+all equally likely, and so reach fewer than an even load at few tokens. Of shared experts only even loads are asked for: under
+others the source times the busiest GPU. Looks for the timings in the
 folder that TANDEM_PUBLIC_OPS names, ../shared/public/ops beside the project by default. Exit codes:
 0 within the bars, 1 not, 77 where they are not there.
 """
@@ -29,15 +31,16 @@ GPUS = {"h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm", "b200_sxm": "b200-sxm",
 DTYPES = {"bf16": "bf16", "fp8_block": "fp8"}  # theirs to ours
 SIZES = {"decodes": [80, 160, 320], "prompts": [6144, 12288]}
 SHARES = [1, 4]
-SHAPE = ["dtype", "hidden", "inter", "experts", "topk", "moe_tp"]
+RANKS = [2, 4, 8]
+SHAPE = ["dtype", "hidden", "inter", "experts", "topk", "moe_tp", "moe_ep"]
 PARTS = ["gate_up", "activation", "down"]
 BARS = {"decodes": 0.10, "prompts": 0.10}  # of an even load, where there is a table
 SCENARIO = """
 model: {{name: one layer, layers: 1, hidden: {hidden}, ffn: {ffn}, heads: 8, kv_heads: 8, head_dim: 128,
          vocab: 1024, experts: {experts}, experts_per_token: {topk}, tied_embeddings: true,
          weights: {weights}, kv: bf16}}
-cluster: {{base: clusters/pcie-h200, gpu: gpus/{gpu}}}
-layout: {{tensor_parallel: 1}}
+cluster: {{base: clusters/pcie-h200, gpus_per_node: 8, gpu: gpus/{gpu}}}
+layout: {{tensor_parallel: {ranks}, expert_parallel: {ranks}}}
 engine: {{max_step_tokens: 12288, max_sequences: 8,
           host: {{base: engines/cuda-graphs, kernel_gap: 0 us, kernel_gap_eager: 0 us}}}}
 workload: {{trace: {{file: {trace}, format: tandem}}}}
@@ -49,10 +52,10 @@ TOKENS = [tokens for sizes in SIZES.values() for tokens in sizes]
 
 def simulate(program, folder, gpu, shape):
     """{tokens: the experts' microseconds} of one shape; empty where it does not fit the GPU."""
-    dtype, hidden, inter, experts, topk, share = shape
+    dtype, hidden, inter, experts, topk, share, ranks = shape
     path = Path(folder) / ("-".join(str(part) for part in (gpu, *shape)) + ".yaml")
     path.write_text(SCENARIO.format(
-        hidden=hidden, ffn=inter // share, experts=experts, topk=topk, weights=DTYPES[dtype],
+        hidden=hidden, ffn=inter // share, ranks=ranks, experts=experts, topk=topk, weights=DTYPES[dtype],
         gpu=gpu, trace=Path(folder) / "trace.csv"), encoding="ascii")
     result = path.with_suffix(".h5")
     done = subprocess.run([program, "run", path, "--quiet", "-o", result], text=True,
@@ -72,8 +75,10 @@ def simulate(program, folder, gpu, shape):
 def errors(program, system, pool, folder):
     """The source's rows of one system, with the simulator's error of each."""
     rows = pd.read_csv(FOLDER / system / "moe.csv.gz")
-    rows = rows[rows.dtype.isin(DTYPES) & (rows.moe_ep == 1) & rows.moe_tp.isin(SHARES) &
-                rows.num_tokens.isin(TOKENS)]
+    is_sliced = (rows.moe_ep == 1) & rows.moe_tp.isin(SHARES)
+    is_shared = rows.moe_ep.isin(RANKS) & (rows.distribution == "balanced")
+    rows = rows[rows.dtype.isin(DTYPES) & rows.num_tokens.isin(TOKENS) & (is_sliced | is_shared)]
+    rows["held"] = is_shared.map({False: "slices", True: "whole"})
     shapes = list(rows[SHAPE].drop_duplicates().itertuples(index=False, name=None))
     times = pool.map(lambda shape: simulate(program, folder, GPUS[system], shape), shapes)
     known = {(*shape, tokens): time_us for shape, found in zip(shapes, times)
@@ -83,15 +88,16 @@ def errors(program, system, pool, folder):
 
 
 def report(system, rows):
-    """Prints a line for each dtype, size and load; whether an even load keeps its bar."""
+    """Prints a line for each dtype, way of holding experts, size and load; whether an even load keeps
+    its bar."""
     is_kept = True
     has_table = (ROOT / "configs/gpus" / GPUS[system] / "experts.csv").exists()
-    for (dtype, load), mine in rows.groupby(["dtype", "distribution"]):
+    for (dtype, held, load), mine in rows.groupby(["dtype", "held", "distribution"]):
         for name, sizes in SIZES.items():
             error = mine[mine.num_tokens.isin(sizes)].error
             missed = has_table and load == "balanced" and error.abs().mean() > BARS[name]
             is_kept &= not missed
-            print(f"{GPUS[system]:13} {DTYPES[dtype]:5} {name:8} {load:15} {len(error):4} points "
+            print(f"{GPUS[system]:13} {DTYPES[dtype]:5} {held:6} {name:8} {load:15} {len(error):4} points "
                   f"mean error {error.abs().mean():6.1%}  bias {error.mean():+7.1%}"
                   f"{'  MISSED' if missed else ''}")
     return is_kept

@@ -272,20 +272,22 @@ START_TEST(decodes_beside_a_prompt_take_what_was_measured_so)
 }
 END_TEST
 
-/* Experts' times as one operation, 100 us whatever the rows, of a GPU with `held` experts. */
-static size_t fill_experts(const struct model *model, double ffn, double held, double top_k,
+/* Experts' times as one operation, 100 us whatever the rows, of one of `ranks` GPUs. */
+static size_t fill_experts(const struct model *model, double ffn, double ranks,
                            struct kernel_sample samples[16])
 {
     size_t count = 0;
     for (double tokens = 1; tokens <= 2048; tokens *= 2)
-        samples[count++] = (struct kernel_sample){.shape = {.op = KERNEL_EXPERTS,
-                                                            .n = ffn,
-                                                            .k = model->hidden,
-                                                            .experts = held,
-                                                            .top_k = top_k},
-                                                  .x = tokens * top_k,
-                                                  .y = fmin(held, tokens * top_k),
-                                                  .seconds = 100e-6};
+        samples[count++] = (struct kernel_sample){
+            .shape = {.op = ranks > 1 ? KERNEL_EXPERTS_PARALLEL : KERNEL_EXPERTS,
+                      .n = ffn,
+                      .k = model->hidden,
+                      .experts = 8,
+                      .top_k = 2,
+                      .ranks = ranks},
+            .x = tokens * 2 / ranks,
+            .y = fmin(8 / ranks, tokens * 2),
+            .seconds = 100e-6};
     return count;
 }
 
@@ -299,10 +301,8 @@ static void set_up_experts(struct bench *bench, struct sharding sharding,
     arena_init(arena);
     bench->model.experts = 8;
     bench->model.experts_per_token = 2;
-    double held = sharding.expert_parallel ? 2 : 8;
     double ffn = sharding.expert_parallel ? bench->model.ffn : bench->model.ffn / 4.0;
-    size_t count =
-        fill_experts(&bench->model, ffn, held, sharding.expert_parallel ? 1 : 2, samples);
+    size_t count = fill_experts(&bench->model, ffn, sharding.expert_parallel ? 4 : 1, samples);
     ck_assert_int_eq(kernel_table_init(table, &bench->gpu, samples, count, &error), 0);
     struct compute_setup setup = {.gpu = &bench->gpu,
                                   .model = &bench->model,
@@ -345,7 +345,7 @@ START_TEST(measured_experts_are_shared_out_among_their_kernels)
 }
 END_TEST
 
-START_TEST(whole_experts_are_looked_up_as_a_model_of_so_many)
+START_TEST(whole_experts_are_looked_up_by_the_gpus_that_share_them)
 {
     struct bench bench;
     struct arena arena;
@@ -354,8 +354,8 @@ START_TEST(whole_experts_are_looked_up_as_a_model_of_so_many)
     struct sharding sharding = {.expert_parallel = true, .expert_imbalance = 1};
     set_up_experts(&bench, sharding, &table, &arena);
     compute_layer_kernels(&bench.compute, 1024, kernels);
-    /* Expectation: 2 of 8 experts on a GPU of four. 1,024 tokens x 2 / 4 are 512 rows, measured as
-     * 512 tokens with one expert each: 100 us, on a measured point. */
+    /* Expectation: 2 of 8 experts on a GPU of four, as 1,024 tokens were measured over four: 100
+     * us, on a measured point. */
     double seconds = 0;
     for (uint32_t i = 6; i < 9; i++)
         seconds += time_of(&bench, &kernels[i]);
@@ -381,7 +381,7 @@ int main(void)
         quantized_weights_are_read_in_fewer_bytes,
         decodes_beside_a_prompt_take_what_was_measured_so,
         measured_experts_are_shared_out_among_their_kernels,
-        whole_experts_are_looked_up_as_a_model_of_so_many,
+        whole_experts_are_looked_up_by_the_gpus_that_share_them,
     };
     return suite_run("compute", tests, ARRAY_LENGTH(tests));
 }

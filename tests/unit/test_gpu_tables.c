@@ -61,18 +61,21 @@ END_TEST
 
 START_TEST(test_experts)
 {
-    static const char text[] = "op,dtype,m,n,k,experts,top_k,reached,time_us\n"
-                               "experts,fp8,16,768,2048,128,8,82,45.5\n";
+    static const char text[] = "op,dtype,m,n,k,experts,top_k,ranks,reached,time_us\n"
+                               "experts,fp8,16,768,2048,128,8,,82,45.5\n"
+                               "experts_parallel,fp8,16,768,2048,128,8,4,20,25.5\n";
     struct kernel_sample *samples = NULL;
     size_t count = 0;
     ck_assert_int_eq(read_kernels(text, &samples, &count), 0);
-    ck_assert_uint_eq(count, 1);
-    /* 16 tokens with 8 experts each are 128 rows. */
+    ck_assert_uint_eq(count, 2);
+    /* 16 tokens with 8 experts each are 128 rows, a quarter of them on each of 4 GPUs. */
     ck_assert_double_eq(samples[0].x, 128);
     ck_assert_double_eq(samples[0].y, 82);
     ck_assert_double_eq(samples[0].shape.experts, 128);
     ck_assert_double_eq(samples[0].shape.top_k, 8);
-    /* Written, the row reads as it did; the other kind of table leaves it out. */
+    ck_assert_double_eq(samples[1].x, 32);
+    ck_assert_double_eq(samples[1].shape.ranks, 4);
+    /* Written, the rows read as they did; the other kind of table leaves it out. */
     char written[256] = "";
     FILE *file = fmemopen(written, sizeof(written), "w");
     ck_assert_ptr_nonnull(file);
@@ -148,9 +151,13 @@ static const struct {
     {"op,m,n,k,experts,top_k,time_us\nexperts,4,64,64,8,2,5\n",
      "kernels.csv:2:22: 'reached' must be a positive number, not ''"},
     {"op,m,n,k,experts,top_k,reached,time_us\nexperts,4,64,64,8,2,9,5\n",
-     "kernels.csv:2:21: 'reached' is more than 'experts', or than 'm' times 'top_k'"},
+     "kernels.csv:2:21: 'reached' is more than 'experts' by 'ranks', or than 'm' times 'top_k'"},
     {"op,m,n,k,experts,top_k,reached,time_us\nexperts,1,64,64,8,2,3,5\n",
-     "kernels.csv:2:21: 'reached' is more than 'experts', or than 'm' times 'top_k'"},
+     "kernels.csv:2:21: 'reached' is more than 'experts' by 'ranks', or than 'm' times 'top_k'"},
+    {"op,m,n,k,experts,top_k,ranks,reached,time_us\nexperts_parallel,4,64,64,8,2,4,3,5\n",
+     "kernels.csv:2:32: 'reached' is more than 'experts' by 'ranks', or than 'm' times 'top_k'"},
+    {"op,m,n,k,experts,top_k,ranks,reached,time_us\nexperts_parallel,4,64,64,8,2,16,1,5\n",
+     "kernels.csv:2:30: 'ranks' must be from 1 to 'experts'"},
 };
 
 START_TEST(test_kernel_faults)
@@ -411,7 +418,7 @@ START_TEST(test_shipped)
         {.op = KERNEL_GEMM, .n = 8192, .k = 8192},
         {.op = KERNEL_ATTENTION_DECODE, .heads = 8, .kv_heads = 1},
         {.op = KERNEL_ATTENTION_PREFILL, .heads = 8, .kv_heads = 1},
-        {.op = KERNEL_EXPERTS, .n = 768, .k = 2048, .experts = 128, .top_k = 8},
+        {.op = KERNEL_EXPERTS, .n = 768, .k = 2048, .experts = 128, .top_k = 8, .ranks = 1},
     };
     struct gpu gpu = fixture_gpu();
     struct gpu_samples samples = {.folders = NULL};
