@@ -78,8 +78,8 @@ static double held_tokens(const struct compute *compute, double tokens)
 static double held_ffn_tokens(const struct compute *compute, double tokens)
 {
     uint32_t ranks = compute->tensor_parallel;
-    bool whole_experts = sharding_has_whole_experts(&compute->sharding, ranks);
-    return whole_experts ? sharding_share(tokens, ranks) : held_tokens(compute, tokens);
+    bool sends_tokens = sharding_sends_tokens(&compute->sharding, ranks);
+    return sends_tokens ? sharding_share(tokens, ranks) : held_tokens(compute, tokens);
 }
 
 static uint32_t dense_kernels(const struct compute *compute, double tokens, struct kernel *kernels)
@@ -156,14 +156,14 @@ static void share_experts(const struct compute *compute, double reached,
         kernels[i].share /= sum_s;
 }
 
-/* Where the experts are split, every GPU routes all tokens. */
+/* Where tokens are not sent to their experts, every GPU routes all. */
 static uint32_t expert_kernels(const struct compute *compute, double tokens, struct kernel *kernels)
 {
     const struct model *model = compute->model;
     struct expert_load load = expert_load_of(compute, tokens);
     uint32_t ranks = compute->tensor_parallel;
-    bool whole = sharding_has_whole_experts(&compute->sharding, ranks);
-    double routed = whole ? sharding_share(tokens, ranks) : tokens;
+    bool sends_tokens = sharding_sends_tokens(&compute->sharding, ranks);
+    double routed = sends_tokens ? sharding_share(tokens, ranks) : tokens;
     kernels[0] = gemm(SPAN_ROUTER, DTYPE_BF16, routed, model->experts, model->hidden);
     kernels[1] = expert_gemm(compute, SPAN_GATE_UP, &load, 2 * load.ffn, model->hidden);
     kernels[2] = elementwise(SPAN_ACTIVATION, load.rows, load.ffn, 3);

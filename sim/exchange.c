@@ -6,7 +6,7 @@ uint32_t exchange_places(const struct model *model, const struct sharding *shard
                          struct exchange_place places[EXCHANGES_OF_LAYER_MAX])
 {
     bool scattered = sharding->sequence_parallel;
-    bool whole_experts = sharding_has_whole_experts(sharding, ranks);
+    bool sends_tokens = sharding_sends_tokens(sharding, ranks);
     enum exchange sum = scattered ? EXCHANGE_REDUCE_SCATTER : EXCHANGE_ALL_REDUCE;
     enum span_kind ffn = model_is_moe(model) ? SPAN_ROUTER : SPAN_GATE_UP;
     uint32_t count = 0;
@@ -14,7 +14,7 @@ uint32_t exchange_places(const struct model *model, const struct sharding *shard
         return 0;
     if (scattered)
         places[count++] = (struct exchange_place){EXCHANGE_ALL_GATHER, SPAN_QKV, true};
-    if (whole_experts) {
+    if (sends_tokens) {
         places[count++] = (struct exchange_place){EXCHANGE_REDUCE_SCATTER, SPAN_OUTPUT, false};
         places[count++] = (struct exchange_place){EXCHANGE_DISPATCH, SPAN_GATE_UP, true};
         places[count++] = (struct exchange_place){EXCHANGE_COMBINE, SPAN_DOWN, false};

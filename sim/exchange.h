@@ -4,13 +4,14 @@
  *     plain                ... output [all-reduce] norm, FFN [all-reduce]
  *     sequence parallel    norm [all-gather] QKV ... output [reduce-scatter]
  *                          norm [all-gather] FFN [reduce-scatter]
- *     expert parallel      ... output [reduce-scatter] norm, router [dispatch]
+ *     experts all-to-all   ... output [reduce-scatter] norm, router [dispatch]
  *                          experts [combine] [all-gather]
- *     both                 norm [all-gather] QKV ... output [reduce-scatter]
+ *     that and sequence    norm [all-gather] QKV ... output [reduce-scatter]
  *                          norm, router [dispatch] experts [combine]
  *
- * sharding.h has the sources. A router that is not expert parallel works on all
- * tokens, for every GPU must know where each goes. Hidden states are 16-bit.
+ * sharding.h has the sources; whole experts whose engine has all-reduces exchange as
+ * split ones do. A router works on all tokens but where they are sent, for every GPU
+ * must know where each goes. Hidden states are 16-bit.
  */
 #ifndef TANDEM_EXCHANGE_H
 #define TANDEM_EXCHANGE_H

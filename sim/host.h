@@ -20,6 +20,17 @@ enum prefill_attention {
 #undef X
 };
 
+/* X(NAME, YAML name): how tokens get to whole experts on the GPUs of a tensor-parallel group */
+#define EXPERT_EXCHANGES(X)                                                                    \
+    X(ALL_TO_ALL, "all_to_all") /* each GPU sends its share of the tokens, and gets it back */ \
+    X(ALL_REDUCE, "all_reduce") /* each has all tokens and adds what its experts make of them */
+
+enum expert_exchange {
+#define X(name, text) EXPERT_EXCHANGE_##name,
+    EXPERT_EXCHANGES(X)
+#undef X
+};
+
 struct host {
     char name[NAME_BYTES];
     double admission_s;            /* a request's way to the scheduler: HTTP, tokenisation */
@@ -63,6 +74,7 @@ struct host {
     double process_spread;         /* share that a stage's host times grow by with each doubling of
                                       its processes: the slowest counts */
     enum prefill_attention prefill_attention;
+    enum expert_exchange expert_exchange;
     double kernel_gap_s;         /* between two kernels of measured time on the GPU */
     double kernel_gap_eager_s;   /* the same in a step that replays no graph */
     double collective_overlap_s; /* of a collective timed alone, what hides behind a kernel */

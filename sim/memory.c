@@ -31,7 +31,7 @@ static double intermediate_bytes(const struct model *model, uint32_t tensor_para
     double kv_heads = model_kv_heads_per_gpu(model, tensor_parallel);
     double qkv = tokens * (heads + 2 * kv_heads) * model->head_dim;
     double rows = gate_up_rows(model, tensor_parallel, sharding, tokens);
-    double sent_width = sharding_has_whole_experts(sharding, tensor_parallel) ? model->hidden : 0;
+    double sent_width = sharding_sends_tokens(sharding, tensor_parallel) ? model->hidden : 0;
     double gate_up = rows * (2.0 * model->ffn + sent_width);
     return fmax(qkv, gate_up) * dtype_bytes(DTYPE_BF16);
 }

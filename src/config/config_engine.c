@@ -37,6 +37,12 @@ static const char *const prefill_attention_names[] = {
 #undef X
 };
 
+static const char *const exchange_names[] = {
+#define X(name, text) text,
+    EXPERT_EXCHANGES(X)
+#undef X
+};
+
 static void read_captured_sizes(struct config_reader *reader, struct host *host)
 {
     static const char key[] = "captured_sizes";
@@ -134,6 +140,9 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     host->prefill_attention = (enum prefill_attention)config_read_choice(
         &reader, "prefill_attention", CONFIG_OPTIONAL, prefill_attention_names,
         ARRAY_LENGTH(prefill_attention_names), PREFILL_ATTENTION_FASTEST);
+    host->expert_exchange = (enum expert_exchange)config_read_choice(
+        &reader, "expert_exchange", CONFIG_OPTIONAL, exchange_names, ARRAY_LENGTH(exchange_names),
+        EXPERT_EXCHANGE_ALL_TO_ALL);
     config_read_number(&reader, "slowdown", CONFIG_OPTIONAL, SLOWDOWN_MIN, SLOWDOWN_MAX, &slowdown);
     host_slow_down(host, slowdown);
     config_reader_close(&reader);

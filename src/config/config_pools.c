@@ -100,6 +100,7 @@ static void read_pool(struct config_loader *loader, struct config_reader *parent
     config_layout_read_keys(&reader, model, &pool->layout);
     config_engine_read(loader->diagnostics, config_read_node(&reader, "engine", CONFIG_OPTIONAL),
                        pool->layout.pipeline_parallel, &pool->serving);
+    pool->layout.sharding.expert_exchange = pool->serving.host.expert_exchange;
     if (pool->serving.policy == BATCHER_STATIC)
         config_reader_report(&reader, "engine",
                              "policy static keeps a batch from prompt to last token, which '%s' "

@@ -99,6 +99,7 @@ static void read_serving(struct config *config, struct config_loader *loader,
     }
     config_layout_read(diagnostics, layout, &scenario->model, &scenario->layout);
     config_engine_read(diagnostics, engine, scenario->layout.pipeline_parallel, &scenario->serving);
+    scenario->layout.sharding.expert_exchange = scenario->serving.host.expert_exchange;
 }
 
 static void read_root(struct config *config, struct config_loader *loader,

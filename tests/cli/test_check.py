@@ -109,6 +109,11 @@ class Check(TandemTest):
         text = self.tandem_ok("check", SCENARIO, *whole)
         for word in ("EP=4", "dispatch", "combine", "busiest"):
             self.assertIn(word, text)
+        # Expect vLLM's, whose GPUs have all tokens, to exchange as split experts do.
+        summed = self.check_json(*whole, "--set", "engine.host=engines/vllm-v1")
+        self.assertEqual([len(summed["tensor_parallel_group"][kind]) for kind in COLLECTIVES],
+                         [len(plain["tensor_parallel_group"][kind]) for kind in COLLECTIVES])
+        self.assertEqual(summed["layout"]["expert_parallel"], 4)
 
     def test_one_gpu_a_stage_has_no_group(self):
         # Expect null where there is no collective or no hop.

@@ -193,6 +193,35 @@ START_TEST(whole_experts_do_the_same_work_on_other_shapes)
 }
 END_TEST
 
+START_TEST(whole_experts_may_be_summed_as_split_ones)
+{
+    /* Each GPU has all 800 tokens and adds what its experts make of them: two all-reduces a layer
+       of 800 x 4,096 x 2 bytes, and a ring's GPU sends 2 x 7/8 of each. */
+    struct step_bench bench;
+    struct chunk chunk;
+    const struct stage_part part = {.layers = 10};
+    const struct sharding summed = {.expert_parallel = true,
+                                    .expert_imbalance = 1,
+                                    .expert_exchange = EXPERT_EXCHANGE_ALL_REDUCE};
+    set_up(&bench, 8);
+    struct step_cost *cost = step_bench_prepare(&bench, summed);
+    ck_assert_uint_eq(cost->exchange_count, 2);
+    ck_assert_int_eq(cost->exchanges[0].exchange, EXCHANGE_ALL_REDUCE);
+    ck_assert_int_eq(cost->exchanges[0].kernel, SPAN_OUTPUT);
+    ck_assert_int_eq(cost->exchanges[1].exchange, EXCHANGE_ALL_REDUCE);
+    ck_assert_int_eq(cost->exchanges[1].kernel, SPAN_DOWN);
+    struct step_work work = work_of(cost, &chunk, TOKENS);
+    check_close(step_cost_on_stage(cost, &work, &part).sent.bytes[COLLECTIVE_WAY_RING],
+                10 * 2 * 2 * 7.0 / 8 * TOKENS * 4096 * HIDDEN_BYTES);
+    /* It norms and routes all of them; of the 1,600 rows its expert gets 200, as where they are
+       sent. */
+    ck_assert_double_eq(kernel_of(cost, SPAN_NORM, TOKENS).m, TOKENS);
+    ck_assert_double_eq(kernel_of(cost, SPAN_ROUTER, TOKENS).m, TOKENS);
+    ck_assert_double_eq(kernel_of(cost, SPAN_GATE_UP, TOKENS).m, 200);
+    arena_release(&bench.arena);
+}
+END_TEST
+
 START_TEST(a_step_waits_for_the_busiest_gpu)
 {
     /* At an imbalance of 2 the step is longer by what the busiest GPU's 400 rows take over the mean
@@ -275,6 +304,7 @@ int main(void)
         sequence_parallel_rings_move_as_many_bytes,
         dispatch_sends_each_token_to_each_of_its_experts,
         whole_experts_do_the_same_work_on_other_shapes,
+        whole_experts_may_be_summed_as_split_ones,
         a_step_waits_for_the_busiest_gpu,
         no_gpu_is_busier_than_all_tokens_make_it,
         both_options_leave_one_gather_a_layer,

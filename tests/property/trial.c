@@ -66,6 +66,8 @@ static void roll_sharding(struct dice *dice, struct trial *trial)
         .sequence_parallel = dice_between(dice, 0, 2) == 0,
         .expert_parallel = has_experts && dice_between(dice, 0, 1),
         .expert_imbalance = dice_real(dice, 1, 3),
+        .expert_exchange =
+            dice_between(dice, 0, 1) ? EXPERT_EXCHANGE_ALL_TO_ALL : EXPERT_EXCHANGE_ALL_REDUCE,
     };
 }
 
