@@ -4,7 +4,6 @@
 #include "worker_pool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,37 +73,35 @@ int command_scenario_fault(const struct command_scenario *scenario, const struct
     return error_set(error, ERROR_CONFIG, "%s: %s", scenario->path, text);
 }
 
-int command_scenario_take(struct command_scenario *scenario, int argc, char **argv,
-                          struct error *error)
+int command_scenario_take(struct command_scenario *scenario, const char *kind, int argc,
+                          char **argv, struct error *error)
 {
-    if (optind == argc)
-        return error_set(error, ERROR_USAGE, "which scenario? Name one YAML file");
-    if (optind + 1 < argc)
-        return error_set(error, ERROR_USAGE, "one scenario at a time: what is '%s'?",
-                         argv[optind + 1]);
-    scenario->path = argv[optind];
+    if (argc == 0)
+        return error_set(error, ERROR_USAGE, "which %s? Name one YAML file", kind);
+    if (argc > 1)
+        return error_set(error, ERROR_USAGE, "one %s at a time: what is '%s'?", kind, argv[1]);
+    scenario->path = argv[0];
     return 0;
 }
 
-int command_bad_option(char **argv, int option, struct error *error)
+int command_parse_set(const struct command_option *option, const char *value, struct error *error)
 {
-    const char *given = argv[optind - 1];
-    if (option == ':')
-        return error_set(error, ERROR_USAGE, "option '%s' needs a value", given);
-    if (optopt != 0 && given[1] != '-')
-        return error_set(error, ERROR_USAGE, "unknown option '-%c'", optopt);
-    return error_set(error, ERROR_USAGE, "unknown option '%s'", given);
+    struct command_scenario *scenario = option->target;
+    (void)error;
+    scenario->sets[scenario->set_count++] = value;
+    return 0;
 }
 
-int command_parse_jobs(const char *text, size_t *workers, struct error *error)
+int command_parse_jobs(const struct command_option *option, const char *value, struct error *error)
 {
+    size_t *workers = option->target;
     char *end;
     errno = 0;
-    unsigned long jobs = strtoul(text, &end, 10);
-    bool is_count = *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+    unsigned long jobs = strtoul(value, &end, 10);
+    bool is_count = *value >= '0' && *value <= '9' && *end == '\0' && errno == 0;
     if (!is_count || jobs < 1 || jobs > WORKER_POOL_MAX)
         return error_set(error, ERROR_USAGE, "-j takes a number from 1 to %d, not '%s'",
-                         WORKER_POOL_MAX, text);
+                         WORKER_POOL_MAX, value);
     *workers = jobs;
     return 0;
 }

@@ -8,6 +8,7 @@
 #ifndef TANDEM_COMMAND_H
 #define TANDEM_COMMAND_H
 
+#include "command_options.h"
 #include "config_scenario.h"
 #include "data_dir.h"
 #include "error.h"
@@ -60,16 +61,17 @@ int command_scenario_load(const struct command_scenario *scenario, struct config
 int command_scenario_fault(const struct command_scenario *scenario, const struct config *config,
                            struct error *error);
 
-/*
- * After getopt's loop: takes the one scenario that must be left in argv. And
- * what getopt made of an option that `command` does not know. ERROR_USAGE.
+/* Takes the one file, a `kind` of thing, that must be left in argv behind its options. ERROR_USAGE.
  */
-int command_scenario_take(struct command_scenario *scenario, int argc, char **argv,
-                          struct error *error);
-int command_bad_option(char **argv, int option, struct error *error);
+int command_scenario_take(struct command_scenario *scenario, const char *kind, int argc,
+                          char **argv, struct error *error);
 
-/* Of -j: a number of worker processes, 1 to WORKER_POOL_MAX. ERROR_USAGE. And one for each core. */
-int command_parse_jobs(const char *text, size_t *workers, struct error *error);
+/* An option's parse(): --set, into a struct command_scenario. */
+int command_parse_set(const struct command_option *option, const char *value, struct error *error);
+
+/* The same of -j, into a size_t: how many worker processes, 1 to WORKER_POOL_MAX. And one for each
+   core. */
+int command_parse_jobs(const struct command_option *option, const char *value, struct error *error);
 size_t command_core_count(void);
 
 /* ERROR_USAGE where a file written to `output` would replace `input`, which is read. `output` may

@@ -7,7 +7,6 @@
 #include "llmservingsim.h"
 #include "measurement_file.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,70 +26,68 @@ struct calibrate_options {
     bool is_profile; /* inputs are folders of LLMServingSim */
     bool only_residuals;
     bool as_json;
-    bool wants_help;
 };
 
-static void print_help(void)
-{
-    (void)fputs(
-        "usage: tandem calibrate FILE... -o FOLDER --source TEXT [OPTION]...\n"
-        "       tandem calibrate PROFILE --format llmservingsim --model MODEL.yaml -o FOLDER "
-        "--source TEXT\n"
-        "       tandem calibrate --residuals -o FOLDER\n\n"
-        "Makes a GPU's folder, as configs/gpus has them, from measurements: kernels.csv,\n"
-        "experts.csv and collectives.csv as those folders have them, and nccl-tests' output, text\n"
-        "or JSON. Says how far the tables are from points that they were not given. What the\n"
-        "GPU's datasheet rules out is refused.\n\n"
-        "  -o, --output FOLDER    the folder: configs/gpus/NAME; made if it is not there\n"
-        "      --source TEXT      who measured, on what, when: goes into the tables' heads\n"
-        "      --gpu FILE         the datasheet's figures; default FOLDER/gpu.yaml\n"
-        "      --fabric host      nccl-tests ran without peer access, through host memory\n"
-        "      --format llmservingsim   each input is a folder that LLMServingSim's profiler "
-        "wrote\n"
-        "      --model FILE       the model that it profiled\n"
-        "      --tensor-parallel N  and on how many GPUs; default 1\n"
-        "      --residuals        of the tables that FOLDER has: only says how far they are off, "
-        "and\n"
-        "                         writes residuals.csv beside them, from which runs take how "
-        "smooth\n"
-        "                         the tables are, and their bands\n"
-        "      --json             print the report as one JSON object\n"
-        "  -h, --help             this text\n\n"
-        "Exit codes: 0 done, 2 wrong use, 3 bad measurements or configuration, 4 I/O.\n",
-        stdout);
-}
+static const char help[] =
+    "usage: tandem calibrate FILE... -o FOLDER --source TEXT [OPTION]...\n"
+    "       tandem calibrate PROFILE --format llmservingsim --model MODEL.yaml -o FOLDER "
+    "--source TEXT\n"
+    "       tandem calibrate --residuals -o FOLDER\n\n"
+    "Makes a GPU's folder, as configs/gpus has them, from measurements: kernels.csv,\n"
+    "experts.csv and collectives.csv as those folders have them, and nccl-tests' output, text\n"
+    "or JSON. Says how far the tables are from points that they were not given. What the\n"
+    "GPU's datasheet rules out is refused.\n\n"
+    "  -o, --output FOLDER    the folder: configs/gpus/NAME; made if it is not there\n"
+    "      --source TEXT      who measured, on what, when: goes into the tables' heads\n"
+    "      --gpu FILE         the datasheet's figures; default FOLDER/gpu.yaml\n"
+    "      --fabric host      nccl-tests ran without peer access, through host memory\n"
+    "      --format llmservingsim   each input is a folder that LLMServingSim's profiler "
+    "wrote\n"
+    "      --model FILE       the model that it profiled\n"
+    "      --tensor-parallel N  and on how many GPUs; default 1\n"
+    "      --residuals        of the tables that FOLDER has: only says how far they are off, "
+    "and\n"
+    "                         writes residuals.csv beside them, from which runs take how "
+    "smooth\n"
+    "                         the tables are, and their bands\n"
+    "      --json             print the report as one JSON object\n"
+    "  -h, --help             this text\n\n"
+    "Exit codes: 0 done, 2 wrong use, 3 bad measurements or configuration, 4 I/O.\n";
 
-static int parse_fabric(const char *text, enum collective_fabric *fabric, struct error *error)
+static int parse_fabric(const struct command_option *option, const char *value, struct error *error)
 {
-    *fabric = strcmp(text, "host") == 0 ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER;
-    if (*fabric == COLLECTIVE_FABRIC_HOST || strcmp(text, "peer") == 0)
+    enum collective_fabric *fabric = option->target;
+    *fabric = strcmp(value, "host") == 0 ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER;
+    if (*fabric == COLLECTIVE_FABRIC_HOST || strcmp(value, "peer") == 0)
         return 0;
-    return error_set(error, ERROR_USAGE, "--fabric is peer or host, not '%s'", text);
+    return error_set(error, ERROR_USAGE, "--fabric is peer or host, not '%s'", value);
 }
 
-static int parse_format(const char *text, bool *is_profile, struct error *error)
+static int parse_format(const struct command_option *option, const char *value, struct error *error)
 {
-    *is_profile = strcmp(text, "llmservingsim") == 0;
-    if (*is_profile || strcmp(text, "tandem") == 0)
+    bool *is_profile = option->target;
+    *is_profile = strcmp(value, "llmservingsim") == 0;
+    if (*is_profile || strcmp(value, "tandem") == 0)
         return 0;
-    return error_set(error, ERROR_USAGE, "--format is tandem or llmservingsim, not '%s'", text);
+    return error_set(error, ERROR_USAGE, "--format is tandem or llmservingsim, not '%s'", value);
 }
 
-static int parse_count(const char *text, uint32_t *count, struct error *error)
+static int parse_ranks(const struct command_option *option, const char *value, struct error *error)
 {
+    uint32_t *ranks = option->target;
     char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    *count = (uint32_t)value;
-    if (*end == '\0' && value >= 1 && value <= 1024)
+    unsigned long count = strtoul(value, &end, 10);
+    *ranks = (uint32_t)count;
+    if (*end == '\0' && count >= 1 && count <= 1024)
         return 0;
-    return error_set(error, ERROR_USAGE, "--tensor-parallel is a count of GPUs, not '%s'", text);
+    return error_set(error, ERROR_USAGE, "--tensor-parallel is a count of GPUs, not '%s'", value);
 }
 
 static int take_inputs(struct calibrate_options *options, int argc, char **argv,
                        struct error *error)
 {
-    options->inputs = argv + optind;
-    options->input_count = (size_t)(argc - optind);
+    options->inputs = argv;
+    options->input_count = (size_t)argc;
     if (options->only_residuals && options->input_count > 0)
         return error_set(error, ERROR_USAGE, "--residuals is of the folder's own tables: no files");
     if (!options->only_residuals && options->input_count == 0)
@@ -110,75 +107,23 @@ static int take_inputs(struct calibrate_options *options, int argc, char **argv,
     return 0;
 }
 
-enum {
-    OPTION_SOURCE = 256,
-    OPTION_GPU,
-    OPTION_FABRIC,
-    OPTION_FORMAT,
-    OPTION_MODEL,
-    OPTION_TENSOR_PARALLEL,
-    OPTION_RESIDUALS,
-    OPTION_JSON
-};
-
-static int take_option(struct calibrate_options *options, int option, char **argv,
-                       struct error *error)
-{
-    switch (option) {
-    case 'o':
-        options->folder = optarg;
-        return 0;
-    case OPTION_SOURCE:
-        options->source = optarg;
-        return 0;
-    case OPTION_GPU:
-        options->gpu_path = optarg;
-        return 0;
-    case OPTION_FABRIC:
-        return parse_fabric(optarg, &options->fabric, error);
-    case OPTION_FORMAT:
-        return parse_format(optarg, &options->is_profile, error);
-    case OPTION_MODEL:
-        options->model_path = optarg;
-        return 0;
-    case OPTION_TENSOR_PARALLEL:
-        return parse_count(optarg, &options->tensor_parallel, error);
-    case OPTION_RESIDUALS:
-        options->only_residuals = true;
-        return 0;
-    case OPTION_JSON:
-        options->as_json = true;
-        return 0;
-    case 'h':
-        options->wants_help = true;
-        return 0;
-    default:
-        return command_bad_option(argv, option, error);
-    }
-}
-
-static int parse_options(struct calibrate_options *options, int argc, char **argv,
+static int parse_options(struct calibrate_options *calibrate, int argc, char **argv,
                          struct error *error)
 {
-    static const struct option known[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"source", required_argument, NULL, OPTION_SOURCE},
-        {"gpu", required_argument, NULL, OPTION_GPU},
-        {"fabric", required_argument, NULL, OPTION_FABRIC},
-        {"format", required_argument, NULL, OPTION_FORMAT},
-        {"model", required_argument, NULL, OPTION_MODEL},
-        {"tensor-parallel", required_argument, NULL, OPTION_TENSOR_PARALLEL},
-        {"residuals", no_argument, NULL, OPTION_RESIDUALS},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"help", no_argument, NULL, 'h'},
+    const struct command_option options[] = {
+        {"output", 'o', .text = &calibrate->folder},
+        {"source", .text = &calibrate->source},
+        {"gpu", .text = &calibrate->gpu_path},
+        {"fabric", .parse = parse_fabric, .target = &calibrate->fabric},
+        {"format", .parse = parse_format, .target = &calibrate->is_profile},
+        {"model", .text = &calibrate->model_path},
+        {"tensor-parallel", .parse = parse_ranks, .target = &calibrate->tensor_parallel},
+        {"residuals", .flag = &calibrate->only_residuals},
+        {"json", .flag = &calibrate->as_json},
         {0},
     };
-    int option;
-    int status = 0;
-    while (status == 0 && !options->wants_help &&
-           (option = getopt_long(argc, argv, ":o:h", known, NULL)) != -1)
-        status = take_option(options, option, argv, error);
-    return status < 0 || options->wants_help ? status : take_inputs(options, argc, argv, error);
+    int status = command_options_take(options, help, &argc, &argv, error);
+    return status != 0 ? status : take_inputs(calibrate, argc, argv, error);
 }
 
 static int read_gpu(const struct calibrate_options *options, struct calibrate_gpu *gpu,
@@ -290,9 +235,7 @@ int command_calibrate(int argc, char **argv)
     struct error error = {0};
     struct calibrate_options options = {.tensor_parallel = 1, .fabric = COLLECTIVE_FABRIC_PEER};
     int status = parse_options(&options, argc, argv, &error);
-    if (status == 0 && options.wants_help)
-        print_help();
-    else if (status == 0)
+    if (status == 0)
         status = calibrate(&options, &error);
     return status < 0 ? command_fail("calibrate", &error) : 0;
 }

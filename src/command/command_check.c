@@ -4,62 +4,37 @@
 #include "preflight_text.h"
 #include "recommend_text.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 struct check_options {
     struct command_scenario scenario;
     bool as_json;
     bool wants_recommendations;
-    bool wants_help;
 };
 
-static void print_help(void)
-{
-    (void)fputs(
-        "usage: tandem check SCENARIO [OPTION]...\n\n"
-        "Prints what the scenario comes to without running it: its stages and their GPUs,\n"
-        "memory, the cost of its links, and what it does wrong.\n\n"
-        "      --set KEY=VALUE    override a key: --set layout.tensor_parallel=4; repeatable\n"
-        "      --json             print one JSON object\n"
-        "      --recommend        also the layouts that rules of thumb pick, and why, beside what\n"
-        "                         short simulations of all that fit say\n"
-        "  -h, --help             this text\n\n"
-        "Exit codes: 0 done, 2 wrong use, 3 bad configuration, also a layout that does not fit, "
-        "4 I/O.\n",
-        stdout);
-}
+static const char help[] =
+    "usage: tandem check SCENARIO [OPTION]...\n\n"
+    "Prints what the scenario comes to without running it: its stages and their GPUs,\n"
+    "memory, the cost of its links, and what it does wrong.\n\n"
+    "      --set KEY=VALUE    override a key: --set layout.tensor_parallel=4; repeatable\n"
+    "      --json             print one JSON object\n"
+    "      --recommend        also the layouts that rules of thumb pick, and why, beside what\n"
+    "                         short simulations of all that fit say\n"
+    "  -h, --help             this text\n\n"
+    "Exit codes: 0 done, 2 wrong use, 3 bad configuration, also a layout that does not fit, "
+    "4 I/O.\n";
 
-static int parse_options(struct check_options *options, int argc, char **argv, struct error *error)
+static int parse_options(struct check_options *check, int argc, char **argv, struct error *error)
 {
-    enum { OPTION_SET = 256, OPTION_JSON, OPTION_RECOMMEND };
-    static const struct option known[] = {
-        {"set", required_argument, NULL, OPTION_SET},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"recommend", no_argument, NULL, OPTION_RECOMMEND},
-        {"help", no_argument, NULL, 'h'},
+    const struct command_option options[] = {
+        {"set", .parse = command_parse_set, .target = &check->scenario},
+        {"json", .flag = &check->as_json},
+        {"recommend", .flag = &check->wants_recommendations},
         {0},
     };
-    int option;
-    while ((option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
-        switch (option) {
-        case OPTION_SET:
-            options->scenario.sets[options->scenario.set_count++] = optarg;
-            break;
-        case OPTION_JSON:
-            options->as_json = true;
-            break;
-        case OPTION_RECOMMEND:
-            options->wants_recommendations = true;
-            break;
-        case 'h':
-            options->wants_help = true;
-            return 0;
-        default:
-            return command_bad_option(argv, option, error);
-        }
-    }
-    return command_scenario_take(&options->scenario, argc, argv, error);
+    int status = command_options_take(options, help, &argc, &argv, error);
+    return status != 0 ? status
+                       : command_scenario_take(&check->scenario, "scenario", argc, argv, error);
 }
 
 /* `preflight` is NULL where the layout does not fit, `recommendations` where none are wanted. */
@@ -115,9 +90,7 @@ int command_check(int argc, char **argv)
     int status = command_scenario_init(&options.scenario, argc, &error);
     if (status == 0)
         status = parse_options(&options, argc, argv, &error);
-    if (status == 0 && options.wants_help)
-        print_help();
-    else if (status == 0)
+    if (status == 0)
         status = load_and_check(&options, &error);
     command_scenario_release(&options.scenario);
     return status < 0 ? command_fail("check", &error) : 0;

@@ -7,7 +7,6 @@
 #include "quantity.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,25 +20,20 @@ struct collective_options {
     double bytes_first;
     double bytes_last;
     bool as_json;
-    bool wants_help;
 };
 
-static void print_help(void)
-{
-    (void)fputs(
-        "usage: tandem collective OP --cluster FILE [OPTION]...\n\n"
-        "Prints how long a collective takes on a cluster's GPUs by every algorithm that applies,\n"
-        "and what is measured of it, in nccl-tests' columns, to hold against a run of nccl-tests.\n"
-        "OP: all_reduce, all_gather, reduce_scatter, all_to_all, broadcast or send_recv.\n\n"
-        "      --cluster FILE     such as clusters/hgx-h100\n"
-        "      --gpus LIST        which GPUs, counted through the nodes: 0-7, or 0,2,8-11; else "
-        "all\n"
-        "      --bytes FIRST:LAST sizes, each twice the one before; else 1KiB:1GiB\n"
-        "      --json             print one JSON object\n"
-        "  -h, --help             this text\n\n"
-        "Exit codes: 0 done, 2 wrong use, 3 bad configuration, 4 I/O.\n",
-        stdout);
-}
+static const char help[] =
+    "usage: tandem collective OP --cluster FILE [OPTION]...\n\n"
+    "Prints how long a collective takes on a cluster's GPUs by every algorithm that applies,\n"
+    "and what is measured of it, in nccl-tests' columns, to hold against a run of nccl-tests.\n"
+    "OP: all_reduce, all_gather, reduce_scatter, all_to_all, broadcast or send_recv.\n\n"
+    "      --cluster FILE     such as clusters/hgx-h100\n"
+    "      --gpus LIST        which GPUs, counted through the nodes: 0-7, or 0,2,8-11; else "
+    "all\n"
+    "      --bytes FIRST:LAST sizes, each twice the one before; else 1KiB:1GiB\n"
+    "      --json             print one JSON object\n"
+    "  -h, --help             this text\n\n"
+    "Exit codes: 0 done, 2 wrong use, 3 bad configuration, 4 I/O.\n";
 
 /* The operation of that name, dashes for underscores too. */
 static int parse_operation(const char *name, enum collective_operation *operation,
@@ -75,62 +69,39 @@ static int parse_size(const char *text, size_t length, double *bytes, struct err
     return error_set(error, ERROR_USAGE, "'%s' is no size of at least 1 B, such as 64 MB", copy);
 }
 
-static int parse_sizes(const char *text, struct collective_options *options, struct error *error)
+static int parse_sizes(const struct command_option *option, const char *value, struct error *error)
 {
-    const char *colon = strchr(text, ':');
-    size_t first_length = colon ? (size_t)(colon - text) : strlen(text);
-    const char *last = colon ? colon + 1 : text;
-    int status = parse_size(text, first_length, &options->bytes_first, error);
+    struct collective_options *collective = option->target;
+    const char *colon = strchr(value, ':');
+    size_t first_length = colon ? (size_t)(colon - value) : strlen(value);
+    const char *last = colon ? colon + 1 : value;
+    int status = parse_size(value, first_length, &collective->bytes_first, error);
     if (status == 0)
-        status = parse_size(last, strlen(last), &options->bytes_last, error);
-    if (status == 0 && options->bytes_last < options->bytes_first)
-        status = error_set(error, ERROR_USAGE, "the sizes '%s' do not go up", text);
+        status = parse_size(last, strlen(last), &collective->bytes_last, error);
+    if (status == 0 && collective->bytes_last < collective->bytes_first)
+        status = error_set(error, ERROR_USAGE, "the sizes '%s' do not go up", value);
     return status;
 }
 
-static int parse_options(struct collective_options *options, int argc, char **argv,
+static int parse_options(struct collective_options *collective, int argc, char **argv,
                          struct error *error)
 {
-    enum { OPTION_CLUSTER = 256, OPTION_GPUS, OPTION_BYTES, OPTION_JSON };
-    static const struct option known[] = {
-        {"cluster", required_argument, NULL, OPTION_CLUSTER},
-        {"gpus", required_argument, NULL, OPTION_GPUS},
-        {"bytes", required_argument, NULL, OPTION_BYTES},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"help", no_argument, NULL, 'h'},
+    const struct command_option options[] = {
+        {"cluster", .text = &collective->cluster},
+        {"gpus", .text = &collective->gpus},
+        {"bytes", .parse = parse_sizes, .target = collective},
+        {"json", .flag = &collective->as_json},
         {0},
     };
-    int option;
-    while ((option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
-        int status = 0;
-        switch (option) {
-        case OPTION_CLUSTER:
-            options->cluster = optarg;
-            break;
-        case OPTION_GPUS:
-            options->gpus = optarg;
-            break;
-        case OPTION_BYTES:
-            status = parse_sizes(optarg, options, error);
-            break;
-        case OPTION_JSON:
-            options->as_json = true;
-            break;
-        case 'h':
-            options->wants_help = true;
-            return 0;
-        default:
-            return command_bad_option(argv, option, error);
-        }
-        if (status < 0)
-            return status;
-    }
-    if (optind + 1 != argc)
+    int status = command_options_take(options, help, &argc, &argv, error);
+    if (status != 0)
+        return status;
+    if (argc != 1)
         return error_set(error, ERROR_USAGE, "which operation? Name one, such as all_reduce");
-    if (!options->cluster)
+    if (!collective->cluster)
         return error_set(error, ERROR_USAGE,
                          "which cluster? Name one: --cluster clusters/hgx-h100");
-    return parse_operation(argv[optind], &options->operation, error);
+    return parse_operation(argv[0], &collective->operation, error);
 }
 
 static int bad_gpus(const char *text, uint32_t gpu_count, struct error *error)
@@ -262,9 +233,7 @@ int command_collective(int argc, char **argv)
     struct error error = {0};
     struct collective_options options = {.bytes_first = 0x1p10, .bytes_last = 0x1p30};
     int status = parse_options(&options, argc, argv, &error);
-    if (status == 0 && options.wants_help)
-        print_help();
-    else if (status == 0)
+    if (status == 0)
         status = load_and_survey(&options, &error);
     return status < 0 ? command_fail("collective", &error) : 0;
 }

@@ -4,7 +4,6 @@
 #include "compare_text.h"
 #include "output_file.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,83 +14,55 @@ struct compare_options {
     const char *plot_path; /* NULL: no plot */
     enum served_start start;
     bool as_json;
-    bool wants_help;
 };
 
-static void print_help(void)
-{
-    (void)fputs(
-        "usage: tandem compare RUN.h5 MEASURED.csv [OPTION]...\n\n"
-        "How far a run's requests are from the same requests as they were measured: TTFT, TPOT, "
-        "E2E\nand throughput. MEASURED.csv has the columns arrival_s, input_tokens, "
-        "output_tokens,\n"
-        "first_token_s and done_s, and may have case: then each case is compared on its own.\n"
-        "Requests are matched in the order of their arrival.\n\n"
-        "      --case NAME        compare this case alone: the run is of its requests only\n"
-        "      --from queued      measured TTFT begins at the column queued_s, not at arrival_s\n"
-        "      --plot FILE.svg    draw the distributions of both\n"
-        "      --json             print one JSON object\n"
-        "  -h, --help             this text\n\n"
-        "Exit codes: 0 done, 2 wrong use, 3 requests that are not the same, 4 I/O.\n",
-        stdout);
-}
+static const char help[] =
+    "usage: tandem compare RUN.h5 MEASURED.csv [OPTION]...\n\n"
+    "How far a run's requests are from the same requests as they were measured: TTFT, TPOT, "
+    "E2E\nand throughput. MEASURED.csv has the columns arrival_s, input_tokens, "
+    "output_tokens,\n"
+    "first_token_s and done_s, and may have case: then each case is compared on its own.\n"
+    "Requests are matched in the order of their arrival.\n\n"
+    "      --case NAME        compare this case alone: the run is of its requests only\n"
+    "      --from queued      measured TTFT begins at the column queued_s, not at arrival_s\n"
+    "      --plot FILE.svg    draw the distributions of both\n"
+    "      --json             print one JSON object\n"
+    "  -h, --help             this text\n\n"
+    "Exit codes: 0 done, 2 wrong use, 3 requests that are not the same, 4 I/O.\n";
 
-static int parse_start(const char *text, enum served_start *start, struct error *error)
+static int parse_start(const struct command_option *option, const char *value, struct error *error)
 {
-    *start = strcmp(text, "queued") == 0 ? SERVED_FROM_QUEUED : SERVED_FROM_ARRIVAL;
-    if (*start == SERVED_FROM_QUEUED || strcmp(text, "arrival") == 0)
+    enum served_start *start = option->target;
+    *start = strcmp(value, "queued") == 0 ? SERVED_FROM_QUEUED : SERVED_FROM_ARRIVAL;
+    if (*start == SERVED_FROM_QUEUED || strcmp(value, "arrival") == 0)
         return 0;
-    return error_set(error, ERROR_USAGE, "--from is arrival or queued, not '%s'", text);
+    return error_set(error, ERROR_USAGE, "--from is arrival or queued, not '%s'", value);
 }
 
-static int take_paths(struct compare_options *options, int argc, char **argv, struct error *error)
+static int take_paths(struct compare_options *compare, int argc, char **argv, struct error *error)
 {
-    if (argc - optind != 2)
+    if (argc != 2)
         return error_set(error, ERROR_USAGE,
                          "name two files: a run's HDF5 file and the measured requests");
-    options->run_path = argv[optind];
-    options->measured_path = argv[optind + 1];
-    int status = command_check_output(options->plot_path, options->run_path, error);
+    compare->run_path = argv[0];
+    compare->measured_path = argv[1];
+    int status = command_check_output(compare->plot_path, compare->run_path, error);
     return status < 0 ? status
-                      : command_check_output(options->plot_path, options->measured_path, error);
+                      : command_check_output(compare->plot_path, compare->measured_path, error);
 }
 
-static int parse_options(struct compare_options *options, int argc, char **argv,
+static int parse_options(struct compare_options *compare, int argc, char **argv,
                          struct error *error)
 {
-    enum { OPTION_CASE = 256, OPTION_FROM, OPTION_PLOT, OPTION_JSON };
-    static const struct option known[] = {
-        {"case", required_argument, NULL, OPTION_CASE},
-        {"from", required_argument, NULL, OPTION_FROM},
-        {"plot", required_argument, NULL, OPTION_PLOT},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"help", no_argument, NULL, 'h'},
+    const struct command_option options[] = {
+        {"case", .text = &compare->only_case},
+        {"from", .parse = parse_start, .target = &compare->start},
+        {"plot", .text = &compare->plot_path},
+        {"json", .flag = &compare->as_json},
         {0},
     };
-    int option;
-    int status = 0;
-    while (status == 0 && (option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
-        switch (option) {
-        case OPTION_CASE:
-            options->only_case = optarg;
-            break;
-        case OPTION_FROM:
-            status = parse_start(optarg, &options->start, error);
-            break;
-        case OPTION_PLOT:
-            options->plot_path = optarg;
-            break;
-        case OPTION_JSON:
-            options->as_json = true;
-            break;
-        case 'h':
-            options->wants_help = true;
-            return 0;
-        default:
-            return command_bad_option(argv, option, error);
-        }
-    }
-    return status < 0 ? status : take_paths(options, argc, argv, error);
+    int status = command_options_take(options, help, &argc, &argv, error);
+    return status != 0 ? status : take_paths(compare, argc, argv, error);
 }
 
 static int write_plot(const char *path, const struct comparison *comparisons, size_t count,
@@ -141,9 +112,7 @@ int command_compare(int argc, char **argv)
     struct error error = {0};
     struct compare_options options = {0};
     int status = parse_options(&options, argc, argv, &error);
-    if (status == 0 && options.wants_help)
-        print_help();
-    else if (status == 0)
+    if (status == 0)
         status = compare(&options, &error);
     return status < 0 ? command_fail("compare", &error) : 0;
 }

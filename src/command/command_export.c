@@ -4,7 +4,6 @@
 #include "export_csv.h"
 #include "export_dot.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,40 +15,41 @@ struct export_options {
     const char *output_path; /* NULL: standard output */
     const char *table;       /* NULL: not given */
     struct export_window window;
-    bool wants_help;
 };
 
-static void print_help(void)
-{
-    (void)fputs(
-        "usage: tandem export OUT.h5 --format chrome [-o FILE] [--window FROM,TO]\n"
-        "       tandem export OUT.h5 --format csv [-o FILE] [--window FROM,TO] [--table TABLE]\n"
-        "       tandem export SCENARIO --format dot [-o FILE] [--set KEY=VALUE]...\n\n"
-        "Writes a run's timeline or tables, or a scenario's cluster, for other programs.\n\n"
-        "  -f, --format chrome    the timeline, for ui.perfetto.dev and chrome://tracing\n"
-        "               csv       one table, for spreadsheets and scripts\n"
-        "               dot       the cluster as a graph, for Graphviz\n"
-        "  -o, --output FILE      write FILE rather than standard output\n"
-        "      --window 60s,62s   only what touches these two seconds\n"
-        "      --table TABLE      requests (the default), steps, spans, links, or any other\n"
-        "                         table by its path: summary/stages, points\n"
-        "      --set KEY=VALUE    override a key of the scenario; repeatable\n"
-        "  -h, --help             this text\n\n"
-        "Exit codes: 0 done, 2 wrong use, 3 bad configuration, 4 I/O.\n",
-        stdout);
-}
+static const char help[] =
+    "usage: tandem export OUT.h5 --format chrome [-o FILE] [--window FROM,TO]\n"
+    "       tandem export OUT.h5 --format csv [-o FILE] [--window FROM,TO] [--table TABLE]\n"
+    "       tandem export SCENARIO --format dot [-o FILE] [--set KEY=VALUE]...\n\n"
+    "Writes a run's timeline or tables, or a scenario's cluster, for other programs.\n\n"
+    "  -f, --format chrome    the timeline, for ui.perfetto.dev and chrome://tracing\n"
+    "               csv       one table, for spreadsheets and scripts\n"
+    "               dot       the cluster as a graph, for Graphviz\n"
+    "  -o, --output FILE      write FILE rather than standard output\n"
+    "      --window 60s,62s   only what touches these two seconds\n"
+    "      --table TABLE      requests (the default), steps, spans, links, or any other\n"
+    "                         table by its path: summary/stages, points\n"
+    "      --set KEY=VALUE    override a key of the scenario; repeatable\n"
+    "  -h, --help             this text\n\n"
+    "Exit codes: 0 done, 2 wrong use, 3 bad configuration, 4 I/O.\n";
 
-static int parse_format(const char *text, enum format *format, struct error *error)
+static int parse_format(const struct command_option *option, const char *value, struct error *error)
 {
     static const char *const names[] = {
         [FORMAT_NONE] = "", [FORMAT_CHROME] = "chrome", [FORMAT_CSV] = "csv", [FORMAT_DOT] = "dot"};
+    enum format *format = option->target;
     for (size_t i = FORMAT_CHROME; i < ARRAY_LENGTH(names); i++) {
-        if (strcmp(text, names[i]) == 0) {
+        if (strcmp(value, names[i]) == 0) {
             *format = (enum format)i;
             return 0;
         }
     }
-    return error_set(error, ERROR_USAGE, "--format is chrome, csv or dot, not '%s'", text);
+    return error_set(error, ERROR_USAGE, "--format is chrome, csv or dot, not '%s'", value);
+}
+
+static int parse_window(const struct command_option *option, const char *value, struct error *error)
+{
+    return export_window_parse(value, option->target, error);
 }
 
 /* Options that the format has no use for are mistakes. */
@@ -67,56 +67,29 @@ static int check_options(const struct export_options *options, struct error *err
     return command_check_output(options->output_path, options->input.path, error);
 }
 
-static int take_input(struct export_options *options, int argc, char **argv, struct error *error)
+static int take_input(struct export_options *export, int argc, char **argv, struct error *error)
 {
-    if (optind == argc)
+    if (argc == 0)
         return error_set(error, ERROR_USAGE, "which file? Name a run's HDF5 file or a scenario");
-    if (optind + 1 < argc)
-        return error_set(error, ERROR_USAGE, "one file at a time: what is '%s'?", argv[optind + 1]);
-    options->input.path = argv[optind];
-    return check_options(options, error);
+    if (argc > 1)
+        return error_set(error, ERROR_USAGE, "one file at a time: what is '%s'?", argv[1]);
+    export->input.path = argv[0];
+    export->input.outputs[0] = export->output_path;
+    return check_options(export, error);
 }
 
-static int parse_options(struct export_options *options, int argc, char **argv, struct error *error)
+static int parse_options(struct export_options *export, int argc, char **argv, struct error *error)
 {
-    enum { OPTION_SET = 256, OPTION_WINDOW, OPTION_TABLE };
-    static const struct option known[] = {
-        {"format", required_argument, NULL, 'f'},
-        {"output", required_argument, NULL, 'o'},
-        {"window", required_argument, NULL, OPTION_WINDOW},
-        {"table", required_argument, NULL, OPTION_TABLE},
-        {"set", required_argument, NULL, OPTION_SET},
-        {"help", no_argument, NULL, 'h'},
+    const struct command_option options[] = {
+        {"format", 'f', .parse = parse_format, .target = &export->format},
+        {"output", 'o', .text = &export->output_path},
+        {"window", .parse = parse_window, .target = &export->window},
+        {"table", .text = &export->table},
+        {"set", .parse = command_parse_set, .target = &export->input},
         {0},
     };
-    int option;
-    int status = 0;
-    while (status == 0 && (option = getopt_long(argc, argv, ":f:o:h", known, NULL)) != -1) {
-        switch (option) {
-        case 'f':
-            status = parse_format(optarg, &options->format, error);
-            break;
-        case 'o':
-            options->output_path = optarg;
-            options->input.outputs[0] = optarg;
-            break;
-        case OPTION_WINDOW:
-            status = export_window_parse(optarg, &options->window, error);
-            break;
-        case OPTION_TABLE:
-            options->table = optarg;
-            break;
-        case OPTION_SET:
-            options->input.sets[options->input.set_count++] = optarg;
-            break;
-        case 'h':
-            options->wants_help = true;
-            return 0;
-        default:
-            return command_bad_option(argv, option, error);
-        }
-    }
-    return status < 0 ? status : take_input(options, argc, argv, error);
+    int status = command_options_take(options, help, &argc, &argv, error);
+    return status != 0 ? status : take_input(export, argc, argv, error);
 }
 
 static int write_dot(const struct export_options *options, const struct output_file *out,
@@ -166,9 +139,7 @@ int command_export(int argc, char **argv)
     int status = command_scenario_init(&options.input, argc, &error);
     if (status == 0)
         status = parse_options(&options, argc, argv, &error);
-    if (status == 0 && options.wants_help)
-        print_help();
-    else if (status == 0)
+    if (status == 0)
         status = export(&options, &error);
     command_scenario_release(&options.input);
     return status < 0 ? command_fail("export", &error) : 0;

@@ -4,19 +4,15 @@
 #include "sweep_merge.h"
 #include "sweep_text.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static void print_help(void)
-{
-    (void)fputs("usage: tandem merge OUT.h5 PART.h5...\n\n"
-                "Joins the files of 'tandem sweep --shard' into the one that the whole sweep would "
-                "have\nwritten, to the byte. All of its parts must be there.\n\n"
-                "  -h, --help    this text\n\n"
-                "Exit codes: 0 done, 2 wrong use, 3 parts that do not go together, 4 I/O.\n",
-                stdout);
-}
+static const char help[] =
+    "usage: tandem merge OUT.h5 PART.h5...\n\n"
+    "Joins the files of 'tandem sweep --shard' into the one that the whole sweep would "
+    "have\nwritten, to the byte. All of its parts must be there.\n\n"
+    "  -h, --help    this text\n\n"
+    "Exit codes: 0 done, 2 wrong use, 3 parts that do not go together, 4 I/O.\n";
 
 static int merge(const char *output_path, const char *const *paths, size_t count,
                  struct error *error)
@@ -48,18 +44,13 @@ static int merge(const char *output_path, const char *const *paths, size_t count
 
 static int parse_and_merge(int argc, char **argv, struct error *error)
 {
-    static const struct option known[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    int option;
-    while ((option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
-        if (option != 'h')
-            return command_bad_option(argv, option, error);
-        print_help();
-        return 0;
-    }
-    if (argc - optind < 2)
+    static const struct command_option options[] = {{0}};
+    int status = command_options_take(options, help, &argc, &argv, error);
+    if (status != 0)
+        return status;
+    if (argc < 2)
         return error_set(error, ERROR_USAGE, "name the file to write and the parts to join");
-    const char *const *paths = (const char *const *)argv + optind + 1;
-    return merge(argv[optind], paths, (size_t)(argc - optind - 1), error);
+    return merge(argv[0], (const char *const *)argv + 1, (size_t)argc - 1, error);
 }
 
 int command_merge(int argc, char **argv)

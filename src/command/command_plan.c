@@ -8,7 +8,6 @@
 #include "plan_reader.h"
 #include "plan_text.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 struct plan_command {
@@ -20,29 +19,24 @@ struct plan_command {
     bool is_exhaustive;
     bool as_json;
     bool is_quiet;
-    bool wants_help;
 };
 
-static void print_help(void)
-{
-    (void)fputs(
-        "usage: tandem plan PLAN [OPTION]...\n\n"
-        "Finds the cheapest GPUs that serve a scenario within its SLO, from a YAML file that says\n"
-        "what there is to choose from.\n\n"
-        "      --check              judge the scenario's own cluster and layout instead\n"
-        "  -o, --output OUT.h5      write every candidate, run and load as HDF5\n"
-        "      --emit SCENARIO.yaml write the best plan as a scenario for 'tandem run'\n"
-        "      --json               print the answer as one JSON object\n"
-        "      --exhaustive         rule out nothing by bounds: every candidate, one replica\n"
-        "                           more at a time; slow\n"
-        "      --set KEY=VALUE      override a key of the scenario; repeatable\n"
-        "  -j, --jobs N             worker processes; default: one for each core\n"
-        "  -q, --quiet              no progress bar\n"
-        "  -h, --help               this text\n\n"
-        "Exit codes: 0 there is a plan that meets the SLO, 1 there is none, 2 wrong use,\n"
-        "3 bad configuration, 4 I/O, or memory or a worker process was lost.\n",
-        stdout);
-}
+static const char help[] =
+    "usage: tandem plan PLAN [OPTION]...\n\n"
+    "Finds the cheapest GPUs that serve a scenario within its SLO, from a YAML file that says\n"
+    "what there is to choose from.\n\n"
+    "      --check              judge the scenario's own cluster and layout instead\n"
+    "  -o, --output OUT.h5      write every candidate, run and load as HDF5\n"
+    "      --emit SCENARIO.yaml write the best plan as a scenario for 'tandem run'\n"
+    "      --json               print the answer as one JSON object\n"
+    "      --exhaustive         rule out nothing by bounds: every candidate, one replica\n"
+    "                           more at a time; slow\n"
+    "      --set KEY=VALUE      override a key of the scenario; repeatable\n"
+    "  -j, --jobs N             worker processes; default: one for each core\n"
+    "  -q, --quiet              no progress bar\n"
+    "  -h, --help               this text\n\n"
+    "Exit codes: 0 there is a plan that meets the SLO, 1 there is none, 2 wrong use,\n"
+    "3 bad configuration, 4 I/O, or memory or a worker process was lost.\n";
 
 static void list_outputs(struct plan_command *command)
 {
@@ -55,58 +49,22 @@ static void list_outputs(struct plan_command *command)
 
 static int parse_options(struct plan_command *command, int argc, char **argv, struct error *error)
 {
-    enum { OPTION_SET = 256, OPTION_CHECK, OPTION_EMIT, OPTION_JSON, OPTION_EXHAUSTIVE };
-    static const struct option known[] = {
-        {"check", no_argument, NULL, OPTION_CHECK},
-        {"output", required_argument, NULL, 'o'},
-        {"emit", required_argument, NULL, OPTION_EMIT},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"exhaustive", no_argument, NULL, OPTION_EXHAUSTIVE},
-        {"set", required_argument, NULL, OPTION_SET},
-        {"jobs", required_argument, NULL, 'j'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
+    const struct command_option options[] = {
+        {"check", .flag = &command->is_check},
+        {"output", 'o', .text = &command->output_path},
+        {"emit", .text = &command->scenario_path},
+        {"json", .flag = &command->as_json},
+        {"exhaustive", .flag = &command->is_exhaustive},
+        {"set", .parse = command_parse_set, .target = &command->file},
+        {"jobs", 'j', .parse = command_parse_jobs, .target = &command->workers},
+        {"quiet", 'q', .flag = &command->is_quiet},
         {0},
     };
-    int option;
-    int status = 0;
-    while (status == 0 && (option = getopt_long(argc, argv, ":o:j:qh", known, NULL)) != -1) {
-        switch (option) {
-        case OPTION_CHECK:
-            command->is_check = true;
-            break;
-        case 'o':
-            command->output_path = optarg;
-            break;
-        case OPTION_EMIT:
-            command->scenario_path = optarg;
-            break;
-        case OPTION_JSON:
-            command->as_json = true;
-            break;
-        case OPTION_EXHAUSTIVE:
-            command->is_exhaustive = true;
-            break;
-        case OPTION_SET:
-            command->file.sets[command->file.set_count++] = optarg;
-            break;
-        case 'j':
-            status = command_parse_jobs(optarg, &command->workers, error);
-            break;
-        case 'q':
-            command->is_quiet = true;
-            break;
-        case 'h':
-            command->wants_help = true;
-            return 0;
-        default:
-            return command_bad_option(argv, option, error);
-        }
-    }
+    int status = command_options_take(options, help, &argc, &argv, error);
+    if (status != 0)
+        return status;
     list_outputs(command);
-    if (status == 0 && optind == argc)
-        return error_set(error, ERROR_USAGE, "which plan? Name one YAML file");
-    return status < 0 ? status : command_scenario_take(&command->file, argc, argv, error);
+    return command_scenario_take(&command->file, "plan", argc, argv, error);
 }
 
 /* Writes the best plan's scenario, where there is one. */
@@ -212,11 +170,9 @@ int command_plan(int argc, char **argv)
     int status = command_scenario_init(&command.file, argc, &error);
     if (status == 0)
         status = parse_options(&command, argc, argv, &error);
-    if (status == 0 && command.wants_help)
-        print_help();
-    else if (status == 0)
+    if (status == 0)
         status = check_outputs(&command, &error);
-    if (status == 0 && !command.wants_help)
+    if (status == 0)
         status = load_and_search(&command, &interrupt, &is_met, &error);
     command_scenario_release(&command.file);
     int exit_code = status < 0 ? fail(&error) : !is_met;

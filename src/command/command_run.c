@@ -10,7 +10,6 @@
 #include "summary_text.h"
 #include "workload_source.h"
 
-#include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
@@ -30,7 +29,6 @@ struct run_options {
     bool with_bands;
     bool as_json;
     bool is_quiet;
-    bool wants_help;
 };
 
 /* All that a run holds; zeroed where it is not there. */
@@ -45,91 +43,58 @@ struct run_state {
     struct bands bands; /* where they are asked for */
 };
 
-static void print_help(void)
-{
-    (void)fputs(
-        "usage: tandem run SCENARIO [OPTION]...\n\n"
-        "Simulates the scenario, a YAML file, and prints what came out.\n\n"
-        "  -o, --output OUT.h5    write requests, steps, spans and the summary as HDF5\n"
-        "      --set KEY=VALUE    override a key: --set layout.tensor_parallel=4; repeatable\n"
-        "      --timeline LEVEL   none (requests only), steps or layers, in the HDF5 file\n"
-        "      --exact            every step and layer as its own event: slow, same records\n"
-        "      --bands            run it twice more, with costs as far off as they may be\n"
-        "      --json             print the summary as one JSON object\n"
-        "  -q, --quiet            no progress bar, no notes\n"
-        "  -h, --help             this text\n\n"
-        "Exit codes: 0 done, 1 the run failed, 2 wrong use, 3 bad configuration or trace, 4 I/O.\n",
-        stdout);
-}
+static const char help[] =
+    "usage: tandem run SCENARIO [OPTION]...\n\n"
+    "Simulates the scenario, a YAML file, and prints what came out.\n\n"
+    "  -o, --output OUT.h5    write requests, steps, spans and the summary as HDF5\n"
+    "      --set KEY=VALUE    override a key: --set layout.tensor_parallel=4; repeatable\n"
+    "      --timeline LEVEL   none (requests only), steps or layers, in the HDF5 file\n"
+    "      --exact            every step and layer as its own event: slow, same records\n"
+    "      --bands            run it twice more, with costs as far off as they may be\n"
+    "      --json             print the summary as one JSON object\n"
+    "  -q, --quiet            no progress bar, no notes\n"
+    "  -h, --help             this text\n\n"
+    "Exit codes: 0 done, 1 the run failed, 2 wrong use, 3 bad configuration or trace, 4 I/O.\n";
 
-static int parse_timeline(const char *text, int *timeline, struct error *error)
+static int parse_timeline(const struct command_option *option, const char *value,
+                          struct error *error)
 {
     static const char *const names[] = {
 #define X(name, text) text,
         TIMELINES(X)
 #undef X
     };
+    int *timeline = option->target;
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        if (strcmp(text, names[i]) == 0) {
+        if (strcmp(value, names[i]) == 0) {
             *timeline = (int)i;
             return 0;
         }
     }
-    return error_set(error, ERROR_USAGE, "--timeline is none, steps or layers, not '%s'", text);
+    return error_set(error, ERROR_USAGE, "--timeline is none, steps or layers, not '%s'", value);
 }
 
-static int parse_options(struct run_options *options, int argc, char **argv, struct error *error)
+static int parse_options(struct run_options *run, int argc, char **argv, struct error *error)
 {
-    enum { OPTION_SET = 256, OPTION_TIMELINE, OPTION_EXACT, OPTION_BANDS, OPTION_JSON };
-    static const struct option known[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"set", required_argument, NULL, OPTION_SET},
-        {"timeline", required_argument, NULL, OPTION_TIMELINE},
-        {"exact", no_argument, NULL, OPTION_EXACT},
-        {"bands", no_argument, NULL, OPTION_BANDS},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
+    const struct command_option options[] = {
+        {"output", 'o', .text = &run->output_path},
+        {"set", .parse = command_parse_set, .target = &run->scenario},
+        {"timeline", .parse = parse_timeline, .target = &run->timeline},
+        {"exact", .flag = &run->is_exact},
+        {"bands", .flag = &run->with_bands},
+        {"json", .flag = &run->as_json},
+        {"quiet", 'q', .flag = &run->is_quiet},
         {0},
     };
-    int option;
-    int status = 0;
-    while (status == 0 && (option = getopt_long(argc, argv, ":o:qh", known, NULL)) != -1) {
-        switch (option) {
-        case 'o':
-            options->output_path = optarg;
-            options->scenario.outputs[0] = optarg;
-            break;
-        case OPTION_SET:
-            options->scenario.sets[options->scenario.set_count++] = optarg;
-            break;
-        case OPTION_TIMELINE:
-            status = parse_timeline(optarg, &options->timeline, error);
-            break;
-        case OPTION_EXACT:
-            options->is_exact = true;
-            break;
-        case OPTION_BANDS:
-            options->with_bands = true;
-            break;
-        case OPTION_JSON:
-            options->as_json = true;
-            break;
-        case 'q':
-            options->is_quiet = true;
-            break;
-        case 'h':
-            options->wants_help = true;
-            return 0;
-        default:
-            return command_bad_option(argv, option, error);
-        }
-    }
+    int status = command_options_take(options, help, &argc, &argv, error);
     if (status == 0)
-        status = command_scenario_take(&options->scenario, argc, argv, error);
-    if (status == 0 && options->timeline > TIMELINE_NONE && !options->output_path)
+        status = command_scenario_take(&run->scenario, "scenario", argc, argv, error);
+    if (status != 0)
+        return status;
+    run->scenario.outputs[0] = run->output_path;
+    if (run->timeline > TIMELINE_NONE && !run->output_path)
         return error_set(error, ERROR_USAGE, "--timeline goes with -o FILE, which is to hold it");
-    return status;
+    return 0;
 }
 
 /* The scenario with what the command line asks for. */
@@ -299,9 +264,7 @@ int command_run(int argc, char **argv)
     int status = command_scenario_init(&options.scenario, argc, &error);
     if (status == 0)
         status = parse_options(&options, argc, argv, &error);
-    if (status == 0 && options.wants_help)
-        print_help();
-    else if (status == 0)
+    if (status == 0)
         status = run(&options, &interrupt, &error);
     command_scenario_release(&options.scenario);
     int exit_code = status < 0 ? command_fail("run", &error) : 0;

@@ -8,7 +8,6 @@
 #include "sweep_text.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,29 +22,24 @@ struct sweep_command {
     uint32_t shard_count;
     bool is_resume;
     bool is_quiet;
-    bool wants_help;
 };
 
-static void print_help(void)
-{
-    (void)fputs(
-        "usage: tandem sweep SWEEP [OPTION]...\n\n"
-        "Runs a scenario at every point of the sweep, a YAML file, and writes what came out as "
-        "one\n"
-        "HDF5 file: a row a point, and curves that H5Web and NeXpy draw.\n\n"
-        "  -o, --output OUT.h5      default: the sweep's name, in the current folder\n"
-        "  -j, --jobs N             worker processes; default: one for each core\n"
-        "      --resume             go on where a killed sweep stopped (OUT.h5.journal)\n"
-        "      --shard K/N          run the Kth of N shares; join the files with 'tandem merge'\n"
-        "      --set KEY=VALUE      override a key of the scenario, before any axis does\n"
-        "      --point-files DIR    also keep each point's own run file there\n"
-        "  -q, --quiet              no progress bar\n"
-        "  -h, --help               this text\n\n"
-        "A point that is wrong is a row too; a full disk, or memory that is out, ends the sweep,\n"
-        "which --resume then goes on with. Exit codes: 0 done, 1 stopped, 2 wrong use,\n"
-        "3 bad configuration, 4 I/O.\n",
-        stdout);
-}
+static const char help[] =
+    "usage: tandem sweep SWEEP [OPTION]...\n\n"
+    "Runs a scenario at every point of the sweep, a YAML file, and writes what came out as "
+    "one\n"
+    "HDF5 file: a row a point, and curves that H5Web and NeXpy draw.\n\n"
+    "  -o, --output OUT.h5      default: the sweep's name, in the current folder\n"
+    "  -j, --jobs N             worker processes; default: one for each core\n"
+    "      --resume             go on where a killed sweep stopped (OUT.h5.journal)\n"
+    "      --shard K/N          run the Kth of N shares; join the files with 'tandem merge'\n"
+    "      --set KEY=VALUE      override a key of the scenario, before any axis does\n"
+    "      --point-files DIR    also keep each point's own run file there\n"
+    "  -q, --quiet              no progress bar\n"
+    "  -h, --help               this text\n\n"
+    "A point that is wrong is a row too; a full disk, or memory that is out, ends the sweep,\n"
+    "which --resume then goes on with. Exit codes: 0 done, 1 stopped, 2 wrong use,\n"
+    "3 bad configuration, 4 I/O.\n";
 
 /* A whole number from 1 to `max` and what ends it; NULL where there is none. */
 static const char *parse_count(const char *text, unsigned long max, unsigned long *count)
@@ -57,77 +51,38 @@ static const char *parse_count(const char *text, unsigned long max, unsigned lon
     return is_count ? end : NULL;
 }
 
-static int parse_shard(struct sweep_command *command, const char *text, struct error *error)
+static int parse_shard(const struct command_option *option, const char *value, struct error *error)
 {
+    struct sweep_command *command = option->target;
     unsigned long shard;
     unsigned long count = 0;
-    const char *end = parse_count(text, SWEEP_POINTS_MAX, &shard);
+    const char *end = parse_count(value, SWEEP_POINTS_MAX, &shard);
     if (end && *end == '/')
         end = parse_count(end + 1, SWEEP_POINTS_MAX, &count);
     else
         end = NULL;
     if (!end || *end != '\0' || shard > count)
         return error_set(error, ERROR_USAGE, "--shard takes K/N with K from 1 to N, not '%s'",
-                         text);
+                         value);
     command->shard = (uint32_t)shard;
     command->shard_count = (uint32_t)count;
     return 0;
 }
 
-static int take_file(struct sweep_command *command, int argc, char **argv, struct error *error)
-{
-    if (optind == argc)
-        return error_set(error, ERROR_USAGE, "which sweep? Name one YAML file");
-    return command_scenario_take(&command->file, argc, argv, error);
-}
-
 static int parse_options(struct sweep_command *command, int argc, char **argv, struct error *error)
 {
-    enum { OPTION_SET = 256, OPTION_RESUME, OPTION_SHARD, OPTION_POINT_FILES };
-    static const struct option known[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"jobs", required_argument, NULL, 'j'},
-        {"resume", no_argument, NULL, OPTION_RESUME},
-        {"shard", required_argument, NULL, OPTION_SHARD},
-        {"set", required_argument, NULL, OPTION_SET},
-        {"point-files", required_argument, NULL, OPTION_POINT_FILES},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
+    const struct command_option options[] = {
+        {"output", 'o', .text = &command->output_path},
+        {"jobs", 'j', .parse = command_parse_jobs, .target = &command->workers},
+        {"resume", .flag = &command->is_resume},
+        {"shard", .parse = parse_shard, .target = command},
+        {"set", .parse = command_parse_set, .target = &command->file},
+        {"point-files", .text = &command->point_files},
+        {"quiet", 'q', .flag = &command->is_quiet},
         {0},
     };
-    int option;
-    int status = 0;
-    while (status == 0 && (option = getopt_long(argc, argv, ":o:j:qh", known, NULL)) != -1) {
-        switch (option) {
-        case 'o':
-            command->output_path = optarg;
-            break;
-        case 'j':
-            status = command_parse_jobs(optarg, &command->workers, error);
-            break;
-        case OPTION_RESUME:
-            command->is_resume = true;
-            break;
-        case OPTION_SHARD:
-            status = parse_shard(command, optarg, error);
-            break;
-        case OPTION_SET:
-            command->file.sets[command->file.set_count++] = optarg;
-            break;
-        case OPTION_POINT_FILES:
-            command->point_files = optarg;
-            break;
-        case 'q':
-            command->is_quiet = true;
-            break;
-        case 'h':
-            command->wants_help = true;
-            return 0;
-        default:
-            return command_bad_option(argv, option, error);
-        }
-    }
-    return status < 0 ? status : take_file(command, argc, argv, error);
+    int status = command_options_take(options, help, &argc, &argv, error);
+    return status != 0 ? status : command_scenario_take(&command->file, "sweep", argc, argv, error);
 }
 
 /* Refused before hours of work, not after; `path` is the sweep's file. */
@@ -225,9 +180,7 @@ int command_sweep(int argc, char **argv)
     int status = command_scenario_init(&command.file, argc, &error);
     if (status == 0)
         status = parse_options(&command, argc, argv, &error);
-    if (status == 0 && command.wants_help)
-        print_help();
-    else if (status == 0)
+    if (status == 0)
         status = load_and_run(&command, &interrupt, &error);
     command_scenario_release(&command.file);
     int exit_code = status < 0 ? command_fail("sweep", &error) : 0;

@@ -7,7 +7,6 @@
 #include "trace_writer.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,76 +60,64 @@ static const char help_convert[] =
     "  --format F       tandem, azure, mooncake or burstgpt; by default guessed\n"
     "  --rate-scale X   arrivals come X times as fast (default 1)\n";
 
-/* A subcommand: the name it is called by, its help, and what does it. */
+/* A subcommand: the name it is called by, and what does it. */
 struct subcommand {
     const char *name;
-    const char *help;
-    int (*run)(int argc, char **argv, struct error *error); /* 0 or negative */
+    int (*run)(int argc, char **argv, struct error *error); /* negative where that fails */
 };
 
-/*
- * The next option, of `letters` or `words`: its character, -1 at the end, or '?' with `error`
- * filled in. `letters` starts with a colon, which has getopt tell a missing value from an unknown
- * option and print neither.
- */
-static int next_option(int argc, char **argv, const char *letters, const struct option *words,
-                       struct error *error)
+/* The whole of `value` as a number. */
+static int parse_number(const struct command_option *option, const char *value, struct error *error)
 {
-    int option = getopt_long(argc, argv, letters, words, NULL);
-    if (option != '?' && option != ':')
-        return option;
-    (void)command_bad_option(argv, option, error);
-    return '?';
-}
-
-/* The whole of `text` as a number. */
-static int parse_number(const char *option, const char *text, double *value, struct error *error)
-{
+    double *number = option->target;
     char *end;
-    *value = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(*value))
-        return error_set(error, ERROR_USAGE, "%s: expected a number, found '%s'", option, text);
+    *number = strtod(value, &end);
+    if (end == value || *end != '\0' || !isfinite(*number))
+        return error_set(error, ERROR_USAGE, "--%s: expected a number, found '%s'", option->name,
+                         value);
     return 0;
 }
 
-static int parse_whole(const char *option, const char *text, uint64_t *value, struct error *error)
+static int parse_whole(const struct command_option *option, const char *value, struct error *error)
 {
+    uint64_t *number = option->target;
     char *end;
     errno = 0;
-    *value = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
-        return error_set(error, ERROR_USAGE, "%s: expected a whole number, found '%s'", option,
-                         text);
+    *number = strtoull(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end != '\0' || errno != 0)
+        return error_set(error, ERROR_USAGE, "--%s: expected a whole number, found '%s'",
+                         option->name, value);
     return 0;
 }
 
-static int parse_format(const char *text, enum trace_format *format, struct error *error)
+static int parse_format(const struct command_option *option, const char *value, struct error *error)
 {
-    if (trace_format_from_name(text, format))
+    enum trace_format *format = option->target;
+    if (trace_format_from_name(value, format))
         return 0;
     return error_set(error, ERROR_USAGE,
                      "--format: expected tandem, azure, mooncake, burstgpt or auto, found '%s'",
-                     text);
+                     value);
 }
 
-static int parse_process(const char *text, enum arrival_process *process, struct error *error)
+static int parse_process(const struct command_option *option, const char *value,
+                         struct error *error)
 {
     static const char *const names[] = {
 #define X(name, text) text,
         ARRIVAL_PROCESSES(X)
 #undef X
     };
+    enum arrival_process *process = option->target;
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         /* A closed loop has no arrival times until it is served, so no trace can hold it. */
-        if (i != ARRIVAL_CLOSED_LOOP && strcmp(text, names[i]) == 0) {
+        if (i != ARRIVAL_CLOSED_LOOP && strcmp(value, names[i]) == 0) {
             *process = (enum arrival_process)i;
             return 0;
         }
     }
     return error_set(error, ERROR_USAGE,
-                     "--process: expected poisson, gamma or constant, found "
-                     "'%s'",
-                     text);
+                     "--process: expected poisson, gamma or constant, found '%s'", value);
 }
 
 static void warn_of_skipped(const struct trace *trace, const char *path)
@@ -161,27 +148,25 @@ static int collect(const char *path, struct trace *trace, struct trace_stats *st
 
 static int run_info(int argc, char **argv, struct error *error)
 {
-    static const struct option words[] = {{"format", required_argument, NULL, 'f'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {NULL, 0, NULL, 0}};
-    struct trace_options options = {.format = TRACE_AUTO, .rate_scale = 1};
+    struct trace_options trace_options = {.format = TRACE_AUTO, .rate_scale = 1};
     bool is_json = false;
-    int option;
-    while ((option = next_option(argc, argv, ":", words, error)) != -1) {
-        if (option == 'j')
-            is_json = true;
-        else if (option == '?' || parse_format(optarg, &options.format, error) < 0)
-            return -(int)error->code;
-    }
-    if (argc - optind != 1)
-        return error_set(error, ERROR_USAGE, "expected one file, found %d", argc - optind);
-    const char *path = argv[optind];
-    struct trace *trace = trace_open(path, options, error);
+    const struct command_option options[] = {
+        {"format", .parse = parse_format, .target = &trace_options.format},
+        {"json", .flag = &is_json},
+        {0},
+    };
+    int status = command_options_take(options, help_info, &argc, &argv, error);
+    if (status != 0)
+        return status;
+    if (argc != 1)
+        return error_set(error, ERROR_USAGE, "expected one file, found %d", argc);
+    const char *path = argv[0];
+    struct trace *trace = trace_open(path, trace_options, error);
     if (!trace)
         return -(int)error->code;
     struct trace_stats stats;
     trace_stats_init(&stats);
-    int status = collect(path, trace, &stats, error);
+    status = collect(path, trace, &stats, error);
     if (status == 0)
         status = trace_report_print(path, trace, &stats, is_json, error);
     trace_stats_release(&stats);
@@ -211,33 +196,27 @@ static int write_trace(struct arrival_source source, const char *path, struct er
 
 static int run_convert(int argc, char **argv, struct error *error)
 {
-    static const struct option words[] = {{"format", required_argument, NULL, 'f'},
-                                          {"rate-scale", required_argument, NULL, 'r'},
-                                          {NULL, 0, NULL, 0}};
-    struct trace_options options = {.format = TRACE_AUTO, .rate_scale = 1};
-    int option;
-    while ((option = next_option(argc, argv, ":", words, error)) != -1) {
-        if (option == '?')
-            return -(int)error->code;
-        int status = option == 'f'
-                         ? parse_format(optarg, &options.format, error)
-                         : parse_number("--rate-scale", optarg, &options.rate_scale, error);
-        if (status < 0)
-            return status;
-    }
-    if (argc - optind != 2)
-        return error_set(error, ERROR_USAGE, "expected two files, IN and OUT.csv, found %d",
-                         argc - optind);
-    if (!(options.rate_scale > 0))
+    struct trace_options trace_options = {.format = TRACE_AUTO, .rate_scale = 1};
+    const struct command_option options[] = {
+        {"format", .parse = parse_format, .target = &trace_options.format},
+        {"rate-scale", .parse = parse_number, .target = &trace_options.rate_scale},
+        {0},
+    };
+    int status = command_options_take(options, help_convert, &argc, &argv, error);
+    if (status != 0)
+        return status;
+    if (argc != 2)
+        return error_set(error, ERROR_USAGE, "expected two files, IN and OUT.csv, found %d", argc);
+    if (!(trace_options.rate_scale > 0))
         return error_set(error, ERROR_USAGE, "--rate-scale must be above 0, not %g",
-                         options.rate_scale);
-    if (command_check_output(argv[optind + 1], argv[optind], error) < 0)
+                         trace_options.rate_scale);
+    if (command_check_output(argv[1], argv[0], error) < 0)
         return -(int)error->code;
-    struct trace *trace = trace_open(argv[optind], options, error);
+    struct trace *trace = trace_open(argv[0], trace_options, error);
     if (!trace)
         return -(int)error->code;
-    int status = write_trace(trace_source(trace), argv[optind + 1], error);
-    warn_of_skipped(trace, argv[optind]);
+    status = write_trace(trace_source(trace), argv[1], error);
+    warn_of_skipped(trace, argv[0]);
     trace_close(trace);
     return status;
 }
@@ -250,34 +229,6 @@ struct synth {
     const char *output;
     const char *path; /* NULL: standard output */
 };
-
-static int take_synth_option(struct synth *synth, int option, struct error *error)
-{
-    struct arrivals *arrivals = &synth->synthetic.arrivals;
-    switch (option) {
-    case 'r':
-        return parse_number("--rate", optarg, &arrivals->rate_per_s, error);
-    case 'p':
-        return parse_process(optarg, &arrivals->process, error);
-    case 'c':
-        return parse_number("--cv", optarg, &arrivals->cv, error);
-    case 'n':
-        return parse_whole("--requests", optarg, &synth->synthetic.requests, error);
-    case 's':
-        return parse_whole("--seed", optarg, &synth->seed, error);
-    case 'I':
-        synth->input = optarg;
-        return 0;
-    case 'O':
-        synth->output = optarg;
-        return 0;
-    case 'o':
-        synth->path = optarg;
-        return 0;
-    default: /* '?': next_option() has said what is wrong */
-        return -(int)error->code;
-    }
-}
 
 /* Checks what no option alone can be blamed for. */
 static int check_synth(const struct synth *synth, struct error *error)
@@ -314,25 +265,35 @@ static int make_trace(const struct synth *synth, struct error *error)
     return status < 0 ? -(int)error->code : 0;
 }
 
+static int parse_synth(struct synth *synth, int argc, char **argv, struct error *error)
+{
+    struct arrivals *arrivals = &synth->synthetic.arrivals;
+    const struct command_option options[] = {
+        {"rate", .parse = parse_number, .target = &arrivals->rate_per_s},
+        {"process", .parse = parse_process, .target = &arrivals->process},
+        {"cv", .parse = parse_number, .target = &arrivals->cv},
+        {"requests", .parse = parse_whole, .target = &synth->synthetic.requests},
+        {"seed", .parse = parse_whole, .target = &synth->seed},
+        {"input", .text = &synth->input},
+        {"output", .text = &synth->output},
+        {.letter = 'o', .text = &synth->path},
+        {0},
+    };
+    int status = command_options_take(options, help_synth, &argc, &argv, error);
+    if (status != 0)
+        return status;
+    if (argc > 0)
+        return error_set(error, ERROR_USAGE, "expected options only, found '%s'", argv[0]);
+    return check_synth(synth, error);
+}
+
 static int run_synth(int argc, char **argv, struct error *error)
 {
-    static const struct option words[] = {
-        {"rate", required_argument, NULL, 'r'},  {"process", required_argument, NULL, 'p'},
-        {"cv", required_argument, NULL, 'c'},    {"requests", required_argument, NULL, 'n'},
-        {"input", required_argument, NULL, 'I'}, {"output", required_argument, NULL, 'O'},
-        {"seed", required_argument, NULL, 's'},  {NULL, 0, NULL, 0}};
     struct synth synth = {.seed = 1};
     struct synthetic *synthetic = &synth.synthetic;
     *synthetic = (struct synthetic){.requests = 10000};
     synthetic->arrivals = (struct arrivals){ARRIVAL_POISSON, NAN, NAN, 0};
-    int option;
-    while ((option = next_option(argc, argv, ":o:", words, error)) != -1) {
-        if (take_synth_option(&synth, option, error) < 0)
-            return -(int)error->code;
-    }
-    if (argc > optind)
-        return error_set(error, ERROR_USAGE, "expected options only, found '%s'", argv[optind]);
-    int status = check_synth(&synth, error);
+    int status = parse_synth(&synth, argc, argv, error);
     if (status == 0)
         status = length_spec_parse(&synthetic->input, synth.input, synth.path, error);
     if (status == 0)
@@ -345,9 +306,9 @@ static int run_synth(int argc, char **argv, struct error *error)
 }
 
 static const struct subcommand subcommands[] = {
-    {"info", help_info, run_info},
-    {"synth", help_synth, run_synth},
-    {"convert", help_convert, run_convert},
+    {"info", run_info},
+    {"synth", run_synth},
+    {"convert", run_convert},
 };
 
 static const struct subcommand *find_subcommand(const char *name)
@@ -375,16 +336,8 @@ int command_trace(int argc, char **argv)
         (void)fputs(help_trace, stderr);
         return error_exit_code(ERROR_USAGE);
     }
-    for (int i = 2; i < argc; i++) {
-        if (is_help(argv[i])) {
-            (void)fputs(subcommand->help, stdout);
-            return 0;
-        }
-    }
-    /* 0 has GNU getopt start afresh: the program has parsed its own options by now. */
-    optind = 0;
     struct error error = {.code = ERROR_NONE};
-    if (subcommand->run(argc - 1, argv + 1, &error) == 0)
+    if (subcommand->run(argc - 1, argv + 1, &error) >= 0)
         return 0;
     char name[COMMAND_NAME_BYTES];
     (void)snprintf(name, sizeof(name), "trace %s", subcommand->name);
