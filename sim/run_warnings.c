@@ -1,7 +1,5 @@
 #include "run_warnings.h"
 
-#include <stdio.h>
-
 /* Bubbles under this share of the working time are not worth a warning. */
 #define BUBBLES_MIN 0.10
 
@@ -49,13 +47,11 @@ static bool warn_bubbles(const struct working_time *time, uint32_t stages, struc
 {
     if (stages == 1 || time->bubbles < BUBBLES_MIN)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "pipeline_bubbles");
-    (void)snprintf(
-        warning->text, sizeof(warning->text),
+    return warning_set(
+        warning, "pipeline_bubbles",
         "while there was work, stages worked %.0f%% of the time and bubbles took %.0f%%: "
         "%u stages do the work of %.1f",
         time->busy * 100, time->bubbles * 100, stages, time->busy * stages);
-    return true;
 }
 
 static bool warn_starved(const struct working_time *time, const struct summary *summary,
@@ -64,63 +60,55 @@ static bool warn_starved(const struct working_time *time, const struct summary *
     if (stages == 1 || time->bubbles < BUBBLES_MIN || time->fill_drain < time->bubbles / 2 ||
         summary->preemptions > 0)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "pipeline_starved");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "%.0f%% of the bubbles are fill_drain: fewer steps were in flight than the %u "
-                   "stages, for want of requests; a smaller pipeline or more load would fill it",
-                   time->fill_drain / time->bubbles * 100, stages);
-    return true;
+    return warning_set(
+        warning, "pipeline_starved",
+        "%.0f%% of the bubbles are fill_drain: fewer steps were in flight than the %u "
+        "stages, for want of requests; a smaller pipeline or more load would fill it",
+        time->fill_drain / time->bubbles * 100, stages);
 }
 
 static bool warn_preemptions(const struct summary *summary, struct warning *warning)
 {
     if (summary->preemptions == 0)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "kv_preemptions");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "%llu preemptions among %llu requests: KV for %llu tokens is too little for "
-                   "this load; the work of a preempted request is done again",
-                   (unsigned long long)summary->preemptions, (unsigned long long)summary->completed,
-                   (unsigned long long)summary->kv_capacity_tokens);
-    return true;
+    return warning_set(warning, "kv_preemptions",
+                       "%llu preemptions among %llu requests: KV for %llu tokens is too little for "
+                       "this load; the work of a preempted request is done again",
+                       (unsigned long long)summary->preemptions,
+                       (unsigned long long)summary->completed,
+                       (unsigned long long)summary->kv_capacity_tokens);
 }
 
 static bool warn_nothing_counted(const struct summary *summary, struct warning *warning)
 {
     if (summary->arrived > 0 || summary->warmup == 0)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "nothing_counted");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "all %llu requests arrived within run.warmup, which leaves none to count: a "
-                   "shorter one, or more requests, would tell something",
-                   (unsigned long long)summary->warmup);
-    return true;
+    return warning_set(warning, "nothing_counted",
+                       "all %llu requests arrived within run.warmup, which leaves none to count: a "
+                       "shorter one, or more requests, would tell something",
+                       (unsigned long long)summary->warmup);
 }
 
 static bool warn_rejected(const struct summary *summary, struct warning *warning)
 {
     if (summary->rejected == 0)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "requests_rejected");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "%llu of %llu requests were rejected: longer than the KV capacity of %llu "
-                   "tokens, or than max_step_tokens where prompts are not chunked",
-                   (unsigned long long)summary->rejected, (unsigned long long)summary->arrived,
-                   (unsigned long long)summary->kv_capacity_tokens);
-    return true;
+    return warning_set(warning, "requests_rejected",
+                       "%llu of %llu requests were rejected: longer than the KV capacity of %llu "
+                       "tokens, or than max_step_tokens where prompts are not chunked",
+                       (unsigned long long)summary->rejected, (unsigned long long)summary->arrived,
+                       (unsigned long long)summary->kv_capacity_tokens);
 }
 
 static bool warn_lost(const struct summary *summary, struct warning *warning)
 {
     if (summary->lost == 0)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "requests_lost");
-    (void)snprintf(
-        warning->text, sizeof(warning->text),
+    return warning_set(
+        warning, "requests_lost",
         "%llu of %llu requests were lost: with replicas that failed (run.on_loss: lose), "
         "or waiting for one that never came back",
         (unsigned long long)summary->lost, (unsigned long long)summary->arrived);
-    return true;
 }
 
 static bool warn_decode_pool(const struct summary *summary, double room_share,
@@ -128,14 +116,12 @@ static bool warn_decode_pool(const struct summary *summary, double room_share,
 {
     if (room_share < ROOM_SHARE_MIN)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "decode_pool_full");
-    (void)snprintf(
-        warning->text, sizeof(warning->text),
+    return warning_set(
+        warning, "decode_pool_full",
         "while there was work, stages that prefill waited %.0f%% of the time for room in "
         "the pool that decodes (KV there %.0f%% used at the peak): a larger "
         "max_sequences, more KV or more GPUs there would let them go on",
         room_share * 100, summary->kv_peak_fraction * 100);
-    return true;
 }
 
 static bool warn_link(const struct summary *summary, struct warning *warning)
@@ -146,14 +132,11 @@ static bool warn_link(const struct summary *summary, struct warning *warning)
             worst = &summary->links[i];
     if (!worst || worst->twice_saves < LINK_SAVES_MIN)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "link_bottleneck");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "%s bounds the stages that use it (busy %.0f%% of the run; stages waited %.1f s "
-                   "for its bytes): with twice its bandwidth they would take about %.0f%% less "
-                   "time",
-                   worst->name, worst->utilization * 100, worst->waited_s,
-                   worst->twice_saves * 100);
-    return true;
+    return warning_set(
+        warning, "link_bottleneck",
+        "%s bounds the stages that use it (busy %.0f%% of the run; stages waited %.1f s "
+        "for its bytes): with twice its bandwidth they would take about %.0f%% less time",
+        worst->name, worst->utilization * 100, worst->waited_s, worst->twice_saves * 100);
 }
 
 static bool warn_capped(const struct summary *summary, struct warning *warning)
@@ -166,13 +149,12 @@ static bool warn_capped(const struct summary *summary, struct warning *warning)
     }
     if (most < CAPPED_MIN)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "power_capped");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "while there was work, the GPUs' power limit cost a stage %.0f%% of the time: "
-                   "GEMMs of prompts draw more than it allows, and a GPU that does not rest from "
-                   "them slows down",
-                   most * 100);
-    return true;
+    return warning_set(
+        warning, "power_capped",
+        "while there was work, the GPUs' power limit cost a stage %.0f%% of the time: "
+        "GEMMs of prompts draw more than it allows, and a GPU that does not rest from "
+        "them slows down",
+        most * 100);
 }
 
 static bool warn_overloaded(const struct summary *summary, double arrival_span_s,
@@ -185,13 +167,12 @@ static bool warn_overloaded(const struct summary *summary, double arrival_span_s
     if (!(arrival_span_s > 0) || !(wait_s > OVERLOAD_QUEUE_S) ||
         summary->duration_s < OVERLOAD_FACTOR * arrival_span_s)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "overloaded");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "arrivals took %.0f s and serving them %.0f s, with a p95 of %.1f s %s: the "
-                   "load is above capacity, so latencies grow with the trace's length",
-                   arrival_span_s, summary->duration_s, wait_s,
-                   is_for_kv ? "from a request's first token to its KV's arrival" : "in the queue");
-    return true;
+    return warning_set(warning, "overloaded",
+                       "arrivals took %.0f s and serving them %.0f s, with a p95 of %.1f s %s: the "
+                       "load is above capacity, so latencies grow with the trace's length",
+                       arrival_span_s, summary->duration_s, wait_s,
+                       is_for_kv ? "from a request's first token to its KV's arrival"
+                                 : "in the queue");
 }
 
 uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double arrival_span_s,

@@ -10,6 +10,7 @@
 #include "base.h"
 #include "cost_grid.h"
 #include "gpu.h"
+#include "warning.h"
 
 /* Seconds. */
 struct distribution {
@@ -84,13 +85,6 @@ struct link_summary {
 };
 
 #define SUMMARY_LINKS_MAX 16
-
-#define WARNING_TEXT_BYTES 512
-
-struct warning {
-    char code[NAME_BYTES]; /* stable, for programs: tp_over_pcie */
-    char text[WARNING_TEXT_BYTES];
-};
 
 /* Requests, tokens and latencies are of what arrived after the warm-up; stages, links, KV and costs
    of the whole run. */

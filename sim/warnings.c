@@ -122,17 +122,14 @@ static bool warn_slow_group(const struct scenario *scenario, const struct layout
         share[i] = here.collectives_s / whole_s(here);
         speedup[i] = layer_compute_s(scenario, &layout->sharding, 1, tokens[i]) / whole_s(here);
     }
-    (void)snprintf(warning->code, sizeof(warning->code), "%s",
-                   medium == MEDIUM_PCIE ? "tp_over_pcie" : "tp_across_nodes");
-    (void)snprintf(
-        warning->text, sizeof(warning->text),
+    return warning_set(
+        warning, medium == MEDIUM_PCIE ? "tp_over_pcie" : "tp_across_nodes",
         "tensor-parallel groups of %u GPUs talk over %s: with 1 and %.0f tokens the collectives of "
         "a layer take %.1f and %.1f us, %.1fx and %.1fx an H100's NVLink (450 GB/s), which is "
         "%.0f%% and %.0f%% of the layer's time, attention aside, and leaves %u GPUs %.2fx and "
         "%.2fx as fast as one",
         group.ranks, medium_name(medium), tokens[1], collectives_s[0] * US, collectives_s[1] * US,
         ratio[0], ratio[1], share[0] * 100, share[1] * 100, group.ranks, speedup[0], speedup[1]);
-    return true;
 }
 
 /* pipeline_underfilled */
@@ -145,12 +142,10 @@ static bool warn_underfilled(const struct scenario *scenario, const struct layou
     if (steps >= layout->stages)
         return false;
     const char *key = steps < serving->steps_in_flight ? "max_sequences" : "steps_in_flight";
-    (void)snprintf(warning->code, sizeof(warning->code), "pipeline_underfilled");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "%s %u cannot fill a pipeline of %u stages: on average each works at most "
-                   "%.0f%% of the time; set it to %u or more",
-                   key, steps, layout->stages, 100.0 * steps / layout->stages, layout->stages);
-    return true;
+    return warning_set(warning, "pipeline_underfilled",
+                       "%s %u cannot fill a pipeline of %u stages: on average each works at most "
+                       "%.0f%% of the time; set it to %u or more",
+                       key, steps, layout->stages, 100.0 * steps / layout->stages, layout->stages);
 }
 
 /* "[26, 18, 18, 18]"; of long pipelines, the first stages. */
@@ -180,12 +175,11 @@ static bool warn_unbalanced(const struct scenario *scenario, const struct layout
     char better_split[SPLIT_BYTES];
     print_split(layout->stage_layers, layout->stages, split);
     print_split(better, layout->stages, better_split);
-    (void)snprintf(warning->code, sizeof(warning->code), "unbalanced_stages");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "the slowest stage of %s gates the others with the work of %.1f layers; %s has "
-                   "%.1f at most, up to %.0f%% more throughput",
-                   split, slowest, better_split, slowest_better, gain * 100);
-    return true;
+    return warning_set(
+        warning, "unbalanced_stages",
+        "the slowest stage of %s gates the others with the work of %.1f layers; %s has "
+        "%.1f at most, up to %.0f%% more throughput",
+        split, slowest, better_split, slowest_better, gain * 100);
 }
 
 /* kv_heads_replicated */
@@ -196,12 +190,11 @@ static bool warn_kv_replicated(const struct scenario *scenario, const struct lay
     if (layout->tensor_parallel <= kv_heads)
         return false;
     double copies = (double)layout->tensor_parallel / kv_heads;
-    (void)snprintf(warning->code, sizeof(warning->code), "kv_heads_replicated");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "tensor_parallel %u exceeds the %u KV heads: each is held by %.0f GPUs, so a "
-                   "token's KV takes %.0fx the memory and as many times the reads",
-                   layout->tensor_parallel, kv_heads, copies, copies);
-    return true;
+    return warning_set(
+        warning, "kv_heads_replicated",
+        "tensor_parallel %u exceeds the %u KV heads: each is held by %.0f GPUs, so a "
+        "token's KV takes %.0fx the memory and as many times the reads",
+        layout->tensor_parallel, kv_heads, copies, copies);
 }
 
 /* sequence_parallel_slower */
@@ -220,12 +213,11 @@ static bool warn_sequence_parallel(const struct scenario *scenario, const struct
     double without_s = whole_s(time_layer(scenario, &without, &group, tokens));
     if (with_s / without_s - 1 < GAIN_MIN)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "sequence_parallel_slower");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "sequence_parallel starts two collectives for one: with %u tokens, the fullest "
-                   "decode step, a layer takes %.1f us, attention aside, and %.1f us without it",
-                   tokens, with_s * US, without_s * US);
-    return true;
+    return warning_set(
+        warning, "sequence_parallel_slower",
+        "sequence_parallel starts two collectives for one: with %u tokens, the fullest "
+        "decode step, a layer takes %.1f us, attention aside, and %.1f us without it",
+        tokens, with_s * US, without_s * US);
 }
 
 /* experts_imbalanced */
@@ -243,14 +235,13 @@ static bool warn_imbalanced(const struct scenario *scenario, const struct layout
     double mean_s = whole_s(time_layer(scenario, &balanced, &group, tokens));
     if (busiest_s / mean_s - 1 < GAIN_MIN)
         return false;
-    (void)snprintf(warning->code, sizeof(warning->code), "experts_imbalanced");
-    (void)snprintf(warning->text, sizeof(warning->text),
-                   "all wait for the busiest GPU's experts, which get %.4g times the mean's "
-                   "tokens: with %u tokens a layer takes %.1f us, attention aside, and %.1f us "
-                   "were they equally busy",
-                   sharding_imbalance(&layout->sharding, &scenario->model, layout->tensor_parallel),
-                   tokens, busiest_s * US, mean_s * US);
-    return true;
+    return warning_set(
+        warning, "experts_imbalanced",
+        "all wait for the busiest GPU's experts, which get %.4g times the mean's "
+        "tokens: with %u tokens a layer takes %.1f us, attention aside, and %.1f us "
+        "were they equally busy",
+        sharding_imbalance(&layout->sharding, &scenario->model, layout->tensor_parallel), tokens,
+        busiest_s * US, mean_s * US);
 }
 
 uint32_t warnings_of_layout(const struct scenario *scenario, const struct layout *layout,

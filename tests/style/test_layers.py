@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 LAYERS = [
-    "base crossings error arena heap rng dtype cost_grid cost_stack cost_sum surface",
+    "base crossings error warning arena heap rng dtype cost_grid cost_stack cost_sum surface",
     "engine recorder rows session diary",
     "gpu power link cluster topology topology_place topology_route flow flow_network flow_share transfer",
     "model sharding exchange layout kv_way compute kernel_table collective collective_flow"
