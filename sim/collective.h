@@ -4,10 +4,10 @@
  * Alpha-beta models of the plans in collective_plan.h, which says what each
  * algorithm sends by which protocol, and where it is from: rounds x (alpha + bytes /
  * bandwidth), and what it costs before its first byte. Nothing queues here: where
- * others use the links too, collective_flow.h plays the same plans out. Pure
- * functions that never fail. One rank costs 0; an algorithm that does not apply to
- * the operation or group costs INFINITY. Measured tables, where a GPU has them, go
- * in front of these models.
+ * others use the links too, a collective's bytes are transfer.h's. Pure functions
+ * that never fail. One rank costs 0; an algorithm that does not apply to the
+ * operation or group costs INFINITY. Measured tables, where a GPU has them, go in
+ * front of these models.
  */
 #ifndef TANDEM_COLLECTIVE_H
 #define TANDEM_COLLECTIVE_H

@@ -4,7 +4,7 @@
  * A plan is a few phases; a phase is rounds of equal messages in one pattern:
  * rank i sends a message of a round when what it needs of the round before has
  * come. All else follows from plans: collective.h says how long they take where
- * the links are the group's own, collective_flow.h plays them out on shared ones.
+ * the links are the group's own, collective_way.h what goes over which of them.
  * The arithmetic of a reduction is left out: it hides behind the links.
  *
  *   ring          p-1 rounds of 1/p of the bytes to the successor, for each half

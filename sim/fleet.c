@@ -1,7 +1,5 @@
 #include "fleet.h"
 
-#include "collective_flow.h"
-
 /* The next arrival, and the sharing of links. */
 #define FLEET_OTHER_EVENTS 2
 
@@ -139,8 +137,8 @@ static int share_all_links(struct fleet *fleet, const struct site *sites, struct
         any = any || meets_others(&sites[p]);
     if (!any)
         return 0;
-    fleet->network = collective_flow_network(fleet->session->engine,
-                                             &fleet->pools[0].deployment.topology, error);
+    fleet->network =
+        transfer_network(fleet->session->engine, &fleet->pools[0].deployment.topology, error);
     if (!fleet->network)
         return -(int)error->code;
     fleet->handover.network = fleet->network;

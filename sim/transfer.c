@@ -1,5 +1,22 @@
 #include "transfer.h"
 
+#include <stdlib.h>
+
+struct flow_network *transfer_network(struct engine *engine, const struct topology *topology,
+                                      struct error *error)
+{
+    double *rates = calloc((size_t)topology->link_count + 1, sizeof(*rates));
+    if (!rates) {
+        error_out_of_memory(error, "the links' flows");
+        return NULL;
+    }
+    for (uint32_t link = 0; link < topology->link_count; link++)
+        rates[link] = topology->links[link].cost.bytes_per_s;
+    struct flow_network *network = flow_network_new(engine, rates, topology->link_count, error);
+    free(rates);
+    return network;
+}
+
 int transfer_init(struct transfer *transfer, struct flow_network *network,
                   const struct topology *topology, struct transfer_pairs pairs, struct arena *arena,
                   struct error *error)

@@ -12,6 +12,10 @@
 #include "flow.h"
 #include "topology.h"
 
+/* A network of the topology's links, at their rates. NULL on error. */
+struct flow_network *transfer_network(struct engine *engine, const struct topology *topology,
+                                      struct error *error);
+
 /* GPUs from[i] send to to[i]; `owner` orders what ends together. */
 struct transfer_pairs {
     const uint32_t *from; /* (count) */

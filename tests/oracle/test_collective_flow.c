@@ -3,19 +3,12 @@
  * uses the links?
  */
 #include "collective.h"
-#include "collective_flow.h"
-
+#include "communicator.h"
 #include "fixtures.h"
 #include "suite.h"
+#include "transfer.h"
 
 #define GPUS_MAX 32
-
-static void on_done(void *context, uint64_t argument)
-{
-    bool *is_done = context;
-    (void)argument;
-    *is_done = true;
-}
 
 /* Seconds of a plan over the cluster's first `ranks` GPUs, with everything exact but the last
    picosecond; its links' bytes are added up in `bytes`. */
@@ -23,21 +16,16 @@ static double play_s(const struct topology *topology, const struct collective_gr
                      const uint32_t *gpus, const struct collective_plan *plan, double *bytes)
 {
     struct error error;
-    bool is_done = false;
     struct engine *engine = engine_new(&error);
     ck_assert_ptr_nonnull(engine);
-    struct flow_network *network = collective_flow_network(engine, topology, &error);
+    struct flow_network *network = transfer_network(engine, topology, &error);
     ck_assert_ptr_nonnull(network);
-    struct communicator *communicator = communicator_new(network, topology, group, gpus, 0, &error);
-    ck_assert_ptr_nonnull(communicator);
-    ck_assert_int_eq(communicator_start(communicator, plan, on_done, &is_done, 0, &error), 0);
-    while (!is_done)
+    struct communicator *communicator = communicator_new(engine, network, topology, group, gpus, 0);
+    communicator_start(communicator, plan);
+    while (!communicator_is_done(communicator))
         ck_assert(engine_step(engine));
-    ck_assert(!communicator_failed(communicator));
     double seconds = sim_s_from_ps(engine_now(engine)) + flow_carry_ps(network) * 1e-12;
-    *bytes = 0;
-    for (uint32_t link = 0; link < topology->link_count; link++)
-        *bytes += flow_link_bytes(network, link);
+    *bytes = communicator_moved_bytes(communicator);
     communicator_free(communicator);
     flow_network_free(network);
     engine_free(engine);
@@ -147,19 +135,17 @@ START_TEST(two_rings_on_one_nic_take_twice_as_long)
     arena_init(&arena);
     ck_assert_int_eq(topology_build(&topology, &cluster, &arena, &error), 0);
     struct engine *engine = engine_new(&error);
-    struct flow_network *network = collective_flow_network(engine, &topology, &error);
+    struct flow_network *network = transfer_network(engine, &topology, &error);
     struct communicator *communicators[2];
-    bool is_done[2] = {false, false};
     for (uint32_t i = 0; i < 2; i++) {
         const uint32_t gpus[] = {i, 8 + i};
         struct collective_group group = collective_group_of(&topology, gpus, 2);
         struct collective_plan plan;
         ck_assert(collective_plan_of(&plan, &group, OPERATION_ALL_REDUCE, COLLECTIVE_RING, 2e9));
-        communicators[i] = communicator_new(network, &topology, &group, gpus, i, &error);
-        ck_assert_int_eq(
-            communicator_start(communicators[i], &plan, on_done, &is_done[i], 0, &error), 0);
+        communicators[i] = communicator_new(engine, network, &topology, &group, gpus, i);
+        communicator_start(communicators[i], &plan);
     }
-    while (!is_done[0] || !is_done[1])
+    while (!communicator_is_done(communicators[0]) || !communicator_is_done(communicators[1]))
         ck_assert(engine_step(engine));
     ck_assert_double_eq_tol(sim_s_from_ps(engine_now(engine)), 2 * 1e9 / 25e9, 1e-4);
     for (uint32_t i = 0; i < 2; i++)

@@ -1,7 +1,8 @@
-#include "collective_flow.h"
+#include "communicator.h"
 
 #include "collective_way.h"
 
+#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct rank_progress {
 };
 
 struct communicator {
+    const struct engine *engine;
     struct flow_network *network;
     const struct topology *topology;
     struct collective_group group;
@@ -26,53 +28,32 @@ struct communicator {
     double first_latency_s; /* the plan's start-up, before the first messages */
     double latest_carry_ps; /* of the messages that ended last */
     sim_ps latest;
-    bool failed;
-    event_function done;
-    void *context;
-    uint64_t argument;
+    double moved_bytes;
 };
 
-struct flow_network *collective_flow_network(struct engine *engine, const struct topology *topology,
-                                             struct error *error)
-{
-    double *rates = calloc((size_t)topology->link_count + 1, sizeof(*rates));
-    if (!rates) {
-        error_out_of_memory(error, "the links' flows");
-        return NULL;
-    }
-    for (uint32_t link = 0; link < topology->link_count; link++)
-        rates[link] = topology->links[link].cost.bytes_per_s;
-    struct flow_network *network = flow_network_new(engine, rates, topology->link_count, error);
-    free(rates);
-    return network;
-}
-
-struct communicator *communicator_new(struct flow_network *network, const struct topology *topology,
+struct communicator *communicator_new(const struct engine *engine, struct flow_network *network,
+                                      const struct topology *topology,
                                       const struct collective_group *group, const uint32_t *gpus,
-                                      uint32_t owner, struct error *error)
+                                      uint32_t owner)
 {
     struct communicator *communicator = calloc(1, sizeof(*communicator));
-    if (communicator) {
-        communicator->gpus = calloc(group->ranks, sizeof(*communicator->gpus));
-        communicator->ranks = calloc(group->ranks, sizeof(*communicator->ranks));
-    }
-    if (!communicator || !communicator->gpus || !communicator->ranks) {
-        communicator_free(communicator);
-        error_out_of_memory(error, "a communicator");
-        return NULL;
-    }
-    communicator->network = network;
-    communicator->topology = topology;
-    communicator->group = *group;
-    communicator->owner = owner;
+    ck_assert_ptr_nonnull(communicator);
+    *communicator = (struct communicator){
+        .engine = engine,
+        .network = network,
+        .topology = topology,
+        .group = *group,
+        .gpus = calloc(group->ranks, sizeof(*communicator->gpus)),
+        .ranks = calloc(group->ranks, sizeof(*communicator->ranks)),
+        .owner = owner,
+    };
+    ck_assert(communicator->gpus && communicator->ranks);
     memcpy(communicator->gpus, gpus, group->ranks * sizeof(*gpus));
     return communicator;
 }
 
 void communicator_free(struct communicator *communicator)
 {
-    if (!communicator)
-        return;
     free(communicator->gpus);
     free(communicator->ranks);
     free(communicator);
@@ -140,10 +121,9 @@ static void send(struct communicator *communicator, uint32_t from, uint32_t to, 
         .argument = (uint64_t)from << 32 | to,
     };
     communicator->ranks[from].started++;
-    if (flow_start(communicator->network, &spec) == 0)
-        communicator->failed = true;
-    else
-        communicator->under_way++;
+    communicator->under_way++;
+    communicator->moved_bytes += spec.bytes * spec.link_count;
+    ck_assert_uint_ne(flow_start(communicator->network, &spec), 0);
 }
 
 static void send_to_all(struct communicator *communicator, uint32_t from, double carry_ps)
@@ -157,8 +137,7 @@ static bool may_send(const struct communicator *communicator, uint32_t rank)
 {
     const struct collective_phase *phase = &communicator->plan.phases[communicator->phase];
     const struct rank_progress *progress = &communicator->ranks[rank];
-    if (communicator->failed || progress->started == phase->rounds ||
-        progress->sent < progress->started)
+    if (progress->started == phase->rounds || progress->sent < progress->started)
         return false;
     if (phase->pattern != PATTERN_CHAIN)
         return progress->received >= progress->started;
@@ -196,8 +175,6 @@ static void begin_round(struct communicator *communicator, double carry_ps)
 static bool advance(struct communicator *communicator)
 {
     const struct collective_phase *phase = &communicator->plan.phases[communicator->phase];
-    if (communicator->failed)
-        return false;
     if (!is_stream(phase->pattern) && ++communicator->round < phase->rounds)
         return true;
     communicator->round = 0;
@@ -221,7 +198,7 @@ static void on_message(void *context, uint64_t argument)
     struct communicator *communicator = context;
     uint32_t from = (uint32_t)(argument >> 32);
     uint32_t to = (uint32_t)argument;
-    double carry_ps = latest_carry_ps(communicator, flow_network_now(communicator->network));
+    double carry_ps = latest_carry_ps(communicator, engine_now(communicator->engine));
     communicator->under_way--;
     communicator->ranks[from].sent++;
     communicator->ranks[to].received++;
@@ -231,30 +208,27 @@ static void on_message(void *context, uint64_t argument)
     }
     if (communicator->under_way == 0 && advance(communicator))
         begin_round(communicator, carry_ps);
-    if (communicator->under_way == 0)
-        communicator->done(communicator->context, communicator->argument);
 }
 
-int communicator_start(struct communicator *communicator, const struct collective_plan *plan,
-                       event_function done, void *context, uint64_t argument, struct error *error)
+void communicator_start(struct communicator *communicator, const struct collective_plan *plan)
 {
-    assert(communicator->under_way == 0 && plan->phase_count > 0);
+    ck_assert(communicator->under_way == 0 && plan->phase_count > 0);
     communicator->plan = *plan;
     communicator->phase = 0;
     communicator->round = 0;
     communicator->latest = -1;
-    communicator->failed = false;
-    communicator->done = done;
-    communicator->context = context;
-    communicator->argument = argument;
     memset(communicator->ranks, 0, communicator->group.ranks * sizeof(*communicator->ranks));
     communicator->first_latency_s = plan->start_s;
     begin_round(communicator, 0);
     communicator->first_latency_s = 0;
-    return communicator->under_way > 0 ? 0 : error_out_of_memory(error, "a collective's messages");
 }
 
-bool communicator_failed(const struct communicator *communicator)
+bool communicator_is_done(const struct communicator *communicator)
 {
-    return communicator->failed;
+    return communicator->under_way == 0;
+}
+
+double communicator_moved_bytes(const struct communicator *communicator)
+{
+    return communicator->moved_bytes;
 }
