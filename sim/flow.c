@@ -28,6 +28,27 @@ static int allocate_links(struct flow_network *network, const double *link_bytes
     return 0;
 }
 
+/* Makes room for so many flows, which is more than there is. */
+static int reserve(struct flow_network *network, uint32_t flows, struct error *error)
+{
+    if (flows > FLOWS_MAX)
+        return error_set(error, ERROR_MEMORY, "more than %u flows at a time", FLOWS_MAX);
+    uint32_t *gathered = realloc(network->gathered_flows, flows * sizeof(*gathered));
+    if (!gathered)
+        return error_out_of_memory(error, "flows");
+    network->gathered_flows = gathered;
+    struct flow *pool = realloc(network->flows, flows * sizeof(*pool));
+    if (!pool)
+        return error_out_of_memory(error, "flows");
+    network->flows = pool;
+    for (uint32_t i = flows; i-- > network->capacity;) {
+        pool[i] = (struct flow){.generation = 1, .next_free = network->free_flow};
+        network->free_flow = i;
+    }
+    network->capacity = flows;
+    return 0;
+}
+
 struct flow_network *flow_network_new(struct engine *engine, const double *link_bytes_per_s,
                                       uint32_t link_count, struct error *error)
 {
@@ -40,7 +61,7 @@ struct flow_network *flow_network_new(struct engine *engine, const double *link_
     network->link_count = link_count;
     network->free_flow = NO_FLOW;
     if (allocate_links(network, link_bytes_per_s, error) < 0 ||
-        flow_network_reserve(network, FLOWS_AT_FIRST, error) < 0) {
+        reserve(network, FLOWS_AT_FIRST, error) < 0) {
         flow_network_free(network);
         return NULL;
     }
@@ -62,28 +83,6 @@ void flow_network_free(struct flow_network *network)
     free(network->gathered_flows);
     free(network->fills);
     free(network);
-}
-
-int flow_network_reserve(struct flow_network *network, uint32_t flows, struct error *error)
-{
-    if (flows <= network->capacity)
-        return 0;
-    if (flows > FLOWS_MAX)
-        return error_set(error, ERROR_MEMORY, "more than %u flows at a time", FLOWS_MAX);
-    uint32_t *gathered = realloc(network->gathered_flows, flows * sizeof(*gathered));
-    if (!gathered)
-        return error_out_of_memory(error, "flows");
-    network->gathered_flows = gathered;
-    struct flow *pool = realloc(network->flows, flows * sizeof(*pool));
-    if (!pool)
-        return error_out_of_memory(error, "flows");
-    network->flows = pool;
-    for (uint32_t i = flows; i-- > network->capacity;) {
-        pool[i] = (struct flow){.generation = 1, .next_free = network->free_flow};
-        network->free_flow = i;
-    }
-    network->capacity = flows;
-    return 0;
 }
 
 /* The flow of that name; NULL where it is done or cancelled. */
@@ -125,8 +124,7 @@ static void join_link(struct flow_network *network, struct flow *flow, uint32_t 
     struct flow_hop *here = &flow->hops[hop];
     struct flow_link *link = &network->links[here->link];
     uint32_t number = (uint32_t)(flow - network->flows) * FLOW_LINKS_MAX + hop;
-    if (link->flow_count++ == 0)
-        link->busy_since = engine_now(network->engine);
+    link->flow_count++;
     here->previous = NO_HOP;
     here->next = link->first_hop;
     if (here->next != NO_HOP)
@@ -143,24 +141,19 @@ static void leave_link(struct flow_network *network, const struct flow_hop *hop)
         flow_of_hop(network, hop->previous)->hops[hop->previous % FLOW_LINKS_MAX].next = hop->next;
     else
         link->first_hop = hop->next;
-    if (--link->flow_count == 0)
-        link->busy += engine_now(network->engine) - link->busy_since;
-    else
+    if (--link->flow_count > 0)
         mark_dirty(network, hop->link);
 }
 
-/* Brings what a moving flow has left, and its links' bytes, up to the clock. */
-static void progress(struct flow_network *network, struct flow *flow)
+/* Brings what a moving flow has left up to the clock. */
+static void progress(struct flow *flow, sim_ps now)
 {
-    sim_ps now = engine_now(network->engine);
     /* Rates that never lasted a picosecond moved nothing, whatever part of it was carried. */
     if (!(flow->bytes_per_s > 0) || now == flow->since)
         return;
     double elapsed_ps = (double)(now - flow->since) - flow->carry_ps;
-    double bytes = fmin(flow->bytes_per_s * elapsed_ps / (double)SIM_PS_PER_S, flow->bytes_left);
-    for (uint32_t i = 0; i < flow->link_count; i++)
-        network->links[flow->hops[i].link].bytes += bytes;
-    flow->bytes_left -= bytes;
+    double bytes = flow->bytes_per_s * elapsed_ps / (double)SIM_PS_PER_S;
+    flow->bytes_left -= fmin(bytes, flow->bytes_left);
     flow->since = now;
     flow->carry_ps = 0;
 }
@@ -182,10 +175,11 @@ static sim_ps moment_after(sim_ps from, double delay_ps, sim_ps now)
 /* Sets the rate and gives its event; 0 when memory is out. */
 static event_id move_at(struct flow_network *network, struct flow *flow, double bytes_per_s)
 {
-    progress(network, flow);
+    sim_ps now = engine_now(network->engine);
+    progress(flow, now);
     flow->bytes_per_s = bytes_per_s;
     flow->state = FLOW_MOVING;
-    sim_ps end = moment_after(flow->since, moving_ps(flow), engine_now(network->engine));
+    sim_ps end = moment_after(flow->since, moving_ps(flow), now);
     return set_event(network, flow, end, EVENT_TRANSFER);
 }
 
@@ -265,7 +259,6 @@ static void leave(struct flow_network *network, struct flow *flow)
         flow->generation = 1;
     flow->next_free = network->free_flow;
     network->free_flow = (uint32_t)(flow - network->flows);
-    network->count--;
 }
 
 /* As leave(), where the slot of the flow's event has just become free. */
@@ -285,11 +278,8 @@ static void finish(struct flow_network *network, struct flow *flow)
     void *context = flow->context;
     uint64_t argument = flow->argument;
     double carry_ps = flow->carry_ps;
-    if (flow->state == FLOW_MOVING) {
+    if (flow->state == FLOW_MOVING)
         carry_ps = moving_ps(flow) - (double)(engine_now(network->engine) - flow->since);
-        for (uint32_t i = 0; i < flow->link_count; i++)
-            network->links[flow->hops[i].link].bytes += flow->bytes_left;
-    }
     leave_and_share(network, flow);
     network->done_carry_ps = carry_ps;
     done(context, argument);
@@ -322,12 +312,10 @@ static struct flow *take(struct flow_network *network, const struct flow_spec *s
     assert(spec->link_count <= FLOW_LINKS_MAX && spec->done);
     assert(spec->bytes >= 0 && spec->latency_s >= 0);
     struct error ignored;
-    if (network->free_flow == NO_FLOW &&
-        flow_network_reserve(network, 2 * network->capacity, &ignored) < 0)
+    if (network->free_flow == NO_FLOW && reserve(network, 2 * network->capacity, &ignored) < 0)
         return NULL;
     struct flow *flow = &network->flows[network->free_flow];
     network->free_flow = flow->next_free;
-    network->count++;
     flow->state = FLOW_WAITING;
     flow->event = 0;
     flow->bytes_left = spec->bytes;
@@ -368,7 +356,6 @@ bool flow_cancel(struct flow_network *network, flow_id id)
     struct flow *flow = find(network, id);
     if (!flow)
         return false;
-    progress(network, flow);
     (void)engine_cancel(network->engine, flow->event);
     leave_and_share(network, flow);
     return true;
@@ -384,27 +371,9 @@ double flow_bytes_per_s(struct flow_network *network, flow_id id)
     return flow->bytes_per_s;
 }
 
-/* What a flow has moved since its bytes_left was set. */
-static double bytes_under_way(const struct flow_network *network, const struct flow *flow)
-{
-    double elapsed_ps = (double)(engine_now(network->engine) - flow->since) - flow->carry_ps;
-    return fmin(flow->bytes_per_s * elapsed_ps / (double)SIM_PS_PER_S, flow->bytes_left);
-}
-
-double flow_bytes_left(const struct flow_network *network, flow_id id)
-{
-    const struct flow *flow = find(network, id);
-    return flow ? flow->bytes_left - bytes_under_way(network, flow) : 0;
-}
-
 double flow_carry_ps(const struct flow_network *network)
 {
     return network->done_carry_ps;
-}
-
-sim_ps flow_network_now(const struct flow_network *network)
-{
-    return engine_now(network->engine);
 }
 
 int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes_per_s,
@@ -418,22 +387,6 @@ int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes
     }
     network->links[link].bytes_per_s = bytes_per_s;
     return 0;
-}
-
-double flow_link_bytes(const struct flow_network *network, uint32_t link)
-{
-    double bytes = network->links[link].bytes;
-    for (uint32_t hop = network->links[link].first_hop; hop != NO_HOP;
-         hop = flow_next_hop(network, hop))
-        bytes += bytes_under_way(network, flow_of_hop(network, hop));
-    return bytes;
-}
-
-sim_ps flow_link_busy(const struct flow_network *network, uint32_t index)
-{
-    const struct flow_link *link = &network->links[index];
-    sim_ps since = link->flow_count > 0 ? engine_now(network->engine) - link->busy_since : 0;
-    return link->busy + since;
 }
 
 uint32_t flow_narrowest(const struct flow_network *network, const struct crossings *crossings)
@@ -450,14 +403,4 @@ uint32_t flow_narrowest(const struct flow_network *network, const struct crossin
         }
     }
     return narrowest;
-}
-
-uint32_t flow_link_flows(const struct flow_network *network, uint32_t link)
-{
-    return network->links[link].flow_count;
-}
-
-uint32_t flow_count(const struct flow_network *network)
-{
-    return network->count;
 }

@@ -55,42 +55,25 @@ struct flow_network *flow_network_new(struct engine *engine, const double *link_
 /* Pending flows go with it; call it before engine_free(). */
 void flow_network_free(struct flow_network *network);
 
-/* Room for `flows` at a time without allocation. */
-int flow_network_reserve(struct flow_network *network, uint32_t flows, struct error *error);
-
 /* Starts a flow now; 0 when memory is out. */
 flow_id flow_start(struct flow_network *network, const struct flow_spec *spec);
 
-/* Takes a flow out, what it has moved being moved; false where it is done or cancelled. */
+/* Takes a flow out; false where it is done or cancelled. */
 bool flow_cancel(struct flow_network *network, flow_id id);
 
 /* The present rate; 0 before the first byte, and for a flow that is done or cancelled. */
 double flow_bytes_per_s(struct flow_network *network, flow_id id);
 
-/* What has yet to be moved; 0 for a flow that is done or cancelled. */
-double flow_bytes_left(const struct flow_network *network, flow_id id);
-
 /* How much later than the clock the last flow that was done ended: for a successor's carry_ps. */
 double flow_carry_ps(const struct flow_network *network);
-
-/* The engine's clock. */
-sim_ps flow_network_now(const struct flow_network *network);
 
 /* Changes a link's rate, > 0, from now on: a fault, or its repair. -ERROR_MEMORY changes nothing.
  */
 int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes_per_s,
                        struct error *error);
 
-/* Since the start: what a link has moved, and for how long it had any flow. */
-double flow_link_bytes(const struct flow_network *network, uint32_t link);
-sim_ps flow_link_busy(const struct flow_network *network, uint32_t link);
-
 /* Of some links, at least one, that which would leave the least to each flow on it, were there one
    more on each route. */
 uint32_t flow_narrowest(const struct flow_network *network, const struct crossings *crossings);
-
-/* How many flows are on a link, and how many there are in all, waiting ones included. */
-uint32_t flow_link_flows(const struct flow_network *network, uint32_t link);
-uint32_t flow_count(const struct flow_network *network);
 
 #endif

@@ -46,9 +46,6 @@ struct flow {
 
 struct flow_link {
     double bytes_per_s;
-    double bytes; /* moved by flows up to their `since` */
-    sim_ps busy;
-    sim_ps busy_since;
     uint32_t first_hop;
     uint32_t flow_count;
     bool is_dirty;
@@ -69,7 +66,6 @@ struct flow_network {
     struct flow_link *links;
     uint32_t link_count;
     uint32_t capacity;
-    uint32_t count;
     uint32_t free_flow;
     double done_carry_ps;
     event_id share_event;     /* on behalf of flows that have left */

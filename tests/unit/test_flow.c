@@ -1,5 +1,5 @@
 /*
- * Do flows keep their contract: names, cancelling, counters, carried picoseconds?
+ * Do flows keep their contract: names, cancelling, carried picoseconds?
  */
 #include "flow.h"
 #include "suite.h"
@@ -109,13 +109,9 @@ START_TEST(rates_follow_arrivals_and_ends)
     flow_id second = start(&rig, 1, 20 * GB, 1);
     ck_assert_double_eq(flow_bytes_per_s(rig.network, first), 5 * GB);
     ck_assert_double_eq(flow_bytes_per_s(rig.network, second), 5 * GB);
-    /* After half a second each has moved 2.5 GB. */
-    run_until(&rig, SIM_PS_PER_S / 2);
-    ck_assert_double_eq_tol(flow_bytes_left(rig.network, first), 7.5 * GB, 1);
     /* The first ends at 2 s; then the second has the link to itself, and 10 GB to go. */
     run_until(&rig, 2 * SIM_PS_PER_S);
     ck_assert_double_eq(flow_bytes_per_s(rig.network, first), 0);
-    ck_assert_double_eq(flow_bytes_left(rig.network, first), 0);
     ck_assert_double_eq(flow_bytes_per_s(rig.network, second), 10 * GB);
     run(&rig);
     ck_assert_int_eq(rig.ends[1], 3 * SIM_PS_PER_S);
@@ -169,8 +165,6 @@ START_TEST(cancelling_frees_the_links)
     run(&rig);
     ck_assert_uint_eq(rig.done, 1);
     ck_assert_int_eq(rig.ends[1], SIM_PS_PER_S * 3 / 2);
-    /* What the cancelled flow moved was moved. */
-    ck_assert_double_eq_tol(flow_link_bytes(rig.network, 0), 15 * GB, 1);
     rig_end(&rig);
 }
 END_TEST
@@ -182,29 +176,8 @@ START_TEST(a_waiting_flow_can_be_cancelled)
     struct flow_spec spec = spec_of(&rig, links, 1, GB, 0);
     spec.latency_s = 1;
     flow_id id = flow_start(rig.network, &spec);
-    ck_assert_uint_eq(flow_link_flows(rig.network, 0), 0);
     ck_assert(flow_cancel(rig.network, id));
     ck_assert_uint_eq(engine_pending(rig.engine), 0);
-    ck_assert_uint_eq(flow_count(rig.network), 0);
-    rig_end(&rig);
-}
-END_TEST
-
-START_TEST(links_count_bytes_and_busy_time)
-{
-    /* 10 GB over both links, then a second's rest, then 10 GB over the second alone (0.5 s). */
-    struct rig rig = rig_new();
-    start(&rig, 3, 10 * GB, 0);
-    run_until(&rig, SIM_PS_PER_S / 4);
-    ck_assert_double_eq_tol(flow_link_bytes(rig.network, 0), 2.5 * GB, 1);
-    ck_assert_int_eq(flow_link_busy(rig.network, 0), SIM_PS_PER_S / 4);
-    run_until(&rig, 2 * SIM_PS_PER_S);
-    start(&rig, 2, 10 * GB, 1);
-    run(&rig);
-    ck_assert_double_eq(flow_link_bytes(rig.network, 0), 10 * GB);
-    ck_assert_double_eq(flow_link_bytes(rig.network, 1), 20 * GB);
-    ck_assert_int_eq(flow_link_busy(rig.network, 0), SIM_PS_PER_S);
-    ck_assert_int_eq(flow_link_busy(rig.network, 1), SIM_PS_PER_S * 3 / 2);
     rig_end(&rig);
 }
 END_TEST
@@ -310,7 +283,7 @@ START_TEST(the_pool_grows)
     for (uint32_t i = 0; i < 1000; i += 2)
         ck_assert(flow_cancel(rig.network, ids[i]));
     for (uint32_t i = 0; i < 1000; i++)
-        ck_assert_double_eq(flow_bytes_left(rig.network, ids[i]), i % 2 ? GB / 100 : 0);
+        ck_assert_double_eq(flow_bytes_per_s(rig.network, ids[i]), i % 2 ? 10 * GB / 500 : 0);
     rig_end(&rig);
 }
 END_TEST
@@ -324,7 +297,6 @@ int main(void)
         nothing_to_move_costs_the_latency,
         cancelling_frees_the_links,
         a_waiting_flow_can_be_cancelled,
-        links_count_bytes_and_busy_time,
         a_link_can_slow_down,
         those_that_end_together_end_by_owner,
         carried_picoseconds_keep_chains_exact,
