@@ -64,26 +64,6 @@ double collective_engine_s(const struct collective_group *group,
     return fmin(best_s, custom_s);
 }
 
-double collective_ring_all_reduce_s(const struct collective_group *group, double bytes)
-{
-    return collective_s(group, OPERATION_ALL_REDUCE, COLLECTIVE_RING, bytes);
-}
-
-double collective_tree_all_reduce_s(const struct collective_group *group, double bytes)
-{
-    return collective_s(group, OPERATION_ALL_REDUCE, COLLECTIVE_TREE, bytes);
-}
-
-double collective_direct_all_reduce_s(const struct collective_group *group, double bytes)
-{
-    return collective_s(group, OPERATION_ALL_REDUCE, COLLECTIVE_DIRECT, bytes);
-}
-
-double collective_hierarchical_all_reduce_s(const struct collective_group *group, double bytes)
-{
-    return collective_s(group, OPERATION_ALL_REDUCE, COLLECTIVE_HIERARCHICAL, bytes);
-}
-
 const char *collective_algorithm_name(enum collective_algorithm algorithm)
 {
     static const char *const names[COLLECTIVE_ALGORITHM_COUNT] = {

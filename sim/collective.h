@@ -14,7 +14,8 @@
 
 #include "collective_plan.h"
 
-/* Seconds for `operation` over `bytes`, which collective_plan.h's enum explains. */
+/* Seconds for `operation` over `bytes`, which collective_plan.h's enum explains: of an all-reduce,
+   those that each rank holds. */
 double collective_s(const struct collective_group *group, enum collective_operation operation,
                     enum collective_algorithm algorithm, double bytes);
 
@@ -31,12 +32,6 @@ double collective_custom_s(const struct collective_group *group,
 double collective_engine_s(const struct collective_group *group,
                            enum collective_operation operation, double bytes, bool has_custom,
                            enum collective_algorithm *chosen);
-
-/* An all-reduce of `bytes` held by each rank. */
-double collective_ring_all_reduce_s(const struct collective_group *group, double bytes);
-double collective_tree_all_reduce_s(const struct collective_group *group, double bytes);
-double collective_direct_all_reduce_s(const struct collective_group *group, double bytes);
-double collective_hierarchical_all_reduce_s(const struct collective_group *group, double bytes);
 
 /* The algorithm's name, as in YAML; the protocol's; the operation's. */
 const char *collective_algorithm_name(enum collective_algorithm algorithm);

@@ -32,6 +32,12 @@ static struct collective_group first_gpus(const struct cluster *cluster, uint32_
     return collective_group_of(&topology, gpus, ranks);
 }
 
+static double all_reduce_s(const struct collective_group *group,
+                           enum collective_algorithm algorithm, double bytes)
+{
+    return collective_s(group, OPERATION_ALL_REDUCE, algorithm, bytes);
+}
+
 static void check_close(double actual, double expected)
 {
     ck_assert_double_eq_tol(actual, expected, 1e-9 * fabs(expected));
@@ -49,10 +55,10 @@ START_TEST(one_rank_costs_nothing)
     struct cluster cluster = fixture_nvlink_cluster(1, 8);
     struct collective_group group = first_gpus(&cluster, 1);
     enum collective_algorithm chosen;
-    ck_assert_double_eq(collective_ring_all_reduce_s(&group, MIB), 0);
-    ck_assert_double_eq(collective_tree_all_reduce_s(&group, MIB), 0);
-    ck_assert_double_eq(collective_direct_all_reduce_s(&group, MIB), 0);
-    ck_assert_double_eq(collective_hierarchical_all_reduce_s(&group, MIB), 0);
+    ck_assert_double_eq(all_reduce_s(&group, COLLECTIVE_RING, MIB), 0);
+    ck_assert_double_eq(all_reduce_s(&group, COLLECTIVE_TREE, MIB), 0);
+    ck_assert_double_eq(all_reduce_s(&group, COLLECTIVE_DIRECT, MIB), 0);
+    ck_assert_double_eq(all_reduce_s(&group, COLLECTIVE_HIERARCHICAL, MIB), 0);
     ck_assert_double_eq(best_all_reduce_s(&group, MIB, &chosen), 0);
     ck_assert_int_eq(chosen, COLLECTIVE_RING);
 }
@@ -65,7 +71,7 @@ START_TEST(ring_is_start_plus_latencies_plus_share_of_bytes)
     for (uint32_t p = 2; p <= 8; p++) {
         struct collective_group group = first_gpus(&cluster, p);
         double expected = 3e-6 + 2.0 * (p - 1) * 1e-6 + 2.0 * (p - 1) / p * MIB / 400e9;
-        check_close(collective_ring_all_reduce_s(&group, MIB), expected);
+        check_close(all_reduce_s(&group, COLLECTIVE_RING, MIB), expected);
     }
 }
 END_TEST
@@ -75,7 +81,7 @@ START_TEST(ring_without_bytes_is_latency_alone)
     struct cluster cluster = fixture_nvlink_cluster(1, 8);
     struct collective_group group = first_gpus(&cluster, 8);
     /* 2(p-1) alpha = 14 us, and 3 us to start. */
-    check_close(collective_ring_all_reduce_s(&group, 0), 17e-6);
+    check_close(all_reduce_s(&group, COLLECTIVE_RING, 0), 17e-6);
 }
 END_TEST
 
@@ -85,7 +91,7 @@ START_TEST(tree_of_one_node_is_a_chain)
     /* Up and down p - 1 hops of 1 us, and 3 us to start: no nearer than round the ring. */
     for (uint32_t p = 2; p <= 8; p++) {
         struct collective_group group = first_gpus(&cluster, p);
-        check_close(collective_tree_all_reduce_s(&group, 0), 3e-6 + 2 * (p - 1) * 1e-6);
+        check_close(all_reduce_s(&group, COLLECTIVE_TREE, 0), 3e-6 + 2 * (p - 1) * 1e-6);
     }
 }
 END_TEST
@@ -97,7 +103,7 @@ START_TEST(tree_of_nodes_is_its_depth_twice)
     const double depth[] = {[2] = 1, [3] = 2, [4] = 2, [5] = 3, [6] = 3, [7] = 3, [8] = 3};
     for (uint32_t p = 2; p <= 8; p++) {
         struct collective_group group = first_gpus(&cluster, p);
-        check_close(collective_tree_all_reduce_s(&group, 0),
+        check_close(all_reduce_s(&group, COLLECTIVE_TREE, 0),
                     3e-6 + 2 * depth[p] * group.ring.alpha_s);
     }
 }
@@ -110,7 +116,7 @@ START_TEST(tree_of_many_bytes_sends_them_twice)
     /* A pipelined double tree nears 2 bytes / bandwidth: within 1% at 100 GB. */
     double bytes = 100e9;
     double floor_s = 2 * bytes / 400e9;
-    double tree_s = collective_tree_all_reduce_s(&group, bytes);
+    double tree_s = all_reduce_s(&group, COLLECTIVE_TREE, bytes);
     ck_assert_double_gt(tree_s, floor_s);
     ck_assert_double_lt(tree_s, 1.01 * floor_s);
 }
@@ -131,7 +137,7 @@ START_TEST(tree_takes_the_best_number_of_chunks)
         double best_s = INFINITY;
         for (double chunks = 1; chunks < 2000; chunks++)
             best_s = fmin(best_s, 3e-6 + tree_in_chunks_s(chunks, 14, 1e-6, bytes / 400e9));
-        double tree_s = collective_tree_all_reduce_s(&group, bytes);
+        double tree_s = all_reduce_s(&group, COLLECTIVE_TREE, bytes);
         check_close(tree_s, best_s);
     }
 }
@@ -142,9 +148,9 @@ START_TEST(direct_takes_one_step_or_two)
     struct cluster cluster = fixture_nvlink_cluster(1, 8);
     struct collective_group group = first_gpus(&cluster, 4);
     /* Small: one hop, three copies of 1 kB over the GPU's 400 GB/s. */
-    check_close(collective_direct_all_reduce_s(&group, 1024), 3e-6 + 1e-6 + 3 * 1024 / 400e9);
+    check_close(all_reduce_s(&group, COLLECTIVE_DIRECT, 1024), 3e-6 + 1e-6 + 3 * 1024 / 400e9);
     /* Large: two hops, 2(p-1)/p of 64 MiB. */
-    check_close(collective_direct_all_reduce_s(&group, 64 * MIB),
+    check_close(all_reduce_s(&group, COLLECTIVE_DIRECT, 64 * MIB),
                 3e-6 + 2e-6 + 2 * 0.75 * 64 * MIB / 400e9);
 }
 END_TEST
@@ -155,11 +161,11 @@ START_TEST(direct_needs_peer_access)
     struct collective_group pair = first_gpus(&pcie, 2);
     struct collective_group four = first_gpus(&pcie, 4);
     /* Two PCIe peers can write to each other; more cannot at once, nor staged through the host. */
-    ck_assert(isfinite(collective_direct_all_reduce_s(&pair, MIB)));
-    ck_assert(isinf(collective_direct_all_reduce_s(&four, MIB)));
+    ck_assert(isfinite(all_reduce_s(&pair, COLLECTIVE_DIRECT, MIB)));
+    ck_assert(isinf(all_reduce_s(&four, COLLECTIVE_DIRECT, MIB)));
     pcie.host_staging_factor = 2;
     pair = first_gpus(&pcie, 2);
-    ck_assert(isinf(collective_direct_all_reduce_s(&pair, MIB)));
+    ck_assert(isinf(all_reduce_s(&pair, COLLECTIVE_DIRECT, MIB)));
 }
 END_TEST
 
@@ -172,7 +178,7 @@ START_TEST(hierarchical_adds_its_three_phases)
        a ring of two nodes on each NIC: 2 steps of 8 us and half a shard at 50 GB/s. */
     double inside_s = 7 * (1e-6 + bytes / 8 / 400e9);
     double across_s = 2 * (8e-6 + bytes / 8 / 2 / 50e9);
-    check_close(collective_hierarchical_all_reduce_s(&group, bytes),
+    check_close(all_reduce_s(&group, COLLECTIVE_HIERARCHICAL, bytes),
                 3e-6 + 2 * inside_s + across_s);
     ck_assert_uint_eq(group.nodes, 2);
 }
@@ -184,7 +190,7 @@ START_TEST(hierarchical_beats_a_flat_ring_across_nodes)
     struct collective_group group = first_gpus(&cluster, 16);
     enum collective_algorithm chosen;
     /* A flat ring squeezes 2 x 15/16 of the bytes through one NIC; eight share a shard each. */
-    double ring_s = collective_ring_all_reduce_s(&group, 64 * MIB);
+    double ring_s = all_reduce_s(&group, COLLECTIVE_RING, 64 * MIB);
     double best_s = best_all_reduce_s(&group, 64 * MIB, &chosen);
     ck_assert_int_eq(chosen, COLLECTIVE_HIERARCHICAL);
     ck_assert_double_lt(best_s, ring_s / 3);
@@ -198,8 +204,8 @@ START_TEST(hierarchical_needs_equal_nodes)
     struct collective_group one_node = first_gpus(&cluster, 8);
     struct collective_group unequal = first_gpus(&cluster, 12);
     /* In one node there is no hierarchy; 8 + 4 ranks have no peers to pair up. */
-    ck_assert(isinf(collective_hierarchical_all_reduce_s(&one_node, MIB)));
-    ck_assert(isinf(collective_hierarchical_all_reduce_s(&unequal, MIB)));
+    ck_assert(isinf(all_reduce_s(&one_node, COLLECTIVE_HIERARCHICAL, MIB)));
+    ck_assert(isinf(all_reduce_s(&unequal, COLLECTIVE_HIERARCHICAL, MIB)));
     ck_assert_uint_eq(unequal.nodes, 2);
     ck_assert(isfinite(best_all_reduce_s(&unequal, MIB, NULL)));
 }
@@ -249,12 +255,12 @@ START_TEST(the_custom_kernel_is_the_engines_alone)
     enum collective_algorithm chosen;
     double ring_s = collective_engine_s(&group, OPERATION_ALL_REDUCE, 1024, false, &chosen);
     ck_assert_int_eq(chosen, COLLECTIVE_RING);
-    check_close(ring_s, collective_ring_all_reduce_s(&group, 1024));
+    check_close(ring_s, all_reduce_s(&group, COLLECTIVE_RING, 1024));
     double custom_s = collective_engine_s(&group, OPERATION_ALL_REDUCE, 1024, true, &chosen);
     ck_assert_int_eq(chosen, COLLECTIVE_DIRECT);
     check_close(custom_s, 3e-6 + 1e-6 + 7 * 1024 / 400e9);
     check_close(collective_engine_s(&group, OPERATION_ALL_REDUCE, 8 * MIB, true, &chosen),
-                collective_ring_all_reduce_s(&group, 8 * MIB));
+                all_reduce_s(&group, COLLECTIVE_RING, 8 * MIB));
     ck_assert(isfinite(collective_custom_s(&group, OPERATION_ALL_REDUCE, 8 * MIB - 1)));
     ck_assert(isinf(collective_custom_s(&group, OPERATION_ALL_GATHER, 1024)));
     for (uint32_t ranks = 2; ranks <= 32; ranks++) {
@@ -336,13 +342,13 @@ START_TEST(small_messages_go_by_ll_and_large_ones_by_simple)
         double once_s = 14.0 / 8 * bytes / 400e9;
         ck_assert(collective_plan_of(&plan, &group, OPERATION_ALL_REDUCE, COLLECTIVE_RING, bytes));
         ck_assert_int_eq(plan.protocol, is_small ? PROTOCOL_LL : PROTOCOL_SIMPLE);
-        check_close(collective_ring_all_reduce_s(&group, bytes),
+        check_close(all_reduce_s(&group, COLLECTIVE_RING, bytes),
                     3e-6 + 14e-6 + (is_small ? 2 * once_s : 10e-6 + once_s));
     }
     /* The engine's own kernel uses neither. */
     ck_assert(collective_plan_of(&plan, &group, OPERATION_ALL_REDUCE, COLLECTIVE_DIRECT, 1024));
     ck_assert_int_eq(plan.protocol, PROTOCOL_NONE);
-    check_close(collective_direct_all_reduce_s(&group, 1024), 3e-6 + 1e-6 + 7 * 1024 / 400e9);
+    check_close(all_reduce_s(&group, COLLECTIVE_DIRECT, 1024), 3e-6 + 1e-6 + 7 * 1024 / 400e9);
 }
 END_TEST
 
@@ -442,7 +448,7 @@ START_TEST(measured_l40s_steps_down_with_each_slower_link)
         uint32_t ranks = 2u << i;
         struct collective_group group = first_gpus(&cluster, ranks);
         double bytes = 512 * MIB;
-        double bus = bytes / collective_ring_all_reduce_s(&group, bytes) *
+        double bus = bytes / all_reduce_s(&group, COLLECTIVE_RING, bytes) *
                      collective_bus_factor(OPERATION_ALL_REDUCE, ranks);
         ck_assert_double_eq_tol(bus, bus_bytes_per_s[i], 0.01 * bus_bytes_per_s[i]);
     }

@@ -57,7 +57,7 @@ static double model_s(const struct cluster *cluster, enum collective_op op, doub
 {
     struct collective_group group = group_on(cluster);
     return op == COLLECTIVE_OP_CUSTOM_ALL_REDUCE
-               ? collective_direct_all_reduce_s(&group, bytes)
+               ? collective_s(&group, OPERATION_ALL_REDUCE, COLLECTIVE_DIRECT, bytes)
                : collective_best_s(&group, OPERATION_ALL_REDUCE, bytes, NULL);
 }
 

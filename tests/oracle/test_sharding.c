@@ -88,10 +88,10 @@ START_TEST(sequence_parallel_rings_add_a_start_each)
     struct step_cost *cost =
         step_bench_prepare(&bench, (struct sharding){.sequence_parallel = true});
     double bytes = 1000.0 * 4096 * HIDDEN_BYTES;
-    double ring_s = collective_ring_all_reduce_s(&cost->classes[0].group, bytes);
-    double halves_s =
-        collective_s(&cost->classes[0].group, OPERATION_REDUCE_SCATTER, COLLECTIVE_RING, bytes) +
-        collective_s(&cost->classes[0].group, OPERATION_ALL_GATHER, COLLECTIVE_RING, bytes);
+    const struct collective_group *group = &cost->classes[0].group;
+    double ring_s = collective_s(group, OPERATION_ALL_REDUCE, COLLECTIVE_RING, bytes);
+    double halves_s = collective_s(group, OPERATION_REDUCE_SCATTER, COLLECTIVE_RING, bytes) +
+                      collective_s(group, OPERATION_ALL_GATHER, COLLECTIVE_RING, bytes);
     check_close(halves_s, ring_s + 3e-6);
     arena_release(&bench.arena);
 }
