@@ -72,7 +72,15 @@ static int resolve_costs(struct deployment *deployment, const struct deployment 
                          struct arena *arena, struct error *error)
 {
     const struct scenario *scenario = deployment->scenario;
-    double scale = scenario->run.cost_scale > 0 ? scenario->run.cost_scale : 1;
+    const struct step_cost_setup setup = {
+        .model = &scenario->model,
+        .gpu = &scenario->cluster.gpu,
+        .serving = &scenario->serving,
+        .measured = &scenario->measured,
+        .layout = &scenario->layout,
+        .context_max = CONTEXT_MAX,
+        .scale = scenario->run.cost_scale > 0 ? scenario->run.cost_scale : 1,
+    };
     int rc = 0;
     if (beside)
         deployment->topology = beside->topology;
@@ -85,9 +93,7 @@ static int resolve_costs(struct deployment *deployment, const struct deployment 
     if (rc == 0 && !deployment->measured)
         rc = -(int)error->code;
     if (rc == 0)
-        rc = step_cost_init(&deployment->cost, &scenario->model, &scenario->cluster.gpu,
-                            &scenario->serving, &scenario->measured, &scenario->layout, CONTEXT_MAX,
-                            scale, arena, error);
+        rc = step_cost_init(&deployment->cost, &setup, arena, error);
     return rc < 0 ? rc : find_extras(deployment, arena, error);
 }
 

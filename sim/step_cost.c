@@ -62,51 +62,64 @@ static int make_room(struct step_cost *cost, struct arena *arena, struct error *
     return 0;
 }
 
-int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
-                   const struct serving *serving, const struct measured *measured,
-                   const struct layout_spec *layout, uint32_t context_max, double scale,
-                   struct arena *arena, struct error *error)
+static struct compute_setup compute_setup_of(const struct step_cost_setup *setup,
+                                             struct extent extent)
 {
-    uint32_t ranks = layout->tensor_parallel;
-    struct extent extent = extent_of(serving);
-    struct compute_setup setup = {
-        .gpu = gpu,
-        .model = model,
-        .tensor_parallel = ranks,
-        .sharding = layout->sharding,
-        .table = measured->kernels,
+    const struct serving *serving = setup->serving;
+    return (struct compute_setup){
+        .gpu = setup->gpu,
+        .model = setup->model,
+        .tensor_parallel = setup->layout->tensor_parallel,
+        .sharding = setup->layout->sharding,
+        .table = setup->measured->kernels,
         .prefill_op = prefill_op(&serving->host),
         .measured_gap_s = serving->host.kernel_gap_s,
         .tokens_max = extent.tokens,
         .sequences_max = extent.rows,
-        .context_max = context_max,
+        .context_max = setup->context_max,
     };
-    struct kernel kernels[LAYER_KERNELS_MAX];
-    *cost = (struct step_cost){
-        .host = &serving->host,
-        .group =
-            {
-                .model = model,
-                .sharding = layout->sharding,
-                .table = measured->collectives,
-                .custom_all_reduce = serving->host.custom_all_reduce,
-                .gathers_input = sends_scattered(&serving->host, layout),
-                .overlap_s = serving->host.collective_overlap_s,
-                .scale = scale,
-                .tokens_max = extent.tokens,
-                .rows_max = extent.rows,
-            },
+}
+
+static struct group_cost_setup group_setup_of(const struct step_cost_setup *setup,
+                                              struct extent extent)
+{
+    const struct serving *serving = setup->serving;
+    return (struct group_cost_setup){
+        .model = setup->model,
+        .sharding = setup->layout->sharding,
+        .table = setup->measured->collectives,
+        .custom_all_reduce = serving->host.custom_all_reduce,
+        .gathers_input = sends_scattered(&serving->host, setup->layout),
+        .overlap_s = serving->host.collective_overlap_s,
+        .scale = setup->scale,
         .tokens_max = extent.tokens,
         .rows_max = extent.rows,
-        .slowest = host_slowest(&serving->host, ranks),
-        .launch_graph = sim_ps_from_s(serving->host.launch_graph_s),
     };
-    int rc = compute_init(&cost->compute, &setup, arena, error);
+}
+
+int step_cost_init(struct step_cost *cost, const struct step_cost_setup *setup, struct arena *arena,
+                   struct error *error)
+{
+    const struct host *host = &setup->serving->host;
+    const struct sharding *sharding = &setup->layout->sharding;
+    uint32_t ranks = setup->layout->tensor_parallel;
+    struct extent extent = extent_of(setup->serving);
+    struct compute_setup compute_setup = compute_setup_of(setup, extent);
+    struct kernel kernels[LAYER_KERNELS_MAX];
+    *cost = (struct step_cost){
+        .host = host,
+        .group = group_setup_of(setup, extent),
+        .tokens_max = extent.tokens,
+        .rows_max = extent.rows,
+        .slowest = host_slowest(host, ranks),
+        .launch_graph = sim_ps_from_s(host->launch_graph_s),
+    };
+    int rc = compute_init(&cost->compute, &compute_setup, arena, error);
     if (rc < 0)
         return rc;
-    cost->receive = sim_ps_from_s(cost->slowest * serving->host.receive_s);
+    cost->receive = sim_ps_from_s(cost->slowest * host->receive_s);
     cost->layer_kernels = compute_layer_kernels(&cost->compute, 1, kernels);
-    cost->exchange_count = exchange_places(model, &layout->sharding, ranks, cost->exchanges);
+    cost->exchange_count = exchange_places(setup->model, sharding, ranks, cost->exchanges);
     return make_room(cost, arena, error);
 }
 

@@ -40,6 +40,17 @@ struct head_cost {
     struct cost_sum sum;
 };
 
+/* What steps cost by: all but the layout must outlive what is made of it. */
+struct step_cost_setup {
+    const struct model *model;
+    const struct gpu *gpu;
+    const struct serving *serving;
+    const struct measured *measured;
+    const struct layout_spec *layout;
+    uint32_t context_max; /* tokens that a sequence may have */
+    double scale;         /* what every kernel and collective takes over what the models say */
+};
+
 struct step_cost {
     struct compute compute;
     const struct host *host;
@@ -100,12 +111,8 @@ struct stage_part {
     bool is_last;
 };
 
-/* The specifications and tables must outlive it. `context_max`: tokens that a sequence may have;
-   `scale`: what every kernel and collective takes over what the models say. */
-int step_cost_init(struct step_cost *cost, const struct model *model, const struct gpu *gpu,
-                   const struct serving *serving, const struct measured *measured,
-                   const struct layout_spec *layout, uint32_t context_max, double scale,
-                   struct arena *arena, struct error *error);
+int step_cost_init(struct step_cost *cost, const struct step_cost_setup *setup, struct arena *arena,
+                   struct error *error);
 
 /* The class of a group, found or made; negative when there are too many. */
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,

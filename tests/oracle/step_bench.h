@@ -47,12 +47,20 @@ static inline struct step_cost *step_bench_prepare(struct step_bench *bench,
     uint32_t gpus[RANKS];
     const struct layout_spec layout = {
         .tensor_parallel = RANKS, .sharding = sharding, .pipeline_parallel = STAGES};
+    const struct step_cost_setup setup = {
+        .model = &bench->model,
+        .gpu = &bench->gpu,
+        .serving = &bench->serving,
+        .measured = &bench->measured,
+        .layout = &layout,
+        .context_max = CONTEXT_MAX,
+        .scale = 1,
+    };
     for (uint32_t i = 0; i < RANKS; i++)
         gpus[i] = i;
     int status = topology_build(&bench->topology, &bench->cluster, &bench->arena, &error);
     if (status == 0)
-        status = step_cost_init(&bench->cost, &bench->model, &bench->gpu, &bench->serving,
-                                &bench->measured, &layout, CONTEXT_MAX, 1, &bench->arena, &error);
+        status = step_cost_init(&bench->cost, &setup, &bench->arena, &error);
     ck_assert_msg(status == 0, "%s", error.text);
     struct collective_group group = collective_group_of(&bench->topology, gpus, RANKS);
     struct measured_node *node = measured_node_new(&bench->cluster, &bench->arena, &error);
