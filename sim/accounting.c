@@ -17,16 +17,37 @@ static void record_span(struct pipeline *pipeline, uint32_t s, uint64_t step, en
     diary_added(pipeline->diary, 1);
 }
 
+/* Where idle time of a cause goes. */
+static inline sim_ps *idle_counter(struct stage_tally *tally, enum span_kind cause)
+{
+    switch (cause) {
+    case SPAN_IDLE_NO_WORK:
+        return &tally->no_work;
+    case SPAN_IDLE_FILL_DRAIN:
+        return &tally->fill_drain;
+    case SPAN_IDLE_IMBALANCE:
+        return &tally->imbalance;
+    case SPAN_IDLE_TRANSFER:
+        return &tally->transfer;
+    case SPAN_IDLE_HOST:
+        return &tally->host;
+    default:
+        assert(cause == SPAN_IDLE_DOWN);
+        return &tally->down;
+    }
+}
+
 /* Fills the stage's tally up to `until` with idle time of one cause, if it is not there yet. */
 static inline void idle_until(struct pipeline *pipeline, uint32_t s, uint64_t step, sim_ps until,
-                              enum span_kind cause, sim_ps *counter)
+                              enum span_kind cause)
 {
     struct pipeline_stage *stage = &pipeline->stages[s];
     if (until <= stage->accounted)
         return;
     if (pipeline->diary)
         record_span(pipeline, s, step, cause, stage->accounted, until);
-    *counter += sim_ps_max(until, pipeline->begun) - sim_ps_max(stage->accounted, pipeline->begun);
+    *idle_counter(&stage->tally, cause) +=
+        sim_ps_max(until, pipeline->begun) - sim_ps_max(stage->accounted, pipeline->begun);
     stage->accounted = until;
 }
 
@@ -34,42 +55,28 @@ static inline void idle_until(struct pipeline *pipeline, uint32_t s, uint64_t st
 static void account_sleep(struct pipeline *pipeline, uint32_t s, uint64_t step, sim_ps emptied,
                           sim_ps woken)
 {
-    struct stage_tally *tally = &pipeline->stages[s].tally;
-    idle_until(pipeline, s, step, emptied, SPAN_IDLE_FILL_DRAIN, &tally->fill_drain);
-    idle_until(pipeline, s, step, woken, SPAN_IDLE_NO_WORK, &tally->no_work);
+    idle_until(pipeline, s, step, emptied, SPAN_IDLE_FILL_DRAIN);
+    idle_until(pipeline, s, step, woken, SPAN_IDLE_NO_WORK);
 }
 
-/* Divides the time for which the stage waited for the step; pipeline.h has the rules. */
+/* Divides the time for which the stage waited for the step, as accounting.h has it. */
 static void account_wait(struct pipeline *pipeline, uint32_t s, const struct step *step)
 {
-    struct stage_tally *tally = &pipeline->stages[s].tally;
     sim_ps start = step->visits[s].start;
     if (start == pipeline->stages[s].accounted)
         return;
     bool full = step->in_flight >= pipeline->stage_count;
-    enum span_kind cause = full ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN;
-    sim_ps *counter = full ? &tally->imbalance : &tally->fill_drain;
+    enum span_kind waiting = full ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN;
     if (step->emptied != SIM_PS_MAX)
         account_sleep(pipeline, s, step->number, step->emptied, step->woken);
-    sim_ps host_from = sim_ps_min(step->host_from, start);
-    idle_until(pipeline, s, step->number, host_from, cause, counter);
-    idle_until(pipeline, s, step->number, sim_ps_min(step->launched, start), SPAN_IDLE_HOST,
-               &tally->host);
-    if (s > 0) {
-        sim_ps sent_from = sim_ps_min(step->visits[s - 1].sent_from, start);
-        idle_until(pipeline, s, step->number, sent_from, cause, counter);
-    }
-    idle_until(pipeline, s, step->number, sim_ps_min(step->visits[s].ready, start),
-               SPAN_IDLE_TRANSFER, &tally->transfer);
-    idle_until(pipeline, s, step->number, start, SPAN_IDLE_HOST, &tally->host);
-}
-
-/* Where idle time of a stall's cause goes. */
-static sim_ps *stall_counter(struct stage_tally *tally, enum span_kind cause)
-{
-    if (cause == SPAN_IDLE_TRANSFER)
-        return &tally->transfer;
-    return cause == SPAN_IDLE_IMBALANCE ? &tally->imbalance : &tally->fill_drain;
+    idle_until(pipeline, s, step->number, sim_ps_min(step->host_from, start), waiting);
+    idle_until(pipeline, s, step->number, sim_ps_min(step->launched, start), SPAN_IDLE_HOST);
+    if (s > 0)
+        idle_until(pipeline, s, step->number, sim_ps_min(step->visits[s - 1].sent_from, start),
+                   waiting);
+    sim_ps ready = sim_ps_min(step->visits[s].ready, start);
+    idle_until(pipeline, s, step->number, ready, SPAN_IDLE_TRANSFER);
+    idle_until(pipeline, s, step->number, start, SPAN_IDLE_HOST);
 }
 
 /* With nothing in flight, the step to come will be alone. */
@@ -79,15 +86,15 @@ void accounting_add_stall(struct pipeline *pipeline, const struct stall *stall)
     enum span_kind before = full ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN;
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         struct pipeline_stage *stage = &pipeline->stages[s];
-        struct stage_tally *tally = &stage->tally;
         if (stall->emptied != SIM_PS_MAX)
             account_sleep(pipeline, s, stall->step, stall->emptied, stall->woken);
-        idle_until(pipeline, s, stall->step, stall->from, before, stall_counter(tally, before));
+        idle_until(pipeline, s, stall->step, stall->from, before);
         sim_ps from = stage->accounted;
-        idle_until(pipeline, s, stall->step, stall->until, stall->cause,
-                   stall_counter(tally, stall->cause));
-        tally->kv += stall->cause == SPAN_IDLE_TRANSFER ? stage->accounted - from : 0;
-        tally->room += stall->cause == SPAN_IDLE_IMBALANCE ? stage->accounted - from : 0;
+        idle_until(pipeline, s, stall->step, stall->until, stall->cause);
+        if (stall->cause == SPAN_IDLE_TRANSFER)
+            stage->tally.kv += stage->accounted - from;
+        if (stall->cause == SPAN_IDLE_IMBALANCE)
+            stage->tally.room += stage->accounted - from;
     }
 }
 
@@ -322,12 +329,8 @@ void accounting_abandon_step(struct pipeline *pipeline, const struct step *step,
 void accounting_fail(struct pipeline *pipeline, sim_ps emptied, sim_ps woken, sim_ps now)
 {
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
-        struct stage_tally *tally = &pipeline->stages[s].tally;
-        idle_until(pipeline, s, SPAN_NO_STEP, sim_ps_min(emptied, now), SPAN_IDLE_FILL_DRAIN,
-                   &tally->fill_drain);
-        idle_until(pipeline, s, SPAN_NO_STEP, sim_ps_min(woken, now), SPAN_IDLE_NO_WORK,
-                   &tally->no_work);
-        idle_until(pipeline, s, SPAN_NO_STEP, now, SPAN_IDLE_FILL_DRAIN, &tally->fill_drain);
+        account_sleep(pipeline, s, SPAN_NO_STEP, sim_ps_min(emptied, now), sim_ps_min(woken, now));
+        idle_until(pipeline, s, SPAN_NO_STEP, now, SPAN_IDLE_FILL_DRAIN);
     }
     if (pipeline->diary)
         diary_write(pipeline->diary);
@@ -336,16 +339,13 @@ void accounting_fail(struct pipeline *pipeline, sim_ps emptied, sim_ps woken, si
 void accounting_restore(struct pipeline *pipeline, sim_ps now)
 {
     for (uint32_t s = 0; s < pipeline->stage_count; s++)
-        idle_until(pipeline, s, SPAN_NO_STEP, now, SPAN_IDLE_DOWN, &pipeline->stages[s].tally.down);
+        idle_until(pipeline, s, SPAN_NO_STEP, now, SPAN_IDLE_DOWN);
 }
 
 void accounting_finish(struct pipeline *pipeline, sim_ps emptied, sim_ps end)
 {
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
-        struct stage_tally *tally = &pipeline->stages[s].tally;
-        idle_until(pipeline, s, SPAN_NO_STEP, sim_ps_min(emptied, end), SPAN_IDLE_FILL_DRAIN,
-                   &tally->fill_drain);
-        idle_until(pipeline, s, SPAN_NO_STEP, end, SPAN_IDLE_NO_WORK, &tally->no_work);
+        account_sleep(pipeline, s, SPAN_NO_STEP, sim_ps_min(emptied, end), end);
         if (pipeline->diary)
             link_meter_flush(&pipeline->stages[s].meter, pipeline->diary);
     }
