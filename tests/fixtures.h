@@ -1,5 +1,5 @@
 /*
- * fixtures: the hardware and models that tests of layouts, links and memory use.
+ * fixtures: the hardware, models and scenarios that tests use.
  *
  * Round numbers near the real ones, so that an expectation can be worked out on
  * paper. Nothing here is calibrated; configs/ is.
@@ -7,9 +7,7 @@
 #ifndef TANDEM_TESTS_FIXTURES_H
 #define TANDEM_TESTS_FIXTURES_H
 
-#include "cluster.h"
-#include "model.h"
-#include "serving.h"
+#include "scenario.h"
 
 #include <stdio.h>
 
@@ -94,6 +92,21 @@ static inline struct serving fixture_serving(void)
         .kv_block_tokens = 16,
         .memory_utilization = 0.9,
         .reserve_bytes = 2e9,
+    };
+}
+
+/* Llama-3.1-8B on `nodes` nodes of eight GPUs, laid out so: no host, no bound on latencies, no end
+   but its requests'. */
+static inline struct scenario fixture_scenario(uint32_t nodes, struct layout_spec layout)
+{
+    return (struct scenario){
+        .model = fixture_llama_8b(),
+        .cluster = fixture_nvlink_cluster(nodes, 8),
+        .layout = layout,
+        .serving = fixture_serving(),
+        .slo = {.percentile = 95},
+        .run = {.duration = SIM_PS_MAX},
+        .output = {.window_end = SIM_PS_MAX},
     };
 }
 

@@ -12,17 +12,11 @@
 
 static struct scenario one_gpu_each(uint32_t replicas)
 {
-    return (struct scenario){
-        .model = fixture_llama_8b(),
-        .cluster = fixture_nvlink_cluster(2, 8),
-        .layout = {.tensor_parallel = 1,
-                   .pipeline_parallel = 1,
-                   .replicas = replicas,
-                   .router = ROUTER_LEAST_OUTSTANDING},
-        .serving = fixture_serving(),
-        .run = {.duration = SIM_PS_MAX},
-        .slo = {.percentile = 95},
-    };
+    const struct layout_spec layout = {.tensor_parallel = 1,
+                                       .pipeline_parallel = 1,
+                                       .replicas = replicas,
+                                       .router = ROUTER_LEAST_OUTSTANDING};
+    return fixture_scenario(2, layout);
 }
 
 /* `count` requests, a tenth of a second apart. */

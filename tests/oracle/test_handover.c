@@ -23,15 +23,10 @@ struct pools {
 /* Node 0 prefills, node 1 decodes, one NIC each. */
 static void set_up(struct pools *pools, uint32_t prefill_replicas)
 {
-    pools->prefill = (struct scenario){
-        .model = fixture_llama_8b(),
-        .cluster = fixture_nvlink_cluster(2, 8),
-        .layout = {.tensor_parallel = 1, .pipeline_parallel = 1, .replicas = prefill_replicas},
-        .serving = fixture_serving(),
-        .run = {.duration = SIM_PS_MAX},
-        .slo = {.percentile = 95},
-        .decode = &pools->decode,
-    };
+    const struct layout_spec layout = {
+        .tensor_parallel = 1, .pipeline_parallel = 1, .replicas = prefill_replicas};
+    pools->prefill = fixture_scenario(2, layout);
+    pools->prefill.decode = &pools->decode;
     pools->prefill.cluster.nics_per_node = 1;
     pools->prefill.cluster.nic.bytes_per_s = NIC_BYTES_PER_S;
     pools->decode = pools->prefill;

@@ -12,18 +12,12 @@
 /* Two stages that send over a network, on each of two replicas. */
 static struct scenario two_pipelines(void)
 {
-    struct scenario scenario = {
-        .model = fixture_llama_8b(),
-        .cluster = fixture_nvlink_cluster(4, 8),
-        .layout = {.tensor_parallel = 1,
-                   .pipeline_parallel = 2,
-                   .replicas = 2,
-                   .placement = LAYOUT_PLACEMENT_SPREAD,
-                   .router = ROUTER_LEAST_OUTSTANDING},
-        .serving = fixture_serving(),
-        .run = {.duration = SIM_PS_MAX},
-        .slo = {.percentile = 95},
-    };
+    const struct layout_spec layout = {.tensor_parallel = 1,
+                                       .pipeline_parallel = 2,
+                                       .replicas = 2,
+                                       .placement = LAYOUT_PLACEMENT_SPREAD,
+                                       .router = ROUTER_LEAST_OUTSTANDING};
+    struct scenario scenario = fixture_scenario(4, layout);
     scenario.serving.host.send_tensors = 1;
     return scenario;
 }

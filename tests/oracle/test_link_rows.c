@@ -70,15 +70,10 @@ static struct watched run(const struct scenario *scenario, enum span_kind kind, 
 /* Two nodes of one NIC each. */
 static struct scenario two_nodes(void)
 {
-    struct scenario scenario = {
-        .model = fixture_llama_8b(),
-        .cluster = fixture_nvlink_cluster(2, 8),
-        .layout = {.tensor_parallel = GROUP, .pipeline_parallel = 1, .replicas = 1},
-        .serving = fixture_serving(),
-        .run = {.duration = SIM_PS_MAX},
-        .output = {.timeline = TIMELINE_STEPS, .window_end = SIM_PS_MAX},
-        .slo = {.percentile = 95},
-    };
+    const struct layout_spec layout = {
+        .tensor_parallel = GROUP, .pipeline_parallel = 1, .replicas = 1};
+    struct scenario scenario = fixture_scenario(2, layout);
+    scenario.output.timeline = TIMELINE_STEPS;
     scenario.cluster.nics_per_node = 1;
     return scenario;
 }

@@ -41,15 +41,9 @@ static int watch_span(void *context, const struct span_record *span, struct erro
 
 static struct scenario scenario_of(const struct power_capping *capping)
 {
-    struct scenario scenario = {
-        .model = fixture_llama_8b(),
-        .cluster = fixture_nvlink_cluster(1, 8),
-        .layout = {.tensor_parallel = 1, .pipeline_parallel = 1, .replicas = 1},
-        .serving = fixture_serving(),
-        .run = {.duration = SIM_PS_MAX},
-        .output = {.timeline = TIMELINE_LAYERS, .window_end = SIM_PS_MAX},
-        .slo = {.percentile = 95},
-    };
+    const struct layout_spec layout = {.tensor_parallel = 1, .pipeline_parallel = 1, .replicas = 1};
+    struct scenario scenario = fixture_scenario(1, layout);
+    scenario.output.timeline = TIMELINE_LAYERS;
     scenario.serving.max_step_tokens = PROMPT;
     scenario.cluster.gpu.power_capping = *capping;
     return scenario;

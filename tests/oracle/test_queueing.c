@@ -13,18 +13,10 @@
 #define MD1_BATCHES 100
 #define MD1_BATCH 4000
 
-/* Llama-3.1-8B on one GPU, one replica, no host overhead, no bound on latencies. */
 static struct scenario one_gpu(void)
 {
-    struct scenario scenario = {
-        .model = fixture_llama_8b(),
-        .cluster = fixture_nvlink_cluster(1, 8),
-        .layout = {.tensor_parallel = 1, .pipeline_parallel = 1, .replicas = 1},
-        .serving = fixture_serving(),
-        .slo = {.percentile = 95},
-        .run = {.duration = SIM_PS_MAX},
-    };
-    return scenario;
+    const struct layout_spec layout = {.tensor_parallel = 1, .pipeline_parallel = 1, .replicas = 1};
+    return fixture_scenario(1, layout);
 }
 
 /* A server of one request at a time, each one step of the same length. */

@@ -167,18 +167,12 @@ static int watch_span(void *context, const struct span_record *span, struct erro
 /* One prompt through two stages of eight GPUs, each on a node of one NIC. */
 static struct watched run(bool scattered)
 {
-    struct scenario scenario = {
-        .model = fixture_llama_8b(),
-        .cluster = fixture_nvlink_cluster(2, RANKS),
-        .layout = {.tensor_parallel = RANKS,
-                   .pipeline_parallel = 2,
-                   .replicas = 1,
-                   .placement = LAYOUT_PLACEMENT_SPREAD},
-        .serving = fixture_serving(),
-        .run = {.duration = SIM_PS_MAX},
-        .output = {.timeline = TIMELINE_LAYERS, .window_end = SIM_PS_MAX},
-        .slo = {.percentile = 95},
-    };
+    const struct layout_spec layout = {.tensor_parallel = RANKS,
+                                       .pipeline_parallel = 2,
+                                       .replicas = 1,
+                                       .placement = LAYOUT_PLACEMENT_SPREAD};
+    struct scenario scenario = fixture_scenario(2, layout);
+    scenario.output.timeline = TIMELINE_LAYERS;
     scenario.cluster.nics_per_node = 1;
     scenario.serving.max_step_tokens = TOKENS;
     scenario.serving.host.send_tensors = TENSORS;

@@ -13,18 +13,12 @@
    each joins. A prompt to each: nothing but sends meets. */
 static struct scenario two_pipelines(void)
 {
-    struct scenario scenario = {
-        .model = fixture_llama_8b(),
-        .cluster = fixture_nvlink_cluster(2, 8),
-        .layout = {.tensor_parallel = 1,
-                   .pipeline_parallel = 2,
-                   .replicas = 2,
-                   .placement = LAYOUT_PLACEMENT_SPREAD},
-        .serving = fixture_serving(),
-        .run = {.duration = SIM_PS_MAX},
-        .output = {.timeline = TIMELINE_STEPS, .window_end = SIM_PS_MAX},
-        .slo = {.percentile = 95},
-    };
+    const struct layout_spec layout = {.tensor_parallel = 1,
+                                       .pipeline_parallel = 2,
+                                       .replicas = 2,
+                                       .placement = LAYOUT_PLACEMENT_SPREAD};
+    struct scenario scenario = fixture_scenario(2, layout);
+    scenario.output.timeline = TIMELINE_STEPS;
     scenario.cluster.nics_per_node = 1;
     scenario.cluster.nic.bytes_per_s = 1e9; /* so that a send outlasts its stage */
     scenario.serving.max_step_tokens = PROMPT;

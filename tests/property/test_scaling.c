@@ -50,20 +50,17 @@ static struct serving random_serving(struct dice *dice)
 
 static struct scenario random_scenario(struct dice *dice)
 {
-    struct scenario scenario = {
-        .model = fixture_llama_8b(),
-        .cluster = dice_between(dice, 0, 1) ? fixture_pcie_cluster() : fixture_nvlink_cluster(2, 8),
-        .layout =
-            {
-                .tensor_parallel = 1u << dice_between(dice, 0, 1),
-                .pipeline_parallel = dice_between(dice, 1, 3),
-                .replicas = 1,
-                .split = STAGE_SPLIT_BALANCED,
-            },
-        .serving = random_serving(dice),
-        .slo = {.percentile = 95},
-        .run = {.duration = SIM_PS_MAX},
+    bool is_pcie = dice_between(dice, 0, 1);
+    const struct layout_spec layout = {
+        .tensor_parallel = 1u << dice_between(dice, 0, 1),
+        .pipeline_parallel = dice_between(dice, 1, 3),
+        .replicas = 1,
+        .split = STAGE_SPLIT_BALANCED,
     };
+    struct scenario scenario = fixture_scenario(2, layout);
+    if (is_pcie)
+        scenario.cluster = fixture_pcie_cluster();
+    scenario.serving = random_serving(dice);
     scenario.model.layers = dice_between(dice, 3, 12);
     return scenario;
 }

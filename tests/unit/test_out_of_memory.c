@@ -82,18 +82,13 @@ static void fill_in_burst(struct arrival arrivals[REQUESTS])
 
 static struct scenario small_scenario(void)
 {
-    return (struct scenario){
-        .model = fixture_llama_8b(),
-        .cluster = fixture_nvlink_cluster(1, 8),
-        .layout = {.tensor_parallel = 2,
-                   .pipeline_parallel = 2,
-                   .replicas = 2,
-                   .router = ROUTER_LEAST_OUTSTANDING},
-        .serving = fixture_serving(),
-        .slo = {.percentile = 95},
-        .run = {.duration = SIM_PS_MAX},
-        .output = {.timeline = TIMELINE_LAYERS, .window_end = SIM_PS_MAX},
-    };
+    const struct layout_spec layout = {.tensor_parallel = 2,
+                                       .pipeline_parallel = 2,
+                                       .replicas = 2,
+                                       .router = ROUTER_LEAST_OUTSTANDING};
+    struct scenario scenario = fixture_scenario(1, layout);
+    scenario.output.timeline = TIMELINE_LAYERS;
+    return scenario;
 }
 
 static int count_span(void *context, const struct span_record *record, struct error *error)
