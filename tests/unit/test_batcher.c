@@ -6,8 +6,10 @@
 
 #define REQUESTS_MAX 8
 #define STEPS_MAX 2
+#define PLENTY 1000
 
-struct bench {
+/* The batcher of a test, what it needs, and the time. */
+static struct bench {
     struct serving serving;
     struct arena arena;
     struct quantiles gaps;
@@ -16,9 +18,9 @@ struct bench {
     struct request requests[REQUESTS_MAX];
     uint32_t count;
     sim_ps now;
-};
+} bench;
 
-/* 100 tokens a step, 8 sequences, one step in flight, blocks of 4 tokens: plenty of them. */
+/* 100 tokens a step, 8 sequences, one step in flight, blocks of 4 tokens. */
 static struct serving plain(enum batcher_policy policy)
 {
     return (struct serving){
@@ -30,41 +32,40 @@ static struct serving plain(enum batcher_policy policy)
     };
 }
 
-static void set_up(struct bench *bench, struct serving serving, uint64_t capacity_blocks)
+static void set_up(struct serving serving, uint64_t capacity_blocks)
 {
     struct error error;
-    *bench = (struct bench){.serving = serving};
-    ck_assert_int_eq(quantiles_init(&bench->gaps, &error), 0);
-    int rc = batcher_init(&bench->batcher, &bench->serving, capacity_blocks, &bench->gaps, 0,
-                          &bench->arena, &error);
+    bench = (struct bench){.serving = serving};
+    ck_assert_int_eq(quantiles_init(&bench.gaps, &error), 0);
+    int rc = batcher_init(&bench.batcher, &bench.serving, capacity_blocks, &bench.gaps, 0,
+                          &bench.arena, &error);
     ck_assert_int_eq(rc, 0);
     for (uint32_t i = 0; i < STEPS_MAX; i++)
-        ck_assert_int_eq(batch_init(&bench->batches[i], &bench->serving, &bench->arena, &error), 0);
+        ck_assert_int_eq(batch_init(&bench.batches[i], &bench.serving, &bench.arena, &error), 0);
 }
 
-static void tear_down(struct bench *bench)
+static void tear_down(void)
 {
-    quantiles_release(&bench->gaps);
-    arena_release(&bench->arena);
+    quantiles_release(&bench.gaps);
+    arena_release(&bench.arena);
 }
 
-static struct request *arrive(struct bench *bench, uint32_t input_tokens, uint32_t output_tokens)
+static struct request *arrive(uint32_t input_tokens, uint32_t output_tokens)
 {
-    struct request *request = &bench->requests[bench->count];
-    *request = (struct request){.id = bench->count++,
+    struct request *request = &bench.requests[bench.count];
+    *request = (struct request){.id = bench.count++,
                                 .scheduled = SIM_PS_MAX,
                                 .input_tokens = input_tokens,
                                 .output_tokens = output_tokens};
-    batcher_enqueue(&bench->batcher, request);
+    batcher_enqueue(&bench.batcher, request);
     return request;
 }
 
 /* Picks into batch `i`. Expectation: so many decodes, chunks and prompt tokens. */
-static struct batch *pick(struct bench *bench, uint32_t i, uint32_t decodes, uint32_t chunks,
-                          uint32_t prefill_tokens)
+static struct batch *pick(uint32_t i, uint32_t decodes, uint32_t chunks, uint32_t prefill_tokens)
 {
-    struct batch *batch = &bench->batches[i];
-    batcher_pick(&bench->batcher, batch, bench->now);
+    struct batch *batch = &bench.batches[i];
+    batcher_pick(&bench.batcher, batch, bench.now);
     ck_assert_uint_eq(batch->decode_rows, decodes);
     ck_assert_uint_eq(batch->chunk_count, chunks);
     ck_assert_uint_eq(batch->prefill_tokens, prefill_tokens);
@@ -72,205 +73,184 @@ static struct batch *pick(struct bench *bench, uint32_t i, uint32_t decodes, uin
 }
 
 /* Completes batch `i` a picosecond on. Expectation: so many requests finish. */
-static void complete(struct bench *bench, uint32_t i, uint32_t finished)
+static void complete(uint32_t i, uint32_t finished)
 {
-    struct request_list list = batcher_complete(&bench->batcher, &bench->batches[i], ++bench->now);
+    struct request_list list = batcher_complete(&bench.batcher, &bench.batches[i], ++bench.now);
     ck_assert_uint_eq(list.count, finished);
 }
 
-static void step(struct bench *bench, uint32_t decodes, uint32_t chunks, uint32_t prefill_tokens,
-                 uint32_t finished)
+static void step(uint32_t decodes, uint32_t chunks, uint32_t prefill_tokens, uint32_t finished)
 {
-    pick(bench, 0, decodes, chunks, prefill_tokens);
-    complete(bench, 0, finished);
+    pick(0, decodes, chunks, prefill_tokens);
+    complete(0, finished);
 }
 
 /* A step of whatever there is. */
-static void step_any(struct bench *bench)
+static void step_any(void)
 {
-    batcher_pick(&bench->batcher, &bench->batches[0], bench->now);
-    (void)batcher_complete(&bench->batcher, &bench->batches[0], ++bench->now);
+    batcher_pick(&bench.batcher, &bench.batches[0], bench.now);
+    (void)batcher_complete(&bench.batcher, &bench.batches[0], ++bench.now);
 }
 
 START_TEST(chunked_prefill_cuts_prompts_to_the_budget)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
-    struct request *request = arrive(&bench, 250, 2);
-    step(&bench, 0, 1, 100, 0);
-    step(&bench, 0, 1, 100, 0);
-    step(&bench, 0, 1, 50, 0);
+    set_up(plain(BATCHER_CHUNKED_PREFILL), PLENTY);
+    struct request *request = arrive(250, 2);
+    step(0, 1, 100, 0);
+    step(0, 1, 100, 0);
+    step(0, 1, 50, 0);
     ck_assert_uint_eq(request->generated, 1);
-    step(&bench, 1, 0, 0, 1);
-    tear_down(&bench);
+    step(1, 0, 0, 1);
 }
 END_TEST
 
 START_TEST(chunked_prefill_takes_decodes_first)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
-    arrive(&bench, 10, 5);
-    arrive(&bench, 10, 5);
-    step(&bench, 0, 2, 20, 0);
-    arrive(&bench, 500, 5);
+    set_up(plain(BATCHER_CHUNKED_PREFILL), PLENTY);
+    arrive(10, 5);
+    arrive(10, 5);
+    step(0, 2, 20, 0);
+    arrive(500, 5);
     /* Expectation: 2 of the 100 tokens are decodes, a chunk takes the other 98. */
-    struct batch *batch = pick(&bench, 0, 2, 1, 98);
+    struct batch *batch = pick(0, 2, 1, 98);
     ck_assert_uint_eq(batch->decode_context_tokens, 11 + 11);
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(chunked_prefill_shares_a_step_among_prompts_in_order)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
-    struct request *first = arrive(&bench, 70, 5);
-    struct request *second = arrive(&bench, 70, 5);
-    struct batch *batch = pick(&bench, 0, 0, 2, 100);
+    set_up(plain(BATCHER_CHUNKED_PREFILL), PLENTY);
+    struct request *first = arrive(70, 5);
+    struct request *second = arrive(70, 5);
+    struct batch *batch = pick(0, 0, 2, 100);
     ck_assert_ptr_eq(batch->chunks[0].request, first);
     ck_assert_uint_eq(batch->chunks[0].length, 70);
     ck_assert_ptr_eq(batch->chunks[1].request, second);
     ck_assert_uint_eq(batch->chunks[1].length, 30);
-    complete(&bench, 0, 0);
-    batch = pick(&bench, 0, 1, 1, 40);
+    complete(0, 0);
+    batch = pick(0, 1, 1, 40);
     ck_assert_ptr_eq(batch->chunks[0].request, second);
     ck_assert_uint_eq(batch->chunks[0].start, 30);
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(continuous_takes_whole_prompts_beside_decodes)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CONTINUOUS), 1000);
-    arrive(&bench, 60, 5);
-    arrive(&bench, 60, 5);
-    arrive(&bench, 10, 5);
+    set_up(plain(BATCHER_CONTINUOUS), PLENTY);
+    arrive(60, 5);
+    arrive(60, 5);
+    arrive(10, 5);
     /* Expectation: the second prompt does not fit, and the third does not overtake it. */
-    step(&bench, 0, 1, 60, 0);
-    step(&bench, 1, 2, 70, 0);
-    step(&bench, 3, 0, 0, 0);
-    tear_down(&bench);
+    step(0, 1, 60, 0);
+    step(1, 2, 70, 0);
+    step(3, 0, 0, 0);
 }
 END_TEST
 
 START_TEST(prefill_first_keeps_decodes_waiting_for_prompts)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_PREFILL_FIRST), 1000);
-    arrive(&bench, 60, 5);
-    arrive(&bench, 60, 5);
-    step(&bench, 0, 1, 60, 0);
-    step(&bench, 0, 1, 60, 0);
-    step(&bench, 2, 0, 0, 0);
-    arrive(&bench, 30, 5);
-    step(&bench, 0, 1, 30, 0);
-    step(&bench, 3, 0, 0, 0);
-    tear_down(&bench);
+    set_up(plain(BATCHER_PREFILL_FIRST), PLENTY);
+    arrive(60, 5);
+    arrive(60, 5);
+    step(0, 1, 60, 0);
+    step(0, 1, 60, 0);
+    step(2, 0, 0, 0);
+    arrive(30, 5);
+    step(0, 1, 30, 0);
+    step(3, 0, 0, 0);
 }
 END_TEST
 
 START_TEST(static_batches_run_to_their_longest_request_s_end)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_STATIC), 1000);
-    arrive(&bench, 60, 2);
-    arrive(&bench, 60, 4);
+    set_up(plain(BATCHER_STATIC), PLENTY);
+    arrive(60, 2);
+    arrive(60, 4);
     /* Expectation: prompts by the budget, then both decode; the one that ends after 1 decode
      * computes on; who comes meanwhile waits for the batch's end. */
-    step(&bench, 0, 1, 60, 0);
-    step(&bench, 0, 1, 60, 0);
-    step(&bench, 2, 0, 0, 1);
-    arrive(&bench, 10, 2);
-    step(&bench, 2, 0, 0, 0);
-    step(&bench, 2, 0, 0, 1);
-    step(&bench, 0, 1, 10, 0);
-    step(&bench, 1, 0, 0, 1);
+    step(0, 1, 60, 0);
+    step(0, 1, 60, 0);
+    step(2, 0, 0, 1);
+    arrive(10, 2);
+    step(2, 0, 0, 0);
+    step(2, 0, 0, 1);
+    step(0, 1, 10, 0);
+    step(1, 0, 0, 1);
     ck_assert_uint_eq(bench.batcher.kv.used_blocks, 0);
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(static_batching_keeps_one_batch_a_step_in_flight)
 {
     /* Expectation: 8 sequences over 2 steps in flight are batches of 4. */
-    struct bench bench;
     struct serving serving = plain(BATCHER_STATIC);
     serving.steps_in_flight = 2;
-    set_up(&bench, serving, 1000);
+    set_up(serving, PLENTY);
     for (uint32_t i = 0; i < 8; i++)
-        arrive(&bench, 10, 9);
-    pick(&bench, 0, 0, 4, 40);
-    complete(&bench, 0, 0);
-    pick(&bench, 0, 4, 0, 0);
-    pick(&bench, 1, 0, 4, 40);
-    tear_down(&bench);
+        arrive(10, 9);
+    pick(0, 0, 4, 40);
+    complete(0, 0);
+    pick(0, 4, 0, 0);
+    pick(1, 0, 4, 40);
 }
 END_TEST
 
 START_TEST(the_sequence_cap_holds_back_admission)
 {
-    struct bench bench;
     struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
     serving.max_sequences = 2;
-    set_up(&bench, serving, 1000);
-    arrive(&bench, 10, 2);
-    arrive(&bench, 10, 3);
-    arrive(&bench, 10, 3);
-    step(&bench, 0, 2, 20, 0);
-    step(&bench, 2, 0, 0, 1);
+    set_up(serving, PLENTY);
+    arrive(10, 2);
+    arrive(10, 3);
+    arrive(10, 3);
+    step(0, 2, 20, 0);
+    step(2, 0, 0, 1);
     /* Expectation: a place is free, so the third comes in beside the second's decode. */
-    step(&bench, 1, 1, 10, 1);
-    tear_down(&bench);
+    step(1, 1, 10, 1);
 }
 END_TEST
 
 START_TEST(a_request_is_in_one_step_at_a_time)
 {
-    struct bench bench;
     struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
     serving.steps_in_flight = 2;
     serving.step_share = STEP_SHARE_GREEDY;
-    set_up(&bench, serving, 1000);
-    arrive(&bench, 150, 9);
-    pick(&bench, 0, 0, 1, 100);
+    set_up(serving, PLENTY);
+    arrive(150, 9);
+    pick(0, 0, 1, 100);
     /* Expectation: while its first chunk is in flight its second is not taken. */
-    pick(&bench, 1, 0, 0, 0);
-    complete(&bench, 0, 0);
-    pick(&bench, 1, 0, 1, 50);
-    complete(&bench, 1, 0);
-    pick(&bench, 0, 1, 0, 0);
-    pick(&bench, 1, 0, 0, 0);
-    tear_down(&bench);
+    pick(1, 0, 0, 0);
+    complete(0, 0);
+    pick(1, 0, 1, 50);
+    complete(1, 0);
+    pick(0, 1, 0, 0);
+    pick(1, 0, 0, 0);
 }
 END_TEST
 
 /* Two steps in flight and four requests, each of which has one of its ten tokens. */
-static void set_up_four_decodes(struct bench *bench, enum step_share share)
+static void set_up_four_decodes(enum step_share share)
 {
     struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
     serving.steps_in_flight = 2;
     serving.step_share = share;
-    set_up(bench, serving, 1000);
+    set_up(serving, PLENTY);
     for (uint32_t i = 0; i < 4; i++)
-        arrive(bench, 10, 10);
+        arrive(10, 10);
     for (uint32_t i = 0; i < 2; i++)
-        batcher_pick(&bench->batcher, &bench->batches[i], bench->now);
+        batcher_pick(&bench.batcher, &bench.batches[i], bench.now);
     for (uint32_t i = 0; i < 2; i++)
-        if (!batch_is_empty(&bench->batches[i]))
-            complete(bench, i, 0);
+        if (!batch_is_empty(&bench.batches[i]))
+            complete(i, 0);
 }
 
 START_TEST(a_balanced_share_leaves_some_for_the_other_step)
 {
-    struct bench bench;
-    set_up_four_decodes(&bench, STEP_SHARE_BALANCED);
-    pick(&bench, 0, 2, 0, 0);
-    pick(&bench, 1, 2, 0, 0);
-    complete(&bench, 0, 0);
-    pick(&bench, 0, 2, 0, 0);
-    tear_down(&bench);
+    set_up_four_decodes(STEP_SHARE_BALANCED);
+    pick(0, 2, 0, 0);
+    pick(1, 2, 0, 0);
+    complete(0, 0);
+    pick(0, 2, 0, 0);
 }
 END_TEST
 
@@ -278,89 +258,79 @@ START_TEST(a_balanced_share_counts_nobody_who_has_to_wait)
 {
     /* Expectation: blocks for four of eight requests: a step takes two of the four, whoever waits.
      */
-    struct bench bench;
     struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
     serving.steps_in_flight = 2;
     serving.kv_admission = KV_ADMISSION_RESERVED;
-    set_up(&bench, serving, 12);
+    set_up(serving, 12);
     for (int i = 0; i < 8; i++)
-        arrive(&bench, 8, 4);
-    pick(&bench, 0, 0, 4, 32);
-    complete(&bench, 0, 0);
-    pick(&bench, 0, 2, 0, 0);
-    pick(&bench, 1, 2, 0, 0);
-    tear_down(&bench);
+        arrive(8, 4);
+    pick(0, 0, 4, 32);
+    complete(0, 0);
+    pick(0, 2, 0, 0);
+    pick(1, 2, 0, 0);
 }
 END_TEST
 
 START_TEST(a_greedy_step_takes_all)
 {
-    struct bench bench;
-    set_up_four_decodes(&bench, STEP_SHARE_GREEDY);
-    pick(&bench, 0, 4, 0, 0);
-    pick(&bench, 1, 0, 0, 0);
-    tear_down(&bench);
+    set_up_four_decodes(STEP_SHARE_GREEDY);
+    pick(0, 4, 0, 0);
+    pick(1, 0, 0, 0);
 }
 END_TEST
 
 START_TEST(kv_is_taken_for_the_prompt_then_block_by_block)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
-    arrive(&bench, 7, 5);
+    set_up(plain(BATCHER_CHUNKED_PREFILL), PLENTY);
+    arrive(7, 5);
     const uint64_t expected_blocks[] = {2, 2, 3, 3}; /* 7, 8, 9 and 10 tokens in blocks of 4 */
     for (size_t i = 0; i < ARRAY_LENGTH(expected_blocks); i++) {
         batcher_pick(&bench.batcher, &bench.batches[0], bench.now);
         ck_assert_uint_eq(bench.batcher.kv.used_blocks, expected_blocks[i]);
-        complete(&bench, 0, 0);
+        complete(0, 0);
     }
-    step(&bench, 1, 0, 0, 1);
+    step(1, 0, 0, 1);
     ck_assert_uint_eq(bench.batcher.kv.used_blocks, 0);
     ck_assert_uint_eq(bench.batcher.kv.peak_blocks, 3);
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(a_prompt_waits_for_blocks)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 10);
-    arrive(&bench, 24, 2); /* 6 blocks, and one more to decode */
-    arrive(&bench, 16, 2); /* 4 */
-    arrive(&bench, 4, 2);  /* 1, would fit, must not overtake */
-    step(&bench, 0, 2, 40, 0);
+    set_up(plain(BATCHER_CHUNKED_PREFILL), 10);
+    arrive(24, 2); /* 6 blocks, and one more to decode */
+    arrive(16, 2); /* 4 */
+    arrive(4, 2);  /* 1, would fit, must not overtake */
+    step(0, 2, 40, 0);
     ck_assert_uint_eq(bench.batcher.waiting.count, 1);
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(the_youngest_is_preempted_and_recomputes)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 5);
-    struct request *old = arrive(&bench, 8, 4);
-    struct request *young = arrive(&bench, 8, 4);
-    step(&bench, 0, 2, 16, 0);
+    set_up(plain(BATCHER_CHUNKED_PREFILL), 5);
+    struct request *old = arrive(8, 4);
+    struct request *young = arrive(8, 4);
+    step(0, 2, 16, 0);
     sim_ps first_token = young->first_token;
     /* Expectation: each holds 2 blocks and needs a third, one is free: the younger gives its own
      * back, and the older goes on alone. */
-    step(&bench, 1, 0, 0, 0);
+    step(1, 0, 0, 0);
     ck_assert_uint_eq(young->preemptions, 1);
     ck_assert_uint_eq(old->preemptions, 0);
     ck_assert_uint_eq(bench.batcher.kv.used_blocks, 3);
     ck_assert_ptr_eq(bench.batcher.waiting.first, young);
     /* Expectation: once the older is done, the younger prefills its prompt and its one token, which
      * gives its second; the first keeps its time. */
-    step(&bench, 1, 0, 0, 0);
-    step(&bench, 1, 0, 0, 1);
-    step(&bench, 0, 1, 9, 0);
+    step(1, 0, 0, 0);
+    step(1, 0, 0, 1);
+    step(0, 1, 9, 0);
     ck_assert_uint_eq(young->generated, 2);
     ck_assert_int_eq(young->first_token, first_token);
-    step(&bench, 1, 0, 0, 0);
-    step(&bench, 1, 0, 0, 1);
+    step(1, 0, 0, 0);
+    step(1, 0, 0, 1);
     ck_assert_uint_eq(bench.batcher.preemptions, 1);
     ck_assert_uint_eq(bench.gaps.count, 3 + 3);
-    tear_down(&bench);
 }
 END_TEST
 
@@ -368,49 +338,44 @@ START_TEST(a_recomputed_prompt_over_the_budget_goes_alone)
 {
     /* Expectation: 98 prompt tokens and 3 of output are 101 to recompute, one over the budget of
      * whole prompts: a step of their own. */
-    struct bench bench;
     struct serving serving = plain(BATCHER_CONTINUOUS);
     serving.kv_block_tokens = 1;
-    set_up(&bench, serving, 114);
-    arrive(&bench, 10, 15);
-    step(&bench, 0, 1, 10, 0);
-    struct request *young = arrive(&bench, 98, 9);
-    step(&bench, 1, 1, 98, 0);
+    set_up(serving, 114);
+    arrive(10, 15);
+    step(0, 1, 10, 0);
+    struct request *young = arrive(98, 9);
+    step(1, 1, 98, 0);
     while (young->preemptions == 0)
-        step_any(&bench);
+        step_any();
     ck_assert_uint_eq(young->generated, 3);
     while (bench.batcher.kv.used_blocks > 0)
-        step_any(&bench);
-    step(&bench, 0, 1, 98 + 3, 0);
+        step_any();
+    step(0, 1, 98 + 3, 0);
     ck_assert_uint_eq(young->generated, 4);
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(reserved_blocks_are_for_input_and_output)
 {
-    struct bench bench;
     struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
     serving.kv_admission = KV_ADMISSION_RESERVED;
-    set_up(&bench, serving, 5);
-    arrive(&bench, 8, 4);
-    arrive(&bench, 8, 4);
+    set_up(serving, 5);
+    arrive(8, 4);
+    arrive(8, 4);
     /* Expectation: 3 blocks each for 12 tokens; the second waits until the first is done. */
-    step(&bench, 0, 1, 8, 0);
+    step(0, 1, 8, 0);
     ck_assert_uint_eq(bench.batcher.kv.used_blocks, 3);
-    step(&bench, 1, 0, 0, 0);
-    step(&bench, 1, 0, 0, 0);
-    step(&bench, 1, 0, 0, 1);
-    step(&bench, 0, 1, 8, 0);
+    step(1, 0, 0, 0);
+    step(1, 0, 0, 0);
+    step(1, 0, 0, 1);
+    step(0, 1, 8, 0);
     ck_assert_uint_eq(bench.batcher.preemptions, 0);
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(what_can_never_fit_is_told)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 50); /* 200 tokens */
+    set_up(plain(BATCHER_CHUNKED_PREFILL), 50); /* 200 tokens */
     const struct request fits = {.input_tokens = 150, .output_tokens = 50};
     const struct request too_long = {.input_tokens = 150, .output_tokens = 51};
     ck_assert(batcher_can_hold(&bench.batcher, &fits));
@@ -419,47 +384,42 @@ START_TEST(what_can_never_fit_is_told)
     ck_assert(batcher_can_prefill(&bench.batcher, &fits));
     bench.serving.policy = BATCHER_CONTINUOUS;
     ck_assert(!batcher_can_prefill(&bench.batcher, &fits));
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(one_output_token_ends_with_the_prompt)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
-    struct request *request = arrive(&bench, 10, 1);
+    set_up(plain(BATCHER_CHUNKED_PREFILL), PLENTY);
+    struct request *request = arrive(10, 1);
     bench.now = 1000;
-    step(&bench, 0, 1, 10, 1);
-    ck_assert_int_eq(request->scheduled, 1000);
+    step(0, 1, 10, 1);
+    ck_assert_int_eq(request->scheduled, PLENTY);
     ck_assert_int_eq(request->first_token, 1001);
     ck_assert(!batcher_has_work(&bench.batcher));
-    pick(&bench, 0, 0, 0, 0);
-    tear_down(&bench);
+    pick(0, 0, 0, 0);
 }
 END_TEST
 
 START_TEST(scheduling_ahead_a_step_knows_what_the_one_before_began_with)
 {
-    struct bench bench;
     struct serving serving = plain(BATCHER_CHUNKED_PREFILL);
     serving.max_sequences = 2;
     serving.host.async_scheduling = true;
-    set_up(&bench, serving, 1000);
+    set_up(serving, PLENTY);
     /* Expectation: with nothing running there is nothing to schedule ahead of. */
-    arrive(&bench, 10, 3);
-    pick(&bench, 0, 0, 1, 10);
+    arrive(10, 3);
+    pick(0, 0, 1, 10);
     /* Expectation: what comes during a step waits for the step after the next. */
-    arrive(&bench, 20, 9);
-    complete(&bench, 0, 0);
-    step(&bench, 1, 0, 0, 0);
-    step(&bench, 1, 1, 20, 1);
+    arrive(20, 9);
+    complete(0, 0);
+    step(1, 0, 0, 0);
+    step(1, 1, 20, 1);
     /* Expectation: so does a place that was freed in it. */
-    arrive(&bench, 30, 9);
-    arrive(&bench, 40, 9);
-    step(&bench, 1, 0, 0, 0);
-    step(&bench, 1, 1, 30, 0);
-    step(&bench, 2, 0, 0, 0);
-    tear_down(&bench);
+    arrive(30, 9);
+    arrive(40, 9);
+    step(1, 0, 0, 0);
+    step(1, 1, 30, 0);
+    step(2, 0, 0, 0);
 }
 END_TEST
 
@@ -474,40 +434,36 @@ static struct serving chunked_pipeline(void)
 
 START_TEST(chunks_of_a_prompt_follow_each_other_in_a_chunked_pipeline)
 {
-    struct bench bench;
-    set_up(&bench, chunked_pipeline(), 1000);
-    struct request *request = arrive(&bench, 250, 2);
+    set_up(chunked_pipeline(), PLENTY);
+    struct request *request = arrive(250, 2);
     /* Expectation: 100 and 100 tokens at a time, then the last 50, which alone give a token. */
-    struct batch *first = pick(&bench, 0, 0, 1, 100);
-    struct batch *second = pick(&bench, 1, 0, 1, 100);
+    struct batch *first = pick(0, 0, 1, 100);
+    struct batch *second = pick(1, 0, 1, 100);
     ck_assert_uint_eq(first->chunks[0].start, 0);
     ck_assert_uint_eq(second->chunks[0].start, 100);
-    complete(&bench, 0, 0);
-    pick(&bench, 0, 0, 1, 50);
-    complete(&bench, 1, 0);
-    pick(&bench, 1, 0, 0, 0);
+    complete(0, 0);
+    pick(0, 0, 1, 50);
+    complete(1, 0);
+    pick(1, 0, 0, 0);
     ck_assert_uint_eq(request->generated, 0);
-    complete(&bench, 0, 0);
+    complete(0, 0);
     ck_assert_uint_eq(request->generated, 1);
-    step(&bench, 1, 0, 0, 1);
+    step(1, 0, 0, 1);
     ck_assert_uint_eq(bench.batcher.kv.used_blocks, 0);
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(a_prompt_with_chunks_in_flight_is_evicted_once)
 {
-    struct bench bench;
     struct request_list evicted = {.first = NULL};
-    set_up(&bench, chunked_pipeline(), 1000);
-    arrive(&bench, 250, 2);
-    pick(&bench, 0, 0, 1, 100);
-    pick(&bench, 1, 0, 1, 100);
+    set_up(chunked_pipeline(), PLENTY);
+    arrive(250, 2);
+    pick(0, 0, 1, 100);
+    pick(1, 0, 1, 100);
     batcher_evict_batch(&bench.batcher, &bench.batches[0], &evicted);
     batcher_evict_batch(&bench.batcher, &bench.batches[1], &evicted);
     batcher_evict(&bench.batcher, &evicted);
     ck_assert_uint_eq(evicted.count, 1);
-    tear_down(&bench);
 }
 END_TEST
 
@@ -515,41 +471,38 @@ START_TEST(a_preempted_prompt_forgets_its_chunks_in_flight)
 {
     /* Three of four blocks hold a prompt; the decode that has the fourth needs one more while a
        chunk of the prompt is in flight. */
-    struct bench bench;
     struct serving serving = chunked_pipeline();
     serving.max_step_tokens = 5;
     serving.step_share = STEP_SHARE_GREEDY;
-    set_up(&bench, serving, 4);
-    arrive(&bench, 3, 4);
-    step(&bench, 0, 1, 3, 0);
-    struct request *prompt = arrive(&bench, 10, 2);
-    pick(&bench, 0, 1, 1, 4);
-    pick(&bench, 1, 0, 1, 5);
-    complete(&bench, 0, 0);
-    pick(&bench, 0, 1, 0, 0);
+    set_up(serving, 4);
+    arrive(3, 4);
+    step(0, 1, 3, 0);
+    struct request *prompt = arrive(10, 2);
+    pick(0, 1, 1, 4);
+    pick(1, 0, 1, 5);
+    complete(0, 0);
+    pick(0, 1, 0, 0);
     ck_assert_uint_eq(prompt->preemptions, 1);
-    complete(&bench, 1, 0);
+    complete(1, 0);
     ck_assert_uint_eq(prompt->position, 0);
     /* It begins anew when the other is done, and ends. */
-    complete(&bench, 0, 0);
-    step(&bench, 1, 0, 0, 1);
-    step(&bench, 0, 1, 5, 0);
-    step(&bench, 0, 1, 5, 0);
-    step(&bench, 1, 0, 0, 1);
+    complete(0, 0);
+    step(1, 0, 0, 1);
+    step(0, 1, 5, 0);
+    step(0, 1, 5, 0);
+    step(1, 0, 0, 1);
     ck_assert_uint_eq(bench.batcher.kv.used_blocks, 0);
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(a_step_repeats_until_its_first_request_is_done)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 100);
-    arrive(&bench, 4, 9);
-    arrive(&bench, 7, 6);
-    pick(&bench, 0, 0, 2, 11);
-    complete(&bench, 0, 0);
-    struct batch *batch = pick(&bench, 0, 2, 0, 0);
+    set_up(plain(BATCHER_CHUNKED_PREFILL), 100);
+    arrive(4, 9);
+    arrive(7, 6);
+    pick(0, 0, 2, 11);
+    complete(0, 0);
+    struct batch *batch = pick(0, 2, 0, 0);
     ck_assert(batcher_is_closed(&bench.batcher));
     /* Expectation: 5 tokens to go for the second, the last of which ends it: 4 repetitions. */
     ck_assert_uint_eq(batcher_repeats(&bench.batcher, batch), 4);
@@ -560,48 +513,43 @@ START_TEST(a_step_repeats_until_its_first_request_is_done)
     }
     /* As after so many steps: 4 + 5 and 7 + 5 tokens in blocks of 4. */
     ck_assert_uint_eq(bench.batcher.kv.used_blocks, 3 + 3);
-    complete(&bench, 0, 1);
-    tear_down(&bench);
+    complete(0, 1);
 }
 END_TEST
 
 START_TEST(steps_repeat_only_while_nobody_can_come_in)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 5);
-    arrive(&bench, 4, 9);
-    pick(&bench, 0, 0, 1, 4);
-    complete(&bench, 0, 0);
-    pick(&bench, 0, 1, 0, 0);
+    set_up(plain(BATCHER_CHUNKED_PREFILL), 5);
+    arrive(4, 9);
+    pick(0, 0, 1, 4);
+    complete(0, 0);
+    pick(0, 1, 0, 0);
     ck_assert(batcher_is_closed(&bench.batcher));
     /* Expectation: 3 of 5 blocks are free. A row takes one in 4 tokens; two rows, each one. */
     ck_assert_uint_eq(batcher_repeats_of_blocks(&bench.batcher, 1), 12);
     ck_assert_uint_eq(batcher_repeats_of_blocks(&bench.batcher, 2), 4);
     /* Whoever needs 4 waits, and the steps repeat; whoever needs 3 would come into the next. */
-    arrive(&bench, 16, 2);
+    arrive(16, 2);
     ck_assert(batcher_is_closed(&bench.batcher));
     batcher_withdraw(&bench.batcher, &bench.requests[1]);
-    arrive(&bench, 12, 2);
+    arrive(12, 2);
     ck_assert(!batcher_is_closed(&bench.batcher));
-    tear_down(&bench);
 }
 END_TEST
 
 START_TEST(gaps_before_the_warm_up_s_end_are_not_counted)
 {
-    struct bench bench;
-    set_up(&bench, plain(BATCHER_CHUNKED_PREFILL), 1000);
+    set_up(plain(BATCHER_CHUNKED_PREFILL), PLENTY);
     bench.batcher.gaps_from = 50;
-    arrive(&bench, 10, 3);
+    arrive(10, 3);
     const sim_ps ends[] = {20, 40, 90};
     for (size_t i = 0; i < ARRAY_LENGTH(ends); i++) {
         bench.now = ends[i] - 1;
         batcher_pick(&bench.batcher, &bench.batches[0], bench.now);
-        complete(&bench, 0, i == 2);
+        complete(0, i == 2);
     }
     ck_assert_uint_eq(bench.gaps.count, 1);
     ck_assert_int_eq(bench.gaps.max, 50);
-    tear_down(&bench);
 }
 END_TEST
 
@@ -635,5 +583,5 @@ int main(void)
         steps_repeat_only_while_nobody_can_come_in,
         gaps_before_the_warm_up_s_end_are_not_counted,
     };
-    return suite_run("batcher", tests, ARRAY_LENGTH(tests));
+    return suite_run_between("batcher", NULL, tear_down, tests, ARRAY_LENGTH(tests));
 }
