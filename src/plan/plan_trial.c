@@ -2,15 +2,12 @@
 
 #include "balance_json.h"
 #include "json_build.h"
+#include "metered_run.h"
 #include "rows.h"
-#include "simulation.h"
-#include "sweep_meter.h"
-#include "workload_source.h"
 
 #include <gsl/gsl_statistics_double.h>
 #include <stdlib.h>
 
-#define ALL_REQUESTS (UINT64_MAX / 2)
 #define FIRST_ROOM 4096
 
 /* What a request's user saw. */
@@ -160,21 +157,17 @@ static json_t *pressure_of(const struct scenario *scenario, const struct experie
 }
 
 /* What became of the load. */
-static json_t *load_of(const struct config *config, const struct sweep_meter *meter,
-                       const struct summary *summary)
+static json_t *load_of(const struct serving *serving, const struct metered_run *run)
 {
-    const struct workload_spec *workload = &config->workload;
-    bool is_closed_loop =
-        !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
-    struct sweep_reading reading = sweep_meter_read(meter, is_closed_loop);
+    const struct summary *summary = &run->summary;
+    const struct sweep_reading *reading = &run->reading;
     double arrived = (double)summary->arrived;
     double tokens = summary->output_tokens_per_s / summary->requests_per_s; /* of a request */
-    const struct serving *serving = &config->scenario.serving;
     double prompt_tokens =
         serving->policy == BATCHER_CHUNKED_PREFILL ? (double)NAN : serving->max_step_tokens;
     return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status",
-                     "done", "balance", balance_json_new(&reading.balance), "served",
-                     json_build_real(summary->requests_per_s / reading.offered_requests_per_s),
+                     "done", "balance", balance_json_new(&reading->balance), "served",
+                     json_build_real(summary->requests_per_s / reading->offered_requests_per_s),
                      "requests", json_build_count(summary->arrived), "rejected",
                      json_build_real((double)summary->rejected / arrived), "lost",
                      json_build_real((double)summary->lost / arrived), "kv_tokens",
@@ -182,22 +175,20 @@ static json_t *load_of(const struct config *config, const struct sweep_meter *me
                      json_build_real(prompt_tokens), "requests_per_s",
                      json_build_real(summary->requests_per_s), "output_tokens_per_s",
                      json_build_real(summary->output_tokens_per_s), "arriving_tokens_per_s",
-                     json_build_real(reading.offered_requests_per_s * tokens), "good",
+                     json_build_real(reading->offered_requests_per_s * tokens), "good",
                      json_build_real(summary->good_share));
 }
 
-/* `headroom`: the share of the limits that is to stay free. */
-static json_t *result_of(const struct config *config, double headroom,
-                         const struct sweep_meter *meter, const struct experience *items,
-                         const struct summary *summary)
+/* `headroom`: the share of the limits that is to stay free; `items`: of requests that count. */
+static json_t *result_of(const struct scenario *scenario, double headroom,
+                         const struct metered_run *run, const struct experience *items)
 {
-    struct batches batches =
-        batches_of(items, summary->arrived, &config->scenario.slo, 1 - headroom);
+    struct batches batches = batches_of(items, run->summary.arrived, &scenario->slo, 1 - headroom);
     json_t *judged =
         json_pack("{s:o, s:o, s:o, s:o}", "judged", json_build_count(batches.requests), "within",
                   batches.within, "ttft_s", batches.ttft_s, "tpot_s", batches.tpot_s);
-    json_t *load = load_of(config, meter, summary);
-    json_t *result = pressure_of(&config->scenario, items, summary);
+    json_t *load = load_of(&scenario->serving, run);
+    json_t *result = pressure_of(scenario, items, &run->summary);
     bool is_whole = result && judged && load && json_object_update(result, load) == 0 &&
                     json_object_update(result, judged) == 0;
     json_decref(load);
@@ -210,38 +201,22 @@ static json_t *result_of(const struct config *config, double headroom,
 
 static json_t *run_config(const struct config *config, double headroom, struct error *error)
 {
-    struct workload_source source = {0};
+    struct metered_run run;
     struct experiences heard = {.items = NULL};
-    struct sweep_meter meter;
-    struct summary summary = {0};
-    struct arena arena;
-    json_t *result = NULL;
-    arena_init(&arena);
     struct rows rows = {.context = &heard, .request = hear_request};
-    sweep_meter_init(&meter, (struct recorder){.context = &rows, .record = rows_record});
-    struct simulation *simulation = NULL;
-    int status = workload_source_open(&source, &config->workload, config->scenario.run.seed, error);
+    const struct recorder recorder = {.context = &rows, .record = rows_record};
+    json_t *result = NULL;
+    int status = metered_run_play(&run, config, recorder, error);
+    uint64_t warmup = run.summary.warmup;
+    if (status == 0)
+        status = reach(&heard, warmup + run.summary.arrived, error);
     if (status == 0) {
-        simulation = simulation_new(&config->scenario, workload_source_arrivals(&source),
-                                    sweep_meter_recorder(&meter), error);
-        status = simulation ? 0 : -(int)error->code;
-    }
-    if (status == 0)
-        status = simulation_advance(simulation, ALL_REQUESTS, error);
-    if (status == 0)
-        status = simulation_summarize(simulation, &summary, &arena, error);
-    if (status == 0)
-        status = reach(&heard, summary.warmup + summary.arrived, error);
-    if (status == 0) {
-        result = result_of(config, headroom, &meter, heard.items + summary.warmup, &summary);
+        result = result_of(&config->scenario, headroom, &run, heard.items + warmup);
         if (!result)
             (void)error_out_of_memory(error, "a run's result");
     }
-    simulation_free(simulation);
-    sweep_meter_release(&meter);
+    metered_run_release(&run);
     free(heard.items);
-    workload_source_close(&source);
-    arena_release(&arena);
     return result;
 }
 

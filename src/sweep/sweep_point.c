@@ -2,36 +2,29 @@
 
 #include "balance_json.h"
 #include "json_build.h"
+#include "metered_run.h"
 #include "record_hdf5.h"
-#include "simulation.h"
 #include "summary_json.h"
 #include "sweep_hash.h"
-#include "sweep_meter.h"
-#include "workload_source.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define ALL_REQUESTS (UINT64_MAX / 2)
 #define PATH_BYTES 4096
 
-/* All that a run holds; zeroed where it is not there. */
-struct point_run {
-    struct workload_source source;
+/* The file that a point's records go to. */
+struct point_file {
+    struct record_hdf5 *records; /* NULL: there is none */
     struct topology topology;
-    struct record_hdf5 *file;
-    struct sweep_meter meter;
-    struct simulation *simulation;
-    struct summary summary;
-    struct arena arena; /* the topology and the summary */
+    struct arena arena; /* the topology's */
 };
 
-static int open_file(struct point_run *run, const struct config *config, const char *path,
+static int open_file(struct point_file *file, const struct config *config, const char *path,
                      struct error *error)
 {
     const struct scenario *scenario = &config->scenario;
-    int status = topology_build(&run->topology, &scenario->cluster, &run->arena, error);
+    int status = topology_build(&file->topology, &scenario->cluster, &file->arena, error);
     if (status < 0)
         return status;
     struct record_hdf5_header header = {
@@ -39,29 +32,10 @@ static int open_file(struct point_run *run, const struct config *config, const c
         .scenario_text = config->text,
         .seed = scenario->run.seed,
         .timeline = scenario->output.timeline,
-        .topology = &run->topology,
+        .topology = &file->topology,
     };
-    run->file = record_hdf5_new(path, &header, error);
-    return run->file ? 0 : -(int)error->code;
-}
-
-static int set_up(struct point_run *run, const struct config *config, const char *file_path,
-                  struct error *error)
-{
-    const struct scenario *scenario = &config->scenario;
-    struct recorder recorder = {0};
-    int status = workload_source_open(&run->source, &config->workload, scenario->run.seed, error);
-    if (status == 0 && file_path) {
-        status = open_file(run, config, file_path, error);
-        if (status == 0)
-            recorder = record_hdf5_recorder(run->file);
-    }
-    if (status < 0)
-        return status;
-    sweep_meter_init(&run->meter, recorder);
-    run->simulation = simulation_new(scenario, workload_source_arrivals(&run->source),
-                                     sweep_meter_recorder(&run->meter), error);
-    return run->simulation ? 0 : -(int)error->code;
+    file->records = record_hdf5_new(path, &header, error);
+    return file->records ? 0 : -(int)error->code;
 }
 
 /* A point of which nothing counts is no point. */
@@ -74,17 +48,24 @@ static int check_counted(const struct summary *summary, struct error *error)
                      (unsigned long long)summary->warmup);
 }
 
-static int run_to_end(struct point_run *run, struct error *error)
+/* Runs the point, its records going to `path` where that is not NULL. */
+static int run_point(struct metered_run *run, const struct config *config, const char *path,
+                     struct error *error)
 {
-    int status;
-    while ((status = simulation_advance(run->simulation, ALL_REQUESTS, error)) > 0) {
-    }
+    struct point_file file = {.records = NULL};
+    struct recorder recorder = {0};
+    arena_init(&file.arena);
+    int status = path ? open_file(&file, config, path, error) : 0;
+    if (file.records)
+        recorder = record_hdf5_recorder(file.records);
     if (status == 0)
-        status = simulation_summarize(run->simulation, &run->summary, &run->arena, error);
+        status = metered_run_play(run, config, recorder, error);
     if (status == 0)
         status = check_counted(&run->summary, error);
-    if (status == 0 && run->file)
-        status = record_hdf5_finish(run->file, &run->summary, error);
+    if (status == 0 && file.records)
+        status = record_hdf5_finish(file.records, &run->summary, error);
+    record_hdf5_free(file.records);
+    arena_release(&file.arena);
     return status;
 }
 
@@ -114,38 +95,28 @@ static double usd_per_hour(const struct scenario *scenario)
     return pool_usd_per_hour(scenario) + (decode ? pool_usd_per_hour(decode) : 0);
 }
 
-static json_t *result_of(const struct point_run *run, const struct config *config)
+static json_t *result_of(const struct metered_run *run, const struct scenario *scenario)
 {
-    const struct workload_spec *workload = &config->workload;
-    bool is_closed_loop =
-        !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
-    struct sweep_reading reading = sweep_meter_read(&run->meter, is_closed_loop);
-    bool is_saturated = balance_answer(&reading.balance) == BALANCE_SATURATED;
+    const struct sweep_reading *reading = &run->reading;
+    bool is_saturated = balance_answer(&reading->balance) == BALANCE_SATURATED;
     return json_pack(
         "{s:s, s:o, s:o, s:o, s:b, s:o, s:b, s:o}", "status", "done", "gpus",
-        json_build_count(scenario_gpu_count(&config->scenario)), "usd_per_hour",
-        json_build_real(usd_per_hour(&config->scenario)), "offered_requests_per_s",
-        json_build_real(reading.offered_requests_per_s * arrived_per_heard(&run->summary)),
-        "saturated", (int)is_saturated, "balance", balance_json_new(&reading.balance), "refusing",
-        (int)is_refusing(&run->summary, &config->scenario.slo), "summary",
+        json_build_count(scenario_gpu_count(scenario)), "usd_per_hour",
+        json_build_real(usd_per_hour(scenario)), "offered_requests_per_s",
+        json_build_real(reading->offered_requests_per_s * arrived_per_heard(&run->summary)),
+        "saturated", (int)is_saturated, "balance", balance_json_new(&reading->balance), "refusing",
+        (int)is_refusing(&run->summary, &scenario->slo), "summary",
         summary_json_reproducible(&run->summary));
 }
 
 json_t *sweep_point_run(const struct config *config, const char *file_path, struct error *error)
 {
-    struct point_run run = {0};
-    arena_init(&run.arena);
-    int status = set_up(&run, config, file_path, error);
-    if (status == 0)
-        status = run_to_end(&run, error);
-    json_t *result = status == 0 ? result_of(&run, config) : sweep_point_failure(error);
+    struct metered_run run = {.summary = {0}};
+    int status = run_point(&run, config, file_path, error);
+    json_t *result = status == 0 ? result_of(&run, &config->scenario) : sweep_point_failure(error);
     if (!result && status == 0)
         (void)error_out_of_memory(error, "a point's result");
-    record_hdf5_free(run.file);
-    simulation_free(run.simulation);
-    sweep_meter_release(&run.meter);
-    workload_source_close(&run.source);
-    arena_release(&run.arena);
+    metered_run_release(&run);
     return result;
 }
 

@@ -1,0 +1,47 @@
+#include "metered_run.h"
+
+#include "simulation.h"
+#include "workload_source.h"
+
+#define ALL_REQUESTS (UINT64_MAX / 2)
+
+static int simulate(struct metered_run *run, const struct scenario *scenario,
+                    struct arrival_source arrivals, struct recorder recorder, struct error *error)
+{
+    struct simulation *simulation = simulation_new(scenario, arrivals, recorder, error);
+    int status = simulation ? 0 : -(int)error->code;
+    if (status == 0)
+        status = simulation_advance(simulation, ALL_REQUESTS, error);
+    if (status == 0)
+        status = simulation_summarize(simulation, &run->summary, &run->arena, error);
+    simulation_free(simulation);
+    return status;
+}
+
+int metered_run_play(struct metered_run *run, const struct config *config, struct recorder recorder,
+                     struct error *error)
+{
+    const struct workload_spec *workload = &config->workload;
+    bool is_closed_loop =
+        !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
+    struct workload_source source;
+    struct sweep_meter meter;
+    *run = (struct metered_run){.summary = {0}};
+    arena_init(&run->arena);
+    int status = workload_source_open(&source, workload, config->scenario.run.seed, error);
+    if (status < 0)
+        return status;
+    sweep_meter_init(&meter, recorder);
+    status = simulate(run, &config->scenario, workload_source_arrivals(&source),
+                      sweep_meter_recorder(&meter), error);
+    if (status == 0)
+        run->reading = sweep_meter_read(&meter, is_closed_loop);
+    sweep_meter_release(&meter);
+    workload_source_close(&source);
+    return status;
+}
+
+void metered_run_release(struct metered_run *run)
+{
+    arena_release(&run->arena);
+}

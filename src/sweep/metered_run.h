@@ -1,0 +1,24 @@
+/*
+ * metered_run: a configuration's simulation from end to end, and whether it kept up with its load.
+ */
+#ifndef TANDEM_METERED_RUN_H
+#define TANDEM_METERED_RUN_H
+
+#include "config_scenario.h"
+#include "summary.h"
+#include "sweep_meter.h"
+
+struct metered_run {
+    struct summary summary;
+    struct sweep_reading reading;
+    struct arena arena; /* the summary's */
+};
+
+/* Runs `config` and tells `recorder`, which may be zeroed, of all that happens.
+   metered_run_release() it in any case. */
+int metered_run_play(struct metered_run *run, const struct config *config, struct recorder recorder,
+                     struct error *error);
+
+void metered_run_release(struct metered_run *run);
+
+#endif
