@@ -176,24 +176,10 @@ void replica_kv_stops(struct replica *replica)
         account_stall(replica, true);
 }
 
-/* The scheduler's turn: one step, if there is one to take, and another turn after it. */
-static void take_turn(struct replica *replica, sim_ps now)
+/* Sends a step whose batch is picked into the pipeline. */
+static void launch(struct replica *replica, struct step *step, sim_ps now)
 {
     struct flight *flight = &replica->flight;
-    struct step *step = flight_next(flight);
-    replica->turn_at = SIM_PS_MAX;
-    batcher_pick(&replica->batcher, &step->batch, now);
-    if (replica->batcher.admitted.first)
-        replica->owner.admitted(replica->owner.context, replica,
-                                request_list_take(&replica->batcher.admitted));
-    if (batch_is_empty(&step->batch)) {
-        if (flight->count == 0 && waits_for_kv(&replica->batcher))
-            replica->stalled = sim_ps_min(replica->stalled, now);
-        return;
-    }
-    if (replica->owner.picked)
-        replica->owner.picked(replica->owner.context, replica, &step->batch);
-    end_stall(replica);
     step->number = flight->step_count++;
     step->scheduled = now;
     step->host_from = replica->turn_from;
@@ -212,6 +198,26 @@ static void take_turn(struct replica *replica, sim_ps now)
         player_launch(replica->player, step);
     else
         pipeline_launch(&replica->pipeline, step);
+}
+
+/* The scheduler's turn: one step, if there is one to take, and another turn after it. */
+static void take_turn(struct replica *replica, sim_ps now)
+{
+    struct step *step = flight_next(&replica->flight);
+    replica->turn_at = SIM_PS_MAX;
+    batcher_pick(&replica->batcher, &step->batch, now);
+    if (replica->batcher.admitted.first)
+        replica->owner.admitted(replica->owner.context, replica,
+                                request_list_take(&replica->batcher.admitted));
+    if (batch_is_empty(&step->batch)) {
+        if (replica->flight.count == 0 && waits_for_kv(&replica->batcher))
+            replica->stalled = sim_ps_min(replica->stalled, now);
+        return;
+    }
+    if (replica->owner.picked)
+        replica->owner.picked(replica->owner.context, replica, &step->batch);
+    end_stall(replica);
+    launch(replica, step, now);
     call_scheduler(replica, now, now);
 }
 
