@@ -1,12 +1,14 @@
 /*
- * config_folder: scenarios and the files that they name, in a scratch folder.
+ * config_folder: a scenario and the files that it names, in a scratch folder, loaded.
  *
- * For tests of the configuration loader; a failed assertion ends the test.
+ * For tests of the configuration loader, which run between folder_set_up() and
+ * folder_tear_down(); a failed assertion ends the test.
  */
 #ifndef TANDEM_TESTS_CONFIG_FOLDER_H
 #define TANDEM_TESTS_CONFIG_FOLDER_H
 
 #include <check.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,7 @@
 
 #define PATH_BYTES 512
 #define FILES_MAX 16
+#define TEXT_BYTES 4096
 
 static const char config_model[] = "name: tiny\nlayers: 4\nhidden: 256\nffn: 1024\nheads: 8\n"
                                    "kv_heads: 4\nvocab: 1000\n";
@@ -35,56 +38,64 @@ static const char config_workload[] =
     "  input_tokens: 512\n  output_tokens: {distribution: lognormal, mean: 200, cv: 0.5}\n";
 static const char config_head[] = "model: models/tiny\ncluster: clusters/box\nengine: {}\n";
 
-/* A scratch directory that a test fills with files and that knows what to take away. */
-struct folder {
+/* The test's scratch directory, which knows what to take away, and what was loaded from it. */
+static struct {
     char path[PATH_BYTES / 2];
     char files[FILES_MAX][PATH_BYTES / 4];
     size_t file_count;
-};
+} folder;
+static struct config config;
 
-static inline void folder_path(const struct folder *folder, const char *name, char path[PATH_BYTES])
+static inline void folder_path(const char *name, char path[PATH_BYTES])
 {
-    snprintf(path, PATH_BYTES, "%s/%s", folder->path, name);
+    snprintf(path, PATH_BYTES, "%s/%s", folder.path, name);
 }
 
-/* Writes a file, or writes it anew, making the folders on its way. */
-static inline void folder_write(struct folder *folder, const char *name, const char *text)
+/* Writes a file, printf-formatted, or writes it anew, making the folders on its way. */
+static inline void folder_write(const char *name, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static inline void folder_write(const char *name, const char *format, ...)
 {
     char path[PATH_BYTES];
-    folder_path(folder, name, path);
-    for (char *slash = path + strlen(folder->path) + 1; (slash = strchr(slash, '/')); slash++) {
+    folder_path(name, path);
+    for (char *slash = path + strlen(folder.path) + 1; (slash = strchr(slash, '/')); slash++) {
         *slash = '\0';
         mkdir(path, 0700);
         *slash = '/';
     }
     FILE *stream = fopen(path, "w");
     ck_assert_ptr_nonnull(stream);
-    fputs(text, stream);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stream, format, arguments);
+    va_end(arguments);
     ck_assert_int_eq(fclose(stream), 0);
-    for (size_t i = 0; i < folder->file_count; i++)
-        if (strcmp(folder->files[i], name) == 0)
+    for (size_t i = 0; i < folder.file_count; i++)
+        if (strcmp(folder.files[i], name) == 0)
             return;
-    ck_assert_uint_lt(folder->file_count, FILES_MAX);
-    snprintf(folder->files[folder->file_count++], sizeof(folder->files[0]), "%s", name);
+    ck_assert_uint_lt(folder.file_count, FILES_MAX);
+    snprintf(folder.files[folder.file_count++], sizeof(folder.files[0]), "%s", name);
 }
 
 /* With the configs that `config_head` names. */
-static inline void folder_init(struct folder *folder)
+static inline void folder_set_up(void)
 {
-    folder->file_count = 0;
-    strcpy(folder->path, "/tmp/tandem-config-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder->path));
-    folder_write(folder, "configs/models/tiny.yaml", config_model);
-    folder_write(folder, "configs/gpus/toy/gpu.yaml", config_gpu);
-    folder_write(folder, "configs/clusters/box.yaml", config_cluster);
-    folder_write(folder, "configs/engines/cuda-graphs.yaml", config_host);
+    folder.file_count = 0;
+    strcpy(folder.path, "/tmp/tandem-config-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder.path));
+    folder_write("configs/models/tiny.yaml", "%s", config_model);
+    folder_write("configs/gpus/toy/gpu.yaml", "%s", config_gpu);
+    folder_write("configs/clusters/box.yaml", "%s", config_cluster);
+    folder_write("configs/engines/cuda-graphs.yaml", "%s", config_host);
 }
 
-static inline void folder_release(struct folder *folder)
+static inline void folder_tear_down(void)
 {
-    while (folder->file_count > 0) {
+    config_release(&config);
+    while (folder.file_count > 0) {
         char path[PATH_BYTES];
-        folder_path(folder, folder->files[--folder->file_count], path);
+        folder_path(folder.files[--folder.file_count], path);
         ck_assert_int_eq(remove(path), 0);
         /* The folders above go when their last file has gone. */
         for (char *slash = strrchr(path, '/'); slash; slash = strrchr(path, '/')) {
@@ -95,20 +106,31 @@ static inline void folder_release(struct folder *folder)
     }
 }
 
-/* Writes the scenario and loads it; it must be right. */
-static inline void load(struct folder *folder, const char *text, struct config *config,
-                        const char *const *sets, size_t set_count)
+/* Writes the scenario, printf-formatted, and loads it in place of the one before; it must be right.
+ */
+static inline void load_set(const char *const *sets, size_t set_count, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static inline void load_set(const char *const *sets, size_t set_count, const char *format, ...)
 {
     char path[PATH_BYTES];
     char configs[PATH_BYTES];
-    folder_path(folder, "scenario.yaml", path);
-    folder_path(folder, "configs", configs);
-    folder_write(folder, "scenario.yaml", text);
+    char text[TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    ck_assert_int_lt(vsnprintf(text, sizeof(text), format, arguments), TEXT_BYTES);
+    va_end(arguments);
+    folder_path("scenario.yaml", path);
+    folder_path("configs", configs);
+    folder_write("scenario.yaml", "%s", text);
     const char *const search[] = {configs, NULL};
     struct error error = {0};
     const struct config_inputs inputs = {.search = search, .sets = sets, .set_count = set_count};
-    int status = config_load_scenario(config, path, &inputs, &error);
+    config_release(&config);
+    int status = config_load_scenario(&config, path, &inputs, &error);
     ck_assert_msg(status == 0, "%s", error.text);
 }
+
+#define load(...) load_set(NULL, 0, __VA_ARGS__)
 
 #endif

@@ -7,13 +7,7 @@
 
 START_TEST(test_defaults)
 {
-    struct folder folder;
-    struct config config;
-    char text[2048];
-    folder_init(&folder);
-    snprintf(text, sizeof(text), "%slayout: {pipeline_parallel: 2}\n%s", config_head,
-             config_workload);
-    load(&folder, text, &config, NULL, 0);
+    load("%slayout: {pipeline_parallel: 2}\n%s", config_head, config_workload);
     const struct scenario *scenario = &config.scenario;
 
     ck_assert_ptr_null(config.name);
@@ -50,32 +44,24 @@ START_TEST(test_defaults)
     ck_assert(!scenario->run.exact);
     ck_assert_int_eq(scenario->output.timeline, TIMELINE_NONE);
     ck_assert(scenario->output.window_end == SIM_PS_MAX);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
 START_TEST(test_every_key_of_a_scenario)
 {
-    struct folder folder;
-    struct config config;
-    char text[4096];
-    folder_init(&folder);
-    snprintf(text, sizeof(text),
-             "name: whole\ndescription: all keys\nmodel: models/tiny\ncluster: clusters/box\n"
-             "layout: {tensor_parallel: 2, pipeline_parallel: 2, replicas: 3, "
-             "stage_layers: [3, 1], router: least_outstanding, placement: spread}\n"
-             "engine: {policy: static, max_step_tokens: 100, max_sequences: 5, "
-             "steps_in_flight: 4, step_share: greedy, kv_block_tokens: 32, "
-             "kv_admission: reserved, memory_utilization: 0.8, reserve: 1 GiB, kv_tokens: 9000}\n"
-             "%sslo: {ttft: 500 ms, tpot: 50 ms, percentile: 99}\n"
-             "run: {seed: 18446744073709551615, warmup: 30 s, duration: 10 min, exact: true, "
-             "links: shared, on_loss: lose}\n"
-             "events: [{at: 1 s, until: 2 s, slow: {gpu: 3, factor: 1.5}}, "
-             "{at: 3 s, down: {link: node0/gpu0>bridge0}}]\n"
-             "output: {timeline: layers, window: [60 s, 62 s]}\n",
-             config_workload);
-    load(&folder, text, &config, NULL, 0);
+    load("name: whole\ndescription: all keys\nmodel: models/tiny\ncluster: clusters/box\n"
+         "layout: {tensor_parallel: 2, pipeline_parallel: 2, replicas: 3, "
+         "stage_layers: [3, 1], router: least_outstanding, placement: spread}\n"
+         "engine: {policy: static, max_step_tokens: 100, max_sequences: 5, "
+         "steps_in_flight: 4, step_share: greedy, kv_block_tokens: 32, "
+         "kv_admission: reserved, memory_utilization: 0.8, reserve: 1 GiB, kv_tokens: 9000}\n"
+         "%sslo: {ttft: 500 ms, tpot: 50 ms, percentile: 99}\n"
+         "run: {seed: 18446744073709551615, warmup: 30 s, duration: 10 min, exact: true, "
+         "links: shared, on_loss: lose}\n"
+         "events: [{at: 1 s, until: 2 s, slow: {gpu: 3, factor: 1.5}}, "
+         "{at: 3 s, down: {link: node0/gpu0>bridge0}}]\n"
+         "output: {timeline: layers, window: [60 s, 62 s]}\n",
+         config_workload);
     const struct scenario *scenario = &config.scenario;
 
     ck_assert_str_eq(config.name, "whole");
@@ -119,28 +105,19 @@ START_TEST(test_every_key_of_a_scenario)
     ck_assert_int_eq(scenario->output.timeline, TIMELINE_LAYERS);
     ck_assert_int_eq(scenario->output.window_start, 60 * SIM_PS_PER_S);
     ck_assert_int_eq(scenario->output.window_end, 62 * SIM_PS_PER_S);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
 /* Expectation: a pool has its own keys, else the layout's; its engine's, else the scenario's. */
 START_TEST(test_pools)
 {
-    struct folder folder;
-    struct config config;
-    char text[4096];
-    folder_init(&folder);
-    folder_write(&folder, "configs/gpus/other/gpu.yaml",
-                 "base: gpus/toy\nname: other\nmemory: 32 GB\n");
-    snprintf(text, sizeof(text),
-             "model: models/tiny\ncluster: clusters/box\n"
-             "engine: {max_sequences: 5, max_step_tokens: 100}\n"
-             "layout:\n  tensor_parallel: 2\n  kv_transfer: layerwise\n  pools:\n"
-             "    prefill: {engine: {max_step_tokens: 200}}\n"
-             "    decode: {tensor_parallel: 1, replicas: 2, gpu: gpus/other}\n%s",
-             config_workload);
-    load(&folder, text, &config, NULL, 0);
+    folder_write("configs/gpus/other/gpu.yaml", "base: gpus/toy\nname: other\nmemory: 32 GB\n");
+    load("model: models/tiny\ncluster: clusters/box\n"
+         "engine: {max_sequences: 5, max_step_tokens: 100}\n"
+         "layout:\n  tensor_parallel: 2\n  kv_transfer: layerwise\n  pools:\n"
+         "    prefill: {engine: {max_step_tokens: 200}}\n"
+         "    decode: {tensor_parallel: 1, replicas: 2, gpu: gpus/other}\n%s",
+         config_workload);
     const struct scenario *prefill = &config.scenario;
     const struct scenario *decode = prefill->decode;
 
@@ -156,8 +133,6 @@ START_TEST(test_pools)
     ck_assert_str_eq(decode->cluster.gpu.name, "other");
     ck_assert_double_eq(decode->cluster.gpu.memory_bytes, 32e9);
     ck_assert_uint_eq(decode->cluster.gpus_per_node, 4);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
@@ -168,55 +143,36 @@ START_TEST(test_tables_of_pools)
     static const char kernels[] = "op,m,n,k,time_us\ngemm,16,256,256,%s\n";
     static const char pools[] = "model: models/tiny\ncluster: clusters/box\nengine: {}\n"
                                 "layout: {pools: {prefill: {}, decode: {%s}}}\n%s";
-    struct folder folder;
-    struct config config;
-    char text[4096];
-    folder_init(&folder);
-    snprintf(text, sizeof(text), kernels, "5");
-    folder_write(&folder, "configs/gpus/toy/kernels.csv", text);
-    folder_write(&folder, "configs/gpus/other/kernels.csv", text);
-    snprintf(text, sizeof(text), "%smeasured: .\n", config_gpu);
-    folder_write(&folder, "configs/gpus/toy/gpu.yaml", text);
+    folder_write("configs/gpus/toy/kernels.csv", kernels, "5");
+    folder_write("configs/gpus/other/kernels.csv", kernels, "5");
+    folder_write("configs/gpus/toy/gpu.yaml", "%smeasured: .\n", config_gpu);
 
-    snprintf(text, sizeof(text), pools, "", config_workload);
-    load(&folder, text, &config, NULL, 0);
+    load(pools, "", config_workload);
     ck_assert_ptr_nonnull(config.scenario.measured.kernels);
     ck_assert_ptr_eq(config.decode->measured.kernels, config.scenario.measured.kernels);
-    config_release(&config);
 
-    snprintf(text, sizeof(text), pools, "gpu: {base: gpus/toy, measured: gpus/other}",
-             config_workload);
-    load(&folder, text, &config, NULL, 0);
+    load(pools, "gpu: {base: gpus/toy, measured: gpus/other}", config_workload);
     ck_assert_str_eq(config.decode->cluster.gpu.name, config.scenario.cluster.gpu.name);
     ck_assert_ptr_nonnull(config.decode->measured.kernels);
     ck_assert_ptr_ne(config.decode->measured.kernels, config.scenario.measured.kernels);
     ck_assert_ptr_nonnull(strstr(config.tables[1].folder, "gpus/other"));
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
 START_TEST(test_every_key_of_the_machines)
 {
-    struct folder folder;
-    struct config config;
-    char text[4096];
-    folder_init(&folder);
-    snprintf(
-        text, sizeof(text),
-        "model: {base: models/tiny, head_dim: 64, experts: 8, experts_per_token: 2, "
-        "tied_embeddings: true, qk_norm: true, weights: int4, kv: fp8}\n"
-        "cluster: {base: clusters/box, nodes: 2, gpu: {peak: {fp8: 200 TFLOP/s}, power: 700 W, "
-        "price: 3.5 USD/h, power_capping: {slowdown: 1.2, delay: 60 ms, release: 10 ms, "
-        "recovery: 30 ms, busy_recovery: 90 ms}}, nvlink: {bandwidth: 450 GB/s, efficiency: 0.8, "
-        "latency: 2 us}, "
-        "gpus_per_host_bridge: 2, inter_socket: {bandwidth: 40 GB/s, latency: 1 us}, "
-        "nic: {bandwidth: 400 Gb/s, latency: 5 us}, nics_per_node: 4, host_staging_factor: 2}\n"
-        "engine: {host: {base: engines/cuda-graphs, graphs_prefill: true, launch_chunk: 30 us, "
-        "launch_history: 70 us, collective_overlap: 3 us, process_spread: 0.1, "
-        "captured_sizes: [1, 2, 4]}}\nlayout: {}\n%s",
-        config_workload);
-    load(&folder, text, &config, NULL, 0);
+    load("model: {base: models/tiny, head_dim: 64, experts: 8, experts_per_token: 2, "
+         "tied_embeddings: true, qk_norm: true, weights: int4, kv: fp8}\n"
+         "cluster: {base: clusters/box, nodes: 2, gpu: {peak: {fp8: 200 TFLOP/s}, power: 700 W, "
+         "price: 3.5 USD/h, power_capping: {slowdown: 1.2, delay: 60 ms, release: 10 ms, "
+         "recovery: 30 ms, busy_recovery: 90 ms}}, nvlink: {bandwidth: 450 GB/s, efficiency: 0.8, "
+         "latency: 2 us}, "
+         "gpus_per_host_bridge: 2, inter_socket: {bandwidth: 40 GB/s, latency: 1 us}, "
+         "nic: {bandwidth: 400 Gb/s, latency: 5 us}, nics_per_node: 4, host_staging_factor: 2}\n"
+         "engine: {host: {base: engines/cuda-graphs, graphs_prefill: true, launch_chunk: 30 us, "
+         "launch_history: 70 us, collective_overlap: 3 us, process_spread: 0.1, "
+         "captured_sizes: [1, 2, 4]}}\nlayout: {}\n%s",
+         config_workload);
     const struct model *shape = &config.scenario.model;
     const struct cluster *box = &config.scenario.cluster;
     const struct host *costs = &config.scenario.serving.host;
@@ -271,31 +227,22 @@ START_TEST(test_every_key_of_the_machines)
     ck_assert(costs->graphs_prefill);
     ck_assert_uint_eq(costs->captured_count, 3);
     ck_assert_uint_eq(costs->captured_sizes[2], 4);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
 START_TEST(test_trace)
 {
-    struct folder folder;
-    struct config config;
-    char text[1024];
     char path[PATH_BYTES];
-    folder_init(&folder);
-    folder_write(&folder, "traces/chat.csv", "arrival_s,input_tokens,output_tokens\n");
-    snprintf(text, sizeof(text), "%slayout: {}\n%s", config_head,
-             "workload: {trace: {file: traces/chat.csv, format: azure, rate_scale: 2.5}}\n");
-    load(&folder, text, &config, NULL, 0);
+    folder_write("traces/chat.csv", "arrival_s,input_tokens,output_tokens\n");
+    load("%slayout: {}\n%s", config_head,
+         "workload: {trace: {file: traces/chat.csv, format: azure, rate_scale: 2.5}}\n");
 
     /* The path starts at the scenario that names it. */
-    folder_path(&folder, "traces/chat.csv", path);
+    folder_path("traces/chat.csv", path);
     ck_assert(config.workload.is_trace);
     ck_assert_str_eq(config.workload.trace_path, path);
     ck_assert_int_eq(config.workload.format, TRACE_AZURE);
     ck_assert_double_eq(config.workload.rate_scale, 2.5);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
@@ -306,13 +253,8 @@ START_TEST(test_synthetic)
         "workload.output_tokens={distribution: zipf, exponent: 1.2, min: 2, max: 64}",
         "workload.input_tokens={distribution: empirical, file: counts.csv}",
     };
-    struct folder folder;
-    struct config config;
-    char text[1024];
-    folder_init(&folder);
-    folder_write(&folder, "configs/counts.csv", "tokens\n12\n34\n");
-    snprintf(text, sizeof(text), "%slayout: {}\n%s", config_head, config_workload);
-    load(&folder, text, &config, NULL, 0);
+    folder_write("configs/counts.csv", "tokens\n12\n34\n");
+    load("%slayout: {}\n%s", config_head, config_workload);
     const struct synthetic *drawn = &config.workload.synthetic;
 
     ck_assert(!config.workload.is_trace);
@@ -328,9 +270,8 @@ START_TEST(test_synthetic)
     ck_assert_double_eq(drawn->output.sd, 100);
     ck_assert_uint_eq(drawn->output.min, 1);
     ck_assert_uint_eq(drawn->output.max, 131072);
-    config_release(&config);
 
-    load(&folder, text, &config, sets, 3);
+    load_set(sets, ARRAY_LENGTH(sets), "%slayout: {}\n%s", config_head, config_workload);
     ck_assert_int_eq(drawn->arrivals.process, ARRIVAL_GAMMA);
     ck_assert_double_eq(drawn->arrivals.rate_per_s, 2);
     ck_assert_double_eq(drawn->arrivals.cv, 3);
@@ -339,8 +280,6 @@ START_TEST(test_synthetic)
     ck_assert_uint_eq(drawn->output.min, 2);
     ck_assert_uint_eq(drawn->input.value_count, 2);
     ck_assert_uint_eq(drawn->input.values[1], 34);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
@@ -351,5 +290,5 @@ int main(void)
         test_tables_of_pools, test_every_key_of_the_machines, test_trace,
         test_synthetic,
     };
-    return suite_run("config", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run_between("config", folder_set_up, folder_tear_down, tests, ARRAY_LENGTH(tests));
 }

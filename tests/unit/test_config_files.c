@@ -19,13 +19,8 @@ START_TEST(test_set)
         "model.kv=fp8",                /* once more in a file */
         "output={window: [1 s, 2 s]}", /* a list in it */
     };
-    struct folder folder;
-    struct config config;
-    char text[1024];
-    folder_init(&folder);
-    snprintf(text, sizeof(text), "%slayout: {pipeline_parallel: 2}\n%s", config_head,
+    load_set(sets, ARRAY_LENGTH(sets), "%slayout: {pipeline_parallel: 2}\n%s", config_head,
              config_workload);
-    load(&folder, text, &config, sets, sizeof(sets) / sizeof(sets[0]));
     const struct scenario *scenario = &config.scenario;
 
     ck_assert_uint_eq(scenario->layout.tensor_parallel, 2);
@@ -39,77 +34,49 @@ START_TEST(test_set)
     ck_assert_double_eq(scenario->serving.host.launch_s, 9e-6);
     ck_assert_double_eq(scenario->serving.host.launch_graph_s, 15e-6);
     ck_assert_int_eq(scenario->output.window_end, 2 * SIM_PS_PER_S);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
 START_TEST(test_set_leaves_other_aliases)
 {
     static const char *const sets[] = {"workload.input_tokens.mean=99"};
-    struct folder folder;
-    struct config config;
-    char text[1024];
-    folder_init(&folder);
-    snprintf(text, sizeof(text), "%slayout: {}\n%s", config_head,
+    load_set(sets, ARRAY_LENGTH(sets), "%slayout: {}\n%s", config_head,
              "workload: {arrivals: {process: closed_loop, concurrency: 4}, requests: 10,\n"
              "  input_tokens: &same {distribution: fixed, mean: 10}, output_tokens: *same}\n");
-    load(&folder, text, &config, sets, 1);
 
     /* Both lengths are one node in the file; only the one that was set changes. */
     ck_assert_uint_eq(config.workload.synthetic.arrivals.concurrency, 4);
     ck_assert_double_eq(config.workload.synthetic.input.mean, 99);
     ck_assert_double_eq(config.workload.synthetic.output.mean, 10);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
 START_TEST(test_where_files_are_looked_for)
 {
-    struct folder folder;
-    struct config config;
-    char text[1024];
-    folder_init(&folder);
     /* Beside the scenario comes before the search directories; a base may have a base. */
-    folder_write(&folder, "models/tiny.yaml", "base: ../configs/models/tiny\nlayers: 6\n");
-    snprintf(text, sizeof(text), "%slayout: {}\n%s", config_head, config_workload);
-    load(&folder, text, &config, NULL, 0);
+    folder_write("models/tiny.yaml", "base: ../configs/models/tiny\nlayers: 6\n");
+    load("%slayout: {}\n%s", config_head, config_workload);
     ck_assert_uint_eq(config.scenario.model.layers, 6);
     ck_assert_uint_eq(config.scenario.model.hidden, 256);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
 START_TEST(test_scenario_builds_on_scenario)
 {
-    struct folder folder;
-    struct config config;
-    char text[1024];
-    folder_init(&folder);
-    snprintf(text, sizeof(text), "%slayout: {tensor_parallel: 2}\n%s", config_head,
-             config_workload);
-    folder_write(&folder, "configs/scenarios/below.yaml", text);
-    load(&folder, "base: scenarios/below\nlayout: {replicas: 2}\nslo:\n", &config, NULL, 0);
+    folder_write("configs/scenarios/below.yaml", "%slayout: {tensor_parallel: 2}\n%s", config_head,
+                 config_workload);
+    load("base: scenarios/below\nlayout: {replicas: 2}\nslo:\n");
     ck_assert_uint_eq(config.scenario.layout.tensor_parallel, 2);
     ck_assert_uint_eq(config.scenario.layout.replicas, 2);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
 START_TEST(test_text_says_it_all)
 {
     static const char *const sets[] = {"model.weights=fp8", "description=\"1\\n2: 3 # 4\""};
-    struct folder folder;
-    struct config config;
     struct config again;
     struct error error = {0};
-    char text[1024];
-    folder_init(&folder);
-    snprintf(text, sizeof(text), "%slayout: {}\nslo:\n%s", config_head, config_workload);
-    load(&folder, text, &config, sets, 2);
+    load_set(sets, ARRAY_LENGTH(sets), "%slayout: {}\nslo:\n%s", config_head, config_workload);
 
     /* The text alone, with no file to refer to, is the same scenario and gives the same text. */
     int status = config_load_scenario_text(&again, "again.yaml", config.text, strlen(config.text),
@@ -120,20 +87,16 @@ START_TEST(test_text_says_it_all)
     ck_assert_int_eq(again.scenario.model.weights, DTYPE_FP8);
     ck_assert_double_eq(again.scenario.cluster.gpu.memory_bytes, 16e9);
     config_release(&again);
-    config_release(&config);
-    folder_release(&folder);
 }
 END_TEST
 
 START_TEST(test_unreadable_file)
 {
-    struct config config;
     struct error error = {0};
     int status =
         config_load_scenario(&config, "/nowhere/scenario.yaml", &(struct config_inputs){0}, &error);
     ck_assert_int_eq(status, -ERROR_IO);
     ck_assert_str_eq(error.text, "cannot read '/nowhere/scenario.yaml': No such file or directory");
-    config_release(&config);
 }
 END_TEST
 
@@ -143,7 +106,6 @@ START_TEST(test_diagnostics_outlive_the_names)
     char set[] = "layout.tensor_paralel=4";
     const char *const sets[] = {set};
     const struct config_inputs inputs = {.sets = sets, .set_count = 1};
-    struct config config;
     struct error error = {0};
     ck_assert_int_eq(config_load_scenario_text(&config, path, "layout: 1\n", 10, &inputs, &error),
                      -ERROR_CONFIG);
@@ -155,7 +117,6 @@ START_TEST(test_diagnostics_outlive_the_names)
     memset(set, '?', sizeof(set) - 1);
     ck_assert_int_eq(diagnostics_to_error(&config.diagnostics, &error), -ERROR_CONFIG);
     ck_assert_str_eq(error.text, expected);
-    config_release(&config);
 }
 END_TEST
 
@@ -177,7 +138,6 @@ START_TEST(test_shipped_scenarios_are_right)
             continue;
         char path[2 * PATH_BYTES];
         snprintf(path, sizeof(path), "%s/%s", scenarios, entry->d_name);
-        struct config config;
         struct error error = {0};
         int status =
             config_load_scenario(&config, path, &(struct config_inputs){.search = search}, &error);
@@ -200,5 +160,6 @@ int main(void)
         test_diagnostics_outlive_the_names,
         test_shipped_scenarios_are_right,
     };
-    return suite_run("config_files", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run_between("config_files", folder_set_up, folder_tear_down, tests,
+                             ARRAY_LENGTH(tests));
 }
