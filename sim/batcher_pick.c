@@ -130,19 +130,26 @@ static void spend(struct allowance *allowance, uint32_t tokens)
     allowance->requests--;
 }
 
-/* Chunks of the admitted prompts, then, where `admitting`, of waiting ones. */
-static void pick_prompts(struct batcher *batcher, struct batch *batch, struct allowance allowance,
-                         bool admitting, sim_ps now)
+/* Chunks of the admitted prompts. */
+static void pick_admitted(struct batcher *batcher, struct batch *batch, struct allowance *allowance,
+                          sim_ps now)
 {
     struct request *request;
     uint32_t length;
     while ((request = batcher->prefilling.first) &&
-           (length = chunk_length(batcher, batch, request, allowance)) > 0) {
+           (length = chunk_length(batcher, batch, request, *allowance)) > 0) {
         request_list_remove(&batcher->prefilling, request);
         add_chunk(batcher, batch, request, length, now);
-        spend(&allowance, length);
+        spend(allowance, length);
     }
-    while (admitting && !batcher->prefilling.first && (request = batcher->waiting.first)) {
+}
+
+/* Then, if no admitted one is left over, of waiting ones, which come in. */
+static void pick_waiting(struct batcher *batcher, struct batch *batch, struct allowance *allowance,
+                         sim_ps now)
+{
+    struct request *request;
+    while (!batcher->prefilling.first && (request = batcher->waiting.first)) {
         if (request->move) {
             if (!admit(batcher))
                 break;
@@ -150,11 +157,11 @@ static void pick_prompts(struct batcher *batcher, struct batch *batch, struct al
             request_list_append(&batcher->admitted, request);
             continue;
         }
-        length = chunk_length(batcher, batch, request, allowance);
+        uint32_t length = chunk_length(batcher, batch, request, *allowance);
         if (length == 0 || !admit(batcher))
             break;
         add_chunk(batcher, batch, request, length, now);
-        spend(&allowance, length);
+        spend(allowance, length);
     }
 }
 
@@ -168,8 +175,10 @@ static void pick_mixed(struct batcher *batcher, struct batch *batch, sim_ps now)
     uint32_t decodes = batch->lane ? batch->lane->rows : 0;
     allowance.tokens -= decodes;
     allowance.requests -= decodes;
+    pick_admitted(batcher, batch, &allowance, now);
     bool short_of_blocks = batcher->preemptions > preemptions;
-    pick_prompts(batcher, batch, allowance, !short_of_blocks, now);
+    if (!short_of_blocks)
+        pick_waiting(batcher, batch, &allowance, now);
 }
 
 /* prefill_first: prompts, or else decodes. */
@@ -177,7 +186,8 @@ static void pick_prefill_first(struct batcher *batcher, struct batch *batch, sim
 {
     struct allowance allowance = {.tokens = batcher->serving->max_step_tokens,
                                   .requests = step_share(batcher)};
-    pick_prompts(batcher, batch, allowance, true, now);
+    pick_admitted(batcher, batch, &allowance, now);
+    pick_waiting(batcher, batch, &allowance, now);
     if (batch->chunk_count > 0)
         return;
     pick_decodes(batcher, batch, u32_min(allowance.requests, allowance.tokens));
@@ -205,7 +215,7 @@ static void pick_static(struct batcher *batcher, struct batch *batch, sim_ps now
         form_static_batch(batcher);
     struct allowance allowance = {.tokens = serving->max_step_tokens,
                                   .requests = serving->max_sequences};
-    pick_prompts(batcher, batch, allowance, false, now);
+    pick_admitted(batcher, batch, &allowance, now);
     if (batch->chunk_count == 0)
         pick_decodes(batcher, batch, serving->max_sequences);
 }
