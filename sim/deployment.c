@@ -109,6 +109,17 @@ static void name_pool(struct error *error, const char *pool)
     (void)snprintf(error->key, sizeof(error->key), "layout.pools.%s%.32s", pool, rest);
 }
 
+struct memory_terms deployment_memory_terms(const struct deployment *deployment)
+{
+    const struct scenario *scenario = deployment->scenario;
+    return (struct memory_terms){
+        .model = &scenario->model,
+        .cluster = &scenario->cluster,
+        .serving = &scenario->serving,
+        .extras = deployment->extras,
+    };
+}
+
 static int resolve(struct deployment *deployment, const struct deployment *beside,
                    struct arena *arena, struct error *error)
 {
@@ -127,8 +138,8 @@ static int resolve(struct deployment *deployment, const struct deployment *besid
                             error);
     if (rc < 0)
         return rc;
-    return memory_plan_resolve(&deployment->memory, &deployment->layout, model, cluster,
-                               &scenario->serving, deployment->extras, error);
+    const struct memory_terms terms = deployment_memory_terms(deployment);
+    return memory_plan_resolve(&deployment->memory, &deployment->layout, &terms, error);
 }
 
 int deployment_resolve(struct deployment *deployment, const struct scenario *scenario,

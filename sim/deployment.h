@@ -29,6 +29,9 @@ struct deployment {
 int deployment_resolve(struct deployment *deployment, const struct scenario *scenario,
                        const struct deployment *beside, struct arena *arena, struct error *error);
 
+/* What its memory is asked of. */
+struct memory_terms deployment_memory_terms(const struct deployment *deployment);
+
 /* The GPUs of `cluster` that a layout beside it, on GPUs of another kind or the same, does not
    leave: nodes hold one kind of them each. */
 uint32_t deployment_gpus_after(const struct layout *beside, const struct gpu *beside_gpu,

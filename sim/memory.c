@@ -68,33 +68,33 @@ double memory_weights_bytes(const struct model *model, uint32_t tensor_parallel,
     return bytes;
 }
 
-static double usable_bytes(const struct cluster *cluster, const struct serving *serving)
+static double usable_bytes(const struct memory_terms *terms)
 {
-    return cluster->gpu.memory_bytes * serving->memory_utilization;
+    return terms->cluster->gpu.memory_bytes * terms->serving->memory_utilization;
 }
 
 /* Bytes of one KV block on one GPU of a stage. */
-static double block_bytes(const struct layout *layout, const struct model *model,
-                          const struct serving *serving, uint32_t stage)
+static double block_bytes(const struct layout *layout, const struct memory_terms *terms,
+                          uint32_t stage)
 {
-    return (double)serving->kv_block_tokens * layout->stage_layers[stage] *
-           model_kv_bytes_per_token_layer(model, layout->tensor_parallel);
+    return (double)terms->serving->kv_block_tokens * layout->stage_layers[stage] *
+           model_kv_bytes_per_token_layer(terms->model, layout->tensor_parallel);
 }
 
-static struct memory_summary summarize_stage(const struct layout *layout, const struct model *model,
-                                             const struct cluster *cluster,
-                                             const struct serving *serving, uint32_t stage)
+static struct memory_summary summarize_stage(const struct layout *layout,
+                                             const struct memory_terms *terms, uint32_t stage)
 {
     struct memory_summary summary = {
         .stage = stage,
-        .weights_bytes = memory_weights_bytes(model, layout->tensor_parallel, stage, layout->stages,
-                                              layout->stage_layers[stage]),
-        .activation_bytes = memory_activation_bytes(model, serving, layout->tensor_parallel,
-                                                    &layout->sharding, stage, layout->stages),
-        .reserve_bytes = serving->reserve_bytes,
+        .weights_bytes = memory_weights_bytes(terms->model, layout->tensor_parallel, stage,
+                                              layout->stages, layout->stage_layers[stage]),
+        .activation_bytes =
+            memory_activation_bytes(terms->model, terms->serving, layout->tensor_parallel,
+                                    &layout->sharding, stage, layout->stages),
+        .reserve_bytes = terms->serving->reserve_bytes,
     };
-    summary.kv_bytes = usable_bytes(cluster, serving) - summary.weights_bytes -
-                       summary.activation_bytes - summary.reserve_bytes;
+    summary.kv_bytes = usable_bytes(terms) - summary.weights_bytes - summary.activation_bytes -
+                       summary.reserve_bytes;
     return summary;
 }
 
@@ -103,14 +103,13 @@ static struct memory_summary summarize_stage(const struct layout *layout, const 
  * for: below 1, the negative included, the layout does not fit.
  */
 static double fill_plan(struct memory_plan *plan, const struct layout *layout,
-                        const struct model *model, const struct cluster *cluster,
-                        const struct serving *serving)
+                        const struct memory_terms *terms)
 {
     double blocks_least = INFINITY;
     plan->stages = layout->stages;
     for (uint32_t stage = 0; stage < layout->stages; stage++) {
-        plan->stage[stage] = summarize_stage(layout, model, cluster, serving, stage);
-        double blocks = plan->stage[stage].kv_bytes / block_bytes(layout, model, serving, stage);
+        plan->stage[stage] = summarize_stage(layout, terms, stage);
+        double blocks = plan->stage[stage].kv_bytes / block_bytes(layout, terms, stage);
         if (blocks < blocks_least) {
             blocks_least = blocks;
             plan->tightest_stage = stage;
@@ -119,20 +118,21 @@ static double fill_plan(struct memory_plan *plan, const struct layout *layout,
     return blocks_least;
 }
 
-bool memory_fits(const struct model *model, const struct cluster *cluster,
-                 const struct serving *serving, struct stage_extras extras,
-                 uint32_t tensor_parallel, uint32_t stages)
+bool memory_fits(const struct memory_terms *terms, uint32_t tensor_parallel, uint32_t stages)
 {
+    const struct model *model = terms->model;
     if (stages == 0 || stages > LAYOUT_STAGES_MAX || stages > model->layers ||
         !layout_divides(model, tensor_parallel) ||
-        layout_group_capacity(cluster, tensor_parallel) < stages)
+        layout_group_capacity(terms->cluster, tensor_parallel) < stages)
         return false;
     struct layout layout = {.tensor_parallel = tensor_parallel, .stages = stages, .replicas = 1};
-    layout_balance(model->layers, stages, extras, layout.stage_layers);
-    struct serving in_flight = *serving;
-    in_flight.steps_in_flight = stages;
+    layout_balance(model->layers, stages, terms->extras, layout.stage_layers);
+    struct serving serving = *terms->serving;
+    serving.steps_in_flight = stages;
+    struct memory_terms in_flight = *terms;
+    in_flight.serving = &serving;
     struct memory_plan plan;
-    return fill_plan(&plan, &layout, model, cluster, &in_flight) >= 1;
+    return fill_plan(&plan, &layout, &in_flight) >= 1;
 }
 
 /* Appends "TP=2 x PP=2 (4 GPUs)" at `used`; returns the text's length, at most text_bytes - 1. */
@@ -150,19 +150,16 @@ static size_t append_layout(char *text, size_t text_bytes, size_t used, uint32_t
     return end < text_bytes ? end : text_bytes - 1;
 }
 
-uint32_t memory_list_fitting(const struct model *model, const struct cluster *cluster,
-                             const struct serving *serving, struct stage_extras extras, char *text,
-                             size_t text_bytes)
+uint32_t memory_list_fitting(const struct memory_terms *terms, char *text, size_t text_bytes)
 {
-    uint64_t cluster_gpus = (uint64_t)cluster->nodes * cluster->gpus_per_node;
-    uint64_t gpus_max = u64_min(cluster_gpus, (uint64_t)model->heads * LAYOUT_STAGES_MAX);
+    uint64_t cluster_gpus = (uint64_t)terms->cluster->nodes * terms->cluster->gpus_per_node;
+    uint64_t gpus_max = u64_min(cluster_gpus, (uint64_t)terms->model->heads * LAYOUT_STAGES_MAX);
     uint32_t found = 0;
     size_t used = 0;
     text[0] = '\0';
     for (uint32_t gpus = 1; gpus <= gpus_max; gpus++) {
         for (uint32_t stages = 1; stages <= u32_min(gpus, LAYOUT_STAGES_MAX); stages++) {
-            if (gpus % stages != 0 ||
-                !memory_fits(model, cluster, serving, extras, gpus / stages, stages))
+            if (gpus % stages != 0 || !memory_fits(terms, gpus / stages, stages))
                 continue;
             used = append_layout(text, text_bytes, used, gpus / stages, stages);
             if (++found == FITTING_MAX)
@@ -174,50 +171,47 @@ uint32_t memory_list_fitting(const struct model *model, const struct cluster *cl
 
 /* Bytes by which a stage's room falls short of one KV block. */
 static double shortfall_bytes(const struct memory_plan *plan, const struct layout *layout,
-                              const struct model *model, const struct serving *serving,
-                              uint32_t stage)
+                              const struct memory_terms *terms, uint32_t stage)
 {
-    return block_bytes(layout, model, serving, stage) - plan->stage[stage].kv_bytes;
+    return block_bytes(layout, terms, stage) - plan->stage[stage].kv_bytes;
 }
 
 /* The stage that is short of most, in figures, then what would fit. */
 static int error_no_room(const struct memory_plan *plan, const struct layout *layout,
-                         const struct model *model, const struct cluster *cluster,
-                         const struct serving *serving, struct stage_extras extras,
-                         struct error *error)
+                         const struct memory_terms *terms, struct error *error)
 {
     uint32_t worst = 0;
     for (uint32_t stage = 1; stage < plan->stages; stage++)
-        if (shortfall_bytes(plan, layout, model, serving, stage) >
-            shortfall_bytes(plan, layout, model, serving, worst))
+        if (shortfall_bytes(plan, layout, terms, stage) >
+            shortfall_bytes(plan, layout, terms, worst))
             worst = stage;
     const struct memory_summary *stage = &plan->stage[worst];
-    double block = block_bytes(layout, model, serving, worst);
-    double usable = usable_bytes(cluster, serving);
+    double block = block_bytes(layout, terms, worst);
+    double usable = usable_bytes(terms);
     char fitting[FITTING_BYTES];
-    uint32_t found = memory_list_fitting(model, cluster, serving, extras, fitting, sizeof(fitting));
+    uint32_t found = memory_list_fitting(terms, fitting, sizeof(fitting));
     return error_set_key(
         error, "layout",
         "'%s' does not fit with tensor_parallel %u x pipeline_parallel %u: each GPU of stage %u "
         "(%u layers) needs %.2f GB (weights %.2f, activations %.2f, reserve %.2f, one KV block "
         "%.3f) and has %.2f GB (%.4g GB x utilization %.4g), %.2f GB too few; %s%s",
-        model->name, layout->tensor_parallel, layout->stages, worst, layout->stage_layers[worst],
-        (usable - stage->kv_bytes + block) / GB, stage->weights_bytes / GB,
-        stage->activation_bytes / GB, stage->reserve_bytes / GB, block / GB, usable / GB,
-        cluster->gpu.memory_bytes / GB, serving->memory_utilization, (block - stage->kv_bytes) / GB,
+        terms->model->name, layout->tensor_parallel, layout->stages, worst,
+        layout->stage_layers[worst], (usable - stage->kv_bytes + block) / GB,
+        stage->weights_bytes / GB, stage->activation_bytes / GB, stage->reserve_bytes / GB,
+        block / GB, usable / GB, terms->cluster->gpu.memory_bytes / GB,
+        terms->serving->memory_utilization, (block - stage->kv_bytes) / GB,
         found > 0 ? "layouts that fit: " : "no layout of one replica fits on cluster ",
-        found > 0 ? fitting : cluster->name);
+        found > 0 ? fitting : terms->cluster->name);
 }
 
 int memory_plan_resolve(struct memory_plan *plan, const struct layout *layout,
-                        const struct model *model, const struct cluster *cluster,
-                        const struct serving *serving, struct stage_extras extras,
-                        struct error *error)
+                        const struct memory_terms *terms, struct error *error)
 {
+    const struct serving *serving = terms->serving;
     assert(layout->stages > 0 && layout->stages <= LAYOUT_STAGES_MAX);
-    double blocks = fill_plan(plan, layout, model, cluster, serving);
+    double blocks = fill_plan(plan, layout, terms);
     if (blocks < 1)
-        return error_no_room(plan, layout, model, cluster, serving, extras, error);
+        return error_no_room(plan, layout, terms, error);
     if (serving->kv_tokens > 0)
         blocks = fmin(blocks, (double)(serving->kv_tokens / serving->kv_block_tokens));
     if (blocks < 1)

@@ -19,6 +19,14 @@
 #include "serving.h"
 #include "summary.h"
 
+/* What is to fit, and where. */
+struct memory_terms {
+    const struct model *model;
+    const struct cluster *cluster;
+    const struct serving *serving;
+    struct stage_extras extras; /* of layouts that are split `balanced` */
+};
+
 struct memory_plan {
     uint32_t stages;
     struct memory_summary stage[LAYOUT_STAGES_MAX]; /* kv_bytes: the room, used up or not */
@@ -47,30 +55,22 @@ double memory_weights_bytes(const struct model *model, uint32_t tensor_parallel,
 
 /*
  * Fills in `plan` for `layout`. ERROR_CONFIG where a stage has no room for one
- * KV block: by how much, on which stage, and which layouts would fit on
- * `cluster` when split `balanced` by `extras`. Also where serving.kv_tokens caps
- * the capacity below one block.
+ * KV block: by how much, on which stage, and which layouts would fit. Also where
+ * serving.kv_tokens caps the capacity below one block.
  */
 int memory_plan_resolve(struct memory_plan *plan, const struct layout *layout,
-                        const struct model *model, const struct cluster *cluster,
-                        const struct serving *serving, struct stage_extras extras,
-                        struct error *error);
+                        const struct memory_terms *terms, struct error *error);
 
 /*
  * Whether one replica of tensor_parallel x stages, sharded plainly, can be placed
- * on `cluster` and fits, split `balanced` by `extras`, with one step in flight for
- * each stage.
+ * on the cluster and fits, split `balanced`, with one step in flight for each stage.
  */
-bool memory_fits(const struct model *model, const struct cluster *cluster,
-                 const struct serving *serving, struct stage_extras extras,
-                 uint32_t tensor_parallel, uint32_t stages);
+bool memory_fits(const struct memory_terms *terms, uint32_t tensor_parallel, uint32_t stages);
 
 /*
  * Writes the smallest plain layouts that fit into `text`: "TP=2 (2 GPUs), TP=1 x PP=3
  * (3 GPUs)"; cut to `text_bytes`, empty where none does. Returns their number.
  */
-uint32_t memory_list_fitting(const struct model *model, const struct cluster *cluster,
-                             const struct serving *serving, struct stage_extras extras, char *text,
-                             size_t text_bytes);
+uint32_t memory_list_fitting(const struct memory_terms *terms, char *text, size_t text_bytes);
 
 #endif

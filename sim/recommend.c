@@ -1,7 +1,5 @@
 #include "recommend.h"
 
-#include "memory.h"
-
 #include <stdio.h>
 
 /* GPUs that the rules spread one model over inside a node. */
@@ -11,35 +9,21 @@
 
 #define GB 1e9
 
-/* The question that the rules answer. */
-struct question {
-    const struct model *model;
-    const struct cluster *cluster;
-    const struct serving *serving;
-    struct stage_extras extras;
-};
-
-static bool fits(const struct question *question, uint32_t tensor_parallel, uint32_t stages)
+static bool has_nvlink(const struct memory_terms *terms)
 {
-    return memory_fits(question->model, question->cluster, question->serving, question->extras,
-                       tensor_parallel, stages);
+    return terms->cluster->nvlink.bytes_per_s > 0;
 }
 
-static bool has_nvlink(const struct question *question)
+static uint32_t node_gpus(const struct memory_terms *terms)
 {
-    return question->cluster->nvlink.bytes_per_s > 0;
-}
-
-static uint32_t node_gpus(const struct question *question)
-{
-    return u32_min(question->cluster->gpus_per_node, NODE_GPUS_MAX);
+    return u32_min(terms->cluster->gpus_per_node, NODE_GPUS_MAX);
 }
 
 /* The most GPUs of a node, up to 8, that can share the model as one group. */
-static uint32_t widest_group(const struct question *question)
+static uint32_t widest_group(const struct memory_terms *terms)
 {
-    uint32_t width = node_gpus(question);
-    while (!layout_divides(question->model, width))
+    uint32_t width = node_gpus(terms);
+    while (!layout_divides(terms->model, width))
         width--;
     return width;
 }
@@ -55,25 +39,25 @@ static void choose(struct recommendation *recommendation, uint32_t tensor_parall
 }
 
 /* Rule 1. */
-static bool try_single(const struct question *question, struct recommendation *recommendation)
+static bool try_single(const struct memory_terms *terms, struct recommendation *recommendation)
 {
-    if (!fits(question, 1, 1))
+    if (!memory_fits(terms, 1, 1))
         return false;
     choose(recommendation, 1, 1);
-    const struct model *model = question->model;
+    const struct model *model = terms->model;
     double weights_bytes = memory_weights_bytes(model, 1, 0, 1, model->layers);
     (void)snprintf(recommendation->reason, sizeof(recommendation->reason),
                    "fits on one GPU: %.1f GB of weights in %.0f GB, and one GPU spends no time on "
                    "communication",
-                   weights_bytes / GB, question->cluster->gpu.memory_bytes / GB);
+                   weights_bytes / GB, terms->cluster->gpu.memory_bytes / GB);
     return true;
 }
 
 /* Rule 2: the widest group is the fastest for one request. */
-static bool try_node_tensor(const struct question *question, struct recommendation *recommendation)
+static bool try_node_tensor(const struct memory_terms *terms, struct recommendation *recommendation)
 {
-    uint32_t width = widest_group(question);
-    if (!fits(question, width, 1))
+    uint32_t width = widest_group(terms);
+    if (!memory_fits(terms, width, 1))
         return false;
     choose(recommendation, width, 1);
     (void)snprintf(recommendation->reason, sizeof(recommendation->reason),
@@ -84,14 +68,14 @@ static bool try_node_tensor(const struct question *question, struct recommendati
 }
 
 /* Rule 3: the longest pipeline leaves most memory for KV. */
-static bool try_node_pipeline(const struct question *question,
+static bool try_node_pipeline(const struct memory_terms *terms,
                               struct recommendation *recommendation)
 {
-    uint32_t stages = u32_min(node_gpus(question), question->model->layers);
-    if (!fits(question, 1, stages))
+    uint32_t stages = u32_min(node_gpus(terms), terms->model->layers);
+    if (!memory_fits(terms, 1, stages))
         return false;
     choose(recommendation, 1, stages);
-    const char *why = has_nvlink(question)
+    const char *why = has_nvlink(terms)
                           ? "throughput: stages of PP=%u send hidden states once a stage, where TP "
                             "would all-reduce them twice a layer"
                           : "PCIe joins the GPUs: stages of PP=%u send hidden states once a stage; "
@@ -101,55 +85,51 @@ static bool try_node_pipeline(const struct question *question,
 }
 
 /* Rules 4 and 5. */
-static bool try_cluster(const struct question *question, struct recommendation *recommendation)
+static bool try_cluster(const struct memory_terms *terms, struct recommendation *recommendation)
 {
-    uint32_t width = has_nvlink(question) ? widest_group(question) : 1;
-    uint64_t groups = layout_group_capacity(question->cluster, width);
-    uint32_t stages = u32_min(question->model->layers, LAYOUT_STAGES_MAX);
+    uint32_t width = has_nvlink(terms) ? widest_group(terms) : 1;
+    uint64_t groups = layout_group_capacity(terms->cluster, width);
+    uint32_t stages = u32_min(terms->model->layers, LAYOUT_STAGES_MAX);
     stages = (uint32_t)u64_min(groups, stages);
-    if (question->cluster->nodes == 1 || !fits(question, width, stages))
+    if (terms->cluster->nodes == 1 || !memory_fits(terms, width, stages))
         return false;
     choose(recommendation, width, stages);
-    if (has_nvlink(question))
+    if (has_nvlink(terms))
         (void)snprintf(
             recommendation->reason, sizeof(recommendation->reason),
             "needs more than the %u GPUs of a node: TP=%u stays on its NVLink, and PP=%u "
             "across crosses the network with hidden states alone, once a stage",
-            node_gpus(question), width, stages);
+            node_gpus(terms), width, stages);
     else
         (void)snprintf(
             recommendation->reason, sizeof(recommendation->reason),
             "needs more than the %u GPUs of a node, which PCIe joins: PP=%u sends hidden "
             "states once a stage",
-            node_gpus(question), stages);
+            node_gpus(terms), stages);
     return true;
 }
 
-static int error_none_fits(const struct question *question, struct error *error)
+static int error_none_fits(const struct memory_terms *terms, struct error *error)
 {
     char fitting[FITTING_BYTES];
-    uint32_t found = memory_list_fitting(question->model, question->cluster, question->serving,
-                                         question->extras, fitting, sizeof(fitting));
+    uint32_t found = memory_list_fitting(terms, fitting, sizeof(fitting));
     return error_set(error, ERROR_CONFIG,
                      "no layout that the rules know fits '%s' on cluster '%s'%s%s",
-                     question->model->name, question->cluster->name,
+                     terms->model->name, terms->cluster->name,
                      found > 0 ? "; layouts that fit: " : ", nor any other", fitting);
 }
 
 int recommend_layout(struct recommendation *recommendation, enum recommend_goal goal,
-                     const struct model *model, const struct cluster *cluster,
-                     const struct serving *serving, struct stage_extras extras, struct error *error)
+                     const struct memory_terms *terms, struct error *error)
 {
-    const struct question question = {model, cluster, serving, extras};
-    bool tensor = goal == RECOMMEND_LATENCY && has_nvlink(&question);
-    if (try_single(&question, recommendation))
+    bool tensor = goal == RECOMMEND_LATENCY && has_nvlink(terms);
+    if (try_single(terms, recommendation))
         return 0;
-    if (tensor ? try_node_tensor(&question, recommendation)
-               : try_node_pipeline(&question, recommendation))
+    if (tensor ? try_node_tensor(terms, recommendation) : try_node_pipeline(terms, recommendation))
         return 0;
-    if (try_cluster(&question, recommendation))
+    if (try_cluster(terms, recommendation))
         return 0;
-    return error_none_fits(&question, error);
+    return error_none_fits(terms, error);
 }
 
 const char *recommend_goal_name(enum recommend_goal goal)

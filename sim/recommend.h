@@ -13,8 +13,7 @@
 #ifndef TANDEM_RECOMMEND_H
 #define TANDEM_RECOMMEND_H
 
-#include "layout.h"
-#include "serving.h"
+#include "memory.h"
 
 /* X(NAME, name) */
 #define RECOMMEND_GOALS(X) \
@@ -40,9 +39,7 @@ struct recommendation {
  * ERROR_CONFIG where no rule's layout fits, with those that would.
  */
 int recommend_layout(struct recommendation *recommendation, enum recommend_goal goal,
-                     const struct model *model, const struct cluster *cluster,
-                     const struct serving *serving, struct stage_extras extras,
-                     struct error *error);
+                     const struct memory_terms *terms, struct error *error);
 
 /* The goal's name. */
 const char *recommend_goal_name(enum recommend_goal goal);

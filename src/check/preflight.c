@@ -158,15 +158,14 @@ int preflight_recommend(struct preflight_recommendations *recommendations,
     const struct scenario *scenario = preflight->deployment.scenario;
     struct recommend_trials *trials = &recommendations->trials;
     const struct recommendation *rules[RECOMMEND_GOAL_COUNT] = {NULL};
+    const struct memory_terms terms = deployment_memory_terms(&preflight->deployment);
     if (scenario->decode)
         return error_set(error, ERROR_USAGE,
                          "--recommend chooses a layout for replicas that prefill and decode; this "
                          "scenario has pools");
     for (size_t i = 0; i < RECOMMEND_GOAL_COUNT; i++) {
-        recommendations->has[i] =
-            recommend_layout(&recommendations->of[i], (enum recommend_goal)i, &scenario->model,
-                             &scenario->cluster, &scenario->serving, preflight->deployment.extras,
-                             &recommendations->errors[i]) == 0;
+        recommendations->has[i] = recommend_layout(&recommendations->of[i], (enum recommend_goal)i,
+                                                   &terms, &recommendations->errors[i]) == 0;
         if (recommendations->has[i])
             rules[i] = &recommendations->of[i];
     }

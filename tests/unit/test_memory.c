@@ -17,6 +17,9 @@ static struct serving serving;
 static struct error error;
 static const struct stage_extras no_extras = {0};
 
+static const struct memory_terms terms = {
+    .model = &model, .cluster = &cluster, .serving = &serving};
+
 static const struct sharding plain;
 
 static void setup(void)
@@ -38,7 +41,7 @@ static struct memory_plan plan_of(uint32_t tensor_parallel, uint32_t stages)
     struct layout layout = layout_of(tensor_parallel, stages);
     struct memory_plan plan;
     error.text[0] = '\0';
-    int status = memory_plan_resolve(&plan, &layout, &model, &cluster, &serving, no_extras, &error);
+    int status = memory_plan_resolve(&plan, &layout, &terms, &error);
     ck_assert_msg(status == 0, "%s", error.text);
     return plan;
 }
@@ -48,7 +51,7 @@ static void check_refused(uint32_t tensor_parallel, uint32_t stages, const char 
 {
     struct layout layout = layout_of(tensor_parallel, stages);
     struct memory_plan plan;
-    int status = memory_plan_resolve(&plan, &layout, &model, &cluster, &serving, no_extras, &error);
+    int status = memory_plan_resolve(&plan, &layout, &terms, &error);
     ck_assert_int_eq(status, -ERROR_CONFIG);
     ck_assert_str_eq(error.text, expected);
 }
@@ -228,9 +231,7 @@ START_TEST(worst_stage_is_named)
     layout.stage_layers[0] = 20;
     layout.stage_layers[1] = 60;
     struct memory_plan plan;
-    ck_assert_int_eq(
-        memory_plan_resolve(&plan, &layout, &model, &cluster, &serving, no_extras, &error),
-        -ERROR_CONFIG);
+    ck_assert_int_eq(memory_plan_resolve(&plan, &layout, &terms, &error), -ERROR_CONFIG);
     ck_assert_ptr_nonnull(strstr(error.text, "each GPU of stage 1 (60 layers)"));
 }
 END_TEST
@@ -240,9 +241,7 @@ START_TEST(hopeless_cluster_is_said_so)
     cluster = fixture_nvlink_cluster(1, 2);
     struct layout layout = layout_of(2, 1);
     struct memory_plan plan;
-    ck_assert_int_eq(
-        memory_plan_resolve(&plan, &layout, &model, &cluster, &serving, no_extras, &error),
-        -ERROR_CONFIG);
+    ck_assert_int_eq(memory_plan_resolve(&plan, &layout, &terms, &error), -ERROR_CONFIG);
     ck_assert_ptr_nonnull(
         strstr(error.text, "no layout of one replica fits on cluster fixture-nvlink"));
 }
@@ -252,21 +251,20 @@ START_TEST(listed_layouts_fit_when_taken)
 {
     /* Each layout that the list names has a plan, and the one GPU and pairs it skips have none. */
     char text[256];
-    ck_assert_uint_eq(
-        memory_list_fitting(&model, &cluster, &serving, no_extras, text, sizeof(text)), 6);
+    ck_assert_uint_eq(memory_list_fitting(&terms, text, sizeof(text)), 6);
     ck_assert_ptr_nonnull(strstr(text, "TP=1 x PP=3 (3 GPUs)"));
     serving.steps_in_flight = 3;
     (void)plan_of(1, 3);
-    ck_assert(memory_fits(&model, &cluster, &serving, no_extras, 1, 3));
-    ck_assert(!memory_fits(&model, &cluster, &serving, no_extras, 1, 2));
-    ck_assert(!memory_fits(&model, &cluster, &serving, no_extras, 2, 1));
+    ck_assert(memory_fits(&terms, 1, 3));
+    ck_assert(!memory_fits(&terms, 1, 2));
+    ck_assert(!memory_fits(&terms, 2, 1));
     /* More GPUs than there are, heads that do not divide, no stage at all. */
-    ck_assert(!memory_fits(&model, &cluster, &serving, no_extras, 8, 2));
-    ck_assert(!memory_fits(&model, &cluster, &serving, no_extras, 3, 2));
-    ck_assert(!memory_fits(&model, &cluster, &serving, no_extras, 8, 0));
+    ck_assert(!memory_fits(&terms, 8, 2));
+    ck_assert(!memory_fits(&terms, 3, 2));
+    ck_assert(!memory_fits(&terms, 8, 0));
     /* A short buffer is cut, not overrun. */
     char shorter[16];
-    (void)memory_list_fitting(&model, &cluster, &serving, no_extras, shorter, sizeof(shorter));
+    (void)memory_list_fitting(&terms, shorter, sizeof(shorter));
     ck_assert_str_eq(shorter, "TP=1 x PP=3 (3 ");
 }
 END_TEST

@@ -12,6 +12,8 @@ static struct error error;
 static struct scenario scenario;
 static struct warning warnings[WARNINGS_OF_LAYOUT_MAX];
 static const struct stage_extras no_extras = {0};
+static const struct memory_terms terms = {
+    .model = &scenario.model, .cluster = &scenario.cluster, .serving = &scenario.serving};
 
 static void setup(void)
 {
@@ -38,8 +40,7 @@ static void check_recommends(enum recommend_goal goal, uint32_t tensor_parallel,
 {
     struct recommendation recommendation;
     error.text[0] = '\0';
-    int status = recommend_layout(&recommendation, goal, &scenario.model, &scenario.cluster,
-                                  &scenario.serving, no_extras, &error);
+    int status = recommend_layout(&recommendation, goal, &terms, &error);
     ck_assert_msg(status == 0, "%s", error.text);
     ck_assert_uint_eq(recommendation.layout.tensor_parallel, tensor_parallel);
     ck_assert_uint_eq(recommendation.layout.pipeline_parallel, stages);
@@ -109,8 +110,7 @@ START_TEST(nothing_that_fits_is_an_error)
     use_400b();
     scenario.cluster.nodes = 1;
     struct recommendation recommendation;
-    ck_assert_int_eq(recommend_layout(&recommendation, RECOMMEND_LATENCY, &scenario.model,
-                                      &scenario.cluster, &scenario.serving, no_extras, &error),
+    ck_assert_int_eq(recommend_layout(&recommendation, RECOMMEND_LATENCY, &terms, &error),
                      -ERROR_CONFIG);
     ck_assert_str_eq(error.text, "no layout that the rules know fits 'llama-3.1-70b' on cluster "
                                  "'fixture-nvlink', nor any other");
