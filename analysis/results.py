@@ -324,7 +324,8 @@ class Sweep:
         self.curves = list(self._curves(file))
 
     def _curves(self, file):
-        groups = file["curves"] if "curves" in file else {}
+        groups = {group.attrs["series"]: group for group in file["curves"].values()
+                  if "series" in group.attrs}
         for series in numpy.unique(self.points["series"]):
             points = self.points[(self.points["series"] == series)
                                  & (self.points["status"] == b"done")]
@@ -332,7 +333,7 @@ class Sweep:
                 continue
             name = text(points["curve"][0])
             points = points[numpy.argsort(self.loads(points), kind="stable")]
-            yield Curve(name, points, groups.get(name))
+            yield Curve(name, points, groups.get(series))
 
     def loads(self, points):
         """What the points are drawn against: requests in flight, or requests/s offered."""

@@ -3,12 +3,14 @@
 #include "hdf5_attribute.h"
 #include "nexus.h"
 #include "sweep_pareto.h"
+#include "utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define GROUP_NAME_BYTES 160
+#define FRONT_NAME "pareto"
 #define SIGNALS_MAX 3
 
 /* The points of one series that were run, by ascending load. */
@@ -159,16 +161,23 @@ static int write_figure(const struct nexus *nexus, hid_t parent, const char *cur
     return status;
 }
 
+/* Whether another has the name; the front's group, which is made last, has its own in any case. */
+static bool is_taken(hid_t parent, const char *name)
+{
+    return strcmp(name, FRONT_NAME) == 0 || H5Lexists(parent, name, H5P_DEFAULT) > 0;
+}
+
 /* A name that HDF5 takes for one link and that is not there yet. */
 static void name_group(hid_t parent, const char *curve, char name[GROUP_NAME_BYTES])
 {
-    (void)snprintf(name, GROUP_NAME_BYTES, "%.*s", GROUP_NAME_BYTES - 32, curve);
+    int bytes = (int)utf8_cut(curve, GROUP_NAME_BYTES - 32);
+    (void)snprintf(name, GROUP_NAME_BYTES, "%.*s", bytes, curve);
     for (char *at = name; *at; at++)
         *at = *at == '/' ? '_' : *at;
     if (name[0] == '.')
         name[0] = '_';
     size_t length = strlen(name);
-    for (unsigned copy = 2; H5Lexists(parent, name, H5P_DEFAULT) > 0; copy++)
+    for (unsigned copy = 2; is_taken(parent, name); copy++)
         (void)snprintf(name + length, GROUP_NAME_BYTES - length, " (%u)", copy);
 }
 
@@ -176,12 +185,17 @@ static void name_group(hid_t parent, const char *curve, char name[GROUP_NAME_BYT
 static int write_series(const struct nexus *nexus, hid_t parent, const struct series *series,
                         enum sweep_load_kind load, char name[GROUP_NAME_BYTES])
 {
-    const char *curve = json_string_value(json_object_get(series->records[0], "curve"));
+    const json_t *record = series->records[0];
+    const char *curve = json_string_value(json_object_get(record, "curve"));
     name_group(parent, curve ? curve : "", name);
     hid_t group = nexus_group_create(nexus, parent, name, "NXcollection");
     if (group < 0)
         return -(int)nexus->error->code;
     int status = hdf5_attribute_text(group, nexus->path, "default", "ttft", nexus->error);
+    if (status == 0)
+        status =
+            hdf5_attribute_int(group, nexus->path, "series",
+                               json_integer_value(json_object_get(record, "series")), nexus->error);
     for (size_t i = 0; i < ARRAY_LENGTH(figures) && status == 0; i++)
         status = write_figure(nexus, group, name, &figures[i], series, load);
     H5Gclose(group);
@@ -269,8 +283,8 @@ static int write_front(const struct nexus *nexus, hid_t curves,
     const struct nexus_field points = {"point", "row of /points", "1", H5T_NATIVE_DOUBLE,
                                        columns + 2 * count};
     hid_t group =
-        nexus_data_create(nexus, curves, "pareto", "tokens per GPU against tokens per user", fields,
-                          ARRAY_LENGTH(fields), count);
+        nexus_data_create(nexus, curves, FRONT_NAME, "tokens per GPU against tokens per user",
+                          fields, ARRAY_LENGTH(fields), count);
     if (group < 0)
         return -(int)nexus->error->code;
     int status = nexus_field_write(nexus, group, &points, count);
@@ -311,7 +325,7 @@ int sweep_nexus_write(hid_t file, const char *path, const struct sweep_results *
         results->load == SWEEP_LOAD_NONE ? 0 : write_series_groups(&nexus, curves, results, shown);
     if (status == 0)
         status = write_pareto(&nexus, curves, results->records, &front_count);
-    const char *first = *shown ? shown : front_count > 0 ? "pareto" : "";
+    const char *first = *shown ? shown : front_count > 0 ? FRONT_NAME : "";
     if (status == 0 && *first)
         status = hdf5_attribute_text(curves, path, "default", first, error);
     H5Gclose(curves);

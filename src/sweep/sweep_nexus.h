@@ -10,8 +10,9 @@
  *                                 the median TPOT), of the points that no other beats in both
  *
  * A series is drawn where the sweep has a load axis and it has two points that
- * were run. Each of its groups holds the datasets `saturated` and `too_short` (0
- * or 1; balance.h), and attributes tell where the wall is: `saturated_from` the
+ * were run. NAME is its name as far as HDF5 takes it and no other group has it; the
+ * attribute `series` is its number in /points. Each of its groups holds the datasets `saturated`
+ * and `too_short` (0 or 1; balance.h), and attributes tell where the wall is: `saturated_from` the
  * lowest load that saturated it, `sustained_to` the highest below that it kept up
  * with; NaN: none.
  * Latencies at saturated loads are NaN: they measure how long one looked.

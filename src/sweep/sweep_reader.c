@@ -9,6 +9,7 @@
 #define TEXT_BYTES_MAX ((size_t)1 << 16)
 #define PATH_BYTES_MAX 256
 #define CURVE_POINTS 12
+#define DELETE '\x7f'
 
 static void out_of_memory(struct sweep *sweep)
 {
@@ -83,12 +84,26 @@ static struct sweep_axis *add_axis(struct sweep *sweep, const struct yaml_node *
     return axis;
 }
 
+/* Names are those of groups in a file, and of rows and lines in what people read. */
+static void check_name(struct sweep *sweep, const char *name, struct position position)
+{
+    bool has_control = false;
+    for (const char *at = name; *at; at++)
+        has_control |= (unsigned char)*at < ' ' || *at == DELETE;
+    if (*name == '\0')
+        diagnostics_add(&sweep->diagnostics, position, "a name must not be empty");
+    else if (has_control)
+        diagnostics_add(&sweep->diagnostics, position,
+                        "a name must be on one line, without tabs or control characters");
+}
+
 /* One variant: its name and what it sets. */
 static void read_variant(struct sweep *sweep, const struct yaml_entry *entry,
                          struct sweep_place *place)
 {
     const struct yaml_node *node = entry->value;
     place->name = entry->key->text;
+    check_name(sweep, place->name, entry->key->position);
     if (yaml_node_is_null(node))
         return;
     if (node->kind != YAML_KIND_MAPPING) {
@@ -273,13 +288,21 @@ static void count_series(struct sweep *sweep, const struct yaml_node *root)
                         SWEEP_POINTS_MAX);
 }
 
+static void read_name(struct sweep *sweep, struct config_reader *reader,
+                      const struct yaml_node *root)
+{
+    if (!config_read_text(reader, "name", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &sweep->name))
+        return;
+    check_name(sweep, sweep->name, yaml_node_find(root, "name")->value->position);
+    if (strchr(sweep->name, '/'))
+        config_reader_report(reader, "name", "'name' is the output's too: it must have no '/'");
+}
+
 static void read_root(struct sweep *sweep, const struct yaml_node *root)
 {
     struct config_reader reader;
     config_reader_open(&reader, &sweep->diagnostics, root, "sweep");
-    if (config_read_text(&reader, "name", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &sweep->name) &&
-        strchr(sweep->name, '/'))
-        config_reader_report(&reader, "name", "'name' is the output's too: it must have no '/'");
+    read_name(sweep, &reader, root);
     config_read_text(&reader, "description", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &sweep->description);
     if (config_read_node(&reader, "scenario", CONFIG_REQUIRED))
         sweep->scenario = yaml_node_find(root, "scenario")->value;

@@ -1,6 +1,7 @@
 #include "sweep_text.h"
 
 #include "human.h"
+#include "utf8.h"
 
 #include <string.h>
 
@@ -19,14 +20,27 @@ static bool same_series(const json_t *a, const json_t *b)
     return json_equal(json_object_get(a, "series"), json_object_get(b, "series")) != 0;
 }
 
+/* The width of the column of names: that of the longest, but for those that get a line to
+   themselves, for cut off they might all read alike. */
 static int name_columns(const json_t *records)
 {
     size_t columns = strlen("curve");
     for (size_t i = 0; i < json_array_size(records); i++) {
-        size_t length = strlen(name_of(json_array_get(records, i)));
-        columns = length > columns ? length : columns;
+        size_t length = utf8_length(name_of(json_array_get(records, i)));
+        columns = length > columns && length <= NAME_COLUMNS_MAX ? length : columns;
     }
-    return columns < NAME_COLUMNS_MAX ? (int)columns : NAME_COLUMNS_MAX;
+    return (int)columns;
+}
+
+/* Prints a name and what is missing of its column, on the next line where it is too long. */
+static void print_name(const json_t *record, int columns, FILE *stream)
+{
+    const char *name = name_of(record);
+    int length = (int)utf8_length(name);
+    if (length > columns)
+        (void)fprintf(stream, "%s\n%*s", name, columns, "");
+    else
+        (void)fprintf(stream, "%s%*s", name, columns - length, "");
 }
 
 static double tokens_per_gpu(const json_t *record)
@@ -45,7 +59,7 @@ static void print_refused(const json_t *record, FILE *stream)
 
 static void print_point(const json_t *record, int columns, FILE *stream)
 {
-    (void)fprintf(stream, "%-*.*s", columns, columns, name_of(record));
+    print_name(record, columns, stream);
     if (!sweep_record_is_done(record)) {
         (void)fputs("   failed\n", stream);
         return;
@@ -156,7 +170,7 @@ static void print_curves(const struct sweep_results *results, FILE *stream)
                   "from", "TTFT p95", "TPOT p95", "tokens/s/GPU");
     for (size_t at = 0; at < json_array_size(records);) {
         struct ends ends;
-        (void)fprintf(stream, "%-*.*s", columns, columns, name_of(json_array_get(records, at)));
+        print_name(json_array_get(records, at), columns, stream);
         at = read_series(records, at, results->load, &ends);
         print_curve(&ends, results->load, stream);
     }

@@ -4,6 +4,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -246,6 +247,38 @@ class Curves(SweepTest):
                         self.assertEqual(data[signal_name].shape, axis.shape)
                         self.assertIn("units", data[signal_name].attrs)
                     self.assertTrue((numpy.diff(axis[:]) > 0).all())
+
+    def test_any_name_makes_a_group(self):
+        # Expect a group for each series whatever it is called: as the front, as another one's
+        # group, with slashes, in characters of several bytes or long, and alike but for the end.
+        long = "\u00e9" * 90
+        names = ["pareto", "pareto (2)", "a/b", f"{long}1", f"{long}2"]
+        variants = "".join(f"  {name}: {{engine.max_sequences: {64 + i}}}\n"
+                           for i, name in enumerate(names))
+        text = BRIEF[:BRIEF.index("variants:")] + "variants:\n" + variants + BRIEF[BRIEF.index("curves:"):]
+        output = self.folder / "out.h5"
+        stdout = self.tandem_ok("sweep", self.write(text), "-o", output)
+        with h5py.File(output) as file:
+            groups = {group.attrs["series"]: name for name, group in file["curves"].items()
+                      if name != "pareto"}
+            self.assertEqual(file["curves/pareto"].attrs["NX_class"], "NXdata")
+        cut = "\u00e9" * 64
+        self.assertEqual([groups[i] for i in range(len(names))],
+                         ["pareto (2)", "pareto (2) (2)", "a_b", cut, f"{cut} (2)"])
+        # Expect the table to have them whole, the long ones on lines of their own.
+        lines = stdout.splitlines()
+        for name in names:
+            self.assertEqual(sum(line == name or line.startswith(name + "  ") for line in lines), 1,
+                             (name, stdout))
+
+    def test_the_table_is_aligned_by_characters(self):
+        # Expect rows of the same length whether a name's characters are of one byte or of two.
+        text = GRID.replace("TP=4 x PP=2:", "\u0422\u041f=4 \u00d7 \u041f\u041f=2:")
+        table = self.tandem_ok("sweep", self.write(text), "-o", self.folder / "out.h5")
+        ends = [found.end() for found in
+                (re.search(r"max_sequences=\d+ +8 ", row) for row in table.splitlines()) if found]
+        self.assertEqual(len(ends), 4, table)
+        self.assertEqual(len(set(ends)), 1, table)
 
     def test_short_points_say_that_they_cannot_tell(self):
         # Expect of 1,500 requests a point the lightest load to be kept up with, the heaviest to be
@@ -531,6 +564,9 @@ class Messages(SweepTest):
              "sweep.yaml:10:39: 'workload.arrivals.rate' lists '1 /s' twice"),
             ("grid: {model: [{base: models/llama-3.1-8b, weights: fp8}, {base: models/llama-3.1-8b,"
              " weights: fp8}]}\n", "lists '{base: models/llama-3.1-8b, weights: fp8}' twice"),
+            ("variants: {'': {run.seed: 1}}\n", "sweep.yaml:10:12: a name must not be empty"),
+            ('variants: {"a\\tb": {run.seed: 1}}\n', "a name must be on one line, without tabs"),
+            ('variants: {"a\\nb": {run.seed: 1}}\n', "a name must be on one line, without tabs"),
             ("name: ../evil\n", "sweep.yaml:10:7: 'name' is the output's too: it must have no '/'"),
             (f"grid: {{run.seed: {list(range(200))}, layout.replicas: {list(range(1, 200))}}}\n",
              "more than 20000 points"),
