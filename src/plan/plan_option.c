@@ -1,11 +1,13 @@
 #include "plan_option.h"
 
 #include "config_limits.h"
+#include "topology.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-#define SETTINGS_MAX (9 + PLAN_AXES_MAX)
+#define SETTINGS_MAX (10 + PLAN_AXES_MAX)
 #define VALUE_BYTES 64
 
 /* The step's token budget is tried this many times smaller and larger where the plan is silent. */
@@ -54,7 +56,7 @@ static void set_purchase(struct option_settings *set, const struct plan *plan,
         for (size_t i = 0; i < plan->axis_count; i++)
             set_node(set, plan->axes[i].path, plan_engine_value(plan, option->engine, i));
     }
-    set_count(set, "cluster.nodes", option->nodes);
+    set_count(set, "cluster.nodes", option->nodes + option->nodes_lost);
     set_count(set, "layout.replicas", option->replicas);
 }
 
@@ -71,14 +73,17 @@ static void set_load(struct option_settings *set, const struct plan *plan,
              sweep_load_value(&plan->load, value, set->arena));
 }
 
-/* Loads the scenario; its tree shares nodes with `arena`. */
-static int load(const struct plan *plan, const struct plan_option *option, uint64_t seed,
-                struct config *config, struct arena *arena, struct error *error)
+/* Loads the scenario, with its events or without; its tree shares nodes with `arena`. */
+static int load_with(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+                     bool with_events, struct config *config, struct arena *arena,
+                     struct error *error)
 {
     struct option_settings set = {.arena = arena, .position = plan->scenario->position};
     set_purchase(&set, plan, option);
     set_load(&set, plan, option);
     set_count(&set, "run.seed", seed);
+    if (!with_events)
+        set_text(&set, "events", "null");
     int status = set.is_out_of_memory ? error_out_of_memory(error, "an option of the plan") : 0;
     /* Zeroed, it may be released; loading it starts it anew. */
     *config = (struct config){.name = NULL};
@@ -88,12 +93,77 @@ static int load(const struct plan *plan, const struct plan_option *option, uint6
     return status;
 }
 
+/* Whether an option that is wrong would not be without the scenario's events. */
+static bool events_are_amiss(const struct plan *plan, const struct plan_option *option,
+                             uint64_t seed, struct arena *arena)
+{
+    struct config config;
+    struct error error;
+    int status = load_with(plan, option, seed, false, &config, arena, &error);
+    config_release(&config);
+    return status == 0;
+}
+
+/* Loads the scenario; its tree shares nodes with `arena`. */
+static int load(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+                struct config *config, struct arena *arena, struct error *error)
+{
+    int status = load_with(plan, option, seed, true, config, arena, error);
+    if (status != -ERROR_CONFIG || option->is_own || !events_are_amiss(plan, option, seed, arena))
+        return status;
+    char reason[ERROR_TEXT_BYTES];
+    memcpy(reason, error->text, sizeof(reason));
+    return error_set(error, ERROR_CONFIG,
+                     "%s\nnote: a search tries each kind of cluster from one node on, and all must "
+                     "have what events name;\nleave events out (--set events=null), or judge the "
+                     "scenario's own cluster (--check)",
+                     reason);
+}
+
+/* Whether a cluster has what an event happens to. */
+static bool has_target(const struct topology *topology, const struct fault *fault)
+{
+    uint32_t link;
+    switch (fault->target) {
+    case FAULT_GPU:
+        return fault->index < topology->gpu_count;
+    case FAULT_NODE:
+        return fault->index < topology->gpu_count / topology->gpus_per_node;
+    case FAULT_LINK:
+        break;
+    }
+    return topology_find_link(topology, fault->link, &link);
+}
+
+/* Takes the last nodes away, and the events that happen to them or to links that they alone need.
+ */
+static int lose_nodes(struct config *config, uint32_t nodes, struct error *error)
+{
+    struct scenario *scenario = &config->scenario;
+    struct topology topology;
+    struct fault *left = arena_calloc(&config->arena, scenario->fault_count + 1, sizeof(*left));
+    if (!left)
+        return error_out_of_memory(error, "the events");
+    uint32_t count = 0;
+    scenario->cluster.nodes -= nodes;
+    int status = topology_build(&topology, &scenario->cluster, &config->arena, error);
+    for (uint32_t i = 0; i < scenario->fault_count && status == 0; i++) {
+        if (has_target(&topology, &scenario->faults[i]))
+            left[count++] = scenario->faults[i];
+    }
+    scenario->faults = left;
+    scenario->fault_count = count;
+    return status;
+}
+
 int plan_option_load(const struct plan *plan, const struct plan_option *option, uint64_t seed,
                      struct config *config, struct error *error)
 {
     struct arena arena;
     arena_init(&arena);
     int status = load(plan, option, seed, config, &arena, error);
+    if (status == 0 && option->nodes_lost > 0)
+        status = lose_nodes(config, option->nodes_lost, error);
     config->scenario.output.timeline = TIMELINE_NONE;
     config->root = NULL;
     arena_release(&arena);

@@ -7,13 +7,14 @@
 #include "plan.h"
 
 struct plan_option {
-    bool is_own; /* the scenario's own cluster, layout and engine; widths were read from them */
     size_t kind;
     size_t engine; /* a combination of settings; see plan_engine_value() */
     uint32_t tensor_parallel;
     uint32_t pipeline_parallel;
     uint32_t replicas;
     uint32_t nodes;
+    uint32_t nodes_lost; /* further ones: gone, with what events do to them */
+    bool is_own; /* the scenario's own cluster, layout and engine; widths were read from them */
     double load; /* times the scenario's: growth, and more of it */
 };
 

@@ -103,6 +103,7 @@ static int lose_node(struct plan_stress *stress, struct plan_search *search,
 {
     struct plan_option option = candidate->option;
     option.nodes--;
+    option.nodes_lost++;
     uint32_t room = plan_candidate_capacity(candidate, option.nodes);
     option.replicas = u32_min(room, option.replicas);
     stress->replicas_left = option.replicas;

@@ -64,16 +64,19 @@ static void print_growth(const struct plan_stress *stress, FILE *stream)
 static void print_lost_node(const struct plan_stress *stress,
                             const struct plan_candidate *candidate, FILE *stream)
 {
-    if (stress->replicas_left == 0)
+    uint32_t left = stress->replicas_left;
+    bool is_one = left == 1;
+    const char *reason = stress->without_node.reason;
+    if (left == 0)
         (void)fputs("  a node lost: nothing is left to serve\n", stream);
-    else if (stress->replicas_left == candidate->option.replicas)
+    else if (left == candidate->option.replicas)
         (void)fputs("  a node lost: all replicas fit on the others\n", stream);
     else if (stress->without_node.outcome == PLAN_MEETS)
-        (void)fprintf(stream, "  a node lost: %u replicas still meet the SLO\n",
-                      stress->replicas_left);
+        (void)fprintf(stream, "  a node lost: %u replica%s still meet%s the SLO\n", left,
+                      is_one ? "" : "s", is_one ? "s" : "");
     else
-        (void)fprintf(stream, "  a node lost: %u replicas left, %s\n", stress->replicas_left,
-                      stress->without_node.reason);
+        (void)fprintf(stream, "  a node lost: %u replica%s left, %.*s\n", left, is_one ? "" : "s",
+                      (int)strcspn(reason, "\n"), reason);
 }
 
 static void print_traffic(const struct plan_search *search, FILE *stream)

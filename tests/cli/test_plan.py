@@ -48,6 +48,16 @@ rack: {gpus: 16, switches: 2}
 """)
 
 
+# Hardware that fails for good or slows down, some of it on the second node.
+FAULTY = PLAN.replace("  engine: {steps", """\
+  events:
+    - {at: 50 s, until: 51 s, down: {gpu: 12}}
+    - {at: 50 s, until: 51 s, slow: {node: 1, factor: 2}}
+    - {at: 50 s, until: 51 s, slow: {link: node1/nic0>network, factor: 2}}
+    - {at: 10 s, until: 11 s, slow: {gpu: 3, factor: 3}}
+  engine: {steps""")
+
+
 class PlanTest(TandemTest):
     def plan(self, text=PLAN, *options):
         path = self.folder / "plan.yaml"
@@ -407,6 +417,24 @@ class Check(PlanTest):
         uncapped = self.plan(PLAN.replace("hgx-h100", "hgx-a100")).stdout
         self.assertNotIn("may take longer", uncapped)
 
+    def test_a_lost_node_takes_its_events_along(self):
+        # Expect a node less to be judged on what happens to the nodes that are left: as with that
+        # event alone.
+        text = FAULTY.replace("rate: 9 /s", "rate: 6 /s").replace(
+            "replicas: 2}", "replicas: 4}")
+        alone = text.replace("50 s, until: 51 s", "9 h")
+        lost = [done.stdout[done.stdout.index("  a node lost:"):] for done in
+                (self.plan(each, "--check") for each in (text, alone))]
+        self.assertEqual(lost[0], lost[1])
+        self.assertIn("2 replicas still meet the SLO", lost[0])
+        # Expect one to be called one.
+        done = self.plan(text.replace("tensor_parallel: 4", "tensor_parallel: 8").replace(
+            "replicas: 4}", "replicas: 2}"), "--check")
+        self.assertRegex(done.stdout, "a node lost: 1 replica (still meets|left, )")
+        # Expect the search to go without them once it is told to.
+        answer = json.loads(self.plan(FAULTY, "--json", "--set", "events=null").stdout)
+        self.assertEqual(answer["plans"], self.answer(PLAN)["plans"])
+
     def test_check_writes_the_same_forms(self):
         # Expect the only candidate, judged, in JSON and HDF5, whether it meets the SLO or not.
         for growth, rank in ((1, 1), (10, 0)):
@@ -439,6 +467,9 @@ class Messages(PlanTest):
              "plan.yaml:3:3: the plan's scenario has no 'slo': say what must be met"),
             (PLAN.replace("replicas: 2}", "pools: {prefill: {}, decode: {}}}"), [], 3,
              "the plan's scenario has 'pools'"),
+            (FAULTY, [], 3, "plan.yaml:14:43: 'gpu' must be a whole number from 0 to 7, not '12'"),
+            (FAULTY, [], 3, "note: a search tries each kind of cluster from one node on, and all "
+             "must have what events name;\nleave events out (--set events=null)"),
             (PLAN.replace("search: {}", "search: []"), [], 3, "plan.yaml:17:9: 'search' must be a mapping"),
             (PLAN.replace("search: {}", "search: {policy: static}"), [], 3,
              "plan.yaml:17:18: 'policy' must be a list of 1 to"),
