@@ -131,6 +131,19 @@ int command_fail(const char *command, const struct error *error)
     return error_exit_code(error->code);
 }
 
+int command_join(int status, struct error *error, int more, const struct error *other)
+{
+    if (more == 0)
+        return status;
+    if (status == 0) {
+        *error = *other;
+        return more;
+    }
+    char text[ERROR_TEXT_BYTES];
+    memcpy(text, error->text, sizeof(text));
+    return error_set(error, error->code, "%s; %s", text, other->text);
+}
+
 int command_flush(struct error *error)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))

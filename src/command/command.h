@@ -81,6 +81,13 @@ int command_check_output(const char *output, const char *input, struct error *er
 /* Prints `error`, if it has a text, to stderr; returns its exit code. */
 int command_fail(const char *command, const struct error *error);
 
+/*
+ * Of a result that has several places to go, each of which is tried whatever became of the others:
+ * adds to `status` and `error`, of those before, that one more came to `more`, `other` where that
+ * is below 0. Returns the first that failed.
+ */
+int command_join(int status, struct error *error, int more, const struct error *other);
+
 /* ERROR_IO where stdout did not take all that was printed. */
 int command_flush(struct error *error);
 

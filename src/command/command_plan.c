@@ -67,10 +67,10 @@ static int parse_options(struct plan_command *command, int argc, char **argv, st
     return command_scenario_take(&command->file, "plan", argc, argv, error);
 }
 
-/* Writes the best plan's scenario, where there is one. */
+/* Writes the best plan's scenario, where there is one and it is asked for. */
 static int emit_scenario(const struct plan_answer *answer, const char *path, struct error *error)
 {
-    if (!answer->scenario)
+    if (!answer->scenario || !path)
         return 0;
     struct output_file file;
     int status = output_file_open(&file, path, error);
@@ -94,6 +94,18 @@ static int print(const struct plan_answer *answer, const struct plan_command *co
     return command_flush(error);
 }
 
+/* A disk that is full takes nothing of minutes of search from who reads the answer. */
+static int deliver(const struct plan_answer *answer, const struct plan_command *command,
+                   struct error *error)
+{
+    struct error other;
+    int status = command->output_path ? plan_hdf5_write(command->output_path, answer, error) : 0;
+    int more = emit_scenario(answer, command->scenario_path, &other);
+    status = command_join(status, error, more, &other);
+    more = print(answer, command, &other);
+    return command_join(status, error, more, &other);
+}
+
 static int search_and_print(struct plan_search *search, const struct plan_command *command,
                             bool *is_met, struct error *error)
 {
@@ -101,14 +113,10 @@ static int search_and_print(struct plan_search *search, const struct plan_comman
     struct arena arena;
     arena_init(&arena);
     int status = plan_answer_find(&answer, search, command->is_check, &arena, error);
-    if (status == 0)
+    if (status == 0) {
         *is_met = search->ranked_count > 0;
-    if (status == 0 && command->output_path)
-        status = plan_hdf5_write(command->output_path, &answer, error);
-    if (status == 0 && command->scenario_path)
-        status = emit_scenario(&answer, command->scenario_path, error);
-    if (status == 0)
-        status = print(&answer, command, error);
+        status = deliver(&answer, command, error);
+    }
     arena_release(&arena);
     return status;
 }

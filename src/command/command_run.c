@@ -183,8 +183,8 @@ static int advance(struct run_state *state, bool is_quiet, const struct interrup
     return status;
 }
 
-/* The summary, its wall-clock part too; and the file, complete under its name. */
-static int conclude(struct run_state *state, struct error *error)
+/* The summary, its wall-clock part too. */
+static int summarize(struct run_state *state, struct error *error)
 {
     struct summary *summary = &state->summary;
     double wall_s = summary->wall_s;
@@ -193,7 +193,7 @@ static int conclude(struct run_state *state, struct error *error)
         return status;
     summary->wall_s = wall_s;
     summary->requests_per_wall_s = (double)simulation_completed(state->simulation) / wall_s;
-    return state->file ? record_hdf5_finish(state->file, summary, error) : 0;
+    return 0;
 }
 
 /* Block characters only where a terminal shows them. */
@@ -230,6 +230,20 @@ static int print_result(const struct run_state *state, const struct run_options 
     return command_flush(error);
 }
 
+/* The file, complete under its name; and the summary printed, also where the disk is full. */
+static int deliver(struct run_state *state, const struct run_options *options, struct error *error)
+{
+    struct error other;
+    int status = state->file ? record_hdf5_finish(state->file, &state->summary, error) : 0;
+    int more = options->with_bands
+                   ? bands_run(&state->bands, &state->config.scenario, &state->config.workload,
+                               &state->summary, &state->arena, &other)
+                   : 0;
+    if (more == 0)
+        more = print_result(state, options, &other);
+    return command_join(status, error, more, &other);
+}
+
 static int run(const struct run_options *options, const struct interrupt *interrupt,
                struct error *error)
 {
@@ -241,12 +255,9 @@ static int run(const struct run_options *options, const struct interrupt *interr
     if (status == 0)
         status = advance(&state, options->is_quiet, interrupt, error);
     if (status == 0)
-        status = conclude(&state, error);
-    if (status == 0 && options->with_bands)
-        status = bands_run(&state.bands, &state.config.scenario, &state.config.workload,
-                           &state.summary, &state.arena, error);
+        status = summarize(&state, error);
     if (status == 0)
-        status = print_result(&state, options, error);
+        status = deliver(&state, options, error);
     record_hdf5_free(state.file);
     simulation_free(state.simulation);
     workload_source_close(&state.source);

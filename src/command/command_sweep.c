@@ -102,6 +102,31 @@ static int check_outputs(const char *output_path, const char *path, const char *
     return 0;
 }
 
+/* Writes the file, or says that the journal has what it would hold. */
+static int write_file(const char *path, const struct sweep_results *results,
+                      struct sweep_journal *journal, struct error *error)
+{
+    if (sweep_hdf5_write(path, results, error) == 0) {
+        sweep_journal_remove(journal);
+        return 0;
+    }
+    char reason[ERROR_TEXT_BYTES];
+    memcpy(reason, error->text, sizeof(reason));
+    return error_set(error, error->code, "%s; the points are kept: --resume writes the file",
+                     reason);
+}
+
+/* The table is shown also where the disk has no room for the file. */
+static int deliver(const char *output_path, const struct sweep_results *results,
+                   struct sweep_journal *journal, struct error *error)
+{
+    struct error other;
+    int status = write_file(output_path, results, journal, error);
+    sweep_text_print(results, stdout);
+    int more = command_flush(&other);
+    return command_join(status, error, more, &other);
+}
+
 /* Runs what is not in the journal, writes the file, prints the result. */
 static int run(struct sweep *sweep, const struct sweep_command *command, const char *output_path,
                const struct sweep_run_options *options, struct error *error)
@@ -112,12 +137,7 @@ static int run(struct sweep *sweep, const struct sweep_command *command, const c
     if (status == 0)
         status = sweep_run(sweep, options, &journal, &results, error);
     if (status == 0)
-        status = sweep_hdf5_write(output_path, &results, error);
-    if (status == 0) {
-        sweep_journal_remove(&journal);
-        sweep_text_print(&results, stdout);
-        status = command_flush(error);
-    }
+        status = deliver(output_path, &results, &journal, error);
     json_decref(results.records);
     sweep_journal_release(&journal);
     return status;

@@ -115,6 +115,31 @@ class Failures(TandemTest):
                 left = set(self.folder.iterdir()) - {run, sweep, files}
                 self.assertEqual(left | set(files.glob("*")), set())
 
+    def test_the_answer_is_told_whatever_the_disk_takes(self):
+        # Expect what was worked out on stdout, as without a file, though the file does not fit on
+        # the disk: exit code 4 and the reason of each that does not, and a sweep's points kept.
+        sweep, plan = self.folder / "sweep.yaml", self.folder / "plan.yaml"
+        sweep.write_text("scenario: scenarios/default\ngrid: {run.seed: [1, 2]}\n")
+        plan.write_text("scenario: {base: scenarios/default, slo: {ttft: 9 s}}\n"
+                        "clusters: [clusters/hgx-h100-2-nodes]\ntensor_parallel: [8]\n"
+                        "pipeline_parallel: [1]\nsearch: {}\nseeds: 1\n")
+        out = self.folder / "out"
+        for command, room, emit in (
+                (["run", SCENARIO, *SMALL, "-q"], 16000, []),
+                (["sweep", sweep, *SMALL, "-q"], 20000, []),
+                (["plan", plan, *SMALL, "-q"], 1000, ["--emit", self.folder / "best.yaml"])):
+            with self.subTest(command=command[0]):
+                told = self.tandem(*command, "-o", self.folder / "whole").stdout
+                done = self.tandem(*command, "-o", out, *emit, preexec_fn=lambda: resource.setrlimit(
+                    resource.RLIMIT_FSIZE, (room, room)))
+                self.assertEqual(done.returncode, 4, done.stderr)
+                self.assertEqual(done.stderr.count("File too large"), 1 + len(emit) // 2)
+                self.assertEqual(*(text.partition("simulated in")[0] for text in (told, done.stdout)))
+                self.assertFalse(out.exists())
+        self.assertFalse((self.folder / "best.yaml").exists())
+        self.assertEqual(self.tandem_ok("sweep", sweep, *SMALL, "-q", "-o", out, "--resume"),
+                         self.tandem_ok("sweep", sweep, *SMALL, "-q", "-o", self.folder / "whole"))
+
     def test_signals_leave_nothing(self):
         # Expect whatever ends a run from outside, a closed terminal too, to leave no partial file;
         # and one that is told to ignore it, behind nohup, to go on.
