@@ -270,6 +270,9 @@ def draw(results, options, stem):
     """Draws and writes the figures that are asked for; ValueError for one that there is not."""
     with reading(options.results):
         figures = figures_of(results, options.window)
+    if not figures:
+        raise NotTandem(f"{options.results}: no point of this sweep could be run, so there is nothing "
+                        "to draw; `tandem report` says why")
     for name in options.only or figures:
         if name not in figures:
             raise ValueError(f"no figure '{name}' of this file, but {', '.join(figures)}")

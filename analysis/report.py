@@ -63,7 +63,8 @@ def parse_arguments(arguments):
 def write_whole(path, text):
     """Writes a file that is complete or absent under its name; of a link, what it leads to."""
     target = Path(os.path.realpath(path))
-    if os.path.lexists(target) and not target.is_file():
+    # A pipe's real path names no file, though what leads to it is there.
+    if (path.exists() or os.path.lexists(target)) and not target.is_file():
         raise OSError(f"cannot write {path}: it is not a regular file")
     if target.exists() and os.path.samestat(target.stat(), os.fstat(sys.stdout.fileno())):
         raise OSError(f"cannot write {path}: standard output goes there")

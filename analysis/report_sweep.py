@@ -164,6 +164,7 @@ def memory_section(page, sweep):
 
 
 def too_short_words(sweep):
+    """Which points of a sweep, which has such, do not tell whether they keep up."""
     counts = {curve.name: len(curve.too_short) for curve in sweep.curves if len(curve.too_short)}
     requests = max(curve.too_short["requests_to_tell"].max(initial=0) for curve in sweep.curves)
     return ("points whose runs were too short to tell whether they keep up with their load, none of "
@@ -179,8 +180,9 @@ def warnings_of(sweep):
         for codes in numpy.unique(curve.points["warnings"]):
             for code in filter(None, codes.decode().replace(",", " ").split()):
                 series.setdefault(code, {})[curve.name] = True
-    return ([("too_short", too_short_words(sweep))] * any(len(curve.too_short) for curve in sweep.curves)
-            + [(code, "in " + ", ".join(names)) for code, names in series.items()]
+    has_too_short = any(len(curve.too_short) for curve in sweep.curves)
+    short = [("too_short", too_short_words(sweep))] if has_too_short else []
+    return (short + [(code, "in " + ", ".join(names)) for code, names in series.items()]
             + [("failed", f"{name}: {error}") for name, error in sweep.failures])
 
 

@@ -59,6 +59,15 @@ class Links(TandemTest):
                     self.assertIn(f"cannot write {link}", done.stderr)
                     self.assertEqual(link.readlink(), target)
 
+    def test_standard_output_is_no_file(self):
+        # Expect every command to say so of a pipe by the name of /dev/stdout.
+        run = self.run_file()
+        for arguments in (["run", SCENARIO, *SMALL], ["report", run]):
+            with self.subTest(arguments=arguments):
+                done = self.tandem(*arguments, "-o", "/dev/stdout")
+                self.assertEqual(done.returncode, 4)
+                self.assertIn("cannot write /dev/stdout: it is not a regular file", done.stderr)
+
     def test_the_partial_file_is_no_link(self):
         # Expect what a killed program left under the partial name to be written over, but not what
         # a link of that name leads to.

@@ -520,6 +520,23 @@ class Figures(ReportTest):
                          (4, f"figures.py: {results}: a plan's charts are in the page that "
                              "`tandem report` makes\n"))
 
+    def test_a_sweep_of_which_nothing_ran(self):
+        # Expect a page that says why, as the model does not fit, and of figures exit code 4, that
+        # there is none, and none.
+        sweep = self.folder / "failed.yaml"
+        sweep.write_text(re.sub("  TP=8.*\n", "", SWEEP).replace(
+            "parallel: 4, layout.pipeline_parallel: 2", "parallel: 1, layout.pipeline_parallel: 1"))
+        results = self.folder / "failed.h5"
+        self.tandem_ok("sweep", sweep, "-o", results)
+        self.tandem_ok("report", results)
+        page = (self.folder / "failed.html").read_text()
+        self.assertIn("No point of this sweep could be run.", page)
+        self.assertIn("does not fit", page)
+        done = subprocess.run([ROOT / "analysis" / "figures.py", results],
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual((done.returncode, done.stdout), (4, ""))
+        self.assertIn("no point of this sweep could be run", done.stderr)
+
     def test_unknown_figure(self):
         # Expect exit code 4 and which there are.
         results, _ = self.report_of_run()
