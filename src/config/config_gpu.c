@@ -156,8 +156,8 @@ void config_gpu_read(struct config_loader *loader, const struct yaml_node *node,
     config_read_quantity(&reader, "idle_power", CONFIG_OPTIONAL, QUANTITY_WATTS, 0, gpu->power_w,
                          &gpu->idle_power_w);
     read_power_capping(&reader, &gpu->power_capping);
-    config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR, 0,
-                         CONFIG_USD_PER_HOUR_MAX, &gpu->usd_per_hour);
+    config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR,
+                         CONFIG_USD_PER_HOUR_MIN, CONFIG_USD_PER_HOUR_MAX, &gpu->usd_per_hour);
     read_measured_links(&reader, &gpu->measured_links);
     if (measured)
         *measured = read_measured(loader, &reader);

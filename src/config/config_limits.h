@@ -14,6 +14,7 @@
 #define CONFIG_COST_S_MAX 60.0       /* of one kernel's launch, one hop, one host action */
 #define CONFIG_CLOCK_S_MAX 8640000.0 /* 100 of the clock's 106 days */
 #define CONFIG_POWER_W_MAX 1e6
+#define CONFIG_USD_PER_HOUR_MIN 1e-3 /* of what is free, any number is as cheap */
 #define CONFIG_USD_PER_HOUR_MAX 1e6
 #define CONFIG_USD_MAX 1e9
 #define CONFIG_RATE_PER_S_MIN 1e-6

@@ -91,6 +91,34 @@ void plan_candidate_find(struct plan_candidate *candidate, const struct plan *pl
                                      candidate->verdict.lasting_busy);
 }
 
+/* Rules out what not even one replica is possible of, on `nodes` at most. */
+static void rule_out_by_limits(struct plan_candidate *candidate, const struct plan *plan,
+                               uint32_t nodes, bool has_network)
+{
+    const struct plan_option *option = &candidate->option;
+    const struct plan_hardware *hardware = &candidate->hardware;
+    uint32_t gpus = option->tensor_parallel * option->pipeline_parallel;
+    uint32_t groups_per_node = hardware->gpus_per_node / option->tensor_parallel;
+    uint32_t needed = u32_ceil_div(option->pipeline_parallel, groups_per_node);
+    if (nodes == 0)
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_LIMITS,
+                                "limits.gpus %u is less than a node's %u GPUs, which %s",
+                                plan->limits.gpus, hardware->gpus_per_node,
+                                hardware->kind->is_bought ? "are bought together"
+                                                          : "are all paid (billing: node)");
+    else if (plan->limits.gpus < gpus)
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_LIMITS,
+                                "limits.gpus %u is less than one replica's %u GPUs",
+                                plan->limits.gpus, gpus);
+    else if (needed <= nodes && !has_network)
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_LIMITS,
+                                "one replica takes %u nodes, and these have no network", needed);
+    else
+        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_LIMITS,
+                                "one replica takes %u nodes, and the limits hold %u", needed,
+                                nodes);
+}
+
 /* Rules out what the model's shape, the limits or a lack of prices forbid. */
 static void check_cut(struct plan_candidate *candidate, const struct plan *plan,
                       const struct scenario *scenario)
@@ -118,9 +146,7 @@ static void check_cut(struct plan_candidate *candidate, const struct plan *plan,
         u32_min(plan_candidate_capacity(candidate, has_network ? nodes : u32_min(nodes, 1)),
                 plan->limits.gpus / gpus);
     if (candidate->replicas_max == 0)
-        plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_LIMITS,
-                                "the limits do not hold one replica%s",
-                                has_network ? "" : ": of several nodes, for they have no network");
+        rule_out_by_limits(candidate, plan, nodes, has_network);
 }
 
 /* Rules out latencies that the peak rates forbid. */

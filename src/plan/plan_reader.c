@@ -84,8 +84,8 @@ static void read_kind(struct plan *plan, struct yaml_node *node)
     if (config_read_node(&reader, "cluster", CONFIG_REQUIRED))
         kind->cluster = yaml_node_find(node, "cluster")->value;
     config_read_text(&reader, "name", CONFIG_OPTIONAL, NAME_BYTES - 1, &kind->name);
-    config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR, 0,
-                         CONFIG_USD_PER_HOUR_MAX, &kind->usd_per_hour);
+    config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR,
+                         CONFIG_USD_PER_HOUR_MIN, CONFIG_USD_PER_HOUR_MAX, &kind->usd_per_hour);
     read_purchase(&reader, kind);
     read_watts(&reader, "node_power", &kind->node_power_w);
     config_reader_close(&reader);

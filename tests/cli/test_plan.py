@@ -297,6 +297,26 @@ class Nothing(PlanTest):
                     self.assertIn(words, plan["summary"].attrs["obstacles"])
                     self.assertEqual((len(plan["growth"]), plan.attrs["scenario"]), (0, ""))
 
+    def test_the_limit_that_excludes_is_named(self):
+        # Expect of candidates of which not one replica is possible what forbids it: nodes that are
+        # paid whole, a replica's GPUs, its nodes, or that nothing joins them.
+        alone = "[{cluster: {base: clusters/hgx-h100}}]"
+        wide = PLAN.replace("[1, 2]", "[2, 4]").replace("[2, 4, 8]", "[8]")
+        for text, reasons in (
+                (PLAN.replace("{nodes: 3}", "{gpus: 2}").replace("billing: gpu", "billing: node"),
+                 {"limits.gpus 2 is less than a node's 8 GPUs, which are all paid (billing: node)"}),
+                (BOUGHT.replace("{nodes: 3}", "{gpus: 2}"),
+                 {"limits.gpus 2 is less than a node's 8 GPUs, which are bought together"}),
+                (wide.replace("{nodes: 3}", "{gpus: 8}"),
+                 {f"limits.gpus 8 is less than one replica's {gpus} GPUs" for gpus in (16, 32)}),
+                (wide.replace("{nodes: 3}", "{nodes: 1}"),
+                 {f"one replica takes {nodes} nodes, and the limits hold 1" for nodes in (2, 4)}),
+                (wide.replace("[clusters/hgx-h100-2-nodes]", alone),
+                 {"one replica takes 2 nodes, and these have no network",
+                  "one replica takes 4 nodes, and the limits hold 3"})):
+            with self.subTest(reasons=reasons):
+                self.assertEqual({plan["why"] for plan in self.answer(text)["candidates"]}, reasons)
+
     def test_refusals_are_no_service(self):
         # Expect a layout that serves well whom it serves not to be bought where it rejects more
         # than one request in twenty, as the only one here does, and the reason to say so; where no
@@ -492,6 +512,8 @@ class Messages(PlanTest):
              "plan.yaml:18:17: a limit on racks needs 'rack:"),
             (PLAN + "rack: {power: 40}\n", [], 3, "plan.yaml:21:15: 'power': '40' has no unit"),
             (PLAN + "rack: {switch: 1}\n", [], 3, "unknown key 'switch' in 'plan.rack'"),
+            (PLAN.replace("[clusters/hgx-h100-2-nodes]", "[" + kind % "price: 0 USD/h" + "]"), [], 3,
+             "'price' must lie between 0.001 USD/h and 1000000 USD/h, not '0 USD/h'"),
             (bought.replace("[clusters/hgx-h100-2-nodes]", "[" + kind % "purchase: {}" + "]"), [], 3,
              "gives neither a GPU's nor a node's price"),
             (bought.replace("[clusters/hgx-h100-2-nodes]",
