@@ -118,9 +118,12 @@ static int write_file(const char *path, const struct sweep_results *results,
 
 /* The table is shown also where the disk has no room for the file. */
 static int deliver(const char *output_path, const struct sweep_results *results,
-                   struct sweep_journal *journal, struct error *error)
+                   struct sweep_journal *journal, bool is_quiet, struct error *error)
 {
     struct error other;
+    if (results->resumed_count > 0 && !is_quiet)
+        (void)fprintf(stderr, "note: %zu of %zu points taken from %s\n", results->resumed_count,
+                      json_array_size(results->records), journal->path);
     int status = write_file(output_path, results, journal, error);
     sweep_text_print(results, stdout);
     int more = command_flush(&other);
@@ -137,7 +140,7 @@ static int run(struct sweep *sweep, const struct sweep_command *command, const c
     if (status == 0)
         status = sweep_run(sweep, options, &journal, &results, error);
     if (status == 0)
-        status = deliver(output_path, &results, &journal, error);
+        status = deliver(output_path, &results, &journal, command->is_quiet, error);
     json_decref(results.records);
     sweep_journal_release(&journal);
     return status;

@@ -31,6 +31,7 @@ struct sweep_results {
     uint32_t shard; /* 1 to shard_count */
     uint32_t shard_count;
     json_t *records;
+    size_t resumed_count; /* of the records, that the journal had */
 };
 
 /* Puts the records in order of series and position. ERROR_MEMORY. */

@@ -28,6 +28,7 @@ struct runner {
     size_t task_room;
     size_t next_task; /* those before it were started, or were in the journal */
     size_t done_count;
+    size_t resumed_count;        /* of these, from the journal */
     size_t expected;             /* tasks in all, as far as is known */
     struct series_state *series; /* where loads are found; else NULL */
 };
@@ -63,6 +64,7 @@ static int add_task(struct runner *runner, size_t series, double position,
     if (!known)
         return 1;
     runner->done_count++;
+    runner->resumed_count++;
     return sweep_task_finish(task, known, error);
 }
 
@@ -239,6 +241,19 @@ static int run_all(struct runner *runner, struct error *error)
     return status;
 }
 
+/* What a journal has of another sweep would be gone with it once this one is done. */
+static int check_journal(const struct runner *runner, struct error *error)
+{
+    size_t count = json_object_size(runner->journal->results);
+    if (count == 0 || runner->resumed_count > 0)
+        return 0;
+    return error_set(
+        error, ERROR_USAGE,
+        "%s holds %zu point%s, but none of this sweep as it is now, with its files and "
+        "--point-files: remove it, or name another output",
+        runner->journal->path, count, count == 1 ? "" : "s");
+}
+
 /* The points' records, in order. */
 static int collect(const struct runner *runner, struct sweep_results *results, struct error *error)
 {
@@ -257,6 +272,8 @@ static int run(struct runner *runner, struct sweep_results *results, struct erro
     const struct sweep *sweep = runner->sweep;
     bool finds_loads = sweep->load.kind != SWEEP_LOAD_NONE && sweep->load.listed_count == 0;
     int status = finds_loads ? plan_curves(runner, error) : plan_points(runner, error);
+    if (status == 0)
+        status = check_journal(runner, error);
     if (status < 0)
         return status;
     status = worker_pool_init(&runner->pool, runner->options->workers, error);
@@ -283,6 +300,7 @@ int sweep_run(struct sweep *sweep, const struct sweep_run_options *options,
     int status = sweep_task_first_scenario(sweep, options, &results->scenario_text, error);
     if (status == 0)
         status = run(&runner, results, error);
+    results->resumed_count = runner.resumed_count;
     for (size_t i = 0; i < runner.task_count; i++)
         sweep_task_release(&runner.tasks[i]);
     free(runner.tasks);

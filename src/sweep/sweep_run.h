@@ -25,7 +25,8 @@ struct sweep_run_options {
 /*
  * Fills in `results`, whose texts live in `sweep`; json_decref() its records in
  * any case. Every listed point's scenario is checked before any runs: ERROR_CONFIG.
- * A point that fails of what it is is a result too. ERROR_RUN when interrupted or
+ * A point that fails of what it is is a result too. ERROR_USAGE where the journal
+ * has points, but none of this sweep. ERROR_RUN when interrupted or
  * a worker died, ERROR_IO, ERROR_MEMORY: then the journal goes on from there.
  */
 int sweep_run(struct sweep *sweep, const struct sweep_run_options *options,

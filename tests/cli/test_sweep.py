@@ -428,9 +428,10 @@ class Interruption(SweepTest):
             self.assertFalse((self.folder / "out.h5.journal").exists())
         self.assertGreater(killed_early, 5)
 
-    def test_points_whose_files_changed_are_run_again(self):
-        # Expect the points in a killed sweep's journal to be taken up only where the files that
-        # their scenario names are as they were: token counts, and the tables of a GPU.
+    def test_points_whose_files_changed_are_not_taken_up(self):
+        # Expect a killed sweep's journal to be taken up only where the files that its scenario
+        # names are as they were: token counts, and the tables of a GPU. Where no point is, it is
+        # somebody's work still: exit code 2, and it stays.
         gpu = self.folder / "gpu"
         gpu.mkdir()
         lengths, kernels = gpu / "lengths.csv", gpu / "kernels.csv"
@@ -453,9 +454,22 @@ class Interruption(SweepTest):
                     self.assertLess(time.monotonic(), deadline)
                     time.sleep(0.002)
                 process.kill()
+            times = (path.stat().st_atime_ns, path.stat().st_mtime_ns)
             path.write_text(after)
-            resumed = self.sweep(text, "--resume").read_bytes()
-            self.assertEqual(self.sweep(text).read_bytes(), resumed)
+            kept = journal.read_bytes()
+            done = self.tandem("sweep", sweep, "-o", self.folder / "out.h5", "--resume")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("out.h5.journal holds 1 point, but none of this sweep as it is now, with "
+                          "its files and --point-files: remove it", done.stderr)
+            self.assertEqual(journal.read_bytes(), kept)
+            path.write_text(before)
+            os.utime(path, ns=times)
+            done = self.tandem("sweep", sweep, "-o", self.folder / "out.h5", "--resume")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("note: 1 of 2 points taken from ", done.stderr)
+            self.assertEqual(self.sweep(text, output="again.h5").read_bytes(),
+                             (self.folder / "out.h5").read_bytes())
+            (self.folder / "out.h5").unlink()
 
     def test_unfinished_work_is_not_thrown_away(self):
         # Expect a sweep whose journal is there to be refused without --resume, with exit code 2.
