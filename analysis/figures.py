@@ -5,9 +5,9 @@
 
 Of a run: STEM-latency (percentiles), STEM-stages (where the time goes) and, where the run kept a
 timeline, STEM-timeline (the pipeline in the window, without one in the busiest 200 ms). Of a sweep:
-STEM-latency (against load, with the load that each curve carries), STEM-throughput, STEM-pareto (of
-points that kept up with their load) and STEM-stages. Without -o, STEM is OUT.h5 without its suffix.
-The same file gives the same bytes.
+STEM-latency (against load, with the load that each curve carries, and where it leaves the SLO,
+between the loads tried), STEM-throughput, STEM-pareto (of points that kept up with their load) and
+STEM-stages. Without -o, STEM is OUT.h5 without its suffix. The same file gives the same bytes.
 """
 
 import argparse

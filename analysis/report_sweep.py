@@ -25,11 +25,9 @@ def usd_per_million(point):
 
 
 def ranking(sweep):
-    """Curves and their best points, most requests/s per GPU within the SLO first."""
-    def merit(curve):
-        best = curve.best_point
-        return best["requests_per_s"] / curve.gpus if best is not None else -1
-    return sorted(sweep.curves, key=merit, reverse=True)
+    """The curves, most requests/s per GPU within the SLO first."""
+    return sorted(sweep.curves, key=lambda curve: sweep.requests_within_slo(curve) / curve.gpus,
+                  reverse=True)
 
 
 def slo_words(sweep):
@@ -47,10 +45,10 @@ def answer(sweep):
         return f"No series {known} anything{slo_words(sweep)}."
     per_gpu = " per GPU" if any(curve.gpus != best.gpus for curve in others) else ""
     words = (f"{best.name} serves most{per_gpu}{slo_words(sweep)}: "
-             f"{number(point['requests_per_s'])} requests/s on {gpu_count(best.gpus)}")
+             f"{number(sweep.requests_within_slo(best))} requests/s on {gpu_count(best.gpus)}")
     if others and others[0].best_point is not None:
         words += (f"; next is {others[0].name} with "
-                  f"{number(others[0].best_point['requests_per_s'])}")
+                  f"{number(sweep.requests_within_slo(others[0]))}")
     return words + "."
 
 
@@ -59,11 +57,12 @@ def headline(sweep):
     point = best.best_point
     if point is None:
         return ""
+    requests_per_s = sweep.requests_within_slo(best)
     tiles = [("best", best.name, gpu_count(best.gpus)),
-             ("requests/s", number(point["requests_per_s"]),
-              f"{number(point['requests_per_s'] / best.gpus)} a GPU"),
+             ("requests/s", number(requests_per_s), f"{number(requests_per_s / best.gpus)} a GPU"),
              ("output tokens/s", number(point["output_tokens_per_s"]),
-              f"{number(point['output_tokens_per_s'] / best.gpus)} a GPU"),
+              f"at {number(point['requests_per_s'])} requests/s, as the rest" if sweep.has_loads
+              else f"{number(point['output_tokens_per_s'] / best.gpus)} a GPU"),
              ("TTFT p95", seconds(point["ttft_s.p95"]), LATENCIES["ttft"]),
              ("TPOT p95", seconds(point["tpot_s.p95"]), LATENCIES["tpot"])]
     usd = usd_per_million(point)
@@ -82,15 +81,18 @@ def comparison_section(page, sweep):
         if best is None:
             shown = [("none", "bad"), "–", "–", "–", "–", "–"]
         else:
-            shown = [number(best["requests_per_s"]), number(best["requests_per_s"] / curve.gpus),
+            requests_per_s = sweep.requests_within_slo(curve)
+            shown = [number(requests_per_s), number(requests_per_s / curve.gpus),
                      seconds(best["ttft_s.p95"]), seconds(best["tpot_s.p95"]),
                      number(best["output_tokens_per_s"] / curve.gpus),
                      dollars(usd_per_million(best))]
         rows.append((curve.name, f"{curve.gpus:g}", *shown, number(curve.sustained_to),
                      number(curve.saturated_from)))
-    page.section("The series compared", table_html(header, rows),
-                 "At the load, of those tried, at which each serves most requests/s"
-                 f"{slo_words(sweep)}.")
+    note = f"Requests/s: the most that each serves{slo_words(sweep)}"
+    if sweep.has_loads and sweep.scenario.slo_s:
+        note += (", where its curve leaves it between two loads tried, as in analysis/figures.py; "
+                 "what follows is at the lower of the two")
+    page.section("The series compared", table_html(header, rows, "series"), note + ".")
 
 
 def load_axis(sweep):

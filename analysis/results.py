@@ -305,10 +305,11 @@ class Curve:
 
     @property
     def best_point(self):
-        """The row of most requests/s within the SLO, of those known to keep up; None where there is
-        none."""
-        good = self.kept_up[self.kept_up["slo.met"]]
-        return good[good["requests_per_s"].argmax()] if len(good) else None
+        """The row of the highest load that is within the SLO, as all lower ones are, of those known
+        to keep up; None where there is none."""
+        is_beyond = numpy.logical_or.accumulate(~self.kept_up["slo.met"])
+        good = self.kept_up[~is_beyond]
+        return good[-1] if len(good) else None
 
 
 class Sweep:
@@ -344,24 +345,33 @@ class Sweep:
         column = f"{name}_s.p{self.scenario.slo_percentile:g}"
         return column if column in self.points.dtype.names else f"{name}_s.p95"
 
-    def load_within_slo(self, curve):
-        """The load at which a curve, its shares of requests that miss joined as on a logarithmic
-        axis, first leaves the SLO, requests in flight rounded down; its highest that it is known to
-        keep up with where it does not, and 0 where it never is within."""
+    def _leaving_slo(self, curve, values):
+        """What `values`, one for each point that keeps up, come to where the curve, its shares of
+        requests that miss joined as on a logarithmic axis, first leaves the SLO; at its highest load
+        that it is known to keep up with where it does not, and 0 where it never is within."""
         points = curve.kept_up
-        loads = self.loads(points)
-        limit = loads.max(initial=0)
         beyond = numpy.flatnonzero(~points["slo.met"]) if self.scenario.slo_s else []
-        if len(beyond) > 0:
-            first = beyond[0]
-            if first == 0:
-                return 0.0
-            pair = slice(first - 1, first + 1)
-            least = 0.5 / points["requests.arrived"][pair]  # where none misses
-            misses = numpy.maximum(1 - points["slo.share"][pair], least)
-            allowed = max(1 - self.scenario.slo_percentile / 100, least[0])
-            limit = numpy.interp(math.log(allowed), numpy.log(misses), loads[pair])
-        return math.floor(limit) if self.is_concurrency else float(limit)
+        if len(beyond) == 0:
+            return float(values[-1]) if len(values) else 0.0
+        first = beyond[0]
+        if first == 0:
+            return 0.0
+        pair = slice(first - 1, first + 1)
+        least = 0.5 / points["requests.arrived"][pair]  # where none misses
+        misses = numpy.maximum(1 - points["slo.share"][pair], least)
+        allowed = max(1 - self.scenario.slo_percentile / 100, least[0])
+        return float(numpy.interp(math.log(allowed), numpy.log(misses), values[pair]))
+
+    def load_within_slo(self, curve):
+        """The load at which a curve leaves the SLO, requests in flight rounded down."""
+        load = self._leaving_slo(curve, self.loads(curve.kept_up))
+        return math.floor(load) if self.is_concurrency else load
+
+    def requests_within_slo(self, curve):
+        """The requests/s at which a curve leaves the SLO: the load, where that is one."""
+        if self.has_loads and not self.is_concurrency:
+            return self.load_within_slo(curve)
+        return self._leaving_slo(curve, curve.kept_up["requests_per_s"])
 
     @property
     def is_concurrency(self):

@@ -510,6 +510,12 @@ class Figures(ReportTest):
                 self.assertAlmostEqual(float(carried) / curve["ttft"].attrs["sustained_to"], 1, 2)
                 self.assertGreaterEqual(float(within) * 1.005, loads[first - 1])
                 self.assertLessEqual(float(within), min(loads[first], float(carried)))
+        # Expect the report to say the same of each.
+        self.tandem_ok("report", results)
+        page = (self.folder / "curves.html").read_text()
+        for name, (within, _) in zip(("TP=8", "TP=4 x PP=2"), bars):
+            row = re.search(f"<td>{name}</td><td>8</td><td>([^<]*)</td>", page)[1]
+            self.assertAlmostEqual(float(row) / float(within), 1, 2)
 
     def test_plan(self):
         # Expect exit code 4 and where a plan's charts are.
