@@ -12,6 +12,7 @@ STEM-stages. Without -o, STEM is OUT.h5 without its suffix. The same file gives 
 
 import argparse
 import sys
+import textwrap
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +35,15 @@ TIMELINE_S = 0.2
 
 LEGEND_ROW_IN = 0.18
 
+# Names that are longer go on in further lines, or would leave no room for the bars beside them, and
+# reach out of a legend.
+NAME_LETTERS = 26
+LEGEND_LETTERS = 96
+
 SLO_COLOUR = "#5b636d"
+
+# Where a sample of a line stands beside a bar, in widths of the axes.
+SAMPLE = (-0.055, -0.01)
 
 STYLE = {
     "font.family": "sans-serif",
@@ -58,16 +67,27 @@ def line_style(index):
             "linestyle": ("-", "--", ":", "-.")[index // len(LINES) % 4]}
 
 
+def line_count(text):
+    return text.count("\n") + 1
+
+
+def wrapped(names):
+    """The names of bars, over several lines where need be; and how many lines the longest has."""
+    texts = [textwrap.fill(name, NAME_LETTERS) for name in names]
+    return texts, max(map(line_count, texts))
+
+
 def legend_above(figure, axes, columns):
     """One legend for all of the figure, in room that its panels leave at the top. It has fewer
     columns where the figure is too narrow, which grows by a row's height for each but the first."""
-    handles, labels = axes.get_legend_handles_labels()
+    handles, names = axes.get_legend_handles_labels()
+    labels = [textwrap.fill(name, LEGEND_LETTERS) for name in names]
     for columns in range(columns, 0, -1):
         legend = figure.legend(handles, labels, ncols=columns, loc="upper center", fontsize=8)
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
             break
         legend.remove()
-    rows = -(-len(labels) // columns)
+    rows = -(-sum(map(line_count, labels)) // columns)
     figure.set_figheight(figure.get_figheight() + LEGEND_ROW_IN * max(rows - 1, 0))
     room = (LEGEND_ROW_IN * rows + 0.1) / figure.get_figheight()
     figure.get_layout_engine().set(rect=(0, 0, 1, 1 - room))
@@ -95,16 +115,24 @@ def latency_of_run(run):
     return figure
 
 
+def bar_room_in(lines, of_one_in):
+    """The room of a bar whose name has so many lines."""
+    return of_one_in + 0.15 * (lines - 1)
+
+
 def stacked_bars(names, shares):
     """Horizontal bars, from the top; `shares` by part, each a value for every name."""
-    figure, axes = plt.subplots(figsize=(WIDTH_IN, 1.1 + 0.26 * len(names)))
+    texts, lines = wrapped(names)
+    figure, axes = plt.subplots(figsize=(WIDTH_IN, 1.1 + bar_room_in(lines, 0.26) * len(names)))
+    rows = numpy.arange(len(names))
     left = numpy.zeros(len(names))
     for part, values in shares.items():
         values = numpy.asarray(values)
         if values.max() > 0.0005:
-            axes.barh(names, 100 * values, left=100 * left, color=COLOURS[part], label=part,
+            axes.barh(rows, 100 * values, left=100 * left, color=COLOURS[part], label=part,
                       height=0.75)
         left += values
+    axes.set_yticks(rows, texts)
     axes.invert_yaxis()
     axes.grid(False)
     axes.set(xlabel="share of the time, %", xlim=(0, 100))
@@ -155,14 +183,20 @@ def title(axes, words):
     axes.set_title(words, loc="left", fontsize=9, fontweight="bold")
 
 
+def draw_curve(axes, sweep, curve, points, column, style, label=None):
+    """A column of the points against their load. Hollow: runs too short to tell whether they keep
+    up."""
+    short = curve.too_short
+    axes.plot(sweep.loads(points), points[column], marker="o", label=label, **style)
+    axes.plot(sweep.loads(short), short[column], marker="o", markerfacecolor="white",
+              color=style["color"], linestyle="none")
+
+
 def draw_latency(axes, sweep, name):
-    """A latency against load; each curve climbs towards its wall, a dotted line. Hollow: runs too
-    short to tell whether they keep up."""
+    """A latency against load; each curve climbs towards its wall, a dotted line."""
     for index, curve in enumerate(sweep.curves):
-        points, style = curve.unsaturated, line_style(index)
-        axes.plot(sweep.loads(points), points[sweep.slo_column(name)], marker="o", **style)
-        axes.plot(sweep.loads(curve.too_short), curve.too_short[sweep.slo_column(name)], marker="o",
-                  markerfacecolor="white", color=style["color"], linestyle="none")
+        style = line_style(index)
+        draw_curve(axes, sweep, curve, curve.unsaturated, sweep.slo_column(name), style)
         if numpy.isfinite(curve.saturated_from):
             axes.axvline(curve.saturated_from, color=style["color"], linestyle=":", linewidth=1)
     if name in sweep.scenario.slo_s:
@@ -187,6 +221,8 @@ def draw_latency(axes, sweep, name):
 def draw_capacity(axes, sweep):
     """The load that each curve carries: before its wall, pale, and within the SLO, if any."""
     has_slo = bool(sweep.scenario.slo_s)
+    has_dashes = len(sweep.curves) > len(LINES)  # which tell apart what colours do not
+    texts, _ = wrapped([curve.name for curve in sweep.curves])
     for index, curve in enumerate(sweep.curves):
         colour = line_style(index)["color"]
         carried, good = sweep.loads(curve.kept_up).max(initial=0), sweep.load_within_slo(curve)
@@ -195,18 +231,24 @@ def draw_capacity(axes, sweep):
         axes.annotate(f"{good:.3g} of {carried:.3g}" if has_slo else f"{carried:.3g}",
                       (carried, index), xytext=(4, 0), textcoords="offset points", va="center",
                       fontsize=8)
+        if has_dashes:
+            axes.plot(SAMPLE, (index, index), transform=axes.get_yaxis_transform(), clip_on=False,
+                      **line_style(index))
     within = "within the SLO, and " if has_slo else ""
     title(axes, f"{load_label(sweep).capitalize()}: {within}before saturation")
-    axes.set(yticks=range(len(sweep.curves)), yticklabels=[curve.name for curve in sweep.curves])
+    axes.set(yticks=range(len(sweep.curves)), yticklabels=texts)
     axes.invert_yaxis()
     axes.grid(False)
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
+    if has_dashes:
+        axes.tick_params(axis="y", pad=30)
     axes.xaxis.set_visible(False)
 
 
 def latency_of_sweep(sweep):
-    heights_in = (2.9, 0.4 + 0.22 * len(sweep.curves))
+    _, lines = wrapped([curve.name for curve in sweep.curves])
+    heights_in = (2.9, 0.4 + bar_room_in(lines, 0.22) * len(sweep.curves))
     figure = plt.figure(figsize=(WIDTH_IN, sum(heights_in)))
     upper, lower = figure.subfigures(2, 1, height_ratios=heights_in)
     for axes, name in zip(upper.subplots(1, 2, sharex=True), ("ttft", "tpot")):
@@ -218,8 +260,8 @@ def latency_of_sweep(sweep):
 def throughput_of_sweep(sweep):
     figure, axes = plt.subplots(figsize=(WIDTH_IN, 3.2))
     for index, curve in enumerate(sweep.curves):
-        axes.plot(sweep.loads(curve.points), curve.points["output_tokens_per_s"], marker="o",
-                  label=curve.name, **line_style(index))
+        draw_curve(axes, sweep, curve, curve.points, "output_tokens_per_s", line_style(index),
+                   curve.name)
     axes.set(xlabel=load_label(sweep), ylabel="output tokens/s", ylim=from_zero(axes.dataLim.y1))
     legend_above(figure, axes, 3)
     return figure

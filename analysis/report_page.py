@@ -5,6 +5,7 @@ Texts that are passed in are escaped here; what ends in `_html` is HTML already.
 
 import json
 import math
+import re
 from html import escape
 from pathlib import Path
 
@@ -80,7 +81,9 @@ def tiles_html(tiles):
     """Headline numbers: name, value, what to know about it."""
     def tile(name, value, note):
         size = "long" if len(value) > 12 else "short"
-        return (f'<div class="tile"><b class="{size}">{escape(value)}</b>'
+        room = "tile wide" if len(value) > 24 else "tile"
+        shown = escape(value) if size == "short" else re.sub("([/=_,])", r"\1<wbr>", escape(value))
+        return (f'<div class="{room}"><b class="{size}">{shown}</b>'
                 f"<span>{escape(name)}</span><small>{escape(note)}</small></div>")
     return '<div class="tiles">' + "".join(tile(*parts) for parts in tiles) + "</div>"
 

@@ -104,6 +104,7 @@ def load_axis(sweep):
 def curves_section(page, sweep):
     curves = sweep.curves
     names = [curve.name for curve in curves]
+    hollow = [sweep.loads(curve.too_short).tolist() for curve in curves]
     latency_loads = [sweep.loads(curve.unsaturated) for curve in curves]
     views = []
     for name, column in LATENCY_VIEWS:
@@ -113,17 +114,18 @@ def curves_section(page, sweep):
                                            [curve.unsaturated[column] for curve in curves]),
                       "bounds": [{"at": bound, "label": "SLO"}] if bound else []})
     body = page.chart_html(title="Latency against load", x=load_axis(sweep), series=names,
-                           views=views, points=True)
+                           views=views, points=True, hollow=hollow)
     all_loads = [sweep.loads(curve.points) for curve in curves]
     body += page.chart_html(
         title="Throughput against load", x=load_axis(sweep), series=names, points=True,
+        hollow=hollow,
         views=[{"name": name, "unit": unit,
                 "rows": aligned_rows(all_loads, [curve.points[column] for curve in curves])}
                for name, column, unit in THROUGHPUT_VIEWS])
     page.section("Curves", body,
                  "Click a series to hide or show it; drag to zoom in, double-click to see all. "
                  "Latencies end where a series is saturated: beyond, they measure only how long "
-                 "one looked. The warnings say how many points were too short to tell.")
+                 "one looked. Hollow points were too short to tell; the warnings say how many.")
 
 
 def pareto_section(page, sweep):

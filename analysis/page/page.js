@@ -3,7 +3,8 @@
  * The charts of a report. The data is a list of
  *
  *   {id, title, x: {label, unit, log}, series: [name], points: bool, views: [view]}   lines;
- *     {scatter: true}: points without lines between them
+ *     {scatter: true}: points without lines between them; {hollow: [[x]]}: of each series, the
+ *     points that are drawn as rings
  *     view: {name, unit, log, signed, rows: [[x, y of each series]], bounds: [{at, label, unit}]};
  *       of y, null: the series has no point there; NaN: its line has a gap;
  *       a view starts at 0 unless it is signed; a bound is in seconds unless it says otherwise
@@ -145,6 +146,23 @@ function viewOptions(chart, state) {
   };
 }
 
+/* Draws points, as rings where a series has them hollow. */
+function pointDrawer(chart) {
+  const hollow = (chart.hollow || []).map((xs) => new Set(xs));
+  return (graph, name, context, x, y, colour, size, row) => {
+    const index = chart.series.indexOf(name);
+    const isHollow = Boolean(hollow[index]) && hollow[index].has(graph.getValue(row, 0));
+    context.beginPath();
+    context.arc(x, y, size, 0, 2 * Math.PI);
+    context.fillStyle = isHollow ? "#fff" : colour;
+    context.strokeStyle = colour;
+    context.lineWidth = 1.5;
+    context.setLineDash([]);
+    context.fill();
+    if (isHollow) context.stroke();
+  };
+}
+
 /* The lines of one chart; gives back the graph. */
 function drawLines(chart, plot, state) {
   const series = Object.fromEntries(chart.series.map((name, index) => [
@@ -159,6 +177,7 @@ function drawLines(chart, plot, state) {
     connectSeparatedPoints: !chart.scatter,
     drawPoints: Boolean(chart.points || chart.scatter),
     pointSize: chart.scatter ? 4 : 3,
+    drawPointCallback: pointDrawer(chart),
     strokeWidth: chart.scatter ? 0 : 2,
     gridLineColor: "#e6e9ed",
     axisLineColor: "#9aa3ad",

@@ -122,6 +122,10 @@ class Report(ReportTest):
                         "The pipeline at work", "The run from end to end", "Memory of a GPU",
                         "Busiest links", "Assumptions and where they come from"):
             self.assertIn(heading, headings)
+        # Expect decoded tokens on an axis of their own: prompts' peaks would press them to 0.
+        series = [chart["series"] for chart in self.charts(page) if "series" in chart]
+        self.assertIn(["prefilled"], series)
+        self.assertIn(["decoded"], series)
 
     def test_latencies_leave_the_warm_up_out(self):
         # Expect the chart to be of the requests that the summary counts, also of one that arrives
@@ -516,6 +520,42 @@ class Figures(ReportTest):
         for name, (within, _) in zip(("TP=8", "TP=4 x PP=2"), bars):
             row = re.search(f"<td>{name}</td><td>8</td><td>([^<]*)</td>", page)[1]
             self.assertAlmostEqual(float(row) / float(within), 1, 2)
+
+    def test_many_series_of_long_names(self):
+        # Expect no line of a name beside a bar to be longer than leaves room for the bar, all of
+        # each name to be there, and a sample of each curve's line beside its bar, dashed for those
+        # after the seventh.
+        names = [f"Eight GPUs of one node, chunked prefill, {count} requests a step and quite a lot "
+                 "of further words that say nothing" for count in range(16, 25)]
+        sweep = self.folder / "long.yaml"
+        sweep.write_text(re.sub("variants:.*", "variants:\n" + "".join(
+            f'  "{name}": {{engine.max_sequences: {16 + i}}}\n' for i, name in enumerate(names))
+            + "grid: {workload.arrivals.rate: [1 /s, 5 /s, 8 /s]}\n", SWEEP, flags=re.DOTALL).replace(
+                "  workload:", "  cluster: clusters/pcie-h100\n  workload:"))
+        results = self.folder / "long.h5"
+        self.tandem_ok("sweep", sweep, "-o", results)
+        figures = {name: figure.decode() for name, figure in
+                   self.figures(results, "--format", "svg").items()}
+        for figure in ("latency", "stages"):
+            lines = re.findall(r"<text [^>]*>([^<]*)</text>", figures[f"figure-{figure}.svg"])
+            parts = [line for line in lines if any(line in name for name in names) and " " in line]
+            self.assertGreater(len(parts), 3 * len(names))
+            self.assertLessEqual(max(map(len, parts)), 26)
+            for name in names:
+                self.assertIn(name, " ".join(lines))
+        dashed = re.findall("stroke-dasharray: 5.55,2.4", figures["figure-latency.svg"])
+        self.assertEqual(len(dashed), 3 * 2, "two curves in two panels, and beside their bars")
+        # Expect points too short to tell to be hollow wherever they are drawn.
+        with h5py.File(results) as file:
+            short = int((file["points"]["balance"] == b"too_short").sum())
+        self.assertGreater(short, 0)
+        for figure, panels in (("latency", 2), ("throughput", 1)):
+            hollow = re.findall(r"<use [^>]*fill: #ffffff", figures[f"figure-{figure}.svg"])
+            self.assertEqual(len(hollow), panels * short, figure)
+        self.tandem_ok("report", results)
+        charts = [chart for chart in self.charts(self.folder / "long.html")
+                  if "against load" in chart["title"]]
+        self.assertEqual([sum(map(len, chart["hollow"])) for chart in charts], [short, short])
 
     def test_plan(self):
         # Expect exit code 4 and where a plan's charts are.
