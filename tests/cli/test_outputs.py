@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The files that commands write: does each come under its name, in the place of nothing else?"""
 
+import fcntl
 import os
 import resource
 import signal
@@ -148,6 +149,25 @@ class Failures(TandemTest):
         self.assertFalse((self.folder / "best.yaml").exists())
         self.assertEqual(self.tandem_ok("sweep", sweep, *SMALL, "-q", "-o", out, "--resume"),
                          self.tandem_ok("sweep", sweep, *SMALL, "-q", "-o", self.folder / "whole"))
+
+    def test_a_file_that_another_is_writing(self):
+        # Expect a word on who is in the way, after some patience for one that was killed, and what
+        # the other has written so far to stay.
+        partial = self.folder / "out.h5.partial"
+        partial.write_bytes(b"so far")
+        with open(partial, "rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            done = self.tandem("run", SCENARIO, *SMALL, "-o", self.folder / "out.h5")
+        self.assertEqual(done.returncode, 4)
+        self.assertIn(f"another tandem is writing {partial}", done.stderr)
+        self.assertEqual(partial.read_bytes(), b"so far")
+
+    def test_a_file_that_cannot_be_begun(self):
+        # Expect nothing to be left, not even an empty file, where there is no room for a byte.
+        done = self.tandem("run", SCENARIO, *SMALL, "-o", self.folder / "out.h5",
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_signals_leave_nothing(self):
         # Expect whatever ends a run from outside, a closed terminal too, to leave no partial file;
