@@ -127,7 +127,8 @@ def node_lost_words(plan, row):
     lost = plan.node_lost(row["rank"])
     if lost is None:
         return "nothing is left" if row["nodes"] == 1 else "all replicas fit on the others"
-    return f"{lost['replicas']} replicas: {OUTCOMES[text(lost['outcome'])]}"
+    several = "s" if lost["replicas"] != 1 else ""
+    return f"{lost['replicas']} replica{several}: {OUTCOMES[text(lost['outcome'])]}"
 
 
 def ranked_section(page, plan):

@@ -64,6 +64,8 @@ static int parse_options(struct plan_command *command, int argc, char **argv, st
     if (status != 0)
         return status;
     list_outputs(command);
+    if (command->is_check && command->is_exhaustive)
+        return error_set(error, ERROR_USAGE, "--exhaustive is of a search, which --check is not");
     return command_scenario_take(&command->file, "plan", argc, argv, error);
 }
 

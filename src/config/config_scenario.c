@@ -102,12 +102,33 @@ static void read_serving(struct config *config, struct config_loader *loader,
     scenario->layout.sharding.expert_exchange = scenario->serving.host.expert_exchange;
 }
 
+/* Whether the file is a sweep or a plan, of which all else that is said would be besides the point.
+ */
+static bool refuse_other_kind(struct diagnostics *diagnostics, const struct yaml_node *root)
+{
+    if (root->kind != YAML_KIND_MAPPING || yaml_node_find(root, "model"))
+        return false;
+    const struct yaml_entry *scenario = yaml_node_find(root, "scenario");
+    if (!scenario)
+        return false;
+    static const char *const axes[] = {"variants", "zip", "grid", "curves"};
+    const char *kind = "plan";
+    for (size_t i = 0; i < ARRAY_LENGTH(axes); i++)
+        kind = yaml_node_find(root, axes[i]) ? "sweep" : kind;
+    diagnostics_add(diagnostics, scenario->key->position,
+                    "this is no scenario but has one, as a %s does: it is for 'tandem %s'", kind,
+                    kind);
+    return true;
+}
+
 static void read_root(struct config *config, struct config_loader *loader,
                       const struct yaml_node *root)
 {
     struct scenario *scenario = &config->scenario;
     struct diagnostics *diagnostics = loader->diagnostics;
     struct config_reader reader;
+    if (refuse_other_kind(diagnostics, root))
+        return;
     config_reader_open(&reader, diagnostics, root, "scenario");
     config_read_text(&reader, "name", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &config->name);
     config_read_text(&reader, "description", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &config->description);

@@ -100,6 +100,7 @@ struct plan {
     const char *name;
     const char *description;    /* NULL: it gives none */
     const char *text;           /* the file as it was read */
+    struct position position;   /* of its first key */
     struct yaml_node *scenario; /* a name or a mapping */
     struct plan_kind kinds[PLAN_KINDS_MAX];
     size_t kind_count;

@@ -214,6 +214,7 @@ static void read_root(struct plan *plan, const struct yaml_node *root)
 #undef X
     };
     struct config_reader reader;
+    plan->position = root->position;
     config_reader_open(&reader, &plan->diagnostics, root, "plan");
     config_read_text(&reader, "name", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &plan->name);
     config_read_text(&reader, "description", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &plan->description);

@@ -252,10 +252,17 @@ static int try_round(struct plan_search *search, size_t *count, struct error *er
     return status;
 }
 
+static int refuse_search(const struct plan *plan, struct error *error)
+{
+    (void)error_set(error, ERROR_CONFIG,
+                    "the plan has no 'clusters' to choose from; --check judges its scenario's own");
+    return diagnostic_locate(plan->position, error);
+}
+
 int plan_search_run(struct plan_search *search, struct error *error)
 {
     if (search->plan->kind_count == 0)
-        return error_set(error, ERROR_CONFIG, "the plan has no 'clusters' to choose from");
+        return refuse_search(search->plan, error);
     const struct plan_option any = {.tensor_parallel = 1,
                                     .pipeline_parallel = 1,
                                     .replicas = 1,

@@ -22,8 +22,9 @@ static void print_costs(const struct plan *plan, const struct plan_candidate *ca
 {
     const struct plan_bill *bill = &candidate->bill;
     double tokens_per_s = candidate->verdict.lasting_tokens_per_s;
-    (void)fprintf(stream, "  cost   %s USD/h for %u GPUs, %u of them in use",
-                  human_number(bill->usd_per_hour).text, bill->billed_gpus, bill->gpus);
+    (void)fprintf(stream, "  cost   %s USD/h for %u GPU%s, %u of them in use",
+                  human_number(bill->usd_per_hour).text, bill->billed_gpus,
+                  bill->billed_gpus == 1 ? "" : "s", bill->gpus);
     if (bill->racks > 0)
         (void)fprintf(stream, ", in %u rack%s", bill->racks, bill->racks == 1 ? "" : "s");
     (void)fprintf(stream, "; %s USD a million output tokens\n",

@@ -8,7 +8,7 @@ import time
 
 import h5py
 import numpy
-from tandem_cli import ENVIRONMENT, SCENARIO, SMALL, TandemTest, main, shown_on_terminal
+from tandem_cli import ENVIRONMENT, ROOT, SCENARIO, SMALL, TandemTest, main, shown_on_terminal
 
 KEYS = (
     "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
@@ -167,6 +167,15 @@ class Run(TandemTest):
         self.assertEqual(done.returncode, 3)
         self.assertIn("did you mean 'tensor_parallel'?", done.stderr)
         self.assertIn("unknown key 'foo'", done.stderr)
+
+    def test_files_of_other_commands(self):
+        # Expect a sweep and a plan to be called so where they name their scenario, and nothing else.
+        for name, kind in (("sweeps/70b-engine", "sweep"), ("plans/70b-chat", "plan")):
+            done = self.tandem("run", ROOT / "configs" / f"{name}.yaml")
+            self.assertEqual(done.returncode, 3)
+            self.assertRegex(done.stderr, r"yaml:\d+:1: this is no scenario but has one, as a "
+                             f"{kind} does: it is for 'tandem {kind}'")
+            self.assertNotIn("missing", done.stderr)
 
     def test_bad_trace(self):
         # Expect exit code 3, the trace's line, and no file of results.

@@ -543,7 +543,7 @@ class Messages(SweepTest):
         # Expect exit code 2 and what is wrong.
         for arguments, message in (
             (["sweep"], "which sweep?"),
-            (["sweep", "a.yaml", "b.yaml"], "what is 'b.yaml'?"),
+            (["sweep", "a.yaml", "b.yaml"], "one sweep at a time: what is 'b.yaml'?"),
             (["sweep", "a.yaml", "-j", "0"], "-j takes a number from 1"),
             (["sweep", "a.yaml", "--shard", "3/2"], "K from 1 to N, not '3/2'"),
             (["sweep", "a.yaml", "--shard", "1"], "K from 1 to N, not '1'"),
