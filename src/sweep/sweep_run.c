@@ -196,9 +196,11 @@ static int take_result(struct runner *runner, const struct worker_result *ended,
     if (status == 0)
         status = sweep_task_finish(task, result, error);
     json_decref(result);
-    runner->done_count++;
-    if (status < 0 || !runner->series)
+    if (status < 0)
         return status;
+    runner->done_count++;
+    if (!runner->series)
+        return 0;
     struct series_state *series = &runner->series[task->series];
     series->open--;
     return extend_series(runner, task->series, error);
@@ -238,7 +240,7 @@ static int run_all(struct runner *runner, struct error *error)
             return stop(runner, error);
         }
     }
-    return status;
+    return status < 0 ? stop(runner, error) : 0;
 }
 
 /* What a journal has of another sweep would be gone with it once this one is done. */

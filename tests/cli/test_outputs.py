@@ -150,6 +150,15 @@ class Failures(TandemTest):
         self.assertEqual(self.tandem_ok("sweep", sweep, *SMALL, "-q", "-o", out, "--resume"),
                          self.tandem_ok("sweep", sweep, *SMALL, "-q", "-o", self.folder / "whole"))
 
+    def test_a_journal_that_may_not_grow(self):
+        # Expect a sweep to say what it has done and how to go on where its journal is full.
+        sweep = self.folder / "sweep.yaml"
+        sweep.write_text("scenario: scenarios/default\ngrid: {run.seed: [1, 2]}\n")
+        done = self.tandem("sweep", sweep, *SMALL, "-o", self.folder / "out", preexec_fn=lambda:
+                           resource.setrlimit(resource.RLIMIT_FSIZE, (7000, 7000)))
+        self.assertEqual(done.returncode, 4)
+        self.assertRegex(done.stderr, "File too large; points done: 1; go on with --resume")
+
     def test_a_file_that_another_is_writing(self):
         # Expect a word on who is in the way, after some patience for one that was killed, and what
         # the other has written so far to stay.
