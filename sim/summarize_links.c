@@ -1,13 +1,16 @@
 #include "summarize_links.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What one link did to the stages that use it, in seconds over all of them. */
 struct pressure {
     double bytes;
-    double waited_s;  /* stages had nothing to do but wait for its bytes */
-    double bound_s;   /* of their time, what its bandwidth alone sets */
-    double working_s; /* what they worked and waited in all */
+    uint32_t users;
+    uint32_t user_last; /* the last that was counted, from 1 on */
+    double waited_s;    /* stages had nothing to do but wait for its bytes */
+    double bound_s;     /* of their time, what its bandwidth alone sets */
+    double working_s;   /* what they worked and waited in all */
 };
 
 static double working_s(const struct stage_tally *tally)
@@ -60,11 +63,20 @@ static void add_replica(const struct fleet *fleet, const struct replica *replica
     }
 }
 
-static void add_traffic(const struct link_traffic *traffic, struct pressure *of_link)
+static void add_user(struct pressure *pressure, uint32_t user)
+{
+    pressure->users += pressure->user_last != user;
+    pressure->user_last = user;
+}
+
+static void add_traffic(const struct link_traffic *traffic, uint32_t user, struct pressure *of_link)
 {
     const struct crossings *crossings = &traffic->crossings;
-    for (uint32_t i = 0; i < crossings->count; i++)
-        of_link[crossings->links[i].link].bytes += traffic->bytes * crossings->links[i].routes;
+    for (uint32_t i = 0; i < crossings->count && traffic->bytes > 0; i++) {
+        struct pressure *pressure = &of_link[crossings->links[i].link];
+        pressure->bytes += traffic->bytes * crossings->links[i].routes;
+        add_user(pressure, user);
+    }
 }
 
 static void add_bytes(const struct fleet *fleet, struct pressure *of_link)
@@ -73,31 +85,58 @@ static void add_bytes(const struct fleet *fleet, struct pressure *of_link)
         for (uint32_t s = 0; s < fleet->replicas[r].pipeline.stage_count; s++) {
             const struct link_meter *meter = &fleet->replicas[r].pipeline.stages[s].meter;
             for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
-                add_traffic(&meter->collectives[way], of_link);
-            add_traffic(&meter->sends, of_link);
+                add_traffic(&meter->collectives[way], r + 1, of_link);
+            add_traffic(&meter->sends, r + 1, of_link);
         }
     uint32_t links = fleet->pools[0].deployment.topology.link_count;
-    for (uint32_t i = 0; fleet->pool_count > 1 && i < links; i++)
-        of_link[i].bytes += fleet->handover.meter.links[i].bytes;
+    for (uint32_t i = 0; fleet->pool_count > 1 && i < links; i++) {
+        double bytes = fleet->handover.meter.links[i].bytes;
+        of_link[i].bytes += bytes;
+        if (bytes > 0)
+            add_user(&of_link[i], fleet->replica_count + 1);
+    }
 }
 
-static double rank_of(const struct link_summary *link, double run_s)
+static struct link_summary summary_of(const struct topology *topology, uint32_t index,
+                                      const struct pressure *pressure, double run_s)
 {
-    return fmax(link->utilization, run_s > 0 ? link->waited_s / run_s : 0);
+    const struct topology_link *link = &topology->links[index];
+    double capacity_bytes = link->cost.bytes_per_s * run_s;
+    struct link_summary summary = {
+        .link = index,
+        .users = pressure->users,
+        .bytes = pressure->bytes,
+        /* Measured collectives may be a little faster than the links that stand for theirs. */
+        .utilization = capacity_bytes > 0 ? fmin(pressure->bytes / capacity_bytes, 1) : 0,
+        .waited_s = pressure->waited_s,
+        .twice_saves = pressure->working_s > 0 ? pressure->bound_s / 2 / pressure->working_s : 0,
+    };
+    (void)snprintf(summary.name, sizeof(summary.name), "%s", link->name);
+    return summary;
 }
 
-/* Puts a link where it belongs among those that are kept. */
-static void keep(const struct link_summary *link, double run_s, struct summary *summary)
+static int by_rank(const void *a, const void *b)
 {
-    uint32_t place = summary->link_count;
-    while (place > 0 && rank_of(&summary->links[place - 1], run_s) < rank_of(link, run_s))
-        place--;
-    if (place == SUMMARY_LINKS_MAX)
-        return;
-    summary->link_count = u32_min(summary->link_count + 1, SUMMARY_LINKS_MAX);
-    for (uint32_t j = summary->link_count - 1; j > place; j--)
-        summary->links[j] = summary->links[j - 1];
-    summary->links[place] = *link;
+    const struct link_summary *one = a;
+    const struct link_summary *other = b;
+    if (one->waited_s != other->waited_s)
+        return one->waited_s > other->waited_s ? -1 : 1;
+    if (one->utilization != other->utilization)
+        return one->utilization > other->utilization ? -1 : 1;
+    return one->link < other->link ? -1 : one->link > other->link;
+}
+
+/* Leaves out those that few will ask for. */
+static void leave_out(struct summary *summary)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < summary->link_count; i++) {
+        const struct link_summary *link = &summary->links[i];
+        if (kept < SUMMARY_LINKS || link->waited_s > 0 || link->users > 1)
+            summary->links[kept++] = *link;
+    }
+    summary->links_left_out = summary->link_count - kept;
+    summary->link_count = kept;
 }
 
 int summarize_links(const struct fleet *fleet, double run_s, struct summary *summary,
@@ -105,27 +144,21 @@ int summarize_links(const struct fleet *fleet, double run_s, struct summary *sum
 {
     const struct topology *topology = &fleet->pools[0].deployment.topology;
     struct pressure *of_link = arena_calloc(arena, topology->link_count, sizeof(*of_link));
-    summary->links = arena_calloc(arena, SUMMARY_LINKS_MAX, sizeof(*summary->links));
-    if (!of_link || !summary->links)
+    if (!of_link)
         return error_out_of_memory(error, "summary");
     add_bytes(fleet, of_link);
     for (uint32_t r = 0; r < fleet->replica_count; r++)
         add_replica(fleet, &fleet->replicas[r], of_link);
-    for (uint32_t i = 0; i < topology->link_count; i++) {
-        const struct pressure *pressure = &of_link[i];
-        if (pressure->bytes <= 0)
-            continue;
-        double capacity_bytes = topology->links[i].cost.bytes_per_s * run_s;
-        struct link_summary link = {
-            .bytes = pressure->bytes,
-            /* Measured collectives may be a little faster than the links that stand for theirs. */
-            .utilization = capacity_bytes > 0 ? fmin(pressure->bytes / capacity_bytes, 1) : 0,
-            .waited_s = pressure->waited_s,
-            .twice_saves =
-                pressure->working_s > 0 ? pressure->bound_s / 2 / pressure->working_s : 0,
-        };
-        (void)snprintf(link.name, sizeof(link.name), "%s", topology->links[i].name);
-        keep(&link, run_s, summary);
-    }
+    for (uint32_t i = 0; i < topology->link_count; i++)
+        summary->link_count += of_link[i].bytes > 0;
+    summary->links = arena_calloc(arena, summary->link_count, sizeof(*summary->links));
+    if (!summary->links)
+        return error_out_of_memory(error, "summary");
+    uint32_t listed = 0;
+    for (uint32_t i = 0; i < topology->link_count; i++)
+        if (of_link[i].bytes > 0)
+            summary->links[listed++] = summary_of(topology, i, &of_link[i], run_s);
+    qsort(summary->links, summary->link_count, sizeof(*summary->links), by_rank);
+    leave_out(summary);
     return 0;
 }

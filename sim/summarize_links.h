@@ -9,9 +9,10 @@
 #include "summary.h"
 
 /*
- * The links that carried anything, at most SUMMARY_LINKS_MAX: those that were busiest, or waited
- * for longest, first. Stages wait for their hop's narrowest link, or, while KV moves, for that
- * which held it up most; a ring's narrowest link bounds its collectives. Lists go to `arena`.
+ * The links that carried anything: all that stages waited for, longest first; then by utilization
+ * all that several share, and others until there are SUMMARY_LINKS. Stages wait for their hop's
+ * narrowest link, or, while KV moves, for that which held it up most; a ring's narrowest link
+ * bounds its collectives. Lists go to `arena`.
  */
 int summarize_links(const struct fleet *fleet, double run_s, struct summary *summary,
                     struct arena *arena, struct error *error);

@@ -77,6 +77,8 @@ struct memory_summary {
 
 struct link_summary {
     char name[NAME_BYTES];
+    uint32_t link;  /* its row among the cluster's links */
+    uint32_t users; /* replicas whose collectives or sends cross it; KV between pools is one more */
     double bytes;
     double utilization; /* bytes over what it could have carried from the first arrival on */
     double waited_s;    /* that stages had nothing to do but wait for its bytes, summed over them */
@@ -84,7 +86,8 @@ struct link_summary {
                            bandwidth would save, as an estimate: half of what is bytes over rate */
 };
 
-#define SUMMARY_LINKS_MAX 16
+/* Links that nobody waited for and that nobody shares are listed until there are so many. */
+#define SUMMARY_LINKS 16
 
 /* Requests, tokens and latencies are of what arrived after the warm-up; stages, links, KV and costs
    of the whole run. */
@@ -121,8 +124,9 @@ struct summary {
     uint32_t memory_count;
     uint64_t kv_capacity_tokens; /* of one replica that decodes */
     double kv_peak_fraction;
-    struct link_summary *links; /* the busiest, the first first */
+    struct link_summary *links; /* those waited for, longest first; then by utilization */
     uint32_t link_count;
+    uint32_t links_left_out;             /* that carried something, too */
     double known[COST_PROVENANCE_COUNT]; /* shares of the time of kernels and collectives, by how
                                             their costs are known; NaN without any */
     double cost_error;                   /* of that time, relative, were all costs off one way */

@@ -48,7 +48,8 @@ static const struct hdf5_column pool_columns[] = {
     {HDF5_COLUMN(pool_summary, kv_peak_fraction, "1")},
 };
 static const struct hdf5_column link_columns[] = {
-    {HDF5_COLUMN(link_summary, name, "1")},        {HDF5_COLUMN(link_summary, bytes, "bytes")},
+    {HDF5_COLUMN(link_summary, name, "1")},        {HDF5_COLUMN(link_summary, link, "1")},
+    {HDF5_COLUMN(link_summary, users, "1")},       {HDF5_COLUMN(link_summary, bytes, "bytes")},
     {HDF5_COLUMN(link_summary, utilization, "1")}, {HDF5_COLUMN(link_summary, waited_s, "s")},
     {HDF5_COLUMN(link_summary, twice_saves, "1")},
 };

@@ -80,10 +80,11 @@ static json_t *kv_transfers_json(const struct kv_transfer_summary *transfer)
 
 static json_t *link_json(const struct link_summary *link)
 {
-    return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o}", "name", link->name, "bytes", json_build_real(link->bytes),
-        "utilization", json_build_real(link->utilization), "waited_s",
-        json_build_real(link->waited_s), "twice_saves", json_build_real(link->twice_saves));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", link->name, "users",
+                     json_build_count(link->users), "bytes", json_build_real(link->bytes),
+                     "utilization", json_build_real(link->utilization), "waited_s",
+                     json_build_real(link->waited_s), "twice_saves",
+                     json_build_real(link->twice_saves));
 }
 
 static json_t *warning_json(const struct warning *warning)
@@ -176,6 +177,7 @@ json_t *summary_json_new(const struct summary *summary)
         {"pools", pools_json(summary)},
         {"kv_transfers", kv_transfers_json(&summary->kv_transfer)},
         {"links", links_json(summary)},
+        {"links_left_out", json_build_count(summary->links_left_out)},
         {"costs", costs_json(summary)},
         {"warnings", summary_json_warnings(summary->warnings, summary->warning_count)},
         {"simulation", simulation_json(summary)},

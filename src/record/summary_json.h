@@ -12,7 +12,8 @@
  *     kv{capacity_tokens,peak_fraction} nodes{count,gpus}   the cluster's, and each one's
  *     pools[]{role,tensor_parallel,pipeline_parallel,replicas,policy,max_step_tokens,
  *             max_sequences,kv_capacity_tokens,kv_peak_fraction}   defaults filled in
- *     kv_transfers{count,bytes,wait_s} links[]{name,bytes,utilization}
+ *     kv_transfers{count,bytes,wait_s}
+ *     links[]{name,users,bytes,utilization,waited_s,twice_saves} links_left_out
  *     costs{measured,interpolated,extrapolated,estimated}   shares of working time
  *     warnings[]{code,text} simulation{wall_s,events,steps,requests_per_wall_s}
  *

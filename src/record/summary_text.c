@@ -245,18 +245,35 @@ void summary_text_print_memory(const char *pool, const struct memory_summary *me
     (void)fputc('\n', stream);
 }
 
-/* The links that were busiest, or waited for longest. */
+static void print_link(const struct link_summary *link, FILE *stream)
+{
+    (void)fprintf(stream, "  %-28s %6s busy, %s", link->name, human_percent(link->utilization).text,
+                  human_bytes(link->bytes).text);
+    if (link->users > 1)
+        (void)fprintf(stream, ", shared by %u users", link->users);
+    if (link->waited_s > 0)
+        (void)fprintf(stream, "; stages waited %s for it", human_seconds(link->waited_s).text);
+    (void)fputc('\n', stream);
+}
+
+/* The links that stages waited longest for, the busiest others, and how many more there are. */
 static void print_links(const struct summary *summary, FILE *stream)
 {
-    for (uint32_t i = 0; i < summary->link_count && i < LINKS_SHOWN; i++) {
-        const struct link_summary *link = &summary->links[i];
-        (void)fprintf(stream, "%s%-28s %6s busy, %s", i == 0 ? "\nbusiest links\n  " : "  ",
-                      link->name, human_percent(link->utilization).text,
-                      human_bytes(link->bytes).text);
-        if (link->waited_s > 0)
-            (void)fprintf(stream, "; stages waited %s for it", human_seconds(link->waited_s).text);
-        (void)fputc('\n', stream);
-    }
+    uint32_t waited = 0;
+    while (waited < summary->link_count && summary->links[waited].waited_s > 0)
+        waited++;
+    uint32_t others = u32_min(summary->link_count - waited, LINKS_SHOWN);
+    uint32_t shown = u32_min(waited, LINKS_SHOWN);
+    if (summary->link_count > 0)
+        (void)fputs("\nlinks\n", stream);
+    for (uint32_t i = 0; i < shown; i++)
+        print_link(&summary->links[i], stream);
+    for (uint32_t i = 0; i < others; i++)
+        print_link(&summary->links[waited + i], stream);
+    uint32_t more = summary->link_count - shown - others;
+    if (more + summary->links_left_out > 0)
+        (void)fprintf(stream, "  and %u more that carried something; --json lists %u\n",
+                      more + summary->links_left_out, summary->link_count);
 }
 
 /* How the times of kernels and collectives are known. */

@@ -13,7 +13,7 @@ from tandem_cli import ENVIRONMENT, ROOT, SCENARIO, SMALL, TandemTest, main, sho
 KEYS = (
     "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
     "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages memory kv "
-    "nodes pools kv_transfers links costs warnings simulation"
+    "nodes pools kv_transfers links links_left_out costs warnings simulation"
 ).split()
 
 # Long enough to be interrupted: a million requests.

@@ -164,12 +164,45 @@ START_TEST(all_reduces_share_a_leafs_uplink)
 }
 END_TEST
 
+/*
+ * Expectation: a link that stages wait for comes first, and those that several replicas use are
+ * named, whatever else is busier: here all 16 GPUs' NVLinks, 32 links, which nobody waits for.
+ * Sends cross 8 slots up on one node and 8 down on the other, and share a NIC's slot and port on
+ * either: 52 links. Listed are 16, the NIC's port that sends among them, and 3 more that are
+ * shared.
+ */
+START_TEST(a_summary_names_the_links_that_matter)
+{
+    struct scenario scenario = two_pipelines();
+    scenario.layout.tensor_parallel = 4;
+    scenario.cluster.nic.bytes_per_s = 100e9;
+    scenario.cluster.pcie.bytes_per_s = 1e12;
+    scenario.cluster.gpus_per_host_bridge = 8;
+    struct arrival arrivals[] = {
+        {.at = 0, .input_tokens = PROMPT, .output_tokens = 1},
+        {.at = 0, .input_tokens = PROMPT, .output_tokens = 1},
+    };
+    struct played played = play(&scenario, arrivals, ARRAY_LENGTH(arrivals));
+    const struct summary *summary = &played.summary;
+    uint32_t shared = 0;
+    for (uint32_t i = 0; i < summary->link_count; i++)
+        shared += summary->links[i].users == 2;
+    ck_assert_uint_eq(shared, 4);
+    ck_assert_str_eq(summary->links[0].name, "node0/nic0>network");
+    ck_assert_double_gt(summary->links[0].waited_s, 0);
+    ck_assert_double_lt(summary->links[0].utilization, summary->links[1].utilization);
+    ck_assert_uint_eq(summary->link_count, SUMMARY_LINKS + 3);
+    ck_assert_uint_eq(summary->links_left_out, 52 - (SUMMARY_LINKS + 3));
+    played_release(&played);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         sends_apart_have_the_link_to_themselves, sends_together_share_the_link,
         sends_that_overlap_share_while_they_do,  private_links_are_never_shared,
-        all_reduces_share_a_leafs_uplink,
+        all_reduces_share_a_leafs_uplink,        a_summary_names_the_links_that_matter,
     };
     return suite_run("shared links", tests, ARRAY_LENGTH(tests));
 }

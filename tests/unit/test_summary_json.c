@@ -76,7 +76,8 @@ START_TEST(test_keys)
     json_t *object = printed(&summary);
     assert_keys(object, "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
                         "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages "
-                        "memory kv nodes pools kv_transfers links costs warnings simulation");
+                        "memory kv nodes pools kv_transfers links links_left_out "
+                        "costs warnings simulation");
     assert_keys(json_object_get(object, "requests"),
                 "arrived completed rejected preemptions retried lost warmup");
     assert_keys(json_object_get(object, "slo"), "met share");
@@ -90,7 +91,7 @@ START_TEST(test_keys)
     assert_keys(json_array_get(json_object_get(object, "memory"), 0),
                 "pool stage weights_bytes activation_bytes reserve_bytes kv_bytes");
     assert_keys(json_array_get(json_object_get(object, "links"), 0),
-                "name bytes utilization waited_s twice_saves");
+                "name users bytes utilization waited_s twice_saves");
     assert_keys(json_array_get(json_object_get(object, "warnings"), 0), "code text");
     json_decref(object);
 }
