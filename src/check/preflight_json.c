@@ -1,32 +1,8 @@
 #include "preflight_json.h"
 
 #include "json_build.h"
+#include "scenario_json.h"
 #include "summary_json.h"
-
-static json_t *model_json(const struct model *model)
-{
-    return json_pack("{s:s, s:f, s:f}", "name", model->name, "parameters", model_parameters(model),
-                     "active_parameters", model_active_parameters(model));
-}
-
-static json_t *cluster_json(const struct preflight *preflight)
-{
-    const struct cluster *cluster = &preflight->deployment.scenario->cluster;
-    return json_pack("{s:s, s:s, s:i}", "name", cluster->name, "gpu", cluster->gpu.name, "gpus",
-                     (int)preflight->deployment.topology.gpu_count);
-}
-
-static json_t *layout_json(const struct layout *layout)
-{
-    bool whole_experts = sharding_has_whole_experts(&layout->sharding, layout->tensor_parallel);
-    return json_pack("{s:i, s:b, s:i, s:f, s:i, s:i, s:i}", "tensor_parallel",
-                     (int)layout->tensor_parallel, "sequence_parallel",
-                     (int)layout->sharding.sequence_parallel, "expert_parallel",
-                     whole_experts ? (int)layout->tensor_parallel : 1, "expert_imbalance",
-                     whole_experts ? layout->sharding.expert_imbalance : 1.0, "pipeline_parallel",
-                     (int)layout->stages, "replicas", (int)layout->replicas, "gpus",
-                     (int)(layout->tensor_parallel * layout->stages * layout->replicas));
-}
 
 static json_t *gpus_json(const uint32_t *gpus, uint32_t count)
 {
@@ -210,14 +186,16 @@ static json_t *preflight_json(const struct preflight *preflight,
 {
     const struct deployment *deployment = &preflight->deployment;
     const struct memory_plan *memory = &deployment->memory;
-    json_t *object = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:{s:o}, s:o, s:o, s:o}", "model",
-        model_json(&deployment->scenario->model), "cluster", cluster_json(preflight), "layout",
-        layout_json(&deployment->layout), "stages", stages_json(&deployment->layout), "memory",
-        summary_json_memory(memory->stage, memory->stages), "kv", "capacity_tokens",
-        json_build_count(memory->kv_tokens), "tensor_parallel_group", group_json(preflight),
-        "stage_hop", hop_json(preflight), "warnings",
-        summary_json_warnings(preflight->warnings, preflight->warning_count));
+    json_t *object =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:o}, s:o, s:o, s:o}", "model",
+                  scenario_json_model(&deployment->scenario->model), "cluster",
+                  scenario_json_cluster(&deployment->scenario->cluster), "layout",
+                  scenario_json_layout(&deployment->scenario->layout), "stages",
+                  stages_json(&deployment->layout), "memory",
+                  summary_json_memory(memory->stage, memory->stages), "kv", "capacity_tokens",
+                  json_build_count(memory->kv_tokens), "tensor_parallel_group",
+                  group_json(preflight), "stage_hop", hop_json(preflight), "warnings",
+                  summary_json_warnings(preflight->warnings, preflight->warning_count));
     int status = 0;
     if (preflight->decode) {
         status |= json_object_set_new(object, "kv_hop", kv_hop_json(preflight));

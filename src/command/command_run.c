@@ -5,6 +5,7 @@
 #include "json_build.h"
 #include "progress.h"
 #include "record_hdf5.h"
+#include "scenario_json.h"
 #include "simulation.h"
 #include "summary_json.h"
 #include "summary_text.h"
@@ -203,16 +204,19 @@ static bool stdout_has_utf8(void)
            strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-static int print_json(const struct run_state *state, const struct run_options *options,
-                      struct error *error)
+/* What the run is of, and what it came to; NULL when memory is out. */
+static json_t *result_json(const struct run_state *state, const struct run_options *options)
 {
-    json_t *object = summary_json_new(&state->summary);
-    if (object && options->with_bands &&
-        json_object_set_new(object, "bands", bands_json(&state->bands, &state->summary)) < 0) {
-        json_decref(object);
-        object = NULL;
-    }
-    return json_build_print(object, stdout, error);
+    json_t *object = scenario_json_new(state->config.name, &state->config.scenario);
+    json_t *summary = summary_json_new(&state->summary);
+    int status = json_object_update_recursive(object, summary);
+    json_decref(summary);
+    if (status == 0 && options->with_bands)
+        status = json_object_set_new(object, "bands", bands_json(&state->bands, &state->summary));
+    if (status == 0)
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
 static int print_result(const struct run_state *state, const struct run_options *options,
@@ -223,7 +227,7 @@ static int print_result(const struct run_state *state, const struct run_options 
         (void)fprintf(stderr, "note: %llu rows without input or output tokens were left out\n",
                       (unsigned long long)skipped);
     if (options->as_json)
-        return print_json(state, options, error);
+        return json_build_print(result_json(state, options), stdout, error);
     summary_text_print(&state->summary, &state->config.scenario, stdout_has_utf8(), stdout);
     if (options->with_bands)
         bands_text_print(&state->bands, &state->summary, stdout);

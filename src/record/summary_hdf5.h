@@ -1,7 +1,7 @@
 /*
  * summary_hdf5: a run's summary as the group /summary of an HDF5 file.
  *
- * What `--json` prints (summary_json.h): its scalars as attributes of the
+ * What `--json` prints of how it went (summary_json.h): its scalars as attributes of the
  * group, those of nested objects under dotted names, so that
  *
  *     dict(f["summary"].attrs)["ttft_s.p99"]

@@ -1,5 +1,6 @@
 /*
- * summary_json: a run's summary as the one JSON object that `--json` prints.
+ * summary_json: a run's summary as the one JSON object that `--json` prints, after what it is of
+ * (scenario_json.h).
  *
  *     requests{arrived,completed,rejected,preemptions,retried,lost,warmup}
  *     duration_s requests_per_s input_tokens_per_s output_tokens_per_s

@@ -11,8 +11,8 @@ import numpy
 from tandem_cli import ENVIRONMENT, ROOT, SCENARIO, SMALL, TandemTest, main, shown_on_terminal
 
 KEYS = (
-    "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
-    "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages memory kv "
+    "version name seed model cluster layout slo requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
+    "goodput_requests_per_s ttft_s tpot_s itl_s e2e_s queue_s stages memory kv "
     "nodes pools kv_transfers links links_left_out costs warnings simulation"
 ).split()
 
@@ -27,6 +27,8 @@ class Run(TandemTest):
         self.assertEqual(list(result), KEYS)
         self.assertEqual(list(result["requests"]), "arrived completed rejected preemptions retried lost warmup".split())
         self.assertEqual(list(result["ttft_s"]), "mean p50 p90 p95 p99 max".split())
+        self.assertEqual(list(result["slo"]), "ttft_s tpot_s percentile met share".split())
+        self.assertEqual(result["name"], "default")
         self.assertEqual(result["requests"]["arrived"], 200)
         self.assertEqual(result["requests"]["completed"], 200)
         self.assertGreater(len(result["stages"]), 0)

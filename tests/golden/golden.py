@@ -1,7 +1,8 @@
 """What golden tests compare: a scenario's answer, less what may differ from run to run.
 
 scenarios/NAME.yaml asks, expected/NAME.json holds the answer: `tandem run --json` without the
-wall-clock times, and of the warnings their codes only, for their wording is nobody's result.
+version and the wall-clock times, and of the warnings their codes only, for their wording is
+nobody's result.
 """
 
 import json
@@ -32,6 +33,7 @@ def answer(program, name):
     if done.returncode != 0:
         raise AssertionError(f"{name}: exit code {done.returncode}\n{done.stderr}")
     result = json.loads(done.stdout)
+    del result["version"]
     del result["simulation"]["wall_s"], result["simulation"]["requests_per_wall_s"]
     result["warnings"] = [warning["code"] for warning in result["warnings"]]
     return result

@@ -1,4 +1,7 @@
-/* summary_json: is the object the promised one, exact in its numbers, whole or not at all? */
+/* summary_json, scenario_json: is the object the promised one, exact in its numbers, whole or not
+   at all? */
+#include "fixtures.h"
+#include "scenario_json.h"
 #include "suite.h"
 #include "summary_json.h"
 
@@ -141,6 +144,34 @@ START_TEST(test_nothing)
 }
 END_TEST
 
+/* Expect a result to say what it is of, and a bound or a name that is not given to be null. */
+START_TEST(test_scenario)
+{
+    struct scenario scenario = {
+        .model = fixture_llama_8b(),
+        .cluster = fixture_nvlink_cluster(2, 8),
+        .layout = {.tensor_parallel = 4, .pipeline_parallel = 2, .replicas = 1},
+        .run = {.seed = 7},
+        .slo = {.ttft_s = 0.5, .percentile = 95},
+    };
+    json_t *object = scenario_json_new(NULL, &scenario);
+    assert_keys(object, "version name seed model cluster layout slo");
+    assert_keys(json_object_get(object, "model"), "name parameters active_parameters");
+    assert_keys(json_object_get(object, "cluster"), "name gpu gpus");
+    assert_keys(json_object_get(object, "layout"),
+                "tensor_parallel sequence_parallel expert_parallel expert_imbalance "
+                "pipeline_parallel replicas gpus");
+    assert_keys(json_object_get(object, "slo"), "ttft_s tpot_s percentile");
+    ck_assert(json_is_null(json_object_get(object, "name")));
+    ck_assert_double_eq(number(object, NULL, "seed"), 7);
+    ck_assert_double_eq(number(object, "cluster", "gpus"), 16);
+    ck_assert_double_eq(number(object, "layout", "gpus"), 8);
+    ck_assert_double_eq(number(object, "slo", "ttft_s"), 0.5);
+    ck_assert(json_is_null(json_object_get(json_object_get(object, "slo"), "tpot_s")));
+    json_decref(object);
+}
+END_TEST
+
 /* Expect a stream that takes nothing to be an error in the system's words. */
 START_TEST(test_full_stream)
 {
@@ -195,7 +226,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_keys, test_values, test_nothing, test_full_stream, test_out_of_memory,
+        test_keys, test_values, test_nothing, test_scenario, test_full_stream, test_out_of_memory,
     };
     return suite_run("summary_json", tests, sizeof(tests) / sizeof(tests[0]));
 }
