@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SUITE_TIMEOUT_S 600
 
@@ -15,6 +16,17 @@
         if (!(condition))                             \
             ck_abort_msg("expected: %s", #condition); \
     } while (0)
+
+/* Whether a message's first line, before an excerpt of the file, is the one expected. */
+static inline void assert_first_line(const char *text, const char *expected)
+{
+    char line[1024];
+    size_t bytes = strcspn(text, "\n");
+    ck_assert_uint_lt(bytes, sizeof(line));
+    memcpy(line, text, bytes);
+    line[bytes] = '\0';
+    ck_assert_str_eq(line, expected);
+}
 
 /*
  * Runs `count` tests as the suite `name`, each after `setup` and before

@@ -1,5 +1,8 @@
 #include "csv_sheet.h"
 
+#include "diagnostic.h"
+#include "spelling.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,19 +11,38 @@
 /* Larger numbers are damage: nothing measured has as many bytes, tokens or seconds. */
 #define NUMBER_MAX 1e15
 
+static struct source_line line_of(const struct csv_sheet *sheet)
+{
+    return (struct source_line){sheet->lines.name, sheet->lines.line_number, sheet->line,
+                                sheet->line_bytes};
+}
+
+uint32_t csv_sheet_place(const struct csv_sheet *sheet, const char *field)
+{
+    struct source_line line = line_of(sheet);
+    return diagnostic_column(&line, (size_t)(field - sheet->line));
+}
+
+/* Puts the commas back at which the line was cut: it is to be shown. */
+static void mend_line(const struct csv_sheet *sheet)
+{
+    for (size_t i = 0; i < sheet->line_bytes; i++)
+        if (sheet->line[i] == '\0')
+            sheet->line[i] = ',';
+}
+
 int csv_sheet_fault(const struct csv_sheet *sheet, const char *field, struct error *error,
                     const char *format, ...)
 {
-    unsigned long long line = sheet->lines.line_number;
     char text[512];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    if (!field)
-        return error_set(error, ERROR_CONFIG, "%s:%llu: %s", sheet->lines.name, line, text);
-    return error_set(error, ERROR_CONFIG, "%s:%llu:%td: %s", sheet->lines.name, line,
-                     field - sheet->line + 1, text);
+    struct source_line line = line_of(sheet);
+    mend_line(sheet);
+    (void)error_set(error, ERROR_CONFIG, "%s", text);
+    return diagnostic_locate_in_line(&line, field ? (size_t)(field - sheet->line) : 0, error);
 }
 
 /* Cuts `*rest` at its first comma; returns what stands before, NULL where nothing is left. */
@@ -41,9 +63,20 @@ static int next_line(struct csv_sheet *sheet, char **line, size_t *length, struc
     do
         status = line_reader_next(&sheet->lines, line, length, error);
     while (status > 0 && (*length == 0 || **line == '#'));
-    if (status > 0)
+    if (status > 0) {
         sheet->line = *line;
+        sheet->line_bytes = *length;
+    }
     return status;
+}
+
+static int unknown_column(const struct csv_sheet *sheet, const char *name, struct error *error)
+{
+    const char *meant = spelling_nearest(name, sheet->names, sheet->name_count);
+    if (!meant)
+        return csv_sheet_fault(sheet, name, error, "unknown column '%s'", name);
+    return csv_sheet_fault(sheet, name, error, "unknown column '%s'; did you mean '%s'?", name,
+                           meant);
 }
 
 static int read_column(struct csv_sheet *sheet, const char *name, enum csv_others others,
@@ -53,7 +86,7 @@ static int read_column(struct csv_sheet *sheet, const char *name, enum csv_other
     while (column < sheet->name_count && strcmp(sheet->names[column], name) != 0)
         column++;
     if (column == sheet->name_count && others == CSV_KNOWN_ONLY)
-        return csv_sheet_fault(sheet, name, error, "unknown column '%s'", name);
+        return unknown_column(sheet, name, error);
     if (column < sheet->name_count && csv_sheet_has(sheet, column))
         return csv_sheet_fault(sheet, name, error, "column '%s' stands twice", name);
     if (sheet->column_count == CSV_COLUMNS_MAX)
@@ -105,11 +138,15 @@ int csv_sheet_next(struct csv_sheet *sheet, struct error *error)
     for (uint32_t column = 0; column < sheet->name_count; column++)
         sheet->fields[column] = rest + length;
     uint32_t count = 0;
-    for (char *field; (field = take_field(&rest)); count++)
+    const char *fault = rest + length; /* where fields are missing, or the first that is too many */
+    for (char *field; (field = take_field(&rest)); count++) {
         if (count < sheet->column_count && sheet->columns[count] < sheet->name_count)
             sheet->fields[sheet->columns[count]] = field;
+        else if (count == sheet->column_count)
+            fault = field;
+    }
     if (count != sheet->column_count)
-        return csv_sheet_fault(sheet, NULL, error, "%u fields where the header has %u", count,
+        return csv_sheet_fault(sheet, fault, error, "%u fields where the header has %u", count,
                                sheet->column_count);
     return 1;
 }
@@ -150,5 +187,15 @@ int csv_sheet_positive(const struct csv_sheet *sheet, uint32_t column, double *n
     if (parse_number(field, number) && *number > 0)
         return 0;
     return csv_sheet_fault(sheet, field, error, "'%s' must be a positive number, not '%s'",
+                           sheet->names[column], field);
+}
+
+int csv_sheet_count(const struct csv_sheet *sheet, uint32_t column, double *number,
+                    struct error *error)
+{
+    const char *field = sheet->fields[column];
+    if (parse_number(field, number) && *number >= 1 && *number == floor(*number))
+        return 0;
+    return csv_sheet_fault(sheet, field, error, "'%s' must be a whole number from 1, not '%s'",
                            sheet->names[column], field);
 }

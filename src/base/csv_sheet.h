@@ -2,8 +2,8 @@
  * csv_sheet: a CSV file whose first line names its columns, row by row.
  *
  * Columns come in any order; empty lines and comments (# ...) are passed over.
- * Fields hold no commas and no quotes. Mistakes are ERROR_CONFIG, with file,
- * line and, where one field is wrong, column.
+ * Fields hold no commas and no quotes. Mistakes are ERROR_CONFIG, shown as
+ * diagnostic.h does where they stand.
  *
  *     csv_sheet_init(&sheet, file, "kernels.csv", names, COLUMN_COUNT, CSV_KNOWN_ONLY, &error)
  *     while ((status = csv_sheet_next(&sheet, &error)) > 0)
@@ -31,7 +31,8 @@ struct csv_sheet {
     uint32_t name_count;
     uint32_t columns[CSV_COLUMNS_MAX]; /* of each of the file's, which name; name_count: none */
     uint32_t column_count;
-    const char *line;                    /* at hand, cut into fields */
+    char *line; /* at hand, cut into fields */
+    size_t line_bytes;
     const char *fields[CSV_COLUMNS_MAX]; /* its fields, by name; its end where it has none */
 };
 
@@ -55,12 +56,19 @@ int csv_sheet_number(const struct csv_sheet *sheet, uint32_t column, double *num
 int csv_sheet_positive(const struct csv_sheet *sheet, uint32_t column, double *number,
                        struct error *error);
 
+/* The same for a count: a whole number from 1 on. */
+int csv_sheet_count(const struct csv_sheet *sheet, uint32_t column, double *number,
+                    struct error *error);
+
 /* Whether the row has a 1 there; it must be 0 or 1. */
 int csv_sheet_switch(const struct csv_sheet *sheet, uint32_t column, bool *is_on,
                      struct error *error);
 
-/* Says what is wrong with the row at hand, in one of its fields or, NULL, as a whole; returns
-   -ERROR_CONFIG. */
+/* The column, in characters from 1 on, at which a field of the row at hand begins. */
+uint32_t csv_sheet_place(const struct csv_sheet *sheet, const char *field);
+
+/* Says what is wrong with the row at hand, in one of its fields or, NULL, as a whole, which is in
+   one piece again; returns -ERROR_CONFIG. */
 int csv_sheet_fault(const struct csv_sheet *sheet, const char *field, struct error *error,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 

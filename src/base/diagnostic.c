@@ -150,7 +150,7 @@ struct position diagnostic_position(const struct source *source, size_t offset)
     if (!source->text)
         return position;
     const char *end = source->text + (offset < source->bytes ? offset : source->bytes);
-    position.line = 1;
+    position.line = 1 + source->lines_before;
     position.column = 1;
     for (const char *at = source->text; at < end;) {
         size_t bytes = break_bytes(at, end);
@@ -165,7 +165,7 @@ struct position diagnostic_position(const struct source *source, size_t offset)
 static const char *find_line(const struct position *position, const char *end)
 {
     const char *at = position->source->text;
-    for (uint32_t line = 1; line < position->line; line++) {
+    for (uint32_t line = 1 + position->source->lines_before; line < position->line; line++) {
         while (at < end && break_bytes(at, end) == 0)
             at++;
         if (at == end)
@@ -232,6 +232,26 @@ int diagnostic_locate(struct position position, struct error *error)
     render(&rendered, &position, error->text);
     rendered.text[rendered.length - 1] = '\0'; /* its last line break */
     return error_set(error, error->code, "%s", rendered.text);
+}
+
+uint32_t diagnostic_column(const struct source_line *line, size_t offset)
+{
+    uint32_t column = 1;
+    for (size_t i = 0; i < offset && i < line->bytes; i++)
+        column += !is_continuation(line->text[i]);
+    return column;
+}
+
+int diagnostic_locate_in_line(const struct source_line *line, size_t offset, struct error *error)
+{
+    struct source source = {
+        .name = line->file,
+        .text = line->text,
+        .bytes = line->bytes,
+        .lines_before = (uint32_t)line->number - 1,
+    };
+    struct position position = {&source, (uint32_t)line->number, diagnostic_column(line, offset)};
+    return diagnostic_locate(position, error);
 }
 
 int diagnostics_to_error(const struct diagnostics *diagnostics, struct error *error)

@@ -30,7 +30,8 @@ struct source {
     const char *directory; /* what its relative paths start from, "" or with a slash at its end */
     const char *text;      /* for excerpts; NULL: positions in it mean nothing to the user */
     size_t bytes;
-    uint32_t ordinal; /* diagnostics come in this order */
+    uint32_t lines_before; /* of the file, that `text` leaves out */
+    uint32_t ordinal;      /* diagnostics come in this order */
 };
 
 /* Lines and columns count from 1, columns in characters. Line 0: the source as a whole. */
@@ -59,6 +60,20 @@ struct position diagnostic_position(const struct source *source, size_t offset);
 /* Puts where it stands around the text of an error: the position before it, an excerpt behind it.
    Returns the error. */
 int diagnostic_locate(struct position position, struct error *error);
+
+/* A line of a file that is read line by line; without its end. */
+struct source_line {
+    const char *file;
+    uint64_t number; /* from 1 */
+    const char *text;
+    size_t bytes;
+};
+
+/* The column, in characters from 1 on, of the line's byte at `offset`. */
+uint32_t diagnostic_column(const struct source_line *line, size_t offset);
+
+/* As diagnostic_locate(), of the line's byte at `offset`. */
+int diagnostic_locate_in_line(const struct source_line *line, size_t offset, struct error *error);
 
 void diagnostics_init(struct diagnostics *diagnostics);
 

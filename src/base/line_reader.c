@@ -1,5 +1,7 @@
 #include "line_reader.h"
 
+#include "base.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +24,39 @@ void line_reader_release(struct line_reader *reader)
     reader->buffer = NULL;
 }
 
+const char *line_reader_packing(const char *text, size_t bytes)
+{
+    static const struct {
+        const char *begins;
+        const char *name;
+    } known[] = {{"\x1f\x8b", "gzip"},
+                 {"\x28\xb5\x2f\xfd", "zstd"},
+                 {"\xfd"
+                  "7zXZ",
+                  "xz"},
+                 {"BZh", "bzip2"},
+                 {"PK\x03\x04", "zip"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
+        if (bytes >= strlen(known[i].begins) &&
+            memcmp(text, known[i].begins, strlen(known[i].begins)) == 0)
+            return known[i].name;
+    return NULL;
+}
+
+int line_reader_fail_packed(const char *name, const char *packing, struct error *error)
+{
+    return error_set(error, ERROR_TRACE, "%s: the file is compressed (%s): unpack it first", name,
+                     packing);
+}
+
 /* Reads on behind what is left, which moves to the buffer's front first. */
 static int fill(struct line_reader *reader, struct error *error)
 {
     size_t kept = reader->end - reader->start;
     if (kept > LINE_BYTES_MAX)
-        return error_set(error, ERROR_TRACE, "%s:%llu: the line is longer than %zu bytes",
-                         reader->name, (unsigned long long)reader->line_number + 1, LINE_BYTES_MAX);
+        return error_set(error, ERROR_TRACE, "%s:%llu:%zu: the line is longer than %zu bytes",
+                         reader->name, (unsigned long long)reader->line_number + 1,
+                         LINE_BYTES_MAX + 1, LINE_BYTES_MAX);
     memmove(reader->buffer, reader->buffer + reader->start, kept);
     size_t room = BUFFER_BYTES - 1 - kept;
     size_t wanted = room < READ_BYTES ? room : READ_BYTES;
@@ -36,6 +64,10 @@ static int fill(struct line_reader *reader, struct error *error)
     if (got < wanted && ferror(reader->file))
         return error_set(error, ERROR_IO, "%s: cannot be read: %s", reader->name, strerror(errno));
     reader->at_end_of_file = got < wanted;
+    bool is_start = kept == 0 && reader->line_number == 0;
+    const char *packing = is_start ? line_reader_packing(reader->buffer, got) : NULL;
+    if (packing)
+        return line_reader_fail_packed(reader->name, packing, error);
     reader->start = 0;
     reader->end = kept + got;
     return 0;

@@ -32,8 +32,15 @@ void line_reader_release(struct line_reader *reader);
 /*
  * 1: `*line` is the next line, NUL-terminated, `*length` bytes without its LF or CRLF, good until
  * the next call; a byte-order mark before the first is left out. 0: the file is at its end.
- * Negative: ERROR_IO, or ERROR_TRACE for a line beyond LINE_BYTES_MAX.
+ * Negative: ERROR_IO, or ERROR_TRACE for a line beyond LINE_BYTES_MAX, or a file that is
+ * compressed.
  */
 int line_reader_next(struct line_reader *reader, char **line, size_t *length, struct error *error);
+
+/* What a file that begins so was compressed with: "gzip"; NULL: it was not. */
+const char *line_reader_packing(const char *text, size_t bytes);
+
+/* Says that the file is compressed; -ERROR_TRACE. */
+int line_reader_fail_packed(const char *name, const char *packing, struct error *error);
 
 #endif

@@ -1,6 +1,7 @@
 #include "calibrate_check.h"
 
 #include "human.h"
+#include "sample_twice.h"
 
 #define TOLERANCE 0.95        /* clocks and timers are not exact */
 #define CACHED_BYTES 256e6    /* no GPU's caches hold more */
@@ -77,56 +78,49 @@ static int check_collective(const struct gpu *gpu, const struct collective_sampl
                      human_seconds(fastest_s).text, human_seconds(slowest_s).text);
 }
 
-static bool same_kernel(const struct kernel_sample *a, const struct kernel_sample *b)
+/* Refuses what stands twice, `found` being what sample_twice.h says of it. */
+static int check_twice(int found, struct sample_pair pair, const char *const *places,
+                       struct error *error)
 {
-    return a->x == b->x && a->y == b->y && a->shape.op == b->shape.op &&
-           a->shape.dtype == b->shape.dtype && a->shape.n == b->shape.n &&
-           a->shape.k == b->shape.k && a->shape.heads == b->shape.heads &&
-           a->shape.kv_heads == b->shape.kv_heads && a->shape.beside == b->shape.beside &&
-           a->shape.experts == b->shape.experts && a->shape.top_k == b->shape.top_k &&
-           a->shape.ranks == b->shape.ranks;
-}
-
-static bool same_collective(const struct collective_sample *a, const struct collective_sample *b)
-{
-    return a->bytes == b->bytes && a->ranks == b->ranks && a->kind.op == b->kind.op &&
-           a->kind.fabric == b->kind.fabric && a->kind.graph == b->kind.graph;
-}
-
-static int twice(const char *place, const char *earlier, struct error *error)
-{
-    return error_set(error, ERROR_CONFIG, "%s: the same was measured at %s", place, earlier);
+    if (found <= 0)
+        return found;
+    return error_set(error, ERROR_CONFIG, "%s: the same was measured at %s", places[pair.later],
+                     places[pair.earlier]);
 }
 
 static int check_kernels(const struct gpu *gpu, const struct measurements *measurements,
                          struct error *error)
 {
+    struct sample_pair pair = {0};
     for (size_t i = 0; i < measurements->kernel_count; i++) {
-        const char *place = measurements->kernel_places[i];
-        int status = check_kernel(gpu, &measurements->kernels[i], place, error);
+        int status =
+            check_kernel(gpu, &measurements->kernels[i], measurements->kernel_places[i], error);
         if (status < 0)
             return status;
-        for (size_t j = 0; j < i; j++)
-            if (same_kernel(&measurements->kernels[i], &measurements->kernels[j]))
-                return twice(place, measurements->kernel_places[j], error);
     }
-    return 0;
+    int found =
+        sample_twice_kernel(measurements->kernels, measurements->kernel_count, &pair, error);
+    return check_twice(found, pair, measurements->kernel_places, error);
+}
+
+static int check_collectives(const struct gpu *gpu, const struct measurements *measurements,
+                             struct error *error)
+{
+    struct sample_pair pair = {0};
+    for (size_t i = 0; i < measurements->collective_count; i++) {
+        int status = check_collective(gpu, &measurements->collectives[i],
+                                      measurements->collective_places[i], error);
+        if (status < 0)
+            return status;
+    }
+    int found = sample_twice_collective(measurements->collectives, measurements->collective_count,
+                                        &pair, error);
+    return check_twice(found, pair, measurements->collective_places, error);
 }
 
 int calibrate_check(const struct gpu *gpu, const struct measurements *measurements,
                     struct error *error)
 {
     int status = check_kernels(gpu, measurements, error);
-    if (status < 0)
-        return status;
-    for (size_t i = 0; i < measurements->collective_count; i++) {
-        const char *place = measurements->collective_places[i];
-        status = check_collective(gpu, &measurements->collectives[i], place, error);
-        if (status < 0)
-            return status;
-        for (size_t j = 0; j < i; j++)
-            if (same_collective(&measurements->collectives[i], &measurements->collectives[j]))
-                return twice(place, measurements->collective_places[j], error);
-    }
-    return 0;
+    return status < 0 ? status : check_collectives(gpu, measurements, error);
 }

@@ -1,5 +1,6 @@
 #include "measurement_file.h"
 
+#include "line_reader.h"
 #include "nccl_tests.h"
 #include "sample_csv.h"
 
@@ -12,10 +13,11 @@
 
 enum file_kind { FILE_KERNELS, FILE_COLLECTIVES, FILE_NCCL_TESTS };
 
-static const char *place_of(char place[PLACE_BYTES], const char *path, uint64_t line)
+static const char *place_of(char text[PLACE_BYTES], const char *path, struct sample_place place)
 {
-    (void)snprintf(place, PLACE_BYTES, "%s:%llu", path, (unsigned long long)line);
-    return place;
+    (void)snprintf(text, PLACE_BYTES, "%s:%llu:%u", path, (unsigned long long)place.line,
+                   place.column);
+    return text;
 }
 
 static int add_kernels(struct measurements *measurements, FILE *file, const char *path,
@@ -23,14 +25,14 @@ static int add_kernels(struct measurements *measurements, FILE *file, const char
 {
     char place[PLACE_BYTES];
     struct kernel_sample *samples = NULL;
-    uint64_t *lines = NULL;
+    struct sample_place *places = NULL;
     size_t count = 0;
-    int status = sample_csv_kernels(file, path, &samples, &lines, &count, error);
+    int status = sample_csv_kernels(file, path, &samples, &places, &count, error);
     for (size_t i = 0; i < count && status == 0; i++)
-        status = measurements_add_kernel(measurements, &samples[i], place_of(place, path, lines[i]),
-                                         error);
+        status = measurements_add_kernel(measurements, &samples[i],
+                                         place_of(place, path, places[i]), error);
     free(samples);
-    free(lines);
+    free(places);
     return status;
 }
 
@@ -39,14 +41,14 @@ static int add_collectives(struct measurements *measurements, FILE *file, const 
 {
     char place[PLACE_BYTES];
     struct collective_sample *samples = NULL;
-    uint64_t *lines = NULL;
+    struct sample_place *places = NULL;
     size_t count = 0;
-    int status = sample_csv_collectives(file, path, &samples, &lines, &count, error);
+    int status = sample_csv_collectives(file, path, &samples, &places, &count, error);
     for (size_t i = 0; i < count && status == 0; i++)
         status = measurements_add_collective(measurements, &samples[i],
-                                             place_of(place, path, lines[i]), error);
+                                             place_of(place, path, places[i]), error);
     free(samples);
-    free(lines);
+    free(places);
     return status;
 }
 
@@ -74,7 +76,10 @@ static int sniff(FILE *file, const char *path, enum file_kind *kind, struct erro
     bool is_read = !ferror(file) && fseek(file, 0, SEEK_SET) == 0;
     text[bytes] = '\0';
     *kind = text[strspn(text, " \t\r\n")] == '{' ? FILE_NCCL_TESTS : kind_of_text(text);
+    const char *packing = line_reader_packing(text, bytes);
     free(text);
+    if (packing)
+        return line_reader_fail_packed(path, packing, error);
     return is_read ? 0 : error_set(error, ERROR_IO, "cannot read %s: %s", path, strerror(errno));
 }
 

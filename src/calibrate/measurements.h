@@ -11,7 +11,7 @@
 
 struct measurements {
     struct kernel_sample *kernels;
-    const char **kernel_places; /* "kernels.csv:12" */
+    const char **kernel_places; /* "kernels.csv:12:30" */
     size_t kernel_count;
     struct collective_sample *collectives;
     const char **collective_places;

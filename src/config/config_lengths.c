@@ -97,7 +97,9 @@ static void read_file(struct config_loader *loader, struct config_reader *reader
         if (error.code == ERROR_MEMORY)
             diagnostics_add_out_of_memory(loader->diagnostics);
         else
-            diagnostics_add(loader->diagnostics, node->position, "%.300s", error.text);
+            /* Its first line: the excerpt that follows is of another file than this one's. */
+            diagnostics_add(loader->diagnostics, node->position, "%.*s",
+                            (int)strcspn(error.text, "\n"), error.text);
         return;
     }
     uint32_t *kept = arena_calloc(loader->arena, lengths->value_count, sizeof(*kept));

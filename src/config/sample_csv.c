@@ -2,8 +2,12 @@
 
 #include "csv_sheet.h"
 #include "dtype_name.h"
+#include "sample_twice.h"
+#include "spelling.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define HEAD_DIM 128
 
@@ -47,6 +51,29 @@ static int read_dtype(const struct csv_sheet *sheet, enum dtype *dtype, struct e
     *dtype = *field == '\0' ? DTYPE_BF16 : dtype_named(field);
     return *dtype < DTYPE_COUNT ? 0
                                 : csv_sheet_fault(sheet, field, error, "unknown dtype '%s'", field);
+}
+
+static const char *kernel_name(size_t op)
+{
+    return kernel_op_name((enum kernel_op)op);
+}
+
+static const char *collective_name(size_t op)
+{
+    return collective_op_name((enum collective_op)op);
+}
+
+static int unknown_op(const struct csv_sheet *sheet, const char *field,
+                      const char *(*name_of)(size_t op), size_t count, struct error *error)
+{
+    const char *names[KERNEL_OP_COUNT + COLLECTIVE_OP_COUNT];
+    for (size_t i = 0; i < count; i++)
+        names[i] = name_of(i);
+    const char *meant = spelling_nearest(field, names, count);
+    if (!meant)
+        return csv_sheet_fault(sheet, field, error, "unknown op '%s'", field);
+    return csv_sheet_fault(sheet, field, error, "unknown op '%s'; did you mean '%s'?", field,
+                           meant);
 }
 
 /* Which columns a sample's x, y, n, k and beside are in; OP stands for none. */
@@ -112,6 +139,9 @@ static int settle_kernel(const struct csv_sheet *sheet, struct kernel_sample *sa
                          struct error *error)
 {
     struct kernel_shape *shape = &sample->shape;
+    if (shape->heads > 0 && fmod(shape->heads, shape->kv_heads) != 0)
+        return csv_sheet_fault(sheet, sheet->fields[COLUMN_KV_HEADS], error,
+                               "'kv_heads' must divide 'heads'");
     if (is_prefill(shape->op) && sample->y < sample->x)
         return csv_sheet_fault(sheet, sheet->fields[COLUMN_CTX], error,
                                "'ctx' counts the chunk's own tokens, so it is at least 'q_len'");
@@ -121,6 +151,19 @@ static int settle_kernel(const struct csv_sheet *sheet, struct kernel_sample *sa
         shape->n = (shape->heads + 2 * shape->kv_heads) * HEAD_DIM;
     sample->seconds *= 1e-6;
     return kernel_op_is_experts(shape->op) ? settle_experts(sheet, sample, error) : 0;
+}
+
+/* Refuses numbers that mean nothing for the row's op; `uses` are the columns that do. */
+static int check_others(const struct csv_sheet *sheet, const bool uses[COLUMN_COUNT],
+                        struct error *error)
+{
+    for (uint32_t column = COLUMN_M; column < COLUMN_TIME_US; column++) {
+        const char *field = sheet->fields[column];
+        if (!uses[column] && *field != '\0' && strcmp(field, "1") != 0)
+            return csv_sheet_fault(sheet, field, error, "'%s' has no '%s': leave it empty",
+                                   sheet->fields[COLUMN_OP], column_names[column]);
+    }
+    return 0;
 }
 
 /* A row's reader: fills in the sample that `item` points to. */
@@ -134,7 +177,7 @@ static int read_kernel(const struct csv_sheet *sheet, void *item, struct error *
     const char *op = sheet->fields[COLUMN_OP];
     shape->op = kernel_op_named(op);
     if (shape->op == KERNEL_OP_COUNT)
-        return csv_sheet_fault(sheet, op, error, "unknown op '%s'", op);
+        return unknown_op(sheet, op, kernel_name, KERNEL_OP_COUNT, error);
     const struct kernel_columns *columns = &columns_of[shape->op];
     const struct {
         enum column column;
@@ -150,12 +193,19 @@ static int read_kernel(const struct csv_sheet *sheet, void *item, struct error *
         {columns->has_experts ? COLUMN_EXPERTS : COLUMN_OP, &shape->experts},
         {columns->has_experts ? COLUMN_TOP_K : COLUMN_OP, &shape->top_k},
         {columns->has_ranks ? COLUMN_RANKS : COLUMN_OP, &shape->ranks},
-        {COLUMN_TIME_US, &sample->seconds},
     };
+    bool uses[COLUMN_COUNT] = {false};
     int status = read_dtype(sheet, &shape->dtype, error);
-    for (size_t i = 0; status == 0 && i < ARRAY_LENGTH(readings); i++)
-        if (readings[i].column != COLUMN_OP)
-            status = csv_sheet_positive(sheet, readings[i].column, readings[i].number, error);
+    for (size_t i = 0; status == 0 && i < ARRAY_LENGTH(readings); i++) {
+        if (readings[i].column == COLUMN_OP)
+            continue;
+        uses[readings[i].column] = true;
+        status = csv_sheet_count(sheet, readings[i].column, readings[i].number, error);
+    }
+    if (status == 0)
+        status = check_others(sheet, uses, error);
+    if (status == 0)
+        status = csv_sheet_positive(sheet, COLUMN_TIME_US, &sample->seconds, error);
     return status < 0 ? status : settle_kernel(sheet, sample, error);
 }
 
@@ -165,15 +215,19 @@ static int read_collective(const struct csv_sheet *sheet, void *item, struct err
     const char *op = sheet->fields[COLUMN_OP];
     *sample = (struct collective_sample){.kind.op = collective_op_named(op)};
     if (sample->kind.op == COLLECTIVE_OP_COUNT)
-        return csv_sheet_fault(sheet, op, error, "unknown op '%s'", op);
+        return unknown_op(sheet, op, collective_name, COLLECTIVE_OP_COUNT, error);
     bool is_peer = false;
-    int status = csv_sheet_switch(sheet, COLUMN_P2P, &is_peer, error);
+    const bool uses[COLUMN_COUNT] = {
+        [COLUMN_RANKS] = true, [COLUMN_BYTES] = true, [COLUMN_P2P] = true, [COLUMN_GRAPH] = true};
+    int status = check_others(sheet, uses, error);
+    if (status == 0)
+        status = csv_sheet_switch(sheet, COLUMN_P2P, &is_peer, error);
     if (status == 0)
         status = csv_sheet_switch(sheet, COLUMN_GRAPH, &sample->kind.graph, error);
     if (status == 0)
-        status = csv_sheet_positive(sheet, COLUMN_RANKS, &sample->ranks, error);
+        status = csv_sheet_count(sheet, COLUMN_RANKS, &sample->ranks, error);
     if (status == 0)
-        status = csv_sheet_positive(sheet, COLUMN_BYTES, &sample->bytes, error);
+        status = csv_sheet_count(sheet, COLUMN_BYTES, &sample->bytes, error);
     if (status == 0)
         status = csv_sheet_positive(sheet, COLUMN_TIME_US, &sample->seconds, error);
     if (status == 0 && sample->ranks < 2)
@@ -184,34 +238,33 @@ static int read_collective(const struct csv_sheet *sheet, void *item, struct err
     return status;
 }
 
-/* What files' rows become. */
+/* What a file's rows become. */
 struct rows {
-    char *items; /* (room, item_bytes) */
+    char *items; /* (count, item_bytes) */
     size_t item_bytes;
-    uint64_t *lines; /* that the items of this file stood on */
+    struct sample_place *places;
     size_t count;
-    size_t room;
 };
 
 /* Room for one more row in arrays that double when they are full. */
 static int make_room(struct rows *rows, struct error *error)
 {
-    if (rows->count < rows->room)
+    size_t count = rows->count;
+    bool is_full = count == 0 || (count >= 64 && (count & (count - 1)) == 0);
+    if (!is_full)
         return 0;
-    size_t room = rows->count < 32 ? 64 : 2 * rows->count;
+    size_t room = count < 64 ? 64 : 2 * count;
     char *items = realloc(rows->items, room * rows->item_bytes);
     rows->items = items ? items : rows->items;
-    uint64_t *lines = items ? realloc(rows->lines, room * sizeof(*lines)) : NULL;
-    rows->lines = lines ? lines : rows->lines;
-    rows->room = lines ? room : rows->room;
-    return lines ? 0 : error_out_of_memory(error, "measured costs");
+    struct sample_place *places = items ? realloc(rows->places, room * sizeof(*places)) : NULL;
+    rows->places = places ? places : rows->places;
+    return places ? 0 : error_out_of_memory(error, "measured costs");
 }
 
-static void rows_release(struct rows *rows)
+static void rows_release(const struct rows *rows)
 {
     free(rows->items);
-    free(rows->lines);
-    *rows = (struct rows){.items = NULL};
+    free(rows->places);
 }
 
 static int read_rows(FILE *file, const char *name, row_reader *read_row, struct rows *rows,
@@ -228,45 +281,79 @@ static int read_rows(FILE *file, const char *name, row_reader *read_row, struct 
             status = read_row(&sheet, rows->items + rows->count * rows->item_bytes, error);
         if (status < 0)
             break;
-        rows->lines[rows->count++] = sheet.lines.line_number;
+        rows->places[rows->count++] = (struct sample_place){
+            sheet.lines.line_number, csv_sheet_place(&sheet, sheet.fields[COLUMN_TIME_US])};
     }
     csv_sheet_release(&sheet);
-    if (status < 0)
-        rows_release(rows);
     return status;
 }
 
-/* Hands the lines over, or frees them where nobody wants them. */
-static void give_lines(struct rows *rows, uint64_t **lines)
+/* Refuses rows of which `twice` found a pair: 1, 0 or negative. */
+static int check_twice(const struct rows *rows, const char *name, int twice,
+                       struct sample_pair pair, struct error *error)
 {
-    if (lines)
-        *lines = rows->lines;
-    else
-        free(rows->lines);
+    if (twice <= 0)
+        return twice;
+    struct sample_place place = rows->places[pair.later];
+    return error_set(error, ERROR_CONFIG, "%s:%llu:%u: the same was measured in line %llu", name,
+                     (unsigned long long)place.line, place.column,
+                     (unsigned long long)rows->places[pair.earlier].line);
+}
+
+/* The samples `all`, of which there are `*count`, with the rows behind them; NULL where memory is
+   out. Hands the rows' places over where somebody wants them. */
+static void *add_rows(void *all, size_t *count, struct rows *rows, struct sample_place **places,
+                      struct error *error)
+{
+    size_t before = *count * rows->item_bytes;
+    size_t bytes = rows->count * rows->item_bytes;
+    char *larger = realloc(all, before + bytes + 1);
+    if (!larger) {
+        (void)error_out_of_memory(error, "measured costs");
+        return NULL;
+    }
+    if (bytes > 0)
+        memcpy(larger + before, rows->items, bytes);
+    *count += rows->count;
+    if (places) {
+        *places = rows->places;
+        rows->places = NULL;
+    }
+    return larger;
 }
 
 int sample_csv_kernels(FILE *file, const char *name, struct kernel_sample **samples,
-                       uint64_t **lines, size_t *count, struct error *error)
+                       struct sample_place **places, size_t *count, struct error *error)
 {
-    struct rows rows = {
-        .items = (char *)*samples, .item_bytes = sizeof(**samples), .count = *count};
+    struct rows rows = {.item_bytes = sizeof(**samples)};
+    struct sample_pair pair = {0};
     int status = read_rows(file, name, read_kernel, &rows, error);
-    *samples = (struct kernel_sample *)(void *)rows.items;
-    *count = rows.count;
-    give_lines(&rows, lines);
-    return status;
+    if (status == 0)
+        status = sample_twice_kernel((const void *)rows.items, rows.count, &pair, error);
+    status = check_twice(&rows, name, status, pair, error);
+    void *all = status == 0 ? add_rows(*samples, count, &rows, places, error) : NULL;
+    rows_release(&rows);
+    if (!all)
+        return -(int)error->code;
+    *samples = all;
+    return 0;
 }
 
 int sample_csv_collectives(FILE *file, const char *name, struct collective_sample **samples,
-                           uint64_t **lines, size_t *count, struct error *error)
+                           struct sample_place **places, size_t *count, struct error *error)
 {
-    struct rows rows = {
-        .items = (char *)*samples, .item_bytes = sizeof(**samples), .count = *count};
+    struct rows rows = {.item_bytes = sizeof(**samples)};
+    struct sample_pair pair = {0};
     int status = read_rows(file, name, read_collective, &rows, error);
-    *samples = (struct collective_sample *)(void *)rows.items;
-    *count = rows.count;
-    give_lines(&rows, lines);
-    return status;
+    if (status == 0)
+        status = sample_twice_collective((const void *)rows.items, rows.count, &pair, error);
+    status = check_twice(&rows, name, status, pair, error);
+    void *all = status == 0 ? add_rows(*samples, count, &rows, places, error) : NULL;
+    rows_release(&rows);
+    if (!all)
+        return -(int)error->code;
+    *samples = all;
+    return 0;
 }
 
 /* What stands in a column of a kernel's row; NaN: nothing. */

@@ -9,8 +9,8 @@
  * kernels_fp8.csv and collectives_published.csv, of the same columns.
  *
  * The first line that is not a comment (# ...) names the columns, in any order;
- * dtype may be left out and is bf16. A row leaves empty what does not apply to
- * its op:
+ * dtype may be left out and is bf16. A row leaves empty, or at 1, what does not
+ * apply to its op; all but times are whole numbers:
  *
  *     gemm                             m n k     (m, k) x (k, n)
  *     attn_decode                      batch heads kv_heads ctx
@@ -28,9 +28,9 @@
  * layer each, of n FFN columns, as one GPU holds them, and k hidden values; reached:
  * how many different ones of the GPU's own the m tokens go to. Parallel: as many GPUs
  * as ranks have the m tokens, and share the experts whole.
- * Heads are those of one GPU, of 128 values. p2p 1: over NVLink or PCIe peer
- * access, 0: through host memory. graph 1: replayed in a captured graph.
- * Mistakes are ERROR_CONFIG, with file, line and column.
+ * Heads are those of one GPU, of 128 values, as many for each KV head. p2p 1: over NVLink or PCIe
+ * peer access, 0: through host memory. graph 1: replayed in a captured graph. Mistakes are
+ * ERROR_CONFIG, with file, line and column; to give the same twice in a file is one.
  */
 #ifndef TANDEM_SAMPLE_CSV_H
 #define TANDEM_SAMPLE_CSV_H
@@ -40,17 +40,22 @@
 
 #include <stdio.h>
 
+/* Where a sample's time stood, from 1 on. */
+struct sample_place {
+    uint64_t line;
+    uint32_t column;
+};
+
 /*
  * Adds all of `file`, called `name` in errors, to the `*count` samples at `*samples`,
- * on the heap, NULL where there are none; on failure there are none any more.
- * `*lines`, unless `lines` is NULL, which it is where there were some, are the
- * lines that the samples stood on. The caller frees both arrays.
+ * on the heap, NULL where there are none; on failure they are as they were. `*places`,
+ * unless `places` is NULL, are those of the file's own. The caller frees both arrays.
  */
 int sample_csv_kernels(FILE *file, const char *name, struct kernel_sample **samples,
-                       uint64_t **lines, size_t *count, struct error *error);
+                       struct sample_place **places, size_t *count, struct error *error);
 
 int sample_csv_collectives(FILE *file, const char *name, struct collective_sample **samples,
-                           uint64_t **lines, size_t *count, struct error *error);
+                           struct sample_place **places, size_t *count, struct error *error);
 
 /* Writes header and rows, which read back as these samples: all but experts', and experts' alone.
    Whether `file` took them is the caller's to ask. */

@@ -1,6 +1,7 @@
 #include "trace.h"
 
 #include "line_reader.h"
+#include "spelling.h"
 #include "trace_csv.h"
 #include "trace_mooncake.h"
 
@@ -83,15 +84,47 @@ static int next_line(struct trace *trace, struct error *error)
     return status;
 }
 
-/* The line at hand is no header as expected; its quotation marks, if it has some, are why. */
+/* A column of the line at hand whose name is nearly one that some format has, in `field`, and that
+   name; NULL where there is none. */
+static const char *misspelt_column(const struct trace *trace, struct text *field)
+{
+    static const enum trace_format tables[] = {TRACE_TANDEM, TRACE_AZURE, TRACE_BURSTGPT};
+    const char *names[3 * ARRAY_LENGTH(tables)];
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
+        const struct trace_csv_dialect *dialect = dialect_of(tables[i]);
+        names[count++] = dialect->time_column;
+        names[count++] = dialect->input_column;
+        names[count++] = dialect->output_column;
+    }
+    for (const char *at = trace->line; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        char word[SPELLING_WORD_BYTES];
+        size_t bytes = strcspn(at, ",");
+        (void)snprintf(word, sizeof(word), "%.*s", (int)bytes, at);
+        const char *meant = bytes < sizeof(word) ? spelling_nearest(word, names, count) : NULL;
+        *field = (struct text){at, at + bytes};
+        if (meant && strcmp(meant, word) != 0)
+            return meant;
+    }
+    return NULL;
+}
+
+/* The line at hand is no header as expected: for its quotation marks, or for a name that is nearly
+   a column's. */
 static int header_error(const struct trace *trace, const char *expected, struct error *error)
 {
     struct trace_place place = place_of(trace);
+    struct text field;
     const char *quote = memchr(trace->line, '"', trace->line_bytes);
-    if (!quote)
-        return trace_row_error(place, expected, place.line, error);
-    return trace_row_error(place, "a header without quotation marks",
-                           (struct text){quote, place.line.end}, error);
+    if (quote)
+        return trace_row_error(place, "a header without quotation marks",
+                               (struct text){quote, place.line.end}, error);
+    const char *meant = misspelt_column(trace, &field);
+    if (meant)
+        return trace_row_fault(place, field.begin, error,
+                               "unknown column '%.*s'; did you mean '%s'?",
+                               (int)(field.end - field.begin), field.begin, meant);
+    return trace_row_error(place, expected, place.line, error);
 }
 
 /* Settles on the format of a file that begins with the line at hand. */
@@ -200,23 +233,20 @@ static int arrival_time(struct trace *trace, const struct trace_row *row, sim_ps
     int64_t ps = time.ps - trace->origin.ps;
     double arrival_s = ((double)s + (double)ps / (double)SIM_PS_PER_S) / trace->rate_scale;
     struct trace_place place = place_of(trace);
-    ptrdiff_t column = row->time_field.begin - place.line.begin + 1;
     if (arrival_s > ARRIVAL_S_MAX)
-        return error_set(error, ERROR_TRACE,
-                         "%s:%llu:%td: expected an arrival within the %.0f days that the clock "
-                         "holds, found one after %.4g days",
-                         place.file, (unsigned long long)place.number, column,
-                         ARRIVAL_S_MAX / 86400, arrival_s / 86400);
+        return trace_row_fault(place, row->time_field.begin, error,
+                               "expected an arrival within the %.0f days that the clock holds, "
+                               "found one after %.4g days",
+                               ARRIVAL_S_MAX / 86400, arrival_s / 86400);
     /* Scaled from the start rather than gap by gap, so that rounding does not add up; unscaled
        times stay exact. */
     bool is_exact = trace->rate_scale == 1.0 && s >= 0;
     *at = is_exact ? s * SIM_PS_PER_S + ps : sim_ps_from_s(fmax(arrival_s, -1));
     if (*at < trace->last)
-        return error_set(error, ERROR_TRACE,
-                         "%s:%llu:%td: expected times in ascending order, found one %.6f s before "
-                         "the line above",
-                         place.file, (unsigned long long)place.number, column,
-                         sim_s_from_ps(trace->last) - arrival_s);
+        return trace_row_fault(place, row->time_field.begin, error,
+                               "expected times in ascending order, found one %.6f s before the "
+                               "line above",
+                               sim_s_from_ps(trace->last) - arrival_s);
     trace->last = *at;
     return 0;
 }

@@ -105,13 +105,18 @@ static int read_tokens(const struct trace_csv *csv, struct trace_place place, co
     return trace_row_error(place, expected, field, error);
 }
 
-/* Fails for a line with more or fewer fields than the header. */
-static int fields_error(const struct trace_csv *csv, struct trace_place place, struct error *error)
+/* Fails for a line with `count` fields where the header has others: at the first that is too many,
+   or where they end. */
+static int fields_error(const struct trace_csv *csv, struct trace_place place, size_t count,
+                        struct error *error)
 {
-    char expected[EXPECTED_BYTES];
-    (void)snprintf(expected, sizeof(expected), "the %zu fields of the header (%s)", csv->columns,
-                   csv->dialect->header);
-    return trace_row_error(place, expected, place.line, error);
+    struct text rest = place.line;
+    struct text field;
+    for (size_t index = 0; index < csv->columns; index++)
+        (void)take_field(&rest, &field);
+    return trace_row_fault(place, rest.begin ? rest.begin : rest.end, error,
+                           "expected the %zu fields of the header (%s), found %zu", csv->columns,
+                           csv->dialect->header, count);
 }
 
 int trace_csv_row(const struct trace_csv *csv, struct trace_place place, struct trace_row *row,
@@ -137,5 +142,5 @@ int trace_csv_row(const struct trace_csv *csv, struct trace_place place, struct 
     }
     if (status < 0)
         return status;
-    return index == csv->columns ? 0 : fields_error(csv, place, error);
+    return index == csv->columns ? 0 : fields_error(csv, place, index, error);
 }

@@ -1,6 +1,10 @@
 #include "trace_mooncake.h"
 
+#include "base.h"
+
 #include <jansson.h>
+#include <stdio.h>
+#include <string.h>
 
 static bool json_tokens(const json_t *object, const char *key, uint32_t *tokens)
 {
@@ -22,31 +26,75 @@ static bool json_ms(const json_t *value, struct trace_time *time)
     return true;
 }
 
-/* What is wrong with `object`, or NULL once `row` holds it. */
-static const char *read_row(const json_t *object, struct trace_row *row)
+/* The three keys of a line, and what they should hold. */
+static const struct {
+    const char *key;
+    const char *expected;
+} members[] = {
+    {"timestamp", "\"timestamp\" as milliseconds from 0"},
+    {"input_length", "\"input_length\" as a whole number from 0 to 10000000"},
+    {"output_length", "\"output_length\" as a whole number from 0 to 10000000"},
+};
+
+/* Reads the members into `row`; how many are as they should be, from the first on. */
+static size_t read_row(const json_t *object, struct trace_row *row)
 {
-    if (!json_is_object(object))
-        return "a JSON object";
-    if (!json_ms(json_object_get(object, "timestamp"), &row->time))
-        return "\"timestamp\" as milliseconds from 0";
-    if (!json_tokens(object, "input_length", &row->input_tokens))
-        return "\"input_length\" as a whole number from 0 to 10000000";
-    if (!json_tokens(object, "output_length", &row->output_tokens))
-        return "\"output_length\" as a whole number from 0 to 10000000";
-    return NULL;
+    if (!json_ms(json_object_get(object, members[0].key), &row->time))
+        return 0;
+    if (!json_tokens(object, members[1].key, &row->input_tokens))
+        return 1;
+    return 2 + json_tokens(object, members[2].key, &row->output_tokens);
+}
+
+/* Where the line has the value of `key`; all of it where it has none. */
+static struct text value_of(struct text line, const char *key)
+{
+    char quoted[32];
+    int bytes = snprintf(quoted, sizeof(quoted), "\"%s\"", key);
+    const char *at = strstr(line.begin, quoted); /* lines end in a NUL (line_reader.h) */
+    if (!at)
+        return line;
+    for (at += bytes; at < line.end && strchr(" \t:", *at);)
+        at++;
+    const char *end = at;
+    while (end < line.end && !strchr(",}", *end))
+        end++;
+    return (struct text){at, end};
+}
+
+/* What jansson could not read, from where it stopped on; of a key that is there twice, the second.
+ */
+static int syntax_error(struct trace_place place, const json_error_t *json_error,
+                        struct error *error)
+{
+    const char *at = place.line.begin + json_error->position;
+    at = at > place.line.end ? place.line.end : at;
+    if (json_error_code(json_error) != json_error_duplicate_key)
+        return trace_row_fault(place, at, error, "expected a JSON object: %s", json_error->text);
+    at -= at > place.line.begin; /* its closing quotation mark */
+    while (at > place.line.begin && at[-1] != '"')
+        at--;
+    return trace_row_error(place, "each key once", (struct text){at, at + strcspn(at, "\"")},
+                           error);
 }
 
 int trace_mooncake_row(struct trace_place place, struct trace_row *row, struct error *error)
 {
     json_error_t json_error;
     size_t bytes = (size_t)(place.line.end - place.line.begin);
-    json_t *object = json_loadb(place.line.begin, bytes, 0, &json_error);
+    json_t *object = json_loadb(place.line.begin, bytes, JSON_REJECT_DUPLICATES, &json_error);
     if (!object && json_error_code(&json_error) == json_error_out_of_memory)
         return error_out_of_memory(error, "a line of JSON");
-    row->time_field = place.line;
-    const char *expected = object ? read_row(object, row) : "a JSON object";
+    if (!object)
+        return syntax_error(place, &json_error, error);
+    bool is_object = json_is_object(object);
+    size_t good = is_object ? read_row(object, row) : 0;
     json_decref(object);
-    if (!expected)
-        return 0;
-    return trace_row_error(place, expected, place.line, error);
+    if (!is_object)
+        return trace_row_error(place, "a JSON object", place.line, error);
+    if (good < ARRAY_LENGTH(members))
+        return trace_row_error(place, members[good].expected,
+                               value_of(place.line, members[good].key), error);
+    row->time_field = value_of(place.line, members[0].key);
+    return 0;
 }

@@ -24,9 +24,14 @@ struct trace_place {
 
 /*
  * Fills in ERROR_TRACE: `chat.csv:17:5: expected <expected>, found '<found>'`, a part of the
- * line, cut short and stripped of what a terminal would not print. Returns -ERROR_TRACE.
+ * line, cut short and stripped of what a terminal would not print, and the line with a caret
+ * (diagnostic.h). Returns -ERROR_TRACE.
  */
 int trace_row_error(struct trace_place place, const char *expected, struct text found,
                     struct error *error);
+
+/* The same in other words, for what is wrong with the line from `at` on. */
+int trace_row_fault(struct trace_place place, const char *at, struct error *error,
+                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -214,11 +214,11 @@ class CalibrateTest(TandemTest):
         """What the hardware cannot do is refused, with its line."""
         # 8,192^3 x 2 FLOPs at 500 TFLOP/s take 2,199 us: 2.3 is ms, and 2,300,000 is ns.
         self.assert_refused("k.csv", KERNELS + "gemm,8192,8192,8192,2300\ngemm,4096,8192,8192,1.2\n",
-                            "k.csv:3: gemm in 1.20 us: by its datasheet Test-GPU cannot take less "
+                            "k.csv:3:21: gemm in 1.20 us: by its datasheet Test-GPU cannot take less "
                             "than 1.10 ms")
         self.assert_refused("k.csv", KERNELS + "gemm,8192,8192,8192,2300000\n", "is the unit right?")
         self.assert_refused("c.csv", COLLECTIVES + "all_reduce,4,1073741824,1,1,4.1\n",
-                            "c.csv:2: all_reduce of 1.07 GB over 4 ranks in 4.10 us")
+                            "c.csv:2:29: all_reduce of 1.07 GB over 4 ranks in 4.10 us")
         self.assert_refused("c.csv", COLLECTIVES + "all_reduce,4,1024,1,1,0.009\n", "c.csv:2:")
         self.assert_refused("c.csv", COLLECTIVES + "all_reduce,4,1024,1,1,9000000\n", "c.csv:2:")
         for time_us in ("0", "-3", "nan", "inf", "fast", ""):
@@ -232,9 +232,27 @@ class CalibrateTest(TandemTest):
         second = self.file("second.csv", KERNELS + "gemm,8,4096,4096,30\n" + row)
         done = self.tandem(*self.arguments(first, second))
         self.assertEqual(done.returncode, 3)
-        self.assertRegex(done.stderr, r"second\.csv:3: the same was measured at .*first\.csv:2")
+        self.assertRegex(done.stderr, r"second\.csv:3:19: the same was measured at .*first\.csv:2:19")
         self.assert_refused("c.csv", COLLECTIVES + 2 * "all_reduce,4,1024,1,1,9\n",
-                            "c.csv:3: the same was measured at")
+                            "c.csv:3:23: the same was measured in line 2")
+
+    def test_duplicates_in_a_folder(self):
+        """A run refuses them in a GPU's own tables, too: nobody knows which is meant."""
+        self.output.mkdir()
+        self.file("gpu/gpu.yaml", GPU + "measured: .\n")
+        self.file("gpu/kernels.csv", KERNELS + "gemm,16,4096,4096,30\ngemm,16,4096,4096,60\n")
+        done = self.tandem("check", "scenarios/default", "--set",
+                           f"cluster={{base: clusters/hgx-h100, gpu: {self.output}/gpu.yaml}}")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("kernels.csv:3:19: the same was measured in line 2", done.stderr)
+
+    def test_compressed(self):
+        """A file that is compressed is said to be."""
+        path = self.folder / "k.csv.gz"
+        path.write_bytes(gzip.compress((KERNELS + "gemm,16,4096,4096,30\n").encode()))
+        done = self.tandem(*self.arguments(path))
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("k.csv.gz: the file is compressed (gzip): unpack it first", done.stderr)
 
     def test_nccl_text(self):
         """nccl-tests' text: operation, ranks and out-of-place times; no row of 0 bytes."""
@@ -345,7 +363,7 @@ class CalibrateTest(TandemTest):
         options = self.profile(dense="layer,tokens\nqkv_proj,16\n")
         done = self.tandem(*self.arguments(self.folder / "profile"), *options)
         self.assertEqual(done.returncode, 3)
-        self.assertIn("dense.csv:1: there is no column 'time_us'", done.stderr)
+        self.assertIn("dense.csv:1:1: there is no column 'time_us'", done.stderr)
         (self.folder / "profile" / "dense.csv").unlink()
         self.assertEqual(self.tandem(*self.arguments(self.folder / "profile"),
                                      *options).returncode, 4)

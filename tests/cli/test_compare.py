@@ -121,16 +121,16 @@ class CompareTest(TandemTest):
         """Rows that cannot have been measured are refused with their line."""
         rows = self.rows()
         rows[2]["done_s"] = rows[2]["arrival_s"] - 1
-        self.assert_refused(rows, "measured.csv:5: a request arrives, has its first token")
+        self.assert_refused(rows, "measured.csv:5:1: a request arrives, has its first token")
         rows = self.rows()
         rows[3]["done_s"] = "nan"
         self.assert_refused(rows, "measured.csv:6:37: 'done_s' must be a number, not 'nan'")
         rows = self.rows()
         rows[0], rows[1] = rows[1], rows[0]
-        self.assert_refused(rows, "measured.csv:4: requests must stand in the order")
+        self.assert_refused(rows, "measured.csv:4:1: requests must stand in the order")
         rows = [{key: value for key, value in row.items() if key != "done_s"}
                 for row in self.rows()]
-        self.assert_refused(rows, "measured.csv:2: there is no column 'done_s'")
+        self.assert_refused(rows, "measured.csv:2:1: there is no column 'done_s'")
 
     def test_plot(self):
         """The plot is an XML file with a curve of each side for each of three metrics."""

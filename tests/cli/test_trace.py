@@ -3,6 +3,7 @@
 
 import json
 import math
+import re
 
 from tandem_cli import ROOT, TandemTest, main
 
@@ -20,10 +21,12 @@ class TraceTest(TandemTest):
         return result.stdout
 
     def fails(self, exit_code, message, *arguments):
-        """A command that must fail, print nothing as its result, and say just `message`."""
+        """A command that must fail, print nothing as its result, and say just `message`, beside
+        the line of a file that it is of."""
         result = self.trace(*arguments)
         self.assertEqual((result.returncode, result.stdout), (exit_code, ""))
-        self.assertEqual(result.stderr, message + "\n")
+        said = re.sub(r"\n +\d+ \| .*\n +\| +\^$", "", result.stderr, flags=re.MULTILINE)
+        self.assertEqual(said, message + "\n")
 
     def misused(self, subcommand, message, *arguments):
         """A command line that must be refused with `message`."""
