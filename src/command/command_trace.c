@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include "config_limits.h"
 #include "length_spec.h"
 #include "trace.h"
 #include "trace_report.h"
@@ -237,9 +238,10 @@ static int check_synth(const struct synth *synth, struct error *error)
     bool is_gamma = arrivals->process == ARRIVAL_GAMMA;
     if (isnan(arrivals->rate_per_s))
         return error_set(error, ERROR_USAGE, "--rate is missing");
-    if (!(arrivals->rate_per_s > 0))
-        return error_set(error, ERROR_USAGE, "--rate must be above 0, not %g",
-                         arrivals->rate_per_s);
+    if (!(arrivals->rate_per_s >= CONFIG_RATE_PER_S_MIN &&
+          arrivals->rate_per_s <= CONFIG_RATE_PER_S_MAX))
+        return error_set(error, ERROR_USAGE, "--rate must be a number from %g to %g, not %g",
+                         CONFIG_RATE_PER_S_MIN, CONFIG_RATE_PER_S_MAX, arrivals->rate_per_s);
     if (is_gamma && isnan(arrivals->cv))
         return error_set(error, ERROR_USAGE, "--process gamma needs --cv");
     if (!is_gamma && !isnan(arrivals->cv))
@@ -252,13 +254,36 @@ static int check_synth(const struct synth *synth, struct error *error)
     return 0;
 }
 
-/* Draws the trace and writes it. */
-static int make_trace(const struct synth *synth, struct error *error)
+/* Draws the whole trace and forgets it. */
+static int rehearse(struct arrival_source source, struct error *error)
+{
+    struct arrival arrival;
+    int status;
+    while ((status = source.next(source.context, &arrival, error)) > 0)
+        continue;
+    return status;
+}
+
+/* Draws the trace, and writes it if `is_written`. */
+static int draw_trace(const struct synth *synth, bool is_written, struct error *error)
 {
     struct workload *workload = workload_new(&synth->synthetic, synth->seed, error);
-    int status =
-        workload ? write_trace(workload_source(workload), synth->path, error) : -(int)error->code;
+    int status = -(int)error->code;
+    if (workload && is_written)
+        status = write_trace(workload_source(workload), synth->path, error);
+    else if (workload)
+        status = rehearse(workload_source(workload), error);
     workload_free(workload);
+    return status;
+}
+
+/* What went to standard output cannot be taken back: a trace that goes there is drawn once before,
+   for it may turn out to run beyond the clock. */
+static int make_trace(const struct synth *synth, struct error *error)
+{
+    int status = synth->path ? 0 : draw_trace(synth, false, error);
+    if (status == 0)
+        status = draw_trace(synth, true, error);
     /* Values that no workload can have came from this command line. */
     if (status == -ERROR_CONFIG)
         error->code = ERROR_USAGE;

@@ -7,10 +7,6 @@
 #include <string.h>
 
 #define DEFAULT_TOKENS_MAX 131072
-#define SPREAD_MIN 1e-6 /* of a standard deviation, in tokens, and of a CV */
-#define CV_MAX 1000.0
-#define EXPONENT_MIN 0.01
-#define EXPONENT_MAX 20.0
 
 static const char *const distribution_names[] = {
 #define X(name, text) text,
@@ -74,9 +70,10 @@ static void read_spread(struct config_reader *reader, struct lengths *lengths)
         return;
     }
     double cv;
-    if (config_read_number(reader, "cv", CONFIG_OPTIONAL, SPREAD_MIN, CV_MAX, &cv))
+    if (config_read_number(reader, "cv", CONFIG_OPTIONAL, CONFIG_SPREAD_MIN, CONFIG_CV_MAX, &cv))
         lengths->sd = cv * lengths->mean;
-    config_read_number(reader, "sd", CONFIG_OPTIONAL, SPREAD_MIN, CONFIG_TOKENS_MAX, &lengths->sd);
+    config_read_number(reader, "sd", CONFIG_OPTIONAL, CONFIG_SPREAD_MIN, CONFIG_TOKENS_MAX,
+                       &lengths->sd);
 }
 
 /* Moves the file's counts into the arena, which is what lives as long as the scenario. */
@@ -135,8 +132,8 @@ static void read_distribution(struct config_loader *loader, struct config_reader
         read_spread(reader, lengths);
         break;
     case LENGTH_ZIPF:
-        config_read_number(reader, "exponent", CONFIG_REQUIRED, EXPONENT_MIN, EXPONENT_MAX,
-                           &lengths->exponent);
+        config_read_number(reader, "exponent", CONFIG_REQUIRED, CONFIG_EXPONENT_MIN,
+                           CONFIG_EXPONENT_MAX, &lengths->exponent);
         break;
     case LENGTH_EMPIRICAL:
         read_file(loader, reader, lengths);

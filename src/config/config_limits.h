@@ -19,6 +19,10 @@
 #define CONFIG_USD_MAX 1e9
 #define CONFIG_RATE_PER_S_MIN 1e-6
 #define CONFIG_RATE_PER_S_MAX 1e9
+#define CONFIG_CV_MAX 1000.0
+#define CONFIG_SPREAD_MIN 1e-6 /* of a standard deviation, in tokens, and of a CV */
+#define CONFIG_EXPONENT_MIN 0.01
+#define CONFIG_EXPONENT_MAX 20.0
 #define CONFIG_TOKENS_MAX 16777216 /* in one request, or one step */
 
 #endif

@@ -1,5 +1,6 @@
 #include "length_spec.h"
 
+#include "config_limits.h"
 #include "length_file.h"
 #include "output_path.h"
 #include "quantity.h"
@@ -113,6 +114,29 @@ static int check_bound(const char *key, double value, struct error *error)
                      TRACE_TOKENS_MAX, value);
 }
 
+/* Checks a number that the distribution has within the bounds that a scenario's file sets, too. */
+static int check_range(const char *key, double value, double min, double max, struct error *error)
+{
+    if (isnan(value) || (value >= min && value <= max))
+        return 0;
+    return error_set(error, ERROR_USAGE, "%s: expected a number from %g to %.8g, found %g", key,
+                     min, max, value);
+}
+
+static int check_numbers(const struct length_spec *spec, double min, double max,
+                         struct error *error)
+{
+    int status = check_range("mean", spec->mean, min, max, error);
+    if (status == 0)
+        status = check_range("sd", spec->sd, CONFIG_SPREAD_MIN, CONFIG_TOKENS_MAX, error);
+    if (status == 0)
+        status = check_range("cv", spec->cv, CONFIG_SPREAD_MIN, CONFIG_CV_MAX, error);
+    if (status == 0)
+        status = check_range("exponent", spec->exponent, CONFIG_EXPONENT_MIN, CONFIG_EXPONENT_MAX,
+                             error);
+    return status;
+}
+
 /* Makes `lengths` of what was said, once all of it is known. */
 static int resolve(struct lengths *lengths, const struct length_spec *spec, const char *output,
                    struct error *error)
@@ -126,6 +150,8 @@ static int resolve(struct lengths *lengths, const struct length_spec *spec, cons
         return error_set(error, ERROR_USAGE, "%s needs either sd= or cv=", name);
     if (keys.exponent && isnan(spec->exponent))
         return error_set(error, ERROR_USAGE, "%s needs exponent=", name);
+    if (distribution == LENGTH_UNIFORM && isnan(spec->max))
+        return error_set(error, ERROR_USAGE, "%s needs max=", name);
     if (keys.file && spec->file[0] == '\0')
         return error_set(error, ERROR_USAGE, "%s needs file=", name);
     double min = isnan(spec->min) ? 1 : spec->min;
@@ -133,6 +159,8 @@ static int resolve(struct lengths *lengths, const struct length_spec *spec, cons
     int status = check_bound("min", min, error);
     if (status == 0)
         status = check_bound("max", max, error);
+    if (status == 0 && min <= max) /* else workload_new() says so */
+        status = check_numbers(spec, min, max, error);
     if (status < 0)
         return status;
     lengths->mean = spec->mean;
@@ -164,6 +192,7 @@ int length_spec_parse(struct lengths *lengths, const char *text, const char *out
     uint32_t tokens;
     if (text_tokens((struct text){text, text + name_bytes}, &tokens) && text[name_bytes] == '\0') {
         spec.mean = tokens;
+        spec.max = TRACE_TOKENS_MAX;
         return resolve(lengths, &spec, output, error);
     }
     int status = parse_distribution(text, name_bytes, &lengths->distribution, error);

@@ -9,7 +9,8 @@
  *   empirical:file=traces/chat-input.csv     see length_file.h
  *
  * min and max go with every one of them; without them draws lie in
- * 1..LENGTH_MAX_DEFAULT.
+ * 1..LENGTH_MAX_DEFAULT, but for a uniform distribution, which needs max. Bounds on
+ * numbers are those of a scenario's file.
  */
 #ifndef TANDEM_LENGTH_SPEC_H
 #define TANDEM_LENGTH_SPEC_H

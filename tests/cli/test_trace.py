@@ -160,7 +160,9 @@ class Synth(TraceTest):
         cases = {
             ("--input", 1, "--output", 1): "--rate is missing",
             ("--rate", 1, "--input", 1): "--output is missing",
-            ("--rate", 0, "--input", 1, "--output", 1): "--rate must be above 0, not 0",
+            ("--rate", 0, "--input", 1, "--output", 1): 
+                "--rate must be a number from 1e-06 to 1e+09, not 0",
+            (*good, "--rate", 1e300): "--rate must be a number from 1e-06 to 1e+09, not 1e+300",
             (*good, "--rate", "fast"): "--rate: expected a number, found 'fast'",
             (*good, "--requests", 0): "--requests must be at least 1",
             (*good, "--seed", -1): "--seed: expected a whole number, found '-1'",
@@ -183,7 +185,15 @@ class Synth(TraceTest):
                 "mean: expected a number of at least 0, found '0x10'",
             (*good, "--input", "lognormal:mean=5,cv=1,mean=6"): "mean= stands twice",
             (*good, "--input", "uniform:max=8,max=9"): "max= stands twice",
-            (*good, "--input", "uniform:min=0"):
+            (*good, "--input", "uniform"): "uniform needs max=",
+            (*good, "--input", "zipf:exponent=0"):
+                "exponent: expected a number from 0.01 to 20, found 0",
+            (*good, "--input", "normal:mean=200000,cv=1"):
+                "mean: expected a number from 1 to 131072, found 200000",
+            (*good, "--input", "normal:mean=5,cv=0"):
+                "cv: expected a number from 1e-06 to 1000, found 0",
+            (*good, "--input", 0): "mean: expected a number from 1 to 10000000, found 0",
+            (*good, "--input", "uniform:min=0,max=9"):
                 "min: expected a whole number from 1 to 10000000, found 0",
             (*good, "--input", "uniform:min=9,max=8"):
                 "input_tokens: min must be at least 1 and at most max, not 9 with max 8",
@@ -194,11 +204,11 @@ class Synth(TraceTest):
 
     def test_a_file_appears_whole_or_not_at_all(self):
         # 104 days of clock are over after nine requests: nothing is left, not even the partial; nor
-        # is a header printed where they are over before the first.
+        # is anything printed.
         slow = ["--process", "constant", "--input", 1, "--output", 1, "--rate"]
-        for rate, left, options in ((1e-6, 9991, ["-o", "t.csv"]), (1e-300, 10000, [])):
-            self.misused("synth", f"{left} requests at {rate:g} /s would arrive beyond the 104 days"
-                         " that the clock holds", *slow, rate, *options)
+        for options in (["-o", "t.csv"], []):
+            self.misused("synth", "9991 requests at 1e-06 /s would arrive beyond the 104 days that "
+                         "the clock holds", *slow, 1e-6, *options)
         self.assertEqual(list(self.folder.iterdir()), [])
         self.fails(4, "tandem trace synth: cannot write none/t.csv: No such file or directory",
                    *self.SMALL, "-o", "none/t.csv")
