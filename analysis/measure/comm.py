@@ -15,11 +15,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
-
 import table
+from lazily import lazily
+
+torch = lazily("torch")
+dist = lazily("torch.distributed")
+mp = lazily("torch.multiprocessing")
 
 FULL_SIZES = [1 << bits for bits in range(8, 31)] + [3 << bits for bits in range(12, 26, 2)]
 QUICK_SIZES = [1 << bits for bits in range(10, 29, 3)]
@@ -144,22 +145,22 @@ def run_world(ranks, peer, sizes, folder):
 
 
 def main():
-    gpus = torch.cuda.device_count()
-    possible = sorted({ranks for ranks in (2, 4, 8, gpus) if 2 <= ranks <= gpus})
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", default="collectives.csv", help="the CSV to write (%(default)s)")
-    parser.add_argument("--ranks", nargs="+", type=int, default=possible, metavar="N",
+    parser.add_argument("--ranks", nargs="+", type=int, metavar="N",
                         help="GPUs that take part (2, 4, 8 and all that there are)")
     parser.add_argument("--no-host", action="store_true",
                         help="leave out the way through host memory")
     parser.add_argument("--quick", action="store_true", help="few sizes: a try-out")
     options = parser.parse_args()
-    if gpus < 2 or max(options.ranks) > gpus or min(options.ranks) < 2:
+    gpus = torch.cuda.device_count()
+    asked = options.ranks or sorted({ranks for ranks in (2, 4, 8, gpus) if 2 <= ranks <= gpus})
+    if gpus < 2 or max(asked) > gpus or min(asked) < 2:
         sys.exit(f"comm.py: collectives take 2 GPUs or more of this machine, which has {gpus}")
     sizes = QUICK_SIZES if options.quick else FULL_SIZES
     fabrics = (True,) if options.no_host else (True, False)
     with tempfile.TemporaryDirectory() as folder:
-        rows = [one for peer in fabrics for ranks in options.ranks
+        rows = [one for peer in fabrics for ranks in asked
                 for one in run_world(ranks, peer, sizes, folder)]
     table.write(options.out, "NCCL's times; p2p 1: over peer memory, 0: through host memory.",
                 table.source("comm.py"), table.COLLECTIVE_COLUMNS, rows)

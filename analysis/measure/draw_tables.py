@@ -2,8 +2,6 @@
 """Draws tandem's tables for A100, H100, B200 and L40S, and what tandem has not measured of H200,
 from NVIDIA's published kernel timings.
 
-usage: draw_tables.py SOURCE_FOLDER CONFIGS_GPUS_FOLDER
-
 SOURCE_FOLDER holds, for each system, the collected timings of aiconfigurator (NVIDIA, Apache-2.0)
 as gzip CSVs: gemm, gemm_fp8_block_graph, attention_context, attention_generation, moe, nccl and
 custom_allreduce, times in microseconds. What is drawn is thinned to what interpolation needs, and
@@ -30,8 +28,8 @@ corrected where the way of measuring shows:
   busiest experts, and how busy is not said.
 - NCCL was timed by nccl-tests, whose launches overlap: the times stand for replayed graphs.
 """
+import argparse
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -202,9 +200,12 @@ def write(path, title, versions, rows):
 
 
 def main():
-    if len(sys.argv) != 3:
-        sys.exit(__doc__.split("\n\n")[1])
-    sources, gpus = Path(sys.argv[1]), Path(sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", metavar="SOURCE_FOLDER", type=Path)
+    parser.add_argument("gpus", metavar="CONFIGS_GPUS_FOLDER", type=Path)
+    options = parser.parse_args()
+    sources, gpus = options.sources, options.gpus
     for system in SYSTEMS:
         source = sources / system.source
         of_experts = experts(source, system.bytes_per_us, system.load)

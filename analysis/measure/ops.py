@@ -11,14 +11,15 @@ import argparse
 import statistics
 import time
 
-import torch
-import torch.nn.functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.attention.bias import causal_lower_right
-
 import table
-import triton_kernels as tk
+from lazily import lazily
 from models import HEAD_DIM, MODELS, ROOM_TOKENS, shard
+
+torch = lazily("torch")
+F = lazily("torch.nn.functional")
+attention = lazily("torch.nn.attention")
+bias = lazily("torch.nn.attention.bias")
+tk = lazily("triton_kernels")
 
 BEYOND_L2_BYTES = 2.5e8
 KV_COPIES_MAX = 256
@@ -168,9 +169,9 @@ def prefill_attentions(op, backends, heads_of_shards, grid):
             if before == 0:
                 mask = {"is_causal": True}
             else:
-                mask = {"attn_mask": causal_lower_right(tokens, context)}
+                mask = {"attn_mask": bias.causal_lower_right(tokens, context)}
             call = lambda: F.scaled_dot_product_attention(q, k, v, enable_gqa=True, **mask)
-            with sdpa_kernel(backends):
+            with attention.sdpa_kernel(backends):
                 time_us = median_us([call])
             yield row(op, time_us, batch=1, heads=heads, kv_heads=kv_heads, q_len=tokens,
                       ctx=context)
@@ -214,8 +215,9 @@ def copies(grid):
 def measure(shards, grid):
     """All rows, class by class."""
     heads = sorted({(one.heads, one.kv_heads) for one in shards}, reverse=True)
-    flash2 = [SDPBackend.FLASH_ATTENTION]
-    any_backend = flash2 + [SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
+    flash2 = [attention.SDPBackend.FLASH_ATTENTION]
+    any_backend = flash2 + [attention.SDPBackend.CUDNN_ATTENTION,
+                            attention.SDPBackend.EFFICIENT_ATTENTION]
     classes = {
         "GEMM": gemms(shards, grid),
         "decode attention": decode_attentions(heads, grid),

@@ -12,9 +12,10 @@ import argparse
 import statistics
 import time
 
-import torch
-
+from lazily import lazily
 from ops import elapsed_ms, randn, replayed
+
+torch = lazily("torch")
 
 ROWS = 2048
 SHAPES = [(28672, 4096), (6144, 4096), (4096, 14336), (57344, 8192), (8192, 28672), (10240, 8192)]

@@ -1,8 +1,6 @@
 #!/usr/bin/python3
 """How far does a published timing lie from what its neighbours say? No table can come nearer.
 
-usage: scatter.py SOURCE_FOLDER
-
 SOURCE_FOLDER is draw_tables.py's. It holds no measurement twice, but bf16 GEMMs that differ by one
 row. At 9 to 15 rows they take the same tiles and so the same time: each is held against the mean of
 the rows before and after. At pairs such as 2,304 and 2,305 rows the second may take one tile more:
@@ -11,8 +9,8 @@ from shape to shape. Of experts, one token's take the same time whatever the loa
 skewed loads are held against each other, each the mean of five draws. Prints, for each system, the mean error that one timing has by itself, which a
 prediction without any error would show.
 """
+import argparse
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +46,12 @@ def error_of_experts(source):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__.split("\n\n")[1])
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", metavar="SOURCE_FOLDER", type=Path)
+    options = parser.parse_args()
     for system in SYSTEMS:
-        source = Path(sys.argv[1]) / system.source
+        source = options.sources / system.source
         print(f"{system.name:16} experts {error_of_experts(source):.1%} at one token")
         rows = pd.read_csv(source / "gemm.csv.gz")
         rows = rows[(rows.dtype == "bf16") & (rows.n >= SIZE_MIN) & (rows.k >= SIZE_MIN)]

@@ -24,14 +24,15 @@ import tempfile
 import time
 from pathlib import Path
 
-import torch
-import torch.multiprocessing as mp
-
 import table
-import worker
 from channel import ROWS_MAX, Channel
+from lazily import lazily
 from models import MODELS, ROOM_TOKENS
 from scheduler import Limits, Scheduler, Stuck
+
+torch = lazily("torch")
+mp = lazily("torch.multiprocessing")
+worker = lazily("worker")
 
 STEP_TOKENS = 2048
 END_LIMIT_S = 60    # for workers to write their logs

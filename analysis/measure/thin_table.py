@@ -1,8 +1,6 @@
 #!/usr/bin/python3
 """Thins kernel tables to what interpolation needs, and joins several into one.
 
-usage: thin_table.py KERNELS.csv... > THINNED.csv
-
 For tables that `tandem calibrate` wrote of profiles that step finely, one of each shard. Sizes are
 kept at the powers of 2; rows of a GEMM and of elementwise kernels at 1.5 times them too, and from
 256 up at every 80: times step up at multiples of a tile's 64 to 256 rows, so that multiples alone,
@@ -10,6 +8,7 @@ whose last wave is full, would be faster than what lies between. What several ta
 that do not depend on the shard) is taken from the first. Comments are not kept: the next `tandem
 calibrate` writes its own.
 """
+import argparse
 import csv
 import sys
 
@@ -33,10 +32,12 @@ def is_kept(row):
 
 
 def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__.split("\n\n")[1])
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     usage="thin_table.py KERNELS.csv... > THINNED.csv")
+    parser.add_argument("tables", metavar="KERNELS.csv", nargs="+")
     seen, writer = set(), None
-    for path in sys.argv[1:]:
+    for path in parser.parse_args().tables:
         with open(path, newline="", encoding="utf-8") as file:
             for row in csv.DictReader(line for line in file if not line.startswith("#")):
                 what = tuple(value for column, value in row.items() if column != "time_us")

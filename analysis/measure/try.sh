@@ -1,5 +1,6 @@
 #!/bin/sh
-# Tries the whole kit in a few minutes, on one GPU or two: what it writes goes under $OUT.
+# Tries what times kernels and collectives and what serves, in a few minutes, on one GPU or two: what
+# it writes goes under $OUT.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${OUT:-measured}

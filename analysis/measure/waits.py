@@ -11,8 +11,10 @@ import argparse
 import statistics
 import time
 
-import numpy as np
-import torch
+from lazily import lazily
+
+np = lazily("numpy")
+torch = lazily("torch")
 
 WAITS_MS = (0.5, 1, 2.5, 5, 10, 20, 40, 80)
 ROWS = 8
