@@ -4,30 +4,53 @@
 #include "json_build.h"
 #include "smoothness.h"
 
+#define PARTS 3
 #define FOLDS_MAX 1000 /* the mean error of more moves by a tenth of a percentage point */
 
-static int add_kernels(struct calibrate_report *report, const struct gpu *gpu,
-                       const struct measurements *measurements, enum kernel_op op, enum dtype dtype,
+/* A report on its way. */
+struct making {
+    struct calibrate_report *report;
+    const struct gpu *gpu;
+    const struct measurements *measurements;
+    struct calibrate_watch watch;
+    size_t looked_at; /* samples of classes before this one */
+};
+
+/* Notes that `part` parts of a class are done, of PARTS. */
+static void tell(const struct making *making, const struct calibrate_class *class, size_t part)
+{
+    const struct measurements *measurements = making->measurements;
+    if (making->watch.tell)
+        making->watch.tell(making->watch.context, making->looked_at + class->samples * part / PARTS,
+                           measurements->kernel_count + measurements->collective_count);
+}
+
+static int add_kernels(struct making *making, enum kernel_op op, enum dtype dtype,
                        struct error *error)
 {
-    struct calibrate_class *class = &report->classes[report->count];
-    const struct kernel_sample *samples = measurements->kernels;
-    size_t count = measurements->kernel_count;
+    struct calibrate_class *class = &making->report->classes[making->report->count];
+    const struct gpu *gpu = making->gpu;
+    const struct kernel_sample *samples = making->measurements->kernels;
+    size_t count = making->measurements->kernel_count;
     *class = (struct calibrate_class){.op = kernel_op_name(op), .what = {.op = op, .dtype = dtype}};
     (void)snprintf(class->detail, sizeof(class->detail), "%s", dtype_names[dtype]);
     for (size_t i = 0; i < count; i++)
         class->samples += samples[i].shape.op == op && samples[i].shape.dtype == dtype;
     if (class->samples == 0)
         return 0;
-    report->count++;
+    making->report->count++;
     int status =
         smoothness_of_kernels(gpu, samples, count, op, dtype, &class->what.smoothness, error);
+    tell(making, class, 1);
     if (status == 0)
         status = cross_validation_kernels(gpu, samples, count, op, dtype, LEFT_OUT_SAMPLE,
                                           FOLDS_MAX, &class->sample, error);
+    tell(making, class, 2);
     if (status == 0)
         status = cross_validation_kernels(gpu, samples, count, op, dtype, LEFT_OUT_SHAPE, FOLDS_MAX,
                                           &class->shape, error);
+    tell(making, class, PARTS);
+    making->looked_at += class->samples;
     return status;
 }
 
@@ -37,12 +60,12 @@ static bool is_of_kind(const struct collective_sample *sample, const struct coll
            sample->kind.graph == kind->graph;
 }
 
-static int add_collectives(struct calibrate_report *report, const struct measurements *measurements,
-                           const struct collective_kind *kind, struct error *error)
+static int add_collectives(struct making *making, const struct collective_kind *kind,
+                           struct error *error)
 {
-    struct calibrate_class *class = &report->classes[report->count];
-    const struct collective_sample *samples = measurements->collectives;
-    size_t count = measurements->collective_count;
+    struct calibrate_class *class = &making->report->classes[making->report->count];
+    const struct collective_sample *samples = making->measurements->collectives;
+    size_t count = making->measurements->collective_count;
     *class = (struct calibrate_class){.op = collective_op_name(kind->op),
                                       .what = {.is_collective = true, .kind = *kind}};
     (void)snprintf(class->detail, sizeof(class->detail), "%s, %s",
@@ -52,26 +75,30 @@ static int add_collectives(struct calibrate_report *report, const struct measure
         class->samples += is_of_kind(&samples[i], kind);
     if (class->samples == 0)
         return 0;
-    report->count++;
+    making->report->count++;
     int status = cross_validation_collectives(samples, count, kind, LEFT_OUT_SAMPLE, FOLDS_MAX,
                                               &class->sample, error);
     if (status == 0)
         status = cross_validation_collectives(samples, count, kind, LEFT_OUT_SHAPE, FOLDS_MAX,
                                               &class->shape, error);
+    tell(making, class, PARTS);
+    making->looked_at += class->samples;
     return status;
 }
 
 int calibrate_report_make(struct calibrate_report *report, const struct gpu *gpu,
-                          const struct measurements *measurements, struct error *error)
+                          const struct measurements *measurements, struct calibrate_watch watch,
+                          struct error *error)
 {
+    struct making making = {report, gpu, measurements, watch, 0};
     int status = 0;
     report->count = 0;
     for (uint32_t i = 0; i < KERNEL_OP_COUNT * DTYPE_COUNT && status == 0; i++)
-        status = add_kernels(report, gpu, measurements, i / DTYPE_COUNT, i % DTYPE_COUNT, error);
+        status = add_kernels(&making, i / DTYPE_COUNT, i % DTYPE_COUNT, error);
     for (uint32_t i = 0; i < COLLECTIVE_CLASS_COUNT && status == 0; i++) {
         struct collective_kind kind = {i / (2 * COLLECTIVE_FABRIC_COUNT),
                                        i / 2 % COLLECTIVE_FABRIC_COUNT, i % 2};
-        status = add_collectives(report, measurements, &kind, error);
+        status = add_collectives(&making, &kind, error);
     }
     return status;
 }

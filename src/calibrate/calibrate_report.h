@@ -28,9 +28,16 @@ struct calibrate_report {
     uint32_t count;
 };
 
+/* Who hears of each part of the work that is done, in samples of all; `tell` may be NULL. */
+struct calibrate_watch {
+    void (*tell)(void *context, size_t done, size_t all);
+    void *context;
+};
+
 /* Fills in `report` with each class that has samples. Takes seconds a class. 0 or -ERROR_MEMORY. */
 int calibrate_report_make(struct calibrate_report *report, const struct gpu *gpu,
-                          const struct measurements *measurements, struct error *error);
+                          const struct measurements *measurements, struct calibrate_watch watch,
+                          struct error *error);
 
 /* The classes' mean errors, as residuals.csv keeps them; their count. */
 size_t calibrate_report_residuals(const struct calibrate_report *report,

@@ -6,6 +6,7 @@
 #include "gpu_samples.h"
 #include "llmservingsim.h"
 #include "measurement_file.h"
+#include "progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +27,14 @@ struct calibrate_options {
     bool is_profile; /* inputs are folders of LLMServingSim */
     bool only_residuals;
     bool as_json;
+    bool is_quiet;
 };
 
 static const char help[] =
     "usage: tandem calibrate FILE... -o FOLDER --source TEXT [OPTION]...\n"
     "       tandem calibrate PROFILE --format llmservingsim --model MODEL.yaml -o FOLDER "
     "--source TEXT\n"
-    "       tandem calibrate --residuals -o FOLDER\n\n"
+    "       tandem calibrate --residuals -o FOLDER [OPTION]...\n\n"
     "Makes a GPU's folder, as configs/gpus has them, from measurements: kernels.csv,\n"
     "experts.csv and collectives.csv as those folders have them, and nccl-tests' output, text\n"
     "or JSON. Says how far the tables are from points that they were not given. What the\n"
@@ -51,6 +53,7 @@ static const char help[] =
     "smooth\n"
     "                         the tables are, and their bands\n"
     "      --json             print the report as one JSON object\n"
+    "  -q, --quiet            no progress bar\n"
     "  -h, --help             this text\n\n"
     "Exit codes: 0 done, 2 wrong use, 3 bad measurements or configuration, 4 I/O.\n";
 
@@ -95,6 +98,9 @@ static int take_inputs(struct calibrate_options *options, int argc, char **argv,
     if (!options->folder)
         return error_set(error, ERROR_USAGE,
                          "where to? Name the GPU's folder: -o configs/gpus/NAME");
+    if (options->only_residuals && options->source)
+        return error_set(error, ERROR_USAGE,
+                         "--residuals is of tables that name their source: --source is for others");
     if (options->only_residuals)
         return 0;
     if (!options->source || *options->source == '\0')
@@ -120,6 +126,7 @@ static int parse_options(struct calibrate_options *calibrate, int argc, char **a
         {"tensor-parallel", .parse = parse_ranks, .target = &calibrate->tensor_parallel},
         {"residuals", .flag = &calibrate->only_residuals},
         {"json", .flag = &calibrate->as_json},
+        {"quiet", 'q', .flag = &calibrate->is_quiet},
         {0},
     };
     int status = command_options_take(options, help, &argc, &argv, error);
@@ -207,6 +214,24 @@ static int write_folder(const struct calibrate_options *options, const struct ca
     return status < 0 ? status : calibrate_folder_write_residuals(options->folder, report, error);
 }
 
+static void show_progress(void *context, size_t done, size_t all)
+{
+    progress_update(context, done, (double)done / (double)all);
+}
+
+/* How far the tables are off, with a bar on the terminal meanwhile. */
+static int make_report(const struct calibrate_options *options, const struct gpu *gpu,
+                       const struct measurements *measurements, struct calibrate_report *report,
+                       struct error *error)
+{
+    struct progress progress;
+    progress_start(&progress, stderr, "points", options->is_quiet);
+    struct calibrate_watch watch = {show_progress, &progress};
+    int status = calibrate_report_make(report, gpu, measurements, watch, error);
+    progress_end(&progress);
+    return status;
+}
+
 static int calibrate(const struct calibrate_options *options, struct error *error)
 {
     struct arena arena;
@@ -221,7 +246,7 @@ static int calibrate(const struct calibrate_options *options, struct error *erro
     if (status == 0)
         status = calibrate_check(&gpu.gpu, &measurements, error);
     if (status == 0)
-        status = calibrate_report_make(&report, &gpu.gpu, &measurements, error);
+        status = make_report(options, &gpu.gpu, &measurements, &report, error);
     if (status == 0)
         status = write_folder(options, &gpu, &measurements, &report, error);
     if (status == 0)

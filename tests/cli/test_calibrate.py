@@ -4,10 +4,11 @@
 import gzip
 import json
 import os
+import subprocess
 import unittest
 from pathlib import Path
 
-from tandem_cli import ROOT, TandemTest, main
+from tandem_cli import ENVIRONMENT, ROOT, TandemTest, main, shown_on_terminal
 
 GPUS = ROOT / "configs" / "gpus"
 GPU = """
@@ -199,6 +200,23 @@ class CalibrateTest(TandemTest):
         self.assertEqual(done.returncode, 4)
         self.assertIn(f"tandem calibrate: cannot read '{self.folder}/none/gpu.yaml'", done.stderr)
 
+    def test_progress(self):
+        """A terminal sees how far it is, for it takes a while; -q, or a pipe, sees nothing."""
+        self.output.mkdir()
+        self.file("gpu/gpu.yaml", GPU)
+        rows = "".join(f"gemm,{m},{n},{k},{40 + m * n * k / 1.5e8}\n" for m in range(16, 1616, 16)
+                       for n in (1024, 2048, 4096, 8192) for k in (1024, 4096))
+        self.file("gpu/kernels.csv", KERNELS + rows)
+        for options in ([], ["-q"]):
+            shown = shown_on_terminal(lambda terminal: subprocess.run(
+                [self.program, "calibrate", "--residuals", "-o", self.output, *options],
+                stdout=subprocess.DEVNULL, stderr=terminal, env=ENVIRONMENT, check=True))
+            if options:
+                self.assertEqual(shown, "")
+            else:
+                self.assertRegex(shown, r"\d+% .*points")
+                self.assertTrue(shown.endswith("\r\x1b[K"), shown)
+
     def test_gpu_in_place(self):
         """Without --gpu, the folder's own file is taken, and stays as it is but for `measured`."""
         self.output.mkdir()
@@ -295,6 +313,7 @@ class CalibrateTest(TandemTest):
         for arguments, message in (
                 (["-o", self.output, "--source", "x"], "which measurements"),
                 ([kernels, "-o", self.output, "--residuals"], "--residuals is of"),
+                (["-o", self.output, "--residuals", "--source", "x"], "--source is for others"),
                 ([kernels, "--source", "x"], "where to?"),
                 ([kernels, "-o", self.output], "--source must say"),
                 ([kernels, "-o", self.output, "--source", "x", "--format", "llmservingsim"],
