@@ -81,8 +81,12 @@ static bool warn_preemptions(const struct summary *summary, struct warning *warn
 
 static bool warn_nothing_counted(const struct summary *summary, struct warning *warning)
 {
-    if (summary->arrived > 0 || summary->warmup == 0)
+    if (summary->arrived > 0)
         return false;
+    if (summary->warmup == 0)
+        return warning_set(warning, "nothing_counted",
+                           "no request arrived within run.duration: a longer one would tell "
+                           "something");
     return warning_set(warning, "nothing_counted",
                        "all %llu requests arrived within run.warmup, which leaves none to count: a "
                        "shorter one, or more requests, would tell something",

@@ -11,8 +11,9 @@ static int cannot_write(const struct output_file *file, struct error *error)
 
 int output_file_open(struct output_file *file, const char *path, struct error *error)
 {
-    *file = (struct output_file){.stream = path ? NULL : stdout};
-    if (!path)
+    bool is_stdout = !path || strcmp(path, "-") == 0;
+    *file = (struct output_file){.stream = is_stdout ? stdout : NULL};
+    if (is_stdout)
         return 0;
     int status = output_path_init(&file->output, path, error);
     if (status < 0)

@@ -99,6 +99,10 @@ static char *find_file(const char *path, struct error *error)
         (void)error_set(error, ERROR_IO, "cannot write a file without a name");
         return NULL;
     }
+    if (strcmp(path, "-") == 0) {
+        (void)error_set(error, ERROR_IO, "cannot write HDF5 to standard output: name a file");
+        return NULL;
+    }
     if (check_there(path, error) < 0)
         return NULL;
     char *name = resolve(path);

@@ -66,7 +66,8 @@ static int parse_size(const char *text, size_t length, double *bytes, struct err
     int status = quantity_parse(copy, QUANTITY_BYTES, bytes, error);
     if (status == 0 && *bytes >= 1)
         return 0;
-    return error_set(error, ERROR_USAGE, "'%s' is no size of at least 1 B, such as 64 MB", copy);
+    return error_set(error, ERROR_USAGE,
+                     "'%s' is no size of at least 1 B, with its unit, such as 64 MB", copy);
 }
 
 static int parse_sizes(const struct command_option *option, const char *value, struct error *error)

@@ -39,6 +39,15 @@ static int parse_start(const struct command_option *option, const char *value, s
     return error_set(error, ERROR_USAGE, "--from is arrival or queued, not '%s'", value);
 }
 
+static int check_plot(const char *path, struct error *error)
+{
+    size_t bytes = path ? strlen(path) : 0;
+    if (!path || (bytes > 4 && strcmp(path + bytes - 4, ".svg") == 0))
+        return 0;
+    return error_set(error, ERROR_USAGE,
+                     "--plot draws SVG: name a file that ends in .svg, not '%s'", path);
+}
+
 static int take_paths(struct compare_options *compare, int argc, char **argv, struct error *error)
 {
     if (argc != 2)
@@ -47,8 +56,9 @@ static int take_paths(struct compare_options *compare, int argc, char **argv, st
     compare->run_path = argv[0];
     compare->measured_path = argv[1];
     int status = command_check_output(compare->plot_path, compare->run_path, error);
-    return status < 0 ? status
-                      : command_check_output(compare->plot_path, compare->measured_path, error);
+    if (status == 0)
+        status = command_check_output(compare->plot_path, compare->measured_path, error);
+    return status < 0 ? status : check_plot(compare->plot_path, error);
 }
 
 static int parse_options(struct compare_options *compare, int argc, char **argv,

@@ -121,6 +121,15 @@ static int parse_process(const struct command_option *option, const char *value,
                      "--process: expected poisson, gamma or constant, found '%s'", value);
 }
 
+/* Standard output where it is "-". */
+static int parse_output(const struct command_option *option, const char *value, struct error *error)
+{
+    const char **path = option->target;
+    (void)error;
+    *path = strcmp(value, "-") == 0 ? NULL : value;
+    return 0;
+}
+
 static void warn_of_skipped(const struct trace *trace, const char *path)
 {
     unsigned long long skipped = trace_skipped(trace);
@@ -301,7 +310,7 @@ static int parse_synth(struct synth *synth, int argc, char **argv, struct error 
         {"seed", .parse = parse_whole, .target = &synth->seed},
         {"input", .text = &synth->input},
         {"output", .text = &synth->output},
-        {.letter = 'o', .text = &synth->path},
+        {.letter = 'o', .parse = parse_output, .target = &synth->path},
         {0},
     };
     int status = command_options_take(options, help_synth, &argc, &argv, error);
@@ -358,6 +367,8 @@ int command_trace(int argc, char **argv)
         return 0;
     }
     if (!subcommand) {
+        if (argc > 1)
+            (void)fprintf(stderr, "tandem trace: there is no '%s'\n\n", argv[1]);
         (void)fputs(help_trace, stderr);
         return error_exit_code(ERROR_USAGE);
     }

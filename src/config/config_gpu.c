@@ -153,8 +153,11 @@ void config_gpu_read(struct config_loader *loader, const struct yaml_node *node,
     config_read_quantity(&reader, "power", CONFIG_OPTIONAL, QUANTITY_WATTS, 0, CONFIG_POWER_W_MAX,
                          &gpu->power_w);
     gpu->idle_power_w = gpu->power_w;
-    config_read_quantity(&reader, "idle_power", CONFIG_OPTIONAL, QUANTITY_WATTS, 0, gpu->power_w,
-                         &gpu->idle_power_w);
+    bool has_power = config_reader_has(&reader, "power");
+    if (!has_power)
+        config_reader_refuse(&reader, "idle_power", "a GPU without 'power'");
+    config_read_quantity(&reader, "idle_power", CONFIG_OPTIONAL, QUANTITY_WATTS, 0,
+                         has_power ? gpu->power_w : CONFIG_POWER_W_MAX, &gpu->idle_power_w);
     read_power_capping(&reader, &gpu->power_capping);
     config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR,
                          CONFIG_USD_PER_HOUR_MIN, CONFIG_USD_PER_HOUR_MAX, &gpu->usd_per_hour);

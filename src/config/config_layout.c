@@ -1,6 +1,9 @@
 #include "config_layout.h"
 
 #include "config_cluster.h"
+#include "spelling.h"
+
+#include <string.h>
 
 #define IMBALANCE_MAX 1000
 
@@ -49,15 +52,20 @@ static void read_split(struct config_reader *reader, struct layout_spec *layout)
         read_list(reader, node, layout);
         return;
     }
-    uint32_t index;
-    if (node->kind == YAML_KIND_SCALAR &&
-        config_value_choice(reader->diagnostics, node, "stage_layers", split_words,
-                            ARRAY_LENGTH(split_words), &index))
-        layout->split = split_of_word[index];
-    else if (node->kind == YAML_KIND_MAPPING)
-        config_reader_report(reader, "stage_layers",
-                             "'stage_layers' must be even, balanced or a list of counts, not a "
-                             "mapping");
+    for (size_t i = 0; node->kind == YAML_KIND_SCALAR && i < ARRAY_LENGTH(split_words); i++) {
+        if (strcmp(node->text, split_words[i]) != 0)
+            continue;
+        layout->split = split_of_word[i];
+        return;
+    }
+    char description[CONFIG_DESCRIPTION_BYTES];
+    const char *meant = node->kind == YAML_KIND_SCALAR
+                            ? spelling_nearest(node->text, split_words, ARRAY_LENGTH(split_words))
+                            : NULL;
+    config_reader_report(reader, "stage_layers",
+                         "'stage_layers' must be even, balanced or a list of counts, not %s%s%s%s",
+                         config_value_describe(node, description), meant ? "; did you mean '" : "",
+                         meant ? meant : "", meant ? "'?" : "");
 }
 
 /* How the group's GPUs share `model`; one that could not be read is not held against the layout. */

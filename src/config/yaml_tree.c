@@ -36,6 +36,13 @@ static void *out_of_memory(struct builder *builder)
     return NULL;
 }
 
+#define WHILE "while "
+
+static bool is_while(const char *context)
+{
+    return strncmp(context, WHILE, strlen(WHILE)) == 0;
+}
+
 static void report_syntax(struct builder *builder)
 {
     const yaml_parser_t *parser = &builder->parser;
@@ -49,6 +56,12 @@ static void report_syntax(struct builder *builder)
         diagnostics_add(builder->diagnostics, position_of(builder, parser->problem_mark),
                         "bad YAML: %s%s%s", parser->problem, parser->context ? " " : "",
                         parser->context ? parser->context : "");
+    /* What is not closed is noticed at its end, lines later: where it opens is what helps. */
+    bool is_elsewhere = parser->context && parser->context_mark.line != parser->problem_mark.line;
+    if (parser->error != YAML_READER_ERROR && builder->source->text && is_elsewhere &&
+        is_while(parser->context))
+        diagnostics_add(builder->diagnostics, position_of(builder, parser->context_mark),
+                        "%s began here", parser->context + strlen(WHILE));
 }
 
 /* Fetches the next event, which the caller deletes; false where there is none to be had. */

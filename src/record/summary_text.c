@@ -49,14 +49,15 @@ static void print_heading(const struct scenario *scenario, FILE *stream)
 /* Whether there is anything to say of requests: the warm-up may leave none. */
 static bool has_counted(const struct summary *summary)
 {
-    return summary->arrived > 0 || summary->warmup == 0;
+    return summary->arrived > 0;
 }
 
 static void print_requests(const struct summary *summary, FILE *stream)
 {
     if (!has_counted(summary)) {
-        (void)fprintf(stream, "requests    none counted: %s arrived in the warm-up\n",
-                      human_count(summary->warmup).text);
+        (void)fprintf(stream, "requests    none counted: %s arrived%s\n",
+                      summary->warmup > 0 ? human_count(summary->warmup).text : "none",
+                      summary->warmup > 0 ? " in the warm-up" : "");
         return;
     }
     (void)fprintf(stream, "requests    %s of %s completed", human_count(summary->completed).text,

@@ -103,6 +103,7 @@ class CollectiveTest(TandemTest):
             (["all_reduce", *H100, "--gpus", "3,1"], 2, "no list of at least two"),
             (["all_reduce", *H100, "--bytes", "1GB:1MB"], 2, "do not go up"),
             (["all_reduce", *H100, "--bytes", "much"], 2, "no size"),
+            (["all_reduce", *H100, "--bytes", "1:2"], 2, "with its unit"),
             (["all_reduce", "--cluster", "clusters/none"], 3, "no file 'clusters/none'"),
         ):
             done = self.tandem("collective", *arguments)

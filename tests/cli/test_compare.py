@@ -155,6 +155,9 @@ class CompareTest(TandemTest):
         self.assertEqual(self.tandem("compare", self.run_path, "none.csv").returncode, 4)
         self.assertEqual(self.tandem("compare", "none.h5", self.write(self.rows())).returncode, 4)
         self.assertEqual(self.tandem("compare", "--from", "x", "a", "b").returncode, 2)
+        done = self.tandem("compare", self.run_path, self.write(self.rows()), "--plot", "p.png")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--plot draws SVG", done.stderr)
         self.assertIn("usage: tandem compare", self.tandem_ok("compare", "--help"))
 
 

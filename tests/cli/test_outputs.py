@@ -45,6 +45,16 @@ class Links(TandemTest):
                     self.assertEqual(list(real.iterdir()), [file])
                     self.assertEqual(set(links.iterdir()), {near, far})
 
+    def test_a_dash_is_standard_output(self):
+        # Expect text to go there, HDF5 to be refused, and no file of that name.
+        text = self.tandem_ok(*SYNTH, self.folder / "t.csv") or (self.folder / "t.csv").read_text()
+        for arguments in ((*SYNTH, "-"), ("trace", "convert", self.folder / "t.csv", "-")):
+            self.assertEqual(self.tandem(*arguments, cwd=self.folder).stdout, text)
+        done = self.tandem("run", SCENARIO, *SMALL, "-o", "-", cwd=self.folder)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("cannot write HDF5 to standard output: name a file", done.stderr)
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["t.csv"])
+
     def test_links_to_what_is_no_file(self):
         # Expect links to a pipe, to a folder and in a circle to be refused, and to stay.
         run = self.run_file()

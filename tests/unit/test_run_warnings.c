@@ -119,7 +119,8 @@ END_TEST
 START_TEST(a_replica_without_work_is_no_bubble)
 {
     struct stage_summary stages[STAGES] = {{.idle_no_work = 1}, {.idle_no_work = 1}};
-    struct summary summary = {.stages = stages, .stage_count = STAGES, .queue = {.p95 = NAN}};
+    struct summary summary = {
+        .arrived = 1, .stages = stages, .stage_count = STAGES, .queue = {.p95 = NAN}};
     check_warnings(&summary, STAGES, 0, NULL, 0);
 }
 END_TEST
@@ -164,6 +165,10 @@ START_TEST(a_warm_up_that_leaves_nothing_is_told)
     summary.warmup = 1000;
     const char *const expected[][2] = {{"nothing_counted", "all 1000 requests arrived within"}};
     check_warnings(&summary, STAGES, 0, expected, 1);
+    /* So is a duration that ends before the first request. */
+    summary.warmup = 0;
+    const char *const none[][2] = {{"nothing_counted", "no request arrived within run.duration"}};
+    check_warnings(&summary, STAGES, 0, none, 1);
 }
 END_TEST
 
