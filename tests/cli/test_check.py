@@ -167,7 +167,7 @@ class Check(TandemTest):
             "engine:\n  kv_tokens: 1": "3:14: kv_tokens 1 is less than one block",
             pools: "3:29: heads 64 of .* not divisible",
             "events:\n- {at: 1 s, slow: {node: 0, factor: 2}}\n- {at: 1 s, down: {link: foo}}":
-                "4:26: event 2: cluster 'hgx-h100' has no link 'foo'",
+                "4:26: cluster 'hgx-h100' has no link 'foo'",
         }
         scenario = self.folder / "wrong.yaml"
         for text, message in cases.items():
