@@ -43,8 +43,8 @@ static void print_trials(const struct preflight_recommendations *recommendations
         return;
     (void)fprintf(stream,
                   "\nlayouts that fit, simulated with at most %s sequences a step\n"
-                  "                            median E2E of         output tokens/s of\n"
-                  "                replicas  %5s as they come    %7s all at once\n",
+                  "                            median E2E of         output tokens/s while\n"
+                  "                replicas  %5s as they come    %7s requests wait\n",
                   human_count(trials->step_sequences).text,
                   human_count(trials->requests[RECOMMEND_LATENCY]).text,
                   human_count(trials->requests[RECOMMEND_THROUGHPUT]).text);

@@ -1,5 +1,6 @@
 #include "recommend_trial.h"
 
+#include "backlog_meter.h"
 #include "simulation.h"
 #include "workload_source.h"
 
@@ -8,12 +9,31 @@
 /* Values as near as this are equal: a rule of thumb claims no more. */
 #define TIE 0.01
 
-/* A workload's first requests, as they come or all at once. */
+/* A workload's first requests, as they come or all at once; then from its first one on again where
+   it has too few. */
 struct opening {
-    struct arrival_source whole;
+    const struct workload_spec *workload;
+    uint64_t seed;
+    struct workload_source source;
+    uint64_t taken; /* since it was opened */
     uint64_t left;
     bool at_once;
 };
+
+static int open_source(struct opening *opening, struct error *error)
+{
+    workload_source_close(&opening->source);
+    opening->taken = 0;
+    return workload_source_open(&opening->source, opening->workload, opening->seed, error);
+}
+
+static int next_of_source(struct opening *opening, struct arrival *arrival, struct error *error)
+{
+    struct arrival_source arrivals = workload_source_arrivals(&opening->source);
+    int status = arrivals.next(arrivals.context, arrival, error);
+    opening->taken += status > 0;
+    return status;
+}
 
 static int next_of_opening(void *context, struct arrival *arrival, struct error *error)
 {
@@ -21,33 +41,30 @@ static int next_of_opening(void *context, struct arrival *arrival, struct error 
     if (opening->left == 0)
         return 0;
     opening->left--;
-    int status = opening->whole.next(opening->whole.context, arrival, error);
+    int status = next_of_source(opening, arrival, error);
+    if (status == 0 && opening->at_once && opening->taken > 0) {
+        status = open_source(opening, error);
+        if (status == 0)
+            status = next_of_source(opening, arrival, error);
+    }
     if (opening->at_once)
         arrival->at = 0;
     return status;
 }
 
-static struct opening opening_of(const struct workload_source *source, enum recommend_goal goal)
-{
-    bool at_once = goal == RECOMMEND_THROUGHPUT;
-    return (struct opening){
-        .whole = workload_source_arrivals(source),
-        .left = at_once ? RECOMMEND_THROUGHPUT_REQUESTS : RECOMMEND_LATENCY_REQUESTS,
-        .at_once = at_once,
-    };
-}
-
 /* Runs `scenario` on the opening; `summary` lives in `arena`. */
 static int simulate(const struct scenario *scenario, struct opening *opening,
-                    struct summary *summary, struct arena *arena, struct error *error)
+                    struct recorder recorder, struct summary *summary, struct arena *arena,
+                    struct error *error)
 {
+    struct arrival_source whole = workload_source_arrivals(&opening->source);
     struct arrival_source arrivals = {
         .context = opening,
         .next = next_of_opening,
-        .concurrency = opening->at_once ? 0 : opening->whole.concurrency,
+        .concurrency = opening->at_once ? 0 : whole.concurrency,
     };
     uint64_t requests = opening->left;
-    struct simulation *simulation = simulation_new(scenario, arrivals, (struct recorder){0}, error);
+    struct simulation *simulation = simulation_new(scenario, arrivals, recorder, error);
     if (!simulation)
         return -(int)error->code;
     int status;
@@ -84,28 +101,37 @@ static struct scenario scenario_of(const struct scenario *scenario,
     return tried;
 }
 
-/* One layout's trial for one goal; counts the workload's requests. */
+/* One layout's trial for one goal, which takes up to `requests`; leaves there how many there were.
+ */
 static int try_goal(struct recommend_trial *trial, enum recommend_goal goal,
                     const struct scenario *scenario, const struct workload_spec *workload,
                     uint64_t *requests, struct error *error)
 {
     const struct scenario tried = scenario_of(scenario, trial);
-    struct workload_source source;
-    int status = workload_source_open(&source, workload, scenario->run.seed, error);
-    if (status < 0)
-        return status;
+    bool at_once = goal == RECOMMEND_THROUGHPUT;
+    struct opening opening = {
+        .workload = workload,
+        .seed = scenario->run.seed,
+        .left = *requests,
+        .at_once = at_once,
+    };
+    struct backlog_meter meter;
+    backlog_meter_init(&meter);
+    struct recorder recorder = at_once ? backlog_meter_recorder(&meter) : (struct recorder){0};
     struct arena arena;
     arena_init(&arena);
     struct summary summary = {0};
-    struct opening opening = opening_of(&source, goal);
-    status = simulate(&tried, &opening, &summary, &arena, error);
+    int status = open_source(&opening, error);
+    if (status == 0)
+        status = simulate(&tried, &opening, recorder, &summary, &arena, error);
     *requests = summary.arrived;
     trial->completed += summary.completed;
     trial->rejected += summary.rejected;
     trial->lost += summary.lost;
-    trial->value[goal] = goal == RECOMMEND_LATENCY ? summary.e2e.p50 : summary.output_tokens_per_s;
+    trial->value[goal] = at_once ? backlog_meter_tokens_per_s(&meter) : summary.e2e.p50;
     arena_release(&arena);
-    workload_source_close(&source);
+    backlog_meter_release(&meter);
+    workload_source_close(&opening.source);
     return status;
 }
 
@@ -174,6 +200,20 @@ static int add_candidates(struct recommend_trials *trials, const struct scenario
     return status;
 }
 
+/* So many that some wait most of the time, whichever layout serves them: layouts are compared by
+   how many they complete, too. */
+static uint64_t throughput_requests(const struct recommend_trials *trials,
+                                    const struct scenario *scenario)
+{
+    uint64_t wanted = RECOMMEND_THROUGHPUT_REQUESTS_MIN;
+    for (uint32_t i = 0; i < trials->count; i++) {
+        const struct scenario tried = scenario_of(scenario, &trials->of[i]);
+        uint64_t at_once = (uint64_t)tried.serving.max_sequences * tried.layout.replicas;
+        wanted = u64_max(wanted, BACKLOG_TIMES * at_once);
+    }
+    return u64_min(wanted, RECOMMEND_THROUGHPUT_REQUESTS_MAX);
+}
+
 int recommend_trials_run(struct recommend_trials *trials, const struct scenario *scenario,
                          const struct workload_spec *workload,
                          const struct recommendation *const rules[RECOMMEND_GOAL_COUNT],
@@ -181,6 +221,8 @@ int recommend_trials_run(struct recommend_trials *trials, const struct scenario 
 {
     *trials = (struct recommend_trials){.step_sequences = step_sequences(&scenario->serving)};
     int status = add_candidates(trials, scenario, rules, error);
+    trials->requests[RECOMMEND_LATENCY] = RECOMMEND_LATENCY_REQUESTS;
+    trials->requests[RECOMMEND_THROUGHPUT] = throughput_requests(trials, scenario);
     for (uint32_t i = 0; i < trials->count; i++) {
         for (int goal = 0; status == 0 && goal < RECOMMEND_GOAL_COUNT; goal++)
             status = try_goal(&trials->of[i], (enum recommend_goal)goal, scenario, workload,

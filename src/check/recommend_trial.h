@@ -4,9 +4,13 @@
  * Candidates are the rules' own layouts and every TP x PP of powers of two, up to
  * 64 GPUs, that fits; each as often as the cluster holds it. Each serves the
  * workload's first requests twice: as they arrive, for its latency, and all at
- * t = 0, for its throughput. Stages are balanced, one step a stage is in flight,
- * a step holds as many sequences as one of the scenario's may, nothing is warm-up
- * and no request comes too late; all else is the scenario's.
+ * t = 0, for its throughput while they wait (backlog_meter.h). Of the latter there
+ * are four times as many as any candidate serves at once, within the bounds below,
+ * over and over where the workload has fewer: where the upper one is less than
+ * that, candidates that serve many at once seem slower than they are. Stages are
+ * balanced, one step a stage is in flight, a step holds as many sequences as one
+ * of the scenario's may, nothing is warm-up and no request comes too late; all
+ * else is the scenario's.
  */
 #ifndef TANDEM_RECOMMEND_TRIAL_H
 #define TANDEM_RECOMMEND_TRIAL_H
@@ -17,7 +21,8 @@
 
 /* Of the workload, for latency and for throughput. */
 #define RECOMMEND_LATENCY_REQUESTS 500
-#define RECOMMEND_THROUGHPUT_REQUESTS 4000
+#define RECOMMEND_THROUGHPUT_REQUESTS_MIN 4000
+#define RECOMMEND_THROUGHPUT_REQUESTS_MAX 250000
 
 /* 28 pairs of powers of two whose product is at most 64, and the rules' layouts. */
 #define RECOMMEND_TRIALS_MAX (28 + RECOMMEND_GOAL_COUNT)
@@ -30,13 +35,14 @@ struct recommend_trial {
     uint64_t rejected;
     uint64_t lost;
     double value[RECOMMEND_GOAL_COUNT]; /* latency: median E2E, seconds; throughput: output tokens
-                                           a second. NaN or 0 where no request can be served */
+                                           a second while requests wait. NaN or 0 where no request
+                                           can be served */
 };
 
 struct recommend_trials {
-    uint64_t
-        requests[RECOMMEND_GOAL_COUNT]; /* fewer than the above where the workload has no more */
-    uint32_t step_sequences;            /* at most, in a step of each */
+    uint64_t requests[RECOMMEND_GOAL_COUNT]; /* for latency fewer than the above where the workload
+                                                has no more */
+    uint32_t step_sequences;                 /* at most, in a step of each */
     uint32_t count;
     struct recommend_trial of[RECOMMEND_TRIALS_MAX]; /* wide groups first */
 };
