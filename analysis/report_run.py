@@ -54,7 +54,8 @@ def headline(run):
                   .replace("  ", " ")))
     if math.isfinite(usd_per_million(run)):
         tiles.append(("a million output tokens", dollars(usd_per_million(run)),
-                      f"at {dollars(run.usd_per_hour / gpus)} a GPU and hour"))
+                      f"at {dollars(run.usd_per_hour / gpus)} a GPU and hour, "
+                      "the run's end included"))
     return tiles_html(tiles)
 
 

@@ -7,7 +7,7 @@ import numpy
 from provenance import annotate
 from report_page import (aligned_rows, bars_html, data_size, dollars, gpu_count, number, percent,
                          seconds, table_html, tiles_html)
-from results import LATENCIES, MEMORY_PARTS, TIME_PARTS
+from results import LATENCIES, MEMORY_PARTS, TIME_PARTS, lasting_requests_per_s
 
 LATENCY_VIEWS = [(f"{key.upper()} {p}", f"{key}_s.{p}")
                  for key in ("ttft", "tpot", "e2e") for p in ("p95", "p50", "p99")]
@@ -21,7 +21,7 @@ THROUGHPUT_VIEWS = [
 
 def usd_per_million(point):
     """Dollars for a million output tokens at a point; NaN where GPUs have no price."""
-    return point["usd_per_hour"] / 3600 / point["output_tokens_per_s"] * 1e6
+    return point["usd_per_hour"] / 3600 / point["lasting_tokens_per_s"] * 1e6
 
 
 def ranking(sweep):
@@ -60,9 +60,9 @@ def headline(sweep):
     requests_per_s = sweep.requests_within_slo(best)
     tiles = [("best", best.name, gpu_count(best.gpus)),
              ("requests/s", number(requests_per_s), f"{number(requests_per_s / best.gpus)} a GPU"),
-             ("output tokens/s", number(point["output_tokens_per_s"]),
-              f"at {number(point['requests_per_s'])} requests/s, as the rest" if sweep.has_loads
-              else f"{number(point['output_tokens_per_s'] / best.gpus)} a GPU"),
+             ("output tokens/s", number(point["lasting_tokens_per_s"]),
+              f"at {number(lasting_requests_per_s(point))} requests/s, as the rest" if sweep.has_loads
+              else f"{number(point['lasting_tokens_per_s'] / best.gpus)} a GPU"),
              ("TTFT p95", seconds(point["ttft_s.p95"]), LATENCIES["ttft"]),
              ("TPOT p95", seconds(point["tpot_s.p95"]), LATENCIES["tpot"])]
     usd = usd_per_million(point)
@@ -84,7 +84,7 @@ def comparison_section(page, sweep):
             requests_per_s = sweep.requests_within_slo(curve)
             shown = [number(requests_per_s), number(requests_per_s / curve.gpus),
                      seconds(best["ttft_s.p95"]), seconds(best["tpot_s.p95"]),
-                     number(best["output_tokens_per_s"] / curve.gpus),
+                     number(best["lasting_tokens_per_s"] / curve.gpus),
                      dollars(usd_per_million(best))]
         rows.append((curve.name, f"{curve.gpus:g}", *shown, number(curve.sustained_to),
                      number(curve.saturated_from)))

@@ -269,6 +269,12 @@ class Run:
         return numpy.concatenate(found), names
 
 
+def lasting_requests_per_s(points):
+    """Those that points of a sweep serve a second without the ends of their runs."""
+    return (points["requests_per_s"]
+            * (points["lasting_tokens_per_s"] / points["output_tokens_per_s"]))
+
+
 class Curve:
     """One series of a sweep: its points that were run, by load, and where its wall is."""
 
@@ -296,7 +302,7 @@ class Curve:
     def pareto(self):
         """Output tokens/s per user, and per GPU, of the points that kept up."""
         points = self.kept_up[self.kept_up["tpot_s.p50"] > 0]  # single tokens have no TPOT
-        return 1 / points["tpot_s.p50"], points["output_tokens_per_s"] / self.gpus
+        return 1 / points["tpot_s.p50"], points["lasting_tokens_per_s"] / self.gpus
 
     @property
     def too_short(self):
@@ -371,7 +377,7 @@ class Sweep:
         """The requests/s at which a curve leaves the SLO: the load, where that is one."""
         if self.has_loads and not self.is_concurrency:
             return self.load_within_slo(curve)
-        return self._leaving_slo(curve, curve.kept_up["requests_per_s"])
+        return self._leaving_slo(curve, lasting_requests_per_s(curve.kept_up))
 
     @property
     def is_concurrency(self):

@@ -179,6 +179,8 @@ json_t *sweep_flat_new(const json_t *record, size_t index)
     set(flat, "usd_per_hour", real_of(json_object_get(record, "usd_per_hour")), &status);
     set(flat, "offered_requests_per_s", real_of(json_object_get(record, "offered_requests_per_s")),
         &status);
+    set(flat, "lasting_tokens_per_s",
+        json_build_real(sweep_record_lasting(record, "output_tokens_per_s")), &status);
     set(flat, "saturated", json_boolean(json_is_true(json_object_get(record, "saturated"))),
         &status);
     set(flat, "refusing", json_boolean(sweep_record_is_refusing(record)), &status);

@@ -8,7 +8,7 @@
 static bool read_point(const json_t *record, size_t index, struct sweep_pareto_point *point)
 {
     double tpot_s = sweep_record_summary(record, "tpot_s.p50");
-    double tokens_per_s = sweep_record_summary(record, "output_tokens_per_s");
+    double tokens_per_s = sweep_record_lasting(record, "output_tokens_per_s");
     double gpus = json_number_value(json_object_get(record, "gpus"));
     struct balance balance = sweep_record_balance(record);
     if (!sweep_record_is_done(record) || sweep_record_is_refusing(record) ||

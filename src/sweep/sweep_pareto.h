@@ -11,7 +11,7 @@
 struct sweep_pareto_point {
     size_t index;    /* of the record */
     double per_user; /* output tokens/s: 1 over the median TPOT */
-    double per_gpu;  /* output tokens/s over the layout's GPUs */
+    double per_gpu;  /* output tokens/s that last, over the layout's GPUs */
 };
 
 /*

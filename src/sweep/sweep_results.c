@@ -2,6 +2,7 @@
 
 #include "balance_json.h"
 #include "json_build.h"
+#include "lasting_rate.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -99,6 +100,22 @@ double sweep_record_summary(const json_t *record, const char *path)
         return NAN;
     memcpy(group, path, (size_t)(dot - path));
     return number_of(json_object_get(object, group), dot + 1);
+}
+
+/* Of those that were not rejected: what is offered is more by these (sweep_point.h). */
+static double arriving_requests_per_s(const json_t *record)
+{
+    double rejected = sweep_record_summary(record, "requests.rejected") /
+                      sweep_record_summary(record, "requests.arrived");
+    return number_of(record, "offered_requests_per_s") * (1 - rejected);
+}
+
+double sweep_record_lasting(const json_t *record, const char *path)
+{
+    struct balance balance = sweep_record_balance(record);
+    double measured = sweep_record_summary(record, path);
+    double of_a_request = measured / sweep_record_summary(record, "requests_per_s");
+    return lasting_rate(&balance, arriving_requests_per_s(record) * of_a_request, measured);
 }
 
 double sweep_record_load(const json_t *record, enum sweep_load_kind kind)

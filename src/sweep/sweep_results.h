@@ -52,6 +52,10 @@ bool sweep_record_is_refusing(const json_t *record);
 /* A number of the record's summary by its dotted path: "ttft_s.p95". NaN where it has none. */
 double sweep_record_summary(const json_t *record, const char *path);
 
+/* A rate of the summary, "output_tokens_per_s" or "requests_per_s", without the run's end
+   (lasting_rate.h). */
+double sweep_record_lasting(const json_t *record, const char *path);
+
 /* What the point is drawn against: its concurrency, or the requests that arrived a second. */
 double sweep_record_load(const json_t *record, enum sweep_load_kind kind);
 

@@ -6,6 +6,7 @@
  *                                   where every point's value is a number of one kind, else text
  *     status error warnings file    warnings: their codes
  *     gpus usd_per_hour offered_requests_per_s saturated refusing   sweep_point.h
+ *     lasting_tokens_per_s          output tokens without the run's end: lasting_rate.h
  *     balance backlog_growth backlog_growth_half requests_to_tell   whether it kept up, or ran too
  *                                   short to tell: balance.h, but NaN in place of INFINITY
  *     SUMMARY                       what `tandem run --json` prints, by dotted names (ttft_s.p99);

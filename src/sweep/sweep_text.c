@@ -52,7 +52,7 @@ static void print_name(const json_t *record, int columns, FILE *stream)
 static double tokens_per_gpu(const json_t *record)
 {
     double gpus = json_number_value(json_object_get(record, "gpus"));
-    return sweep_record_summary(record, "output_tokens_per_s") / gpus;
+    return sweep_record_lasting(record, "output_tokens_per_s") / gpus;
 }
 
 /* "  refuses 9.5%": a point's requests, be they few. */
@@ -72,7 +72,7 @@ static void print_point(const json_t *record, int columns, FILE *stream)
     }
     (void)fprintf(stream, " %5lld %11s %10s %10s %10s %12s%s",
                   (long long)json_integer_value(json_object_get(record, "gpus")),
-                  human_number(sweep_record_summary(record, "requests_per_s")).text,
+                  human_number(sweep_record_lasting(record, "requests_per_s")).text,
                   human_seconds(sweep_record_summary(record, "ttft_s.p95")).text,
                   human_seconds(sweep_record_summary(record, "tpot_s.p95")).text,
                   human_seconds(sweep_record_summary(record, "e2e_s.p95")).text,

@@ -248,8 +248,8 @@ class Report(ReportTest):
         self.assertEqual(sorted(values), sorted(points["output_tokens_per_s"]))
 
     def test_a_sweep_pays_for_every_gpu(self):
-        # Expect a point to be priced by its own GPUs: eight that prefill, and eight of another
-        # kind that decode or four of the same.
+        # Expect a point to be priced by its own GPUs, eight that prefill, and eight of another
+        # kind that decode or four of the same, and by the tokens that it serves for good.
         sweep = self.folder / "pools.yaml"
         sweep.write_text(POOLS)
         results = self.folder / "pools.h5"
@@ -259,9 +259,15 @@ class Report(ReportTest):
             points = file["points"][:]
         dollars = [8 * 2.69 + 8 * 3.59, 8 * 2.69 + 4 * 2.69]
         numpy.testing.assert_allclose(points["usd_per_hour"], dollars)
-        per_million = dollars / points["output_tokens_per_s"] / 3600 * 1e6
-        shown = re.findall(r"<td>\$([\d.]+)</td>", (self.folder / "page.html").read_text())
+        per_million = dollars / points["lasting_tokens_per_s"] / 3600 * 1e6
+        text = (self.folder / "page.html").read_text()
+        shown = re.findall(r"<td>\$([\d.]+)</td>", text)
         self.assertEqual(sorted(shown), sorted(f"{usd:.2f}" for usd in per_million))
+        # And what each serves to be what arrives: both keep up.
+        self.assertEqual(set(points["balance"]), {b"kept_up"})
+        for point in points:
+            self.assertIn(f"<td>{point['offered_requests_per_s']:.3g}</td>", text)
+            self.assertLess(point["requests_per_s"], 0.99 * point["offered_requests_per_s"])
 
     def test_memory_of_a_sweep_is_one_stage_s(self):
         # Expect a stage's parts, and so no more than 90% of the 80 GiB that a GPU has;

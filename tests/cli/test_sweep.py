@@ -341,7 +341,39 @@ class Curves(SweepTest):
         self.assertTrue((numpy.diff(per_gpu) < 0).all())
         numpy.testing.assert_allclose(per_user, 1 / points["tpot_s.p50"][rows], rtol=1e-12)
         numpy.testing.assert_allclose(
-            per_gpu, (points["output_tokens_per_s"] / points["gpus"])[rows], rtol=1e-12)
+            per_gpu, (points["lasting_tokens_per_s"] / points["gpus"])[rows], rtol=1e-12)
+
+    def test_what_lasts_is_without_the_end(self):
+        # Expect a load that is kept up with to be served for good, 400 tokens a request, though the
+        # run shows less for its end, in which nothing arrives any more; and the table to say so. A
+        # load that is not is served as fast as the run shows.
+        path = self.folder / "out.h5"
+        out = self.tandem_ok("sweep", self.write(CURVES.replace("output_tokens: 40",
+                                                                "output_tokens: 400")), "-o", path)
+        points = frame(path)
+        points = points[points["variant"] == "TP=8"].sort_values("offered_requests_per_s")
+        kept_up = points[points["balance"] == "kept_up"]
+        saturated = points[points["balance"] == "saturated"]
+        self.assertGreater(len(kept_up), 2)
+        self.assertGreater(len(saturated), 2)
+        numpy.testing.assert_allclose(kept_up["lasting_tokens_per_s"],
+                                      400 * kept_up["offered_requests_per_s"], rtol=1e-9)
+        sustained = kept_up.iloc[-1]
+        self.assertGreater(sustained["lasting_tokens_per_s"],
+                           1.03 * sustained["output_tokens_per_s"])
+        self.assertEqual(list(saturated["lasting_tokens_per_s"]),
+                         list(saturated["output_tokens_per_s"]))
+        row = next(line for line in out.splitlines() if line.startswith("TP=8"))
+        shown = float(row.rpartition("s ")[2].split()[0].replace(",", ""))
+        self.assertAlmostEqual(shown / (sustained["lasting_tokens_per_s"] / 8), 1, delta=0.01)
+
+    def test_a_closed_loop_lasts_as_measured(self):
+        # Expect the run's own rate where nothing but what was asked for arrives.
+        points = frame(self.sweep(SCENARIO.replace("REQUESTS", "100").replace(
+            "{process: poisson, rate: 8 /s}", "{process: closed_loop, concurrency: 1}")
+            + "grid: {workload.arrivals.concurrency: [4, 16]}\n"))
+        self.assertEqual(list(points["status"]), ["done", "done"])
+        self.assertEqual(list(points["lasting_tokens_per_s"]), list(points["output_tokens_per_s"]))
 
     def test_a_layout_that_does_not_fit_costs_two_runs(self):
         # Expect the third layout to be given up after its lowest and highest load.

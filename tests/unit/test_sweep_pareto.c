@@ -62,8 +62,28 @@ START_TEST(equal_points_count_once)
 }
 END_TEST
 
+START_TEST(a_run_s_end_does_not_count)
+{
+    /* Of 100 requests a tenth was rejected; 20/s came, of which 18/s were served 10 tokens each:
+       180 tokens/s, where the run, its end included, has 9/s and 90 tokens/s. */
+    struct sweep_pareto_point front[1];
+    records = json_array();
+    add("done", 0, 0.02, 90, 1);
+    json_t *record = json_array_get(records, 0);
+    ck_assert_int_eq(json_object_set_new(record, "offered_requests_per_s", json_real(20)), 0);
+    json_t *summary = json_object_get(record, "summary");
+    ck_assert_int_eq(json_object_set_new(summary, "requests_per_s", json_real(9)), 0);
+    json_t *requests = json_pack("{s:i, s:i}", "arrived", 100, "rejected", 10);
+    ck_assert_int_eq(json_object_set_new(summary, "requests", requests), 0);
+    ck_assert_uint_eq(sweep_pareto_front(records, front), 1);
+    ck_assert_double_eq_tol(front[0].per_gpu, 180, 1e-9);
+    json_decref(records);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {keeps_what_nothing_beats, equal_points_count_once};
+    const TTest *const tests[] = {keeps_what_nothing_beats, equal_points_count_once,
+                                  a_run_s_end_does_not_count};
     return suite_run("sweep_pareto", tests, sizeof(tests) / sizeof(*tests));
 }
