@@ -12,8 +12,8 @@
 #define DOUBT_SHARE 0.5
 
 /* By how many of the requests in service, on average, they may grow over the window in a system
-   that settles yet. Where they grow from nothing all run long it is by 1 of them. */
-#define SETTLING_SHARE 0.5
+   that settles yet. Where they grow from nothing all run long it is by 2 in 3 of them. */
+#define SETTLING_SHARE (1.0 / 3)
 
 /* A run should last this many times as long as its requests are served. */
 #define SERVICES_PER_RUN 20
@@ -100,8 +100,14 @@ static double filling_of(const struct passage *passages, size_t count, struct pa
    arrivals. */
 static double settling_of(const struct passage *passages, size_t count, const struct span *span)
 {
-    return SETTLING_SHARE * mean_service_s(passages, count) /
-           sim_s_from_ps(span->last - span->start);
+    double served_s = 0;
+    for (size_t i = 0; i < count; i++) {
+        sim_ps from = sim_ps_max(passages[i].scheduled, span->start);
+        sim_ps until = sim_ps_min(passages[i].done, span->last);
+        served_s += sim_s_from_ps(sim_ps_max(until - from, 0));
+    }
+    double in_service = served_s / sim_s_from_ps(span->last - span->start);
+    return SETTLING_SHARE * in_service / (double)span->late;
 }
 
 /* Request-seconds in flight until `edge_s` after the window's start, less those of the pace. */
@@ -142,7 +148,7 @@ static void find_steps(const struct passage *passages, size_t count, struct pace
 /* Whether the growth is more than what a system shows that settles yet. */
 static bool is_more_than_settling(const struct balance *balance)
 {
-    return balance->growth > fmin(balance->settling, BALANCE_LIMIT);
+    return balance->growth > balance->settling;
 }
 
 /* Whether nothing would rarely look like this growth. */
@@ -159,7 +165,8 @@ static double round_up(double requests)
 
 /* Of a run that cannot tell yet. Its interval shrinks with the root of the requests, x times as
    large say, what its filling may hide with their number: half / x + filling / x^2 is to be the
-   room. */
+   room. Settling shrinks with their number too, growth above the limit does not where it lasts: it
+   is to stand out. */
 static double narrowed(const struct balance *balance)
 {
     double room = is_in_doubt(balance) ? balance->growth
@@ -167,7 +174,9 @@ static double narrowed(const struct balance *balance)
     double filling = balance->growth <= BALANCE_LIMIT ? balance->filling : 0;
     double half = balance->half;
     double x = (half + sqrt(half * half + 4 * room * filling)) / (2 * room);
-    return round_up(balance->requests * fmax(x * x, MORE_MIN));
+    double unsettled =
+        balance->growth > BALANCE_LIMIT ? balance->settling / balance->growth : MORE_MIN;
+    return round_up(balance->requests * fmax(x * x, fmax(unsettled, MORE_MIN)));
 }
 
 /* Of a run that was short beside its requests, or had too few. */

@@ -21,14 +21,14 @@
  *   and Student's t interval says how sure it is. Where the means do scatter, the
  *   interval is wider than need be, so that it errs towards not telling.
  * - Answer. Saturated: the interval lies above 0, so that it does grow, and by more
- *   than a system shows that started empty and settles yet. That is taken for half
- *   as many requests as are in service, or for BALANCE_LIMIT where it is less; what
- *   grows all run long grows over the second half by as many as are there on
- *   average, twice that. So a long run tells even slow growth. Kept up: below the
- *   limit, the interval below the limit and BALANCE_TOLERANCE, and the growth no
- *   more than what settles, or what chance often shows. Else the run was too short
- *   to tell. Growth within the tolerance that hides in chance may pass (an
- *   indifference zone: Bechhofer, Ann. Math. Stat. 25(1), 1954).
+ *   than a system shows that started empty and settles yet. That is taken for a third
+ *   of the requests in service meanwhile, however large a share of the arrivals they
+ *   are in a short run; what grows all run long grows over the second half by two
+ *   thirds of those that are there on average, twice that. So a long run tells even
+ *   slow growth. Kept up: below the limit, the interval below the limit and
+ *   BALANCE_TOLERANCE, and the growth no more than what settles, or what chance often
+ *   shows. Else the run was too short to tell. Growth within the tolerance that hides
+ *   in chance may pass (an indifference zone: Bechhofer, Ann. Math. Stat. 25(1), 1954).
  *
  * The work that arrives by chance with n requests is off by sqrt(2 / n) where
  * lengths and gaps scatter as much as their means: near the limit no statistic
@@ -44,7 +44,7 @@
 
 #include <stddef.h>
 
-/* Growth, as a share of the arrivals, that is more than any settling. */
+/* Growth, as a share of the arrivals, above which no system is said to keep up. */
 #define BALANCE_LIMIT 0.05
 
 /* How far from the limit a growth must be that is never to be taken for the other. */
