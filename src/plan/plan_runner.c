@@ -97,7 +97,15 @@ static int wait_for_all(struct plan_runner *runner, const struct batch *batch, s
     return status;
 }
 
-/* One seed of every option, then the others of those that may meet the SLO. */
+/* Whether other seeds could say something else than the first: not of what surely misses the SLO,
+   saturated or not. */
+static bool is_open(const struct plan_verdict *first, const struct slo *slo)
+{
+    bool misses = first->within.mean + first->within.half < slo->percentile / 100;
+    return first->outcome <= PLAN_TOO_SHORT || (first->outcome == PLAN_SATURATED && !misses);
+}
+
+/* One seed of every option, then the others of those that are open. */
 static int run_batch(struct plan_runner *runner, const struct batch *batch,
                      struct plan_verdict *verdicts, struct error *error)
 {
@@ -109,7 +117,7 @@ static int run_batch(struct plan_runner *runner, const struct batch *batch,
         status = wait_for_all(runner, batch, error);
     for (size_t i = 0; i < batch->count && status == 0; i++) {
         plan_judge(batch->trials[i], &runner->slo, headroom, &verdicts[i]);
-        if (verdicts[i].outcome <= PLAN_TOO_SHORT)
+        if (is_open(&verdicts[i], &runner->slo))
             status = start_seeds(runner, batch, i, 2, batch->seeds, error);
     }
     if (status == 0)

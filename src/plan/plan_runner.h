@@ -1,9 +1,10 @@
 /*
  * plan_runner: runs options on all cores and judges them.
  *
- * Each option runs under one seed first, which is enough to see a clear failure,
- * and under the others only where it is not. All that was judged is kept, in
- * order; nothing depends on the number of workers.
+ * Each option runs under one seed first, which is enough to see that it surely
+ * misses the SLO, and under the others where it may not: one seed alone never says
+ * of what is within the SLO that it cannot serve the load. All that was judged is
+ * kept, in order; nothing depends on the number of workers.
  */
 #ifndef TANDEM_PLAN_RUNNER_H
 #define TANDEM_PLAN_RUNNER_H

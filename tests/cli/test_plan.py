@@ -394,6 +394,20 @@ class Check(PlanTest):
         self.assertGreater(verdict["balance"]["requests_to_tell"], 60)
         self.assertEqual(answer["untold"]["options"], 1)
 
+    def test_one_seed_alone_says_nothing_saturated(self):
+        # Expect a load of which all is within the SLO, and which the first seed says is not kept up
+        # with, to run under the other too, which leaves it open; where most misses the SLO, that
+        # seed is enough.
+        options = ("--check", "--set", "workload.requests=400", "--set",
+                   "workload.arrivals.rate=25 /s")
+        patient = PLAN.replace("ttft: 700 ms, tpot: 50 ms", "ttft: 60 s, tpot: 1 s")
+        for text, seeds, outcome in (
+                (patient.replace("seeds: 2", "seeds: 1"), 1, "saturated"),
+                (patient, 2, "too_short"), (PLAN, 1, "saturated")):
+            answer = self.answer(text, *options)
+            verdict = answer["candidates"][0]["verdict"]
+            self.assertEqual((answer["runs"], verdict["outcome"]), (seeds, outcome))
+
     def test_growth_too_short_to_tell_breaks_nothing(self):
         # Expect loads at which too few requests arrive after the warm-up to be told from those that
         # fail: where none fails, that nothing is known beyond what holds.
