@@ -95,6 +95,16 @@ static void refuse_synthetic(struct config_reader *reader)
         config_reader_refuse(reader, keys[i], "'trace', which has requests of its own");
 }
 
+bool workload_spec_is_drawn(const struct workload_spec *workload)
+{
+    const struct synthetic *synthetic = &workload->synthetic;
+    enum arrival_process process = synthetic->arrivals.process;
+    bool is_even = process == ARRIVAL_CONSTANT || process == ARRIVAL_CLOSED_LOOP;
+    bool is_fixed = synthetic->input.distribution == LENGTH_FIXED &&
+                    synthetic->output.distribution == LENGTH_FIXED;
+    return !workload->is_trace && !(is_even && is_fixed);
+}
+
 void config_workload_read(struct config_loader *loader, const struct yaml_node *node,
                           struct workload_spec *workload)
 {

@@ -19,6 +19,10 @@ struct workload_spec {
     struct synthetic synthetic;
 };
 
+/* Whether a run's seed changes its requests: not those of a trace, nor of even gaps or a closed
+   loop with fixed lengths. */
+bool workload_spec_is_drawn(const struct workload_spec *workload);
+
 /* Fills in `workload` from a mapping, or NULL; mistakes go to the loader's diagnostics. */
 void config_workload_read(struct config_loader *loader, const struct yaml_node *node,
                           struct workload_spec *workload);

@@ -328,7 +328,7 @@ static int write_numbers(const struct writer *writer, hid_t group, const struct 
         {"slo.percentile", search->runner.slo.percentile},
         {"growth", search->plan->growth},
         {"headroom", search->plan->headroom},
-        {"seeds", search->plan->seeds},
+        {"seeds", search->runner.seeds},
         {"runs", (double)search->runner.runs},
         {"untold", (double)untold.count},
         {"requests_to_tell", untold.requests_to_tell},

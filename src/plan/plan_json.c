@@ -169,10 +169,10 @@ int plan_json_print(const struct plan_answer *answer, FILE *stream, struct error
     const struct plan_untold count = plan_answer_untold(answer);
     json_t *untold = json_pack("{s:o, s:o}", "options", json_build_count(count.count),
                                "requests_to_tell", json_build_real(count.requests_to_tell));
-    json_t *object =
-        json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", plan->name, "met",
-                  (int)(search->ranked_count > 0), "seeds", json_build_count(plan->seeds), "runs",
-                  json_build_count(search->runner.runs), "traffic", asked, "slo", bounds, "untold",
-                  untold, "plans", plans_json(answer), "candidates", candidates_json(search));
+    json_t *object = json_pack(
+        "{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", plan->name, "met",
+        (int)(search->ranked_count > 0), "seeds", json_build_count(search->runner.seeds), "runs",
+        json_build_count(search->runner.runs), "traffic", asked, "slo", bounds, "untold", untold,
+        "plans", plans_json(answer), "candidates", candidates_json(search));
     return json_build_print(object, stream, error);
 }

@@ -147,7 +147,7 @@ int plan_runner_judge(struct plan_runner *runner, const struct plan_option *opti
 {
     struct batch batch = {.options = options,
                           .count = count,
-                          .seeds = runner->plan->seeds,
+                          .seeds = runner->seeds,
                           .trials = calloc(count, sizeof(json_t *))};
     bool is_whole = batch.trials != NULL;
     for (size_t i = 0; i < count && is_whole; i++) {

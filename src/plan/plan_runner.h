@@ -23,6 +23,7 @@ struct plan_trialled {
 struct plan_runner {
     const struct plan *plan;
     struct slo slo;
+    uint32_t seeds; /* runs of each option that differ */
     const struct interrupt *interrupt;
     struct worker_pool pool;
     struct progress progress;
@@ -32,7 +33,8 @@ struct plan_runner {
     size_t runs;
 };
 
-/* `slo` is to be set before anything is judged. ERROR_MEMORY; release it in any case. */
+/* `slo` and `seeds` are to be set before anything is judged. ERROR_MEMORY; release it in any case.
+ */
 int plan_runner_init(struct plan_runner *runner, const struct plan *plan, size_t workers,
                      const struct interrupt *interrupt, bool is_quiet, struct error *error);
 void plan_runner_release(struct plan_runner *runner);

@@ -28,6 +28,7 @@ struct plan_search {
     struct plan_runner runner;
     bool is_exhaustive;
     struct plan_traffic traffic;
+    bool is_drawn; /* the traffic, by each seed anew */
     struct plan_candidate *candidates;
     size_t candidate_count;
     size_t ranked[PLAN_RANKED_MAX]; /* candidates that meet the SLO, one of each cut, best first */

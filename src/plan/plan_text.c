@@ -186,15 +186,17 @@ static void print_others(const struct plan_answer *answer, FILE *stream)
 /* Warns that the answer may be another one. */
 static void print_untold(const struct plan_answer *answer, FILE *stream)
 {
+    bool is_drawn = answer->search->is_drawn;
     struct plan_untold untold = plan_answer_untold(answer);
     if (untold.count == 0)
         return;
     (void)fprintf(stream,
                   "  unsure %zu option%s%s ran too short to tell; about %s requests a run would\n"
-                  "         (workload.requests)\n",
+                  "         (workload.requests%s)\n",
                   untold.count, untold.count == 1 ? "" : "s",
                   plan_answer_best(answer) ? " that cost no more" : "",
-                  human_count((uint64_t)untold.requests_to_tell).text);
+                  human_count((uint64_t)untold.requests_to_tell).text,
+                  is_drawn ? "" : ", or a longer trace");
 }
 
 /* Names the kinds whose prompts may be too fast beside others', whose power limit counts. */
@@ -264,7 +266,10 @@ void plan_text_print_check(const struct plan_answer *answer, FILE *stream)
     char name[PLAN_NAME_BYTES];
     plan_candidate_name(own, name);
     print_traffic(search, stream);
-    (void)fprintf(stream, "%s %s.\n", name, plan_outcome_words(own->verdict.outcome));
+    const char *words = own->verdict.outcome == PLAN_UNPROVEN && !search->is_drawn
+                            ? "may meet the SLO, which a longer trace or more requests would show"
+                            : plan_outcome_words(own->verdict.outcome);
+    (void)fprintf(stream, "%s %s.\n", name, words);
     if (own->verdict.reason[0] != '\0')
         (void)fprintf(stream, "  why    %s\n", own->verdict.reason);
     if (own->verdict.outcome != PLAN_FAILED)

@@ -394,6 +394,27 @@ class Check(PlanTest):
         self.assertGreater(verdict["balance"]["requests_to_tell"], 60)
         self.assertEqual(answer["untold"]["options"], 1)
 
+    def test_runs_that_are_alike_count_once(self):
+        # Expect of a trace, and of even gaps with fixed lengths, that ask the same under every seed,
+        # one run and the interval that it leaves, however many seeds there are to be; and advice
+        # for a longer trace, which helps. Of lengths that are drawn, every seed counts.
+        rows = "".join(f"{i * 0.11},{200 + 389 * i % 3000},{20 + 97 * i % 300}\n" for i in range(700))
+        trace = self.folder / "asked.csv"
+        trace.write_text(f"arrival_s,input_tokens,output_tokens\n{rows}")
+        recorded = ("--set", f"workload={{trace: {{file: {trace}, format: tandem}}}}")
+        even = ("--set", "workload={arrivals: {process: constant, rate: 8 /s}, requests: 700, "
+                         "input_tokens: 900, output_tokens: 100}")
+        for options, runs in ((recorded, 1), (even, 1), ((), 4)):
+            with self.subTest(options=options):
+                once, often = (self.answer(PLAN.replace("seeds: 2", f"seeds: {seeds}"), "--check", "--set",
+                                           "slo.ttft=50 s", "--set", "slo.tpot=5 s", *options)
+                               for seeds in (1, 4))
+                self.assertEqual((once["seeds"], often["seeds"]), (1, runs))
+                if runs == 1:
+                    self.assertEqual(once["candidates"], often["candidates"])
+        said = self.plan(PLAN, "--check", "--set", "slo.ttft=240 ms", *recorded).stdout
+        self.assertIn("may meet the SLO, which a longer trace or more requests would show.", said)
+
     def test_one_seed_alone_says_nothing_saturated(self):
         # Expect a load of which all is within the SLO, and which the first seed says is not kept up
         # with, to run under the other too, which leaves it open; where most misses the SLO, that
