@@ -226,6 +226,13 @@ static struct balance balance_of_trials(const json_t *trials)
     return balance_mean(runs, count);
 }
 
+/* The share of an open loop's load that does not pile up: what a run completes a second is less by
+   its end, in which nothing arrives any more. */
+static double served_of(const struct balance *balance)
+{
+    return balance->growth > 0 ? 1 - balance->growth : balance->growth <= 0 ? 1 : (double)NAN;
+}
+
 static void judge_saturated(struct plan_verdict *verdict)
 {
     verdict->outcome = PLAN_SATURATED;
@@ -306,7 +313,6 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         .within = share_of(trials, slo),
         .ttft_s = estimate_of(trials, "ttft_s"),
         .tpot_s = estimate_of(trials, "tpot_s"),
-        .served = mean_of(trials, "served"),
         .good = mean_of(trials, "good"),
         .rejected = mean_of(trials, "rejected"),
         .lost = mean_of(trials, "lost"),
@@ -318,7 +324,9 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         .pressure = plan_pressure_mean(trials),
         .balance = balance_of_trials(trials),
     };
-    judge_lasting(verdict, mean_of(trials, "arriving_tokens_per_s"));
+    double arriving_tokens_per_s = mean_of(trials, "arriving_tokens_per_s");
+    verdict->served = isnan(arriving_tokens_per_s) ? (double)NAN : served_of(&verdict->balance);
+    judge_lasting(verdict, arriving_tokens_per_s);
     double to_prove = requests_of(judged_to_prove(slo), trials);
     enum balance_answer answer = balance_answer(&verdict->balance);
     const json_t *failure = find_failure(trials);

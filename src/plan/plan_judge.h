@@ -63,7 +63,7 @@ struct plan_verdict {
     struct plan_estimate ttft_s; /* the SLO's percentile of those that were served */
     struct plan_estimate tpot_s;
     struct balance balance;
-    double served;        /* share of the load; NaN in a closed loop */
+    double served;        /* share of the load; NaN in a closed loop, and where nobody knows */
     double good;          /* share of the requests within the SLO */
     double rejected;      /* share of them */
     double lost;          /* share of them */

@@ -195,12 +195,10 @@ static void rule_out_with(struct plan_candidate *candidate, uint32_t replicas)
                             candidate->verdict.reason);
 }
 
-/* The share of the load that a saturated option serves: what a short run completes a second is
-   less, for it fills and drains. */
+/* The share of the load that a saturated option serves. */
 static double served_at_most(const struct plan_verdict *verdict)
 {
-    const struct balance *balance = &verdict->balance;
-    return fmax(verdict->served, 1 - (balance->growth - balance->half));
+    return verdict->served + verdict->balance.half;
 }
 
 /* It did not meet the SLO: more replicas next time, where there may be more. */

@@ -165,18 +165,16 @@ static json_t *load_of(const struct serving *serving, const struct metered_run *
     double tokens = summary->output_tokens_per_s / summary->requests_per_s; /* of a request */
     double prompt_tokens =
         serving->policy == BATCHER_CHUNKED_PREFILL ? (double)NAN : serving->max_step_tokens;
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status",
-                     "done", "balance", balance_json_new(&reading->balance), "served",
-                     json_build_real(summary->requests_per_s / reading->offered_requests_per_s),
-                     "requests", json_build_count(summary->arrived), "rejected",
-                     json_build_real((double)summary->rejected / arrived), "lost",
-                     json_build_real((double)summary->lost / arrived), "kv_tokens",
-                     json_build_count(summary->kv_capacity_tokens), "prompt_tokens",
-                     json_build_real(prompt_tokens), "requests_per_s",
-                     json_build_real(summary->requests_per_s), "output_tokens_per_s",
-                     json_build_real(summary->output_tokens_per_s), "arriving_tokens_per_s",
-                     json_build_real(reading->offered_requests_per_s * tokens), "good",
-                     json_build_real(summary->good_share));
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status", "done", "balance",
+        balance_json_new(&reading->balance), "requests", json_build_count(summary->arrived),
+        "rejected", json_build_real((double)summary->rejected / arrived), "lost",
+        json_build_real((double)summary->lost / arrived), "kv_tokens",
+        json_build_count(summary->kv_capacity_tokens), "prompt_tokens",
+        json_build_real(prompt_tokens), "requests_per_s", json_build_real(summary->requests_per_s),
+        "output_tokens_per_s", json_build_real(summary->output_tokens_per_s),
+        "arriving_tokens_per_s", json_build_real(reading->offered_requests_per_s * tokens), "good",
+        json_build_real(summary->good_share));
 }
 
 /* `headroom`: the share of the limits that is to stay free; `items`: of requests that count. */

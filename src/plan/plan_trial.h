@@ -3,7 +3,6 @@
  *
  *     status    "done"
  *     balance   whether it kept up (balance_json.h)
- *     served    share of the load that was completed a second; null in a closed loop
  *     requests_per_s output_tokens_per_s
  *     arriving_tokens_per_s   output tokens of the requests that arrived in a second; null in a
  *               closed loop

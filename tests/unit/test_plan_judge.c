@@ -37,11 +37,11 @@ static void judge_by(const struct slo *by, struct seen seen)
 {
     const struct balance balance = {seen.growth, seen.half, 0, 0, 1000, 1600};
     json_t *trials = json_pack(
-        "[{s:s, s:f, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}]",
-        "status", "done", "judged", seen.requests > 0 ? seen.requests : 1e9, "busy", 0.5,
-        "arriving_tokens_per_s", 1000.0, "balance", balance_json_new(&balance), "served", 0.8,
-        "requests", 60.0, "rejected", seen.rejected, "lost", seen.lost, "kv_tokens", 21712.0,
-        "good", 0.97, "requests_per_s", 4.0, "output_tokens_per_s", 800.0, "within",
+        "[{s:s, s:f, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}]", "status",
+        "done", "judged", seen.requests > 0 ? seen.requests : 1e9, "busy", 0.5,
+        "arriving_tokens_per_s", 1000.0, "balance", balance_json_new(&balance), "requests", 60.0,
+        "rejected", seen.rejected, "lost", seen.lost, "kv_tokens", 21712.0, "good", 0.97,
+        "requests_per_s", 4.0, "output_tokens_per_s", 800.0, "within",
         batches(seen.within, seen.spread, seen.count), "ttft_s",
         batches(seen.ttft_s, seen.spread_s, seen.count), "tpot_s", batches(0.02, 0, seen.count));
     ck_assert_ptr_nonnull(trials);
@@ -183,12 +183,27 @@ END_TEST
 
 START_TEST(saturation_outweighs_latency)
 {
-    /* Low latencies of a run that does not keep up are luck. */
+    /* Low latencies of a run that does not keep up are luck: 10% of what arrives is left behind. */
     judge((struct seen){.count = 8, .within = 1, .ttft_s = 0.01, .growth = 0.1, .half = 0.04});
     ck_assert_int_eq(verdict.outcome, PLAN_SATURATED);
-    ck_assert_str_eq(verdict.reason, "serves 80% of the load");
+    ck_assert_str_eq(verdict.reason, "serves 90% of the load");
+    ck_assert_double_eq_tol(verdict.served, 0.9, 1e-12);
     ck_assert_int_eq(verdict.figure, PLAN_FIGURE_THROUGHPUT);
     ck_assert(isnan(verdict.margin));
+}
+END_TEST
+
+START_TEST(what_is_served_is_not_how_long_the_run_was)
+{
+    /* A run that goes on after its last arrival completes 800 of 1,000 tokens a second; where
+       nothing is left behind, it serves all of the load, and not more where what waits grows
+       less. What too few requests arrive to tell, nobody knows. */
+    judge((struct seen){.count = 8, .within = 1, .ttft_s = 0.1});
+    ck_assert_double_eq(verdict.served, 1);
+    judge((struct seen){.count = 8, .within = 1, .ttft_s = 0.1, .growth = -0.02});
+    ck_assert_double_eq(verdict.served, 1);
+    judge((struct seen){.count = 8, .within = 1, .ttft_s = 0.1, .growth = NAN});
+    ck_assert(isnan(verdict.served));
 }
 END_TEST
 
@@ -245,6 +260,7 @@ int main(void)
         few_requests_leave_rare_ones_open,
         all_requests_are_those_that_were_simulated,
         saturation_outweighs_latency,
+        what_is_served_is_not_how_long_the_run_was,
         what_cannot_be_told_is_not_bought,
         what_lasts_is_without_the_end,
         failure_says_why,
