@@ -70,8 +70,10 @@ void plan_candidate_rule_out(struct plan_candidate *candidate, enum plan_constra
 uint32_t plan_candidate_capacity(const struct plan_candidate *candidate, uint32_t nodes)
 {
     const struct plan_option *option = &candidate->option;
-    uint32_t per_node = candidate->hardware.gpus_per_node / option->tensor_parallel;
-    return (uint32_t)((uint64_t)nodes * per_node / option->pipeline_parallel);
+    const struct cluster cluster = {.nodes = nodes,
+                                    .gpus_per_node = candidate->hardware.gpus_per_node};
+    uint64_t groups = layout_group_capacity(&cluster, option->tensor_parallel);
+    return (uint32_t)(groups / option->pipeline_parallel);
 }
 
 void plan_candidate_resize(struct plan_candidate *candidate, const struct plan *plan,
@@ -79,6 +81,7 @@ void plan_candidate_resize(struct plan_candidate *candidate, const struct plan *
 {
     struct plan_option *option = &candidate->option;
     uint32_t groups_per_node = candidate->hardware.gpus_per_node / option->tensor_parallel;
+    assert(groups_per_node > 0); /* a search rules out groups that span nodes */
     option->replicas = replicas;
     option->nodes = u32_ceil_div(replicas * option->pipeline_parallel, groups_per_node);
     candidate->bill = plan_cost_bill(plan, &candidate->hardware, option, 0);

@@ -485,6 +485,14 @@ class Check(PlanTest):
         answer = json.loads(self.plan(FAULTY, "--json", "--set", "events=null").stdout)
         self.assertEqual(answer["plans"], self.answer(PLAN)["plans"])
 
+    def test_groups_that_span_nodes_outlive_one(self):
+        # Expect of two replicas of 16 GPUs on four nodes, two each, that one is left without a node.
+        options = ("--check", "--set", "cluster=clusters/hgx-h100-4-nodes", "--set", "layout.replicas=2",
+                   "--set", "layout.tensor_parallel=16", "--set", "slo.ttft=60 s", "--set", "slo.tpot=2 s")
+        plan = self.answer(PLAN, *options)["plans"][0]
+        self.assertEqual(plan["node_lost"]["replicas_left"], 1)
+        self.assertRegex(self.plan(PLAN, *options).stdout, "a node lost: 1 replica ")
+
     def test_check_writes_the_same_forms(self):
         # Expect the only candidate, judged, in JSON and HDF5, whether it meets the SLO or not.
         for growth, rank in ((1, 1), (10, 0)):
