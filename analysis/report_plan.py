@@ -19,7 +19,7 @@ RESOURCES = {
 
 OUTCOMES = {
     "meets": "meets the SLO",
-    "unproven": "may meet the SLO, which more seeds would show",
+    "unproven": "may meet the SLO, which more seeds, or a longer trace, would show",
     "too_short": "may meet the SLO, which longer runs would show",
     "misses": "misses the SLO",
     "saturated": "cannot serve the load",

@@ -2,6 +2,7 @@
 
 #include "balance_json.h"
 #include "human.h"
+#include "lasting_rate.h"
 #include "plan.h"
 #include "plan_trial.h"
 
@@ -298,10 +299,9 @@ const char *plan_figure_name(enum plan_figure figure)
 /* What it does while requests arrive: a short run's end would make it look dear and idle. */
 static void judge_lasting(struct plan_verdict *verdict, double arriving_tokens_per_s)
 {
-    bool lasts = balance_answer(&verdict->balance) == BALANCE_KEPT_UP;
     double measured = verdict->output_tokens_per_s;
     verdict->lasting_tokens_per_s =
-        lasts && !isnan(arriving_tokens_per_s) ? arriving_tokens_per_s : measured;
+        lasting_rate(&verdict->balance, arriving_tokens_per_s, measured);
     verdict->lasting_busy =
         fmin(verdict->pressure.busy * verdict->lasting_tokens_per_s / measured, 1);
 }
