@@ -11,6 +11,9 @@
 /* Larger numbers are damage: nothing measured has as many bytes, tokens or seconds. */
 #define NUMBER_MAX 1e15
 
+/* That a double surely holds. */
+#define DIGITS_MAX 15
+
 static struct source_line line_of(const struct csv_sheet *sheet)
 {
     return (struct source_line){sheet->lines.name, sheet->lines.line_number, sheet->line,
@@ -151,9 +154,37 @@ int csv_sheet_next(struct csv_sheet *sheet, struct error *error)
     return 1;
 }
 
+/* Digits and a point among them, as most fields are. Up to 15 of them and the power of ten that
+   divides them are exact, so that the quotient is the number that strtod() finds at five times the
+   cost (Clinger, How to Read Floating Point Numbers Accurately, PLDI 1990). */
+static bool parse_plain(const char *field, double *number)
+{
+    static const double powers[DIGITS_MAX + 1] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    uint64_t whole = 0;
+    size_t digits = 0;
+    size_t decimals = 0;
+    bool has_point = false;
+    for (; *field != '\0'; field++) {
+        if (*field == '.' && !has_point) {
+            has_point = true;
+            continue;
+        }
+        if (*field < '0' || *field > '9' || digits == DIGITS_MAX)
+            return false;
+        whole = 10 * whole + (uint64_t)(*field - '0');
+        digits++;
+        decimals += has_point;
+    }
+    *number = (double)whole / powers[decimals];
+    return digits > 0;
+}
+
 /* Whether `field` is a number and nothing else. */
 static bool parse_number(const char *field, double *number)
 {
+    if (parse_plain(field, number))
+        return true;
     char *end;
     *number = strtod(field, &end);
     return end != field && *end == '\0' && fabs(*number) < NUMBER_MAX;

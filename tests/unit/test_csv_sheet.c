@@ -1,8 +1,10 @@
 /* Does csv_sheet keep its contract? */
 #include "base.h"
 #include "csv_sheet.h"
+#include "dice.h"
 #include "suite.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAME, SIZE, COLOR, COLUMNS };
@@ -62,6 +64,45 @@ START_TEST(test_numbers)
         ck_assert_int_eq(csv_sheet_number(&sheet, SIZE, &size, &error), -ERROR_CONFIG);
         csv_sheet_release(&sheet);
         fclose(file);
+    }
+}
+END_TEST
+
+static void check_number(const char *field)
+{
+    char text[64];
+    struct csv_sheet sheet;
+    FILE *file;
+    double number;
+    (void)snprintf(text, sizeof(text), "size\n%s\n", field);
+    ck_assert_int_eq(open_sheet(&sheet, text, CSV_KNOWN_ONLY, &file), 0);
+    ck_assert_int_eq(csv_sheet_next(&sheet, &error), 1);
+    ck_assert_msg(csv_sheet_number(&sheet, SIZE, &number, &error) == 0, "%s", error.text);
+    ck_assert_msg(number == strtod(field, NULL), "%s is not %.17g", field, number);
+    csv_sheet_release(&sheet);
+    fclose(file);
+}
+
+START_TEST(test_numbers_are_strtod_s)
+{
+    /* To the bit, however they are written: digits with a point anywhere or none, few and many. */
+    static const char *const others[] = {
+        "0", "00.10", "5.", ".5", "1e3", "-2.5", "0x10", "123456789012345", "0.1234567890123456"};
+    struct dice dice = {.state = dice_seed(1)};
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        check_number(others[i]);
+    for (int round = 0; round < 20000; round++) {
+        char field[32];
+        size_t digits = 1 + dice_next(&dice) % 18;
+        size_t point = dice_next(&dice) % (digits < 15 ? digits + 1 : 15);
+        char *end = field;
+        for (size_t i = 0; i < digits; i++) {
+            if (i == point)
+                *end++ = '.';
+            *end++ = (char)('0' + dice_next(&dice) % 10);
+        }
+        *end = '\0';
+        check_number(field);
     }
 }
 END_TEST
@@ -130,7 +171,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_rows, test_numbers, test_excerpt, test_headers,
-                                  test_too_many_columns};
+    const TTest *const tests[] = {test_rows,    test_numbers, test_numbers_are_strtod_s,
+                                  test_excerpt, test_headers, test_too_many_columns};
     return suite_run("csv_sheet", tests, ARRAY_LENGTH(tests));
 }
