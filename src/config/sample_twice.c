@@ -59,10 +59,11 @@ int sample_twice_kernel(const struct kernel_sample *samples, size_t count, struc
         return -ERROR_MEMORY;
     for (size_t i = 0; i < count; i++) {
         const struct kernel_shape *shape = &samples[i].shape;
-        keys[i] = (struct key){{samples[i].x, samples[i].y, shape->n, shape->k, shape->heads,
-                                shape->kv_heads, shape->beside, shape->experts, shape->top_k,
-                                shape->ranks, (double)shape->op * DTYPE_COUNT + shape->dtype},
-                               i};
+        keys[i] =
+            (struct key){{samples[i].x, samples[i].y, shape->n, shape->k, shape->heads,
+                          shape->kv_heads, shape->beside, shape->experts, shape->top_k,
+                          shape->ranks, (uint32_t)shape->op * DTYPE_COUNT + (uint32_t)shape->dtype},
+                         i};
     }
     int found = find(keys, count, pair);
     free(keys);
