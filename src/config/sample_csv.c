@@ -288,12 +288,20 @@ static int read_rows(FILE *file, const char *name, row_reader *read_row, struct 
     return status;
 }
 
-/* Refuses rows of which `twice` found a pair: 1, 0 or negative. */
-static int check_twice(const struct rows *rows, const char *name, int twice,
-                       struct sample_pair pair, struct error *error)
+/* How one kind of sample is read, and found twice (sample_twice.h). */
+struct reading {
+    size_t item_bytes;
+    row_reader *read_row;
+    sample_twice *twice;
+};
+
+static int check_twice(const struct rows *rows, const char *name, const struct reading *reading,
+                       struct error *error)
 {
-    if (twice <= 0)
-        return twice;
+    struct sample_pair pair = {0};
+    int found = reading->twice(rows->items, rows->count, &pair, error);
+    if (found <= 0)
+        return found;
     struct sample_place place = rows->places[pair.later];
     return error_set(error, ERROR_CONFIG, "%s:%llu:%u: the same was measured in line %llu", name,
                      (unsigned long long)place.line, place.column,
@@ -322,38 +330,36 @@ static void *add_rows(void *all, size_t *count, struct rows *rows, struct sample
     return larger;
 }
 
+/* The samples `all` with those of `file`; NULL where that fails: then `all` is as it was. */
+static void *read_samples(FILE *file, const char *name, const struct reading *reading, void *all,
+                          struct sample_place **places, size_t *count, struct error *error)
+{
+    struct rows rows = {.item_bytes = reading->item_bytes};
+    int status = read_rows(file, name, reading->read_row, &rows, error);
+    if (status == 0)
+        status = check_twice(&rows, name, reading, error);
+    void *larger = status == 0 ? add_rows(all, count, &rows, places, error) : NULL;
+    rows_release(&rows);
+    return larger;
+}
+
 int sample_csv_kernels(FILE *file, const char *name, struct kernel_sample **samples,
                        struct sample_place **places, size_t *count, struct error *error)
 {
-    struct rows rows = {.item_bytes = sizeof(**samples)};
-    struct sample_pair pair = {0};
-    int status = read_rows(file, name, read_kernel, &rows, error);
-    if (status == 0)
-        status = sample_twice_kernel((const void *)rows.items, rows.count, &pair, error);
-    status = check_twice(&rows, name, status, pair, error);
-    void *all = status == 0 ? add_rows(*samples, count, &rows, places, error) : NULL;
-    rows_release(&rows);
-    if (!all)
-        return -(int)error->code;
-    *samples = all;
-    return 0;
+    static const struct reading reading = {sizeof(**samples), read_kernel, sample_twice_kernel};
+    void *all = read_samples(file, name, &reading, *samples, places, count, error);
+    *samples = all ? all : *samples;
+    return all ? 0 : -(int)error->code;
 }
 
 int sample_csv_collectives(FILE *file, const char *name, struct collective_sample **samples,
                            struct sample_place **places, size_t *count, struct error *error)
 {
-    struct rows rows = {.item_bytes = sizeof(**samples)};
-    struct sample_pair pair = {0};
-    int status = read_rows(file, name, read_collective, &rows, error);
-    if (status == 0)
-        status = sample_twice_collective((const void *)rows.items, rows.count, &pair, error);
-    status = check_twice(&rows, name, status, pair, error);
-    void *all = status == 0 ? add_rows(*samples, count, &rows, places, error) : NULL;
-    rows_release(&rows);
-    if (!all)
-        return -(int)error->code;
-    *samples = all;
-    return 0;
+    static const struct reading reading = {sizeof(**samples), read_collective,
+                                           sample_twice_collective};
+    void *all = read_samples(file, name, &reading, *samples, places, count, error);
+    *samples = all ? all : *samples;
+    return all ? 0 : -(int)error->code;
 }
 
 /* What stands in a column of a kernel's row; NaN: nothing. */

@@ -51,9 +51,10 @@ static struct key *keys_new(size_t count, struct error *error)
     return keys;
 }
 
-int sample_twice_kernel(const struct kernel_sample *samples, size_t count, struct sample_pair *pair,
+int sample_twice_kernel(const void *array, size_t count, struct sample_pair *pair,
                         struct error *error)
 {
+    const struct kernel_sample *samples = array;
     struct key *keys = keys_new(count, error);
     if (!keys)
         return -ERROR_MEMORY;
@@ -70,9 +71,10 @@ int sample_twice_kernel(const struct kernel_sample *samples, size_t count, struc
     return found;
 }
 
-int sample_twice_collective(const struct collective_sample *samples, size_t count,
-                            struct sample_pair *pair, struct error *error)
+int sample_twice_collective(const void *array, size_t count, struct sample_pair *pair,
+                            struct error *error)
 {
+    const struct collective_sample *samples = array;
     struct key *keys = keys_new(count, error);
     if (!keys)
         return -ERROR_MEMORY;

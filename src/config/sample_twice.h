@@ -17,10 +17,12 @@ struct sample_pair {
     size_t later;
 };
 
-/* 1 with the pair whose later one comes first, 0 where all differ, or -ERROR_MEMORY. */
-int sample_twice_kernel(const struct kernel_sample *samples, size_t count, struct sample_pair *pair,
-                        struct error *error);
-int sample_twice_collective(const struct collective_sample *samples, size_t count,
-                            struct sample_pair *pair, struct error *error);
+/* Looks through an array of one kind of sample: 1 with the pair whose later one comes first, 0
+   where all differ, or -ERROR_MEMORY. */
+typedef int sample_twice(const void *samples, size_t count, struct sample_pair *pair,
+                         struct error *error);
+
+sample_twice sample_twice_kernel;     /* of struct kernel_sample */
+sample_twice sample_twice_collective; /* of struct collective_sample */
 
 #endif
