@@ -36,10 +36,9 @@ struct run_options {
 struct run_state {
     struct config config;
     struct workload_source source;
-    struct topology topology;
     struct record_hdf5 *file;
     struct simulation *simulation;
-    struct arena arena; /* the topology and the summary */
+    struct arena arena; /* the summary's */
     struct summary summary;
     struct bands bands; /* where they are asked for */
 };
@@ -113,31 +112,15 @@ static int load(struct run_state *state, const struct run_options *options, stru
     return workload_source_open(&state->source, &state->config.workload, scenario->run.seed, error);
 }
 
-static int open_file(struct run_state *state, const char *path, struct error *error)
-{
-    const struct scenario *scenario = &state->config.scenario;
-    int status = topology_build(&state->topology, &scenario->cluster, &state->arena, error);
-    if (status < 0)
-        return status;
-    struct record_hdf5_header header = {
-        .version = TANDEM_VERSION,
-        .scenario_text = state->config.text,
-        .seed = scenario->run.seed,
-        .timeline = scenario->output.timeline,
-        .topology = &state->topology,
-    };
-    state->file = record_hdf5_new(path, &header, error);
-    return state->file ? 0 : -(int)error->code;
-}
-
 /* Makes the simulation, recording to a file if one is asked for. */
 static int set_up(struct run_state *state, const struct run_options *options, struct error *error)
 {
     struct recorder recorder = {0};
     if (options->output_path) {
-        int status = open_file(state, options->output_path, error);
-        if (status < 0)
-            return status;
+        state->file = record_hdf5_open(options->output_path, &state->config.scenario,
+                                       state->config.text, error);
+        if (!state->file)
+            return -(int)error->code;
         recorder = record_hdf5_recorder(state->file);
     }
     state->simulation = simulation_new(&state->config.scenario,

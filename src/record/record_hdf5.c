@@ -266,6 +266,27 @@ failed:
     return NULL;
 }
 
+struct record_hdf5 *record_hdf5_open(const char *path, const struct scenario *scenario,
+                                     const char *scenario_text, struct error *error)
+{
+    struct record_hdf5 *file = NULL;
+    struct topology topology;
+    struct arena arena;
+    arena_init(&arena);
+    if (topology_build(&topology, &scenario->cluster, &arena, error) == 0) {
+        struct record_hdf5_header header = {
+            .version = TANDEM_VERSION,
+            .scenario_text = scenario_text,
+            .seed = scenario->run.seed,
+            .timeline = scenario->output.timeline,
+            .topology = &topology,
+        };
+        file = record_hdf5_new(path, &header, error);
+    }
+    arena_release(&arena);
+    return file;
+}
+
 struct recorder record_hdf5_recorder(struct record_hdf5 *file)
 {
     return (struct recorder){.context = file, .record = write_records};

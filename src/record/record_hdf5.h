@@ -44,6 +44,10 @@ struct record_hdf5_header {
 struct record_hdf5 *record_hdf5_new(const char *path, const struct record_hdf5_header *header,
                                     struct error *error);
 
+/* The same for a run of `scenario`, which was read from `scenario_text`, by this version. */
+struct record_hdf5 *record_hdf5_open(const char *path, const struct scenario *scenario,
+                                     const char *scenario_text, struct error *error);
+
 /* What a simulation with that timeline calls to fill the file. */
 struct recorder record_hdf5_recorder(struct record_hdf5 *file);
 

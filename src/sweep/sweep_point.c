@@ -13,31 +13,6 @@
 
 #define PATH_BYTES 4096
 
-/* The file that a point's records go to. */
-struct point_file {
-    struct record_hdf5 *records; /* NULL: there is none */
-    struct topology topology;
-    struct arena arena; /* the topology's */
-};
-
-static int open_file(struct point_file *file, const struct config *config, const char *path,
-                     struct error *error)
-{
-    const struct scenario *scenario = &config->scenario;
-    int status = topology_build(&file->topology, &scenario->cluster, &file->arena, error);
-    if (status < 0)
-        return status;
-    struct record_hdf5_header header = {
-        .version = TANDEM_VERSION,
-        .scenario_text = config->text,
-        .seed = scenario->run.seed,
-        .timeline = scenario->output.timeline,
-        .topology = &file->topology,
-    };
-    file->records = record_hdf5_new(path, &header, error);
-    return file->records ? 0 : -(int)error->code;
-}
-
 /* A point of which nothing counts is no point. */
 static int check_counted(const struct summary *summary, struct error *error)
 {
@@ -52,20 +27,20 @@ static int check_counted(const struct summary *summary, struct error *error)
 static int run_point(struct metered_run *run, const struct config *config, const char *path,
                      struct error *error)
 {
-    struct point_file file = {.records = NULL};
+    struct record_hdf5 *file = NULL;
     struct recorder recorder = {0};
-    arena_init(&file.arena);
-    int status = path ? open_file(&file, config, path, error) : 0;
-    if (file.records)
-        recorder = record_hdf5_recorder(file.records);
-    if (status == 0)
-        status = metered_run_play(run, config, recorder, error);
+    if (path) {
+        file = record_hdf5_open(path, &config->scenario, config->text, error);
+        if (!file)
+            return -(int)error->code;
+        recorder = record_hdf5_recorder(file);
+    }
+    int status = metered_run_play(run, config, recorder, error);
     if (status == 0)
         status = check_counted(&run->summary, error);
-    if (status == 0 && file.records)
-        status = record_hdf5_finish(file.records, &run->summary, error);
-    record_hdf5_free(file.records);
-    arena_release(&file.arena);
+    if (status == 0 && file)
+        status = record_hdf5_finish(file, &run->summary, error);
+    record_hdf5_free(file);
     return status;
 }
 
