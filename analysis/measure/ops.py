@@ -4,10 +4,13 @@
 A time is the median microseconds of one call inside a replayed CUDA graph, operands rotated over
 more memory than the L2 holds, at the GPU's full clock: what may draw more power than its limit
 allows is timed in bursts with rests between them (power.py says what becomes of longer ones).
-Shapes are the shards of the chosen models. All in bf16.
+GEMMs of few rows and many weights are timed in place, in layers that decode: on H200 some take 8%
+longer there. Shapes are the shards of the chosen models. All in bf16.
 """
 
 import argparse
+import collections
+import itertools
 import statistics
 import time
 
@@ -17,6 +20,7 @@ from models import HEAD_DIM, MODELS, ROOM_TOKENS, shard
 
 torch = lazily("torch")
 F = lazily("torch.nn.functional")
+profiler = lazily("torch.profiler")
 attention = lazily("torch.nn.attention")
 bias = lazily("torch.nn.attention.bias")
 tk = lazily("triton_kernels")
@@ -24,6 +28,11 @@ tk = lazily("triton_kernels")
 BEYOND_L2_BYTES = 2.5e8
 KV_COPIES_MAX = 256
 ELEMENTWISE_CALLS = 8
+IN_PLACE_BYTES = 1e8  # of weights: GEMMs of as many are timed in place where their rows are few
+LAYERS_BYTES = 6e9    # of weights, in the layers that they are timed in
+IN_PLACE_REPLAYS = 4
+IN_PLACE_CONTEXT = 512
+GEMMS_OF_LAYER = (1, 4, 6, 8)  # of decode_layer()
 HOT_ROWS = 129     # GEMMs of as many rows and more are bound by compute, or nearly so
 BURST_MS = 8       # a third of what a GPU computes before it slows down
 REST_S = 0.04      # after which it may again
@@ -65,22 +74,29 @@ def elapsed_ms(run):
     return start.elapsed_time(end)
 
 
-def replayed(calls):
-    """A graph of `calls` some times over, for 2 ms or so, and how many there are in it."""
-    def once():
-        for call in calls:
-            call()
-    once()
+def run_all(calls):
+    for call in calls:
+        call()
+
+
+def graph_of(calls):
+    """A graph of calls that have been made before, replayed once."""
     torch.cuda.synchronize()
-    call_ms = max(elapsed_ms(once) / len(calls), 2e-3)
-    repeats = max(1, min(8, int(2.0 / (call_ms * len(calls)))))
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        for _ in range(repeats):
-            once()
+        run_all(calls)
     graph.replay()
     torch.cuda.synchronize()
-    return graph, repeats * len(calls)
+    return graph
+
+
+def replayed(calls):
+    """A graph of `calls` some times over, for 2 ms or so, and how many there are in it."""
+    run_all(calls)
+    torch.cuda.synchronize()
+    call_ms = max(elapsed_ms(lambda: run_all(calls)) / len(calls), 2e-3)
+    repeats = max(1, min(8, int(2.0 / (call_ms * len(calls)))))
+    return graph_of(calls * repeats), repeats * len(calls)
 
 
 def median_us(calls, replays_ms=12.0):
@@ -110,19 +126,96 @@ def row(op, time_us, **dimensions):
     return {"op": op, "dtype": "bf16", "time_us": f"{time_us:.3f}", **dimensions}
 
 
+def starts_us(run):
+    """When each kernel, copy or fill of a GPU's work began."""
+    with profiler.profile(activities=[profiler.ProfilerActivity.CUDA]) as trace:
+        run()
+        torch.cuda.synchronize()
+    return sorted(event.time_range.start for event in trace.events()
+                  if event.device_type == torch.autograd.DeviceType.CUDA)
+
+
+def layer_us(calls, layers):
+    """
+    Median microseconds of each of a layer's calls, from its start to the next one's; `calls` are
+    those of all layers. What a replay begins and ends with is left out.
+    """
+    a_layer = len(calls) // layers
+    run_all(calls)
+    parts = [len(starts_us(call)) for call in calls[:a_layer]] * layers * IN_PLACE_REPLAYS
+    graph = graph_of(calls)
+    starts = starts_us(lambda: run_all([graph.replay] * IN_PLACE_REPLAYS))
+    assert sum(parts) == len(starts), "a call is not the same kernels every time"
+    begins = [starts[at] for at in itertools.accumulate(parts[:-1], initial=0)]
+    times = [[] for _ in range(a_layer)]
+    for i in range(len(calls), len(begins) - 1):
+        if (i + 1) % len(calls):
+            times[i % a_layer].append(begins[i + 1] - begins[i])
+    return [statistics.median(one) for one in times]
+
+
+def decode_layer(one, weights, rows, kv):
+    """A layer's calls for so many decodes."""
+    x, residual, norm, q, attended = (randn(rows, width) for width in (
+        one.hidden, one.hidden, one.hidden, one.heads * HEAD_DIM, one.heads * HEAD_DIM))
+    qkv, gate_up, activated = (randn(rows, width) for width in (one.qkv, 2 * one.ffn, one.ffn))
+    gain = randn(one.hidden)
+    position = torch.full((rows,), IN_PLACE_CONTEXT, dtype=torch.int32, device="cuda")
+    slot = torch.arange(rows, dtype=torch.int32, device="cuda")
+    partial, state = (torch.empty(floats, dtype=torch.float32, device="cuda")
+                      for floats in tk.decode_scratch_floats(rows, one.kv_heads, ROOM_TOKENS))
+    heads = (rows, one.heads, HEAD_DIM)
+    return [lambda: tk.rmsnorm_residual(x, residual, gain, norm),
+            lambda: torch.mm(norm, weights[0].t(), out=qkv),
+            lambda: tk.rope_kv_write(qkv, q.view(heads), *kv, position, slot),
+            lambda: tk.attention_decode(q.view(heads), *kv, position, slot, partial, state,
+                                        attended.view(heads), rows),
+            lambda: torch.mm(attended, weights[1].t(), out=x),
+            lambda: tk.rmsnorm_residual(x, residual, gain, norm),
+            lambda: torch.mm(norm, weights[2].t(), out=gate_up),
+            lambda: tk.silu_mul(gate_up, activated),
+            lambda: torch.mm(activated, weights[3].t(), out=x)]
+
+
+def gemms_in_place(shards, rows):
+    """{(m, n, k): microseconds} of the projections with the most weights; where several shards
+    have one, the mean."""
+    found = collections.defaultdict(list)
+    for one in shards:
+        shapes = one.gemms()[:-1]
+        if 2 * max(n * k for n, k in shapes) < IN_PLACE_BYTES:
+            continue
+        layers = min(24, int(LAYERS_BYTES // sum(2 * n * k for n, k in shapes)) + 2)
+        weights = [[randn(n, k) for n, k in shapes] for _ in range(layers)]
+        kv = [randn(max(rows), one.kv_heads, ROOM_TOKENS, HEAD_DIM) for _ in range(2)]
+        for m in rows:
+            calls = [call for layer in weights for call in decode_layer(one, layer, m, kv)]
+            times_us = layer_us(calls, layers)
+            for (n, k), place in zip(shapes, GEMMS_OF_LAYER):
+                if 2 * n * k >= IN_PLACE_BYTES:
+                    found[m, n, k].append(times_us[place])
+    return {shape: statistics.mean(times_us) for shape, times_us in found.items()}
+
+
+def gemm_alone_us(m, n, weights):
+    """The same over as many weights as outgrow the L2, (m, k) by (k, n) each."""
+    inputs = [randn(m, weights[0].shape[1]) for _ in range(2)]
+    out = torch.empty(m, n, dtype=torch.bfloat16, device="cuda")
+    calls = [lambda w=w, x=inputs[i % 2]: torch.mm(x, w.t(), out=out)
+             for i, w in enumerate(weights)]
+    return rested_median_us(calls) if m >= HOT_ROWS else median_us(calls)
+
+
 def gemms(shards, grid):
-    """(m, k) x (k, n) for the projections of every shard, over as many weights as outgrow L2."""
+    """(m, k) x (k, n) for the projections of every shard, in place or alone."""
+    in_place = gemms_in_place(shards, [m for m in grid["gemm_rows"] if m < HOT_ROWS])
     for n, k in sorted({shape for one in shards for shape in one.gemms()}):
         copies = max(1, min(24, int(BEYOND_L2_BYTES // (2 * n * k)) + 1))
         weights = [randn(n, k) for _ in range(copies)]
         for m in grid["gemm_rows"]:
             if n > 60000 and m > 512:
                 continue  # an LM head sees one row a sequence
-            inputs = [randn(m, k) for _ in range(2)]
-            out = torch.empty(m, n, dtype=torch.bfloat16, device="cuda")
-            calls = [lambda w=w, x=inputs[i % 2]: torch.mm(x, w.t(), out=out)
-                     for i, w in enumerate(weights)]
-            time_us = rested_median_us(calls) if m >= HOT_ROWS else median_us(calls)
+            time_us = in_place.get((m, n, k)) or gemm_alone_us(m, n, weights)
             yield row("gemm", time_us, m=m, n=n, k=k)
 
 
