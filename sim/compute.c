@@ -92,10 +92,11 @@ static uint32_t dense_kernels(const struct compute *compute, double tokens, stru
     return 3;
 }
 
-/* Shares of the peaks that a kernel reaches. */
+/* Shares of the peaks that a kernel reaches, and what it takes besides. */
 struct reach {
     double compute;
     double memory;
+    double gap_s;
 };
 
 static struct reach reach_of(const struct gpu *gpu, const struct kernel *kernel)
@@ -108,12 +109,14 @@ static struct reach reach_of(const struct gpu *gpu, const struct kernel *kernel)
     case SPAN_GATE_UP:
     case SPAN_DOWN:
     case SPAN_LM_HEAD:
-        return (struct reach){gpu_gemm_compute(gpu, kernel->weights), efficiency->gemm_memory};
+        return (struct reach){gpu_gemm_compute(gpu, kernel->weights), efficiency->gemm_memory,
+                              gpu->kernel_gap_s};
     case SPAN_ATTENTION_PREFILL:
     case SPAN_ATTENTION_DECODE:
-        return (struct reach){efficiency->attention_compute, efficiency->attention_memory};
+        return (struct reach){efficiency->attention_compute, efficiency->attention_memory,
+                              gpu->kernel_gap_s};
     default:
-        return (struct reach){1, efficiency->elementwise_memory};
+        return (struct reach){1, efficiency->elementwise_memory, gpu->elementwise_gap_s};
     }
 }
 
@@ -121,6 +124,7 @@ static struct reach reach_of(const struct gpu *gpu, const struct kernel *kernel)
 struct roofline {
     double compute_s;
     double memory_s;
+    double gap_s;
 };
 
 static struct roofline roofline_of(const struct gpu *gpu, const struct kernel *kernel)
@@ -130,6 +134,7 @@ static struct roofline roofline_of(const struct gpu *gpu, const struct kernel *k
     return (struct roofline){
         .compute_s = kernel->flops / (peak * reach.compute),
         .memory_s = kernel->bytes / (gpu->memory_bytes_per_s * reach.memory),
+        .gap_s = reach.gap_s,
     };
 }
 
@@ -137,7 +142,7 @@ static struct cost roofline_cost(const struct compute *compute, const struct ker
 {
     struct roofline roofline = roofline_of(compute->gpu, kernel);
     double seconds = fmax(roofline.compute_s, roofline.memory_s);
-    return (struct cost){.seconds = seconds + compute->gpu->kernel_gap_s,
+    return (struct cost){.seconds = seconds + roofline.gap_s,
                          .provenance = COST_ESTIMATED,
                          .error = COST_ERROR_ESTIMATED};
 }

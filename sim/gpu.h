@@ -52,9 +52,10 @@ struct gpu {
     double memory_bytes_per_s;
     double flops_per_s[DTYPE_COUNT]; /* dense tensor peak; 0: computes in bf16 after conversion */
     struct gpu_efficiency efficiency;
-    double kernel_gap_s; /* between two kernels of a replayed graph; source: the GPU's file */
-    double power_w;      /* board power; 0: unknown */
-    double idle_power_w; /* drawn while it waits for work; board power where that is unknown */
+    double kernel_gap_s;      /* of a kernel beside its roofline; source: the GPU's file */
+    double elementwise_gap_s; /* the same of norms, activations, RoPE and copies */
+    double power_w;           /* board power; 0: unknown */
+    double idle_power_w;      /* drawn while it waits for work; board power where that is unknown */
     struct power_capping power_capping;
     double usd_per_hour; /* list price to rent; 0: unknown */
     struct measured_links measured_links;

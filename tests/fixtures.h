@@ -21,6 +21,7 @@ static inline struct gpu fixture_gpu(void)
         .flops_per_s = {[DTYPE_BF16] = 1e15, [DTYPE_FP8] = 2e15},
         .efficiency = {1, 1, 1, 1, 1, 1},
         .kernel_gap_s = 1e-6,
+        .elementwise_gap_s = 1e-6,
     };
 }
 

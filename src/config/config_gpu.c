@@ -150,6 +150,9 @@ void config_gpu_read(struct config_loader *loader, const struct yaml_node *node,
     read_efficiency(&reader, &gpu->efficiency);
     config_read_quantity(&reader, "kernel_gap", CONFIG_REQUIRED, QUANTITY_SECONDS, 0,
                          CONFIG_COST_S_MAX, &gpu->kernel_gap_s);
+    gpu->elementwise_gap_s = gpu->kernel_gap_s;
+    config_read_quantity(&reader, "elementwise_gap", CONFIG_OPTIONAL, QUANTITY_SECONDS, 0,
+                         CONFIG_COST_S_MAX, &gpu->elementwise_gap_s);
     config_read_quantity(&reader, "power", CONFIG_OPTIONAL, QUANTITY_WATTS, 0, CONFIG_POWER_W_MAX,
                          &gpu->power_w);
     gpu->idle_power_w = gpu->power_w;

@@ -92,6 +92,7 @@ static void hasten_gpu(struct gpu *gpu)
     for (size_t dtype = 0; dtype < DTYPE_COUNT; dtype++)
         gpu->flops_per_s[dtype] *= 2;
     gpu->kernel_gap_s /= 2;
+    gpu->elementwise_gap_s /= 2;
 }
 
 static void hasten_host(struct host *host)

@@ -158,6 +158,7 @@ START_TEST(each_kind_of_kernel_has_its_own_efficiency)
     struct bench bench;
     set_up(&bench);
     bench.gpu.kernel_gap_s = 0;
+    bench.gpu.elementwise_gap_s = 0;
     bench.gpu.efficiency = (struct gpu_efficiency){
         .gemm_compute = 0.5,
         .gemm_memory = 0.8,
@@ -187,6 +188,24 @@ START_TEST(each_kind_of_kernel_has_its_own_efficiency)
         kernel.kind = cases[i].kind;
         ck_assert_double_eq_tol(time_of(&bench, &kernel), 1e-3 / cases[i].efficiency, 1e-15);
     }
+}
+END_TEST
+
+START_TEST(elementwise_kernels_have_their_own_gap)
+{
+    /* Expectation: kernels without work take 3 us where they multiply or attend, else 2. */
+    struct bench bench;
+    set_up(&bench);
+    bench.gpu.kernel_gap_s = 3e-6;
+    bench.gpu.elementwise_gap_s = 2e-6;
+    const struct kernel gemm = {.kind = SPAN_QKV};
+    const struct kernel attention = {.kind = SPAN_ATTENTION_DECODE};
+    const struct kernel norm = {.kind = SPAN_NORM};
+    const struct kernel rope = {.kind = SPAN_ROPE_KV};
+    ck_assert_double_eq_tol(time_of(&bench, &gemm), 3e-6, 1e-15);
+    ck_assert_double_eq_tol(time_of(&bench, &attention), 3e-6, 1e-15);
+    ck_assert_double_eq_tol(time_of(&bench, &norm), 2e-6, 1e-15);
+    ck_assert_double_eq_tol(time_of(&bench, &rope), 2e-6, 1e-15);
 }
 END_TEST
 
@@ -377,6 +396,7 @@ int main(void)
         chunks_of_a_prompt_score_what_the_whole_does,
         the_roofline_has_its_corner_where_both_sides_meet,
         each_kind_of_kernel_has_its_own_efficiency,
+        elementwise_kernels_have_their_own_gap,
         weights_set_the_rate_of_multiplication,
         quantized_weights_are_read_in_fewer_bytes,
         decodes_beside_a_prompt_take_what_was_measured_so,

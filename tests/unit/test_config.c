@@ -194,6 +194,7 @@ START_TEST(test_every_key_of_the_machines)
     ck_assert_double_eq(box->gpu.efficiency.attention_memory, 0.6);
     ck_assert_double_eq(box->gpu.efficiency.elementwise_memory, 0.9);
     ck_assert_double_eq(box->gpu.kernel_gap_s, 1e-6);
+    ck_assert_double_eq(box->gpu.elementwise_gap_s, 1e-6); /* where nothing else is said */
     ck_assert_double_eq(box->gpu.power_w, 700);
     ck_assert_double_eq(box->gpu.power_capping.slowdown, 1.2);
     ck_assert_double_eq(box->gpu.power_capping.delay_s, 60e-3);
