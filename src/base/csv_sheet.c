@@ -85,9 +85,7 @@ static int unknown_column(const struct csv_sheet *sheet, const char *name, struc
 static int read_column(struct csv_sheet *sheet, const char *name, enum csv_others others,
                        struct error *error)
 {
-    uint32_t column = 0;
-    while (column < sheet->name_count && strcmp(sheet->names[column], name) != 0)
-        column++;
+    uint32_t column = (uint32_t)spelling_index(name, sheet->names, sheet->name_count);
     if (column == sheet->name_count && others == CSV_KNOWN_ONLY)
         return unknown_column(sheet, name, error);
     if (column < sheet->name_count && csv_sheet_has(sheet, column))

@@ -32,6 +32,19 @@ size_t spelling_distance(const char *a, const char *b)
     return rows[a_bytes % 3][b_bytes];
 }
 
+size_t spelling_index(const char *word, const char *const *words, size_t count)
+{
+    size_t index = 0;
+    while (index < count && strcmp(word, words[index]) != 0)
+        index++;
+    return index;
+}
+
+bool spelling_is_one_of(const char *word, const char *const *words, size_t count)
+{
+    return spelling_index(word, words, count) < count;
+}
+
 const char *spelling_nearest(const char *word, const char *const *candidates, size_t count)
 {
     /* A third of the word may be wrong, and one letter of a short one. */

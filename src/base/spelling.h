@@ -1,12 +1,17 @@
 /*
- * spelling: what the user may have meant.
+ * spelling: which of some words the user wrote, or may have meant.
  */
 #ifndef TANDEM_SPELLING_H
 #define TANDEM_SPELLING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Longer words are never compared. */
+/* Where `word` stands among `words`; `count` where it is none of them. */
+size_t spelling_index(const char *word, const char *const *words, size_t count);
+bool spelling_is_one_of(const char *word, const char *const *words, size_t count);
+
+/* Longer words are near to none. */
 #define SPELLING_WORD_BYTES 64
 
 /*

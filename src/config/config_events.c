@@ -5,8 +5,6 @@
 #include "spelling.h"
 #include "topology.h"
 
-#include <string.h>
-
 #define SLOWDOWN_MIN 1.0
 #define SLOWDOWN_MAX 1e6
 #define LINK_BYTES_MAX NAME_BYTES
@@ -44,9 +42,8 @@ static void list_links(struct config_loader *loader, struct targets *targets)
 static void check_link(struct config_reader *reader, const struct targets *targets,
                        const char *link)
 {
-    for (uint32_t i = 0; i < targets->link_count; i++)
-        if (strcmp(targets->links[i], link) == 0)
-            return;
+    if (spelling_is_one_of(link, targets->links, targets->link_count))
+        return;
     const char *meant = spelling_nearest(link, targets->links, targets->link_count);
     if (meant)
         config_reader_report(reader, "link", "cluster '%s' has no link '%s'; did you mean '%s'?",

@@ -3,8 +3,6 @@
 #include "config_cluster.h"
 #include "spelling.h"
 
-#include <string.h>
-
 #define IMBALANCE_MAX 1000
 
 static const char *const router_names[] = {
@@ -52,16 +50,15 @@ static void read_split(struct config_reader *reader, struct layout_spec *layout)
         read_list(reader, node, layout);
         return;
     }
-    for (size_t i = 0; node->kind == YAML_KIND_SCALAR && i < ARRAY_LENGTH(split_words); i++) {
-        if (strcmp(node->text, split_words[i]) != 0)
-            continue;
-        layout->split = split_of_word[i];
+    bool is_word = node->kind == YAML_KIND_SCALAR;
+    size_t count = ARRAY_LENGTH(split_words);
+    size_t found = is_word ? spelling_index(node->text, split_words, count) : count;
+    if (found < count) {
+        layout->split = split_of_word[found];
         return;
     }
     char description[CONFIG_DESCRIPTION_BYTES];
-    const char *meant = node->kind == YAML_KIND_SCALAR
-                            ? spelling_nearest(node->text, split_words, ARRAY_LENGTH(split_words))
-                            : NULL;
+    const char *meant = is_word ? spelling_nearest(node->text, split_words, count) : NULL;
     config_reader_report(reader, "stage_layers",
                          "'stage_layers' must be even, balanced or a list of counts, not %s%s%s%s",
                          config_value_describe(node, description), meant ? "; did you mean '" : "",

@@ -30,15 +30,6 @@ void config_reader_enter(struct config_reader *reader, struct config_reader *par
     config_reader_open(reader, parent->diagnostics, config_read_node(parent, key, presence), name);
 }
 
-static bool was_asked(const struct config_reader *reader, const char *key)
-{
-    for (size_t i = 0; i < reader->asked_count; i++) {
-        if (strcmp(reader->asked[i], key) == 0)
-            return true;
-    }
-    return false;
-}
-
 void config_reader_abandon(struct config_reader *reader)
 {
     reader->node = NULL;
@@ -49,7 +40,7 @@ void config_reader_close(struct config_reader *reader)
     const struct yaml_entry *entry = reader->node ? reader->node->first : NULL;
     for (; entry; entry = entry->next) {
         const char *key = entry->key->text;
-        if (was_asked(reader, key))
+        if (spelling_is_one_of(key, reader->asked, reader->asked_count))
             continue;
         const char *meant = spelling_nearest(key, reader->asked, reader->asked_count);
         diagnostics_add(reader->diagnostics, entry->key->position,
@@ -61,7 +52,7 @@ void config_reader_close(struct config_reader *reader)
 /* The value, NULL where there is none; the key counts as asked for. */
 static const struct yaml_node *ask(struct config_reader *reader, const char *key)
 {
-    if (!was_asked(reader, key)) {
+    if (!spelling_is_one_of(key, reader->asked, reader->asked_count)) {
         assert(reader->asked_count < CONFIG_KEYS_MAX);
         reader->asked[reader->asked_count++] = key;
     }

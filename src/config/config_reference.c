@@ -1,6 +1,7 @@
 #include "config_reference.h"
 
 #include "base.h"
+#include "spelling.h"
 
 #include <string.h>
 
@@ -17,11 +18,7 @@ static void *out_of_memory(struct config_loader *loader)
 static bool is_reference_key(const char *key)
 {
     static const char *const keys[] = {"model", "cluster", "gpu", "host"};
-    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
-        if (strcmp(key, keys[i]) == 0)
-            return true;
-    }
-    return false;
+    return spelling_is_one_of(key, keys, ARRAY_LENGTH(keys));
 }
 
 static struct yaml_node *broken(struct config_loader *loader, struct position position)

@@ -155,17 +155,16 @@ bool config_value_choice(struct diagnostics *diagnostics, const struct yaml_node
                          const char *name, const char *const *words, size_t word_count,
                          uint32_t *index)
 {
-    for (size_t i = 0; node->kind == YAML_KIND_SCALAR && i < word_count; i++) {
-        if (strcmp(node->text, words[i]) == 0) {
-            *index = (uint32_t)i;
-            return true;
-        }
+    bool is_word = node->kind == YAML_KIND_SCALAR;
+    size_t found = is_word ? spelling_index(node->text, words, word_count) : word_count;
+    if (found < word_count) {
+        *index = (uint32_t)found;
+        return true;
     }
     char description[CONFIG_DESCRIPTION_BYTES];
     char joined[WORDS_BYTES];
     join_words(words, word_count, joined);
-    const char *meant =
-        node->kind == YAML_KIND_SCALAR ? spelling_nearest(node->text, words, word_count) : NULL;
+    const char *meant = is_word ? spelling_nearest(node->text, words, word_count) : NULL;
     diagnostics_add(diagnostics, node->position, "'%s' must be %s, not %s%s%s%s", name, joined,
                     config_value_describe(node, description), meant ? "; did you mean '" : "",
                     meant ? meant : "", meant ? "'?" : "");

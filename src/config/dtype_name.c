@@ -1,6 +1,6 @@
 #include "dtype_name.h"
 
-#include <string.h>
+#include "spelling.h"
 
 const char *const dtype_names[DTYPE_COUNT] = {
 #define X(name, text, bits) text,
@@ -10,8 +10,5 @@ const char *const dtype_names[DTYPE_COUNT] = {
 
 enum dtype dtype_named(const char *name)
 {
-    int dtype = 0;
-    while (dtype < DTYPE_COUNT && strcmp(name, dtype_names[dtype]) != 0)
-        dtype++;
-    return (enum dtype)dtype;
+    return (enum dtype)spelling_index(name, dtype_names, DTYPE_COUNT);
 }

@@ -2,6 +2,7 @@
 
 #include "config_limits.h"
 #include "config_reader.h"
+#include "spelling.h"
 #include "sweep_value.h"
 
 #include <string.h>
@@ -56,10 +57,8 @@ static void add_path(struct sweep *sweep, size_t axis, const char *path, struct 
         if (sets_path(&sweep->axes[i], path))
             diagnostics_add(diagnostics, position, "'%.60s' is set by two axes", path);
     }
-    for (size_t i = 0; i < sweep->path_count; i++) {
-        if (strcmp(sweep->paths[i], path) == 0)
-            return;
-    }
+    if (spelling_is_one_of(path, sweep->paths, sweep->path_count))
+        return;
     if (strlen(path) > PATH_BYTES_MAX)
         diagnostics_add(diagnostics, position, "a key longer than %d bytes", PATH_BYTES_MAX);
     else if (sweep->path_count == SWEEP_SETTINGS_MAX)

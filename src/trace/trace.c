@@ -39,13 +39,11 @@ const char *trace_format_name(enum trace_format format)
 
 bool trace_format_from_name(const char *name, enum trace_format *format)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(format_names); i++) {
-        if (strcmp(name, format_names[i]) == 0) {
-            *format = (enum trace_format)i;
-            return true;
-        }
-    }
-    return false;
+    size_t index = spelling_index(name, format_names, ARRAY_LENGTH(format_names));
+    if (index == ARRAY_LENGTH(format_names))
+        return false;
+    *format = (enum trace_format)index;
+    return true;
 }
 
 /* NULL where the format is no table. */

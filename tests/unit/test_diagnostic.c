@@ -179,6 +179,12 @@ START_TEST(test_spelling)
     memset(endless, 'r', sizeof(endless));
     endless[sizeof(endless) - 1] = '\0';
     ck_assert_ptr_null(spelling_nearest(endless, keys, 4));
+
+    /* A word is found where it stands, and what is only like it is not. */
+    ck_assert_uint_eq(spelling_index("router", keys, 4), 2);
+    ck_assert_uint_eq(spelling_index("route", keys, 4), 4);
+    ck_assert(spelling_is_one_of("kv", keys, 4));
+    ck_assert(!spelling_is_one_of("kv", keys, 3));
 }
 END_TEST
 
