@@ -190,6 +190,8 @@ static const struct hdf5_column run_columns[] = {
     {HDF5_COLUMN(run_row, input_tokens, NULL)},
     {HDF5_COLUMN(run_row, output_tokens, NULL)},
 };
+static const struct export_row run_row = {run_columns, ARRAY_LENGTH(run_columns),
+                                          sizeof(struct run_row)};
 
 static int compare_places(const void *left, const void *right)
 {
@@ -228,17 +230,16 @@ static int read_run_rows(struct served *served, struct export_table *table, stru
 int served_read_run(struct served *served, const char *path, struct arena *arena,
                     struct error *error)
 {
-    hid_t file;
+    struct export_file file;
     struct export_table table = {0};
     *served = (struct served){.path = path};
-    int status = export_input_open(&file, path, error);
+    int status = export_file_open(&file, path, error);
     if (status < 0)
         return status;
-    status = export_table_open_columns(&table, file, path, "requests", run_columns,
-                                       ARRAY_LENGTH(run_columns), sizeof(struct run_row), error);
+    status = export_table_open(&table, &file, "requests", &run_row, error);
     if (status == 0)
         status = read_run_rows(served, &table, arena, error);
     export_table_release(&table);
-    export_input_close(file);
+    export_file_close(&file);
     return status;
 }

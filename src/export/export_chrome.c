@@ -42,17 +42,25 @@ static const struct hdf5_column stage_columns[] = {
     {HDF5_COLUMN(stage_row, stage, NULL)},
     {HDF5_COLUMN(stage_row, layers, NULL)},
 };
+static const struct export_row stage_row = {stage_columns, ARRAY_LENGTH(stage_columns),
+                                            sizeof(struct stage_row)};
+
 static const struct hdf5_column step_columns[] = {
     {HDF5_COLUMN(step_row, scheduled_s, NULL)},   {HDF5_COLUMN(step_row, done_s, NULL)},
     {HDF5_COLUMN(step_row, replica, NULL)},       {HDF5_COLUMN(step_row, prefill_tokens, NULL)},
     {HDF5_COLUMN(step_row, decode_tokens, NULL)},
 };
+static const struct export_row step_row = {step_columns, ARRAY_LENGTH(step_columns),
+                                           sizeof(struct step_row)};
+
 static const struct hdf5_column span_columns[] = {
     {HDF5_COLUMN(span_row, start_ps, NULL)}, {HDF5_COLUMN(span_row, duration_ps, NULL)},
     {HDF5_COLUMN(span_row, step, NULL)},     {HDF5_COLUMN(span_row, bytes, NULL)},
     {HDF5_COLUMN(span_row, replica, NULL)},  {HDF5_COLUMN(span_row, stage, NULL)},
     {HDF5_COLUMN(span_row, layer, NULL)},    {HDF5_COLUMN(span_row, kind, NULL)},
 };
+static const struct export_row span_row = {span_columns, ARRAY_LENGTH(span_columns),
+                                           sizeof(struct span_row)};
 
 /* How a kind of span is shown. */
 struct look {
@@ -88,8 +96,7 @@ struct kind {
 struct chrome {
     struct event_writer events;
     const struct output_file *out;
-    const char *path;
-    hid_t file;
+    struct export_file file;
     struct export_window window;
     struct stage_row *stages; /* by replica, then stage */
     uint32_t stage_count;     /* of all replicas */
@@ -103,7 +110,7 @@ struct chrome {
 
 static int damaged(const struct chrome *chrome, const char *what, struct error *error)
 {
-    return error_set(error, ERROR_IO, "cannot read %s: %s", chrome->path, what);
+    return error_set(error, ERROR_IO, "cannot read %s: %s", chrome->file.path, what);
 }
 
 /* Room for what is kept of each stage. */
@@ -141,9 +148,7 @@ static int read_stages(struct chrome *chrome, struct error *error)
 {
     struct export_table table;
     int count = 0;
-    int status = export_table_open_columns(&table, chrome->file, chrome->path, "summary/stages",
-                                           stage_columns, ARRAY_LENGTH(stage_columns),
-                                           sizeof(struct stage_row), error);
+    int status = export_table_open(&table, &chrome->file, "summary/stages", &stage_row, error);
     if (status < 0)
         return status;
     status = allocate_stages(chrome, (size_t)table.row_count + 1, error);
@@ -304,9 +309,7 @@ static int write_spans(struct chrome *chrome, struct error *error)
 {
     struct export_table table;
     int count = 0;
-    int status =
-        export_table_open_columns(&table, chrome->file, chrome->path, "spans", span_columns,
-                                  ARRAY_LENGTH(span_columns), sizeof(struct span_row), error);
+    int status = export_table_open(&table, &chrome->file, "spans", &span_row, error);
     if (status < 0)
         return status;
     read_kinds(chrome, &table);
@@ -364,9 +367,7 @@ static int write_counters(struct chrome *chrome, struct error *error)
     struct export_table table;
     int count = 0;
     uint32_t replicas = chrome->replica_count;
-    int status =
-        export_table_open_columns(&table, chrome->file, chrome->path, "steps", step_columns,
-                                  ARRAY_LENGTH(step_columns), sizeof(struct step_row), error);
+    int status = export_table_open(&table, &chrome->file, "steps", &step_row, error);
     if (status < 0)
         return status;
     while (status == 0 && (count = export_table_read(&table, error)) > 0) {
@@ -389,7 +390,7 @@ static int write_counters(struct chrome *chrome, struct error *error)
 
 static int write_document(struct chrome *chrome, struct error *error)
 {
-    if (!export_table_exists(chrome->file, "spans"))
+    if (!export_table_exists(&chrome->file, "spans"))
         return damaged(chrome, "it has no timeline; run with --timeline steps or layers", error);
     int status = read_stages(chrome, error);
     if (status < 0)
@@ -406,8 +407,8 @@ static int write_document(struct chrome *chrome, struct error *error)
 int export_chrome_write(const struct output_file *out, const char *path,
                         const struct export_window *window, struct error *error)
 {
-    struct chrome chrome = {.out = out, .path = path, .window = *window};
-    int status = export_input_open(&chrome.file, path, error);
+    struct chrome chrome = {.out = out, .window = *window};
+    int status = export_file_open(&chrome.file, path, error);
     if (status < 0)
         return status;
     status = write_document(&chrome, error);
@@ -415,6 +416,6 @@ int export_chrome_write(const struct output_file *out, const char *path,
     free(chrome.first_stages);
     free(chrome.sends);
     free(chrome.stages);
-    export_input_close(chrome.file);
+    export_file_close(&chrome.file);
     return status;
 }

@@ -242,11 +242,11 @@ int export_csv_write(const struct output_file *out, const char *path, const char
                      const struct export_window *window, struct error *error)
 {
     struct csv csv = {.stream = out->stream};
-    hid_t file;
-    int status = export_input_open(&file, path, error);
+    struct export_file file;
+    int status = export_file_open(&file, path, error);
     if (status < 0)
         return status;
-    status = export_table_open(&csv.table, file, path, name, error);
+    status = export_table_open(&csv.table, &file, name, NULL, error);
     if (status == 0)
         status = open_columns(&csv, error);
     if (status == 0)
@@ -254,6 +254,6 @@ int export_csv_write(const struct output_file *out, const char *path, const char
     if (status == 0)
         status = write_rows(&csv, out, error);
     release(&csv);
-    export_input_close(file);
+    export_file_close(&file);
     return status;
 }

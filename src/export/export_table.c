@@ -8,21 +8,21 @@
 /* Rows at a time: what record_hdf5 writes as one chunk, so that each is inflated once. */
 #define CHUNK_ROWS 8192
 
-int export_input_open(hid_t *file, const char *path, struct error *error)
+int export_file_open(struct export_file *file, const char *path, struct error *error)
 {
     hdf5_error_init();
-    *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    return *file < 0 ? hdf5_error_set(error, "read", path) : 0;
+    *file = (struct export_file){H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), path};
+    return file->id < 0 ? hdf5_error_set(error, "read", path) : 0;
 }
 
-void export_input_close(hid_t file)
+void export_file_close(const struct export_file *file)
 {
-    (void)H5Fclose(file);
+    (void)H5Fclose(file->id);
 }
 
-bool export_table_exists(hid_t file, const char *name)
+bool export_table_exists(const struct export_file *file, const char *name)
 {
-    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    hid_t dataset = H5Dopen2(file->id, name, H5P_DEFAULT);
     if (dataset < 0)
         return false;
     H5Dclose(dataset);
@@ -96,12 +96,6 @@ static hid_t open_dataset(struct export_table *table, hid_t file, struct error *
     return H5I_INVALID_HID;
 }
 
-static int allocate_buffer(struct export_table *table, struct error *error)
-{
-    table->buffer = calloc(CHUNK_ROWS, table->row_bytes);
-    return table->buffer ? 0 : error_out_of_memory(error, "the rows of a table");
-}
-
 /* The type in memory of a member of the file's rows; the caller closes it. */
 static hid_t widened_type(hid_t in_file)
 {
@@ -142,52 +136,38 @@ static hid_t widened_row_type(hid_t file_type)
     return H5I_INVALID_HID;
 }
 
-int export_table_open(struct export_table *table, hid_t file, const char *path, const char *name,
-                      struct error *error)
+/* The type of the caller's rows, of which each member must be one of the file's; negative: none. */
+static hid_t caller_row_type(hid_t file_type, const struct export_row *row)
 {
-    *table = (struct export_table){.path = path, .name = name};
-    int status = 0;
-    hid_t file_type = open_dataset(table, file, error);
-    if (file_type < 0) {
-        status = -(int)error->code;
-        goto cleanup;
-    }
-    table->row_type = widened_row_type(file_type);
-    if (table->row_type < 0) {
-        status = not_as_expected(table, error);
-        goto cleanup;
-    }
-    table->row_bytes = H5Tget_size(table->row_type);
-    status = allocate_buffer(table, error);
-
-cleanup:
-    if (file_type >= 0)
-        H5Tclose(file_type);
-    if (status < 0)
-        export_table_release(table);
-    return status;
+    hid_t row_type = H5Tcreate(H5T_COMPOUND, row->bytes);
+    bool is_whole = row_type >= 0;
+    for (size_t i = 0; i < row->column_count && is_whole; i++)
+        is_whole = insert_column(row_type, file_type, &row->columns[i]);
+    if (is_whole || row_type < 0)
+        return row_type;
+    H5Tclose(row_type);
+    return H5I_INVALID_HID;
 }
 
-int export_table_open_columns(struct export_table *table, hid_t file, const char *path,
-                              const char *name, const struct hdf5_column *columns,
-                              size_t column_count, size_t row_bytes, struct error *error)
+int export_table_open(struct export_table *table, const struct export_file *file, const char *name,
+                      const struct export_row *row, struct error *error)
 {
-    *table = (struct export_table){.path = path, .name = name, .row_bytes = row_bytes};
-    int status = 0;
-    hid_t file_type = open_dataset(table, file, error);
+    *table = (struct export_table){.path = file->path, .name = name};
+    hid_t file_type = open_dataset(table, file->id, error);
     if (file_type < 0) {
-        status = -(int)error->code;
-        goto cleanup;
+        export_table_release(table);
+        return -(int)error->code;
     }
-    table->row_type = H5Tcreate(H5T_COMPOUND, row_bytes);
-    bool is_whole = table->row_type >= 0;
-    for (size_t i = 0; i < column_count && is_whole; i++)
-        is_whole = insert_column(table->row_type, file_type, &columns[i]);
-    status = is_whole ? allocate_buffer(table, error) : not_as_expected(table, error);
-
-cleanup:
-    if (file_type >= 0)
-        H5Tclose(file_type);
+    int status = 0;
+    table->row_type = row ? caller_row_type(file_type, row) : widened_row_type(file_type);
+    if (table->row_type < 0) {
+        status = not_as_expected(table, error);
+    } else {
+        table->row_bytes = H5Tget_size(table->row_type);
+        table->buffer = calloc(CHUNK_ROWS, table->row_bytes);
+        status = table->buffer ? 0 : error_out_of_memory(error, "the rows of a table");
+    }
+    H5Tclose(file_type);
     if (status < 0)
         export_table_release(table);
     return status;

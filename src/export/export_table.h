@@ -14,6 +14,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A file that is open for reading. */
+struct export_file {
+    hid_t id;
+    const char *path; /* for errors */
+};
+
+/* What a caller's row holds of a table's. Of a column only name, type, offset and text_bytes
+   count. */
+struct export_row {
+    const struct hdf5_column *columns;
+    size_t column_count;
+    size_t bytes;
+};
+
 struct export_table {
     hid_t dataset;
     hid_t row_type; /* compound, as rows lie in `buffer` */
@@ -25,25 +39,19 @@ struct export_table {
     const char *name; /* of the table in it, for errors */
 };
 
-/* Opens the file at `path` for reading; export_input_close() what it gives, if it gives one. */
-int export_input_open(hid_t *file, const char *path, struct error *error);
-void export_input_close(hid_t file);
+/* `path` must outlive the file. On failure there is nothing to close. */
+int export_file_open(struct export_file *file, const char *path, struct error *error);
+void export_file_close(const struct export_file *file);
 
-bool export_table_exists(hid_t file, const char *name);
+bool export_table_exists(const struct export_file *file, const char *name);
 
 /*
- * Opens table `name` with all its columns: integers as 64 bits, reals as double,
- * all else as in the file, without padding. `path` and `name` must outlive it. On
- * failure there is nothing to release.
+ * Opens table `name` with what `row` holds of it, or, NULL, with all its columns:
+ * integers as 64 bits, reals as double, all else as in the file, without padding.
+ * The file and `name` must outlive it. On failure there is nothing to release.
  */
-int export_table_open(struct export_table *table, hid_t file, const char *path, const char *name,
-                      struct error *error);
-
-/* The same with those columns alone, at their offsets in rows of `row_bytes`. Of a column only
-   name, type, offset and text_bytes count. */
-int export_table_open_columns(struct export_table *table, hid_t file, const char *path,
-                              const char *name, const struct hdf5_column *columns,
-                              size_t column_count, size_t row_bytes, struct error *error);
+int export_table_open(struct export_table *table, const struct export_file *file, const char *name,
+                      const struct export_row *row, struct error *error);
 
 /* Reads the next rows into table->buffer. Returns how many, 0 at the end, negative for errors. */
 int export_table_read(struct export_table *table, struct error *error);
