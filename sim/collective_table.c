@@ -1,7 +1,5 @@
 #include "collective_table.h"
 
-#include <string.h>
-
 /* Over bytes and ranks; of those tried, small errors of left-out samples over all shipped tables.
  */
 static const struct surface_kind kind_of_surface = {2, 1, {6, 2}, 0.02, 0, {0}};
@@ -190,23 +188,4 @@ int collective_table_prepare(const struct collective_table *table,
     for (uint32_t node = 0; node < bytes.nodes; node++)
         fill_node(class, &probe, kind->op, ranks, grid, node);
     return cost_grid_make_monotone(grid, error);
-}
-
-static const char *const op_names[COLLECTIVE_OP_COUNT] = {
-#define X(name, text) text,
-    COLLECTIVE_OPS(X)
-#undef X
-};
-
-enum collective_op collective_op_named(const char *name)
-{
-    uint32_t op = 0;
-    while (op < COLLECTIVE_OP_COUNT && strcmp(op_names[op], name) != 0)
-        op++;
-    return (enum collective_op)op;
-}
-
-const char *collective_op_name(enum collective_op op)
-{
-    return op_names[op];
 }

@@ -98,9 +98,4 @@ int collective_table_prepare(const struct collective_table *table,
                              const struct collective_kind *kind, double ranks, double bytes_max,
                              struct arena *arena, struct cost_grid *grid, struct error *error);
 
-/* The operation of that name, as in CSV; COLLECTIVE_OP_COUNT where there is none. */
-enum collective_op collective_op_named(const char *name);
-
-const char *collective_op_name(enum collective_op op);
-
 #endif

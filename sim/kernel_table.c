@@ -440,26 +440,7 @@ enum kernel_op kernel_op_of_span(enum span_kind kind)
     }
 }
 
-static const char *const op_names[KERNEL_OP_COUNT] = {
-#define X(name, text) text,
-    KERNEL_OPS(X)
-#undef X
-};
-
 bool kernel_op_is_experts(enum kernel_op op)
 {
     return op == KERNEL_EXPERTS || op == KERNEL_EXPERTS_PARALLEL;
-}
-
-enum kernel_op kernel_op_named(const char *name)
-{
-    uint32_t op = 0;
-    while (op < KERNEL_OP_COUNT && strcmp(op_names[op], name) != 0)
-        op++;
-    return (enum kernel_op)op;
-}
-
-const char *kernel_op_name(enum kernel_op op)
-{
-    return op_names[op];
 }

@@ -143,9 +143,4 @@ enum kernel_op kernel_op_of_span(enum span_kind kind);
 /* Whether it times a mixture's experts as one operation. */
 bool kernel_op_is_experts(enum kernel_op op);
 
-/* The op of that name, as in CSV; KERNEL_OP_COUNT where there is none. */
-enum kernel_op kernel_op_named(const char *name);
-
-const char *kernel_op_name(enum kernel_op op);
-
 #endif

@@ -1,6 +1,7 @@
 #include "calibrate_check.h"
 
 #include "human.h"
+#include "op_name.h"
 #include "sample_twice.h"
 
 #define TOLERANCE 0.95        /* clocks and timers are not exact */
@@ -49,13 +50,13 @@ static int check_kernel(const struct gpu *gpu, const struct kernel_sample *sampl
         return error_set(error, ERROR_CONFIG,
                          "%s: %s in %s: by its datasheet %s cannot take less than %s; is the unit "
                          "right?",
-                         place, kernel_op_name(sample->shape.op),
+                         place, kernel_op_names[sample->shape.op],
                          human_seconds(sample->seconds).text, gpu->name,
                          human_seconds(fastest_s).text);
     if (sample->seconds > SLOWNESS_MAX * (roofline_s + OVERHEAD_S))
         return error_set(error, ERROR_CONFIG,
                          "%s: %s in %s: by its datasheet %s takes some %s; is the unit right?",
-                         place, kernel_op_name(sample->shape.op),
+                         place, kernel_op_names[sample->shape.op],
                          human_seconds(sample->seconds).text, gpu->name,
                          human_seconds(roofline_s).text);
     return 0;
@@ -73,7 +74,7 @@ static int check_collective(const struct gpu *gpu, const struct collective_sampl
     return error_set(error, ERROR_CONFIG,
                      "%s: %s of %s over %.0f ranks in %s: it takes %s or more, and %s or less; is "
                      "the unit right?",
-                     place, collective_op_name(sample->kind.op), human_bytes(sample->bytes).text,
+                     place, collective_op_names[sample->kind.op], human_bytes(sample->bytes).text,
                      sample->ranks, human_seconds(sample->seconds).text,
                      human_seconds(fastest_s).text, human_seconds(slowest_s).text);
 }

@@ -2,6 +2,7 @@
 
 #include "dtype_name.h"
 #include "json_build.h"
+#include "op_name.h"
 #include "smoothness.h"
 
 #define PARTS 3
@@ -32,7 +33,8 @@ static int add_kernels(struct making *making, enum kernel_op op, enum dtype dtyp
     const struct gpu *gpu = making->gpu;
     const struct kernel_sample *samples = making->measurements->kernels;
     size_t count = making->measurements->kernel_count;
-    *class = (struct calibrate_class){.op = kernel_op_name(op), .what = {.op = op, .dtype = dtype}};
+    *class =
+        (struct calibrate_class){.op = kernel_op_names[op], .what = {.op = op, .dtype = dtype}};
     (void)snprintf(class->detail, sizeof(class->detail), "%s", dtype_names[dtype]);
     for (size_t i = 0; i < count; i++)
         class->samples += samples[i].shape.op == op && samples[i].shape.dtype == dtype;
@@ -66,7 +68,7 @@ static int add_collectives(struct making *making, const struct collective_kind *
     struct calibrate_class *class = &making->report->classes[making->report->count];
     const struct collective_sample *samples = making->measurements->collectives;
     size_t count = making->measurements->collective_count;
-    *class = (struct calibrate_class){.op = collective_op_name(kind->op),
+    *class = (struct calibrate_class){.op = collective_op_names[kind->op],
                                       .what = {.is_collective = true, .kind = *kind}};
     (void)snprintf(class->detail, sizeof(class->detail), "%s, %s",
                    kind->fabric == COLLECTIVE_FABRIC_PEER ? "peer" : "host",

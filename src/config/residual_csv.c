@@ -2,6 +2,7 @@
 
 #include "csv_sheet.h"
 #include "dtype_name.h"
+#include "op_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -207,11 +208,11 @@ void residual_csv_write(FILE *file, const struct residual *residuals, size_t cou
     for (size_t i = 0; i < count; i++) {
         const struct residual *residual = &residuals[i];
         if (residual->is_collective)
-            (void)fprintf(file, "%s,,%d,%d,%zu", collective_op_name(residual->kind.op),
+            (void)fprintf(file, "%s,,%d,%d,%zu", collective_op_names[residual->kind.op],
                           residual->kind.fabric == COLLECTIVE_FABRIC_PEER, residual->kind.graph,
                           residual->points);
         else
-            (void)fprintf(file, "%s,%s,,,%zu", kernel_op_name(residual->op),
+            (void)fprintf(file, "%s,%s,,,%zu", kernel_op_names[residual->op],
                           dtype_names[residual->dtype], residual->points);
         write_error(file, residual->point_error);
         write_error(file, residual->shape_error);

@@ -2,6 +2,7 @@
 
 #include "csv_sheet.h"
 #include "dtype_name.h"
+#include "op_name.h"
 #include "sample_twice.h"
 #include "spelling.h"
 
@@ -53,22 +54,9 @@ static int read_dtype(const struct csv_sheet *sheet, enum dtype *dtype, struct e
                                 : csv_sheet_fault(sheet, field, error, "unknown dtype '%s'", field);
 }
 
-static const char *kernel_name(size_t op)
+static int unknown_op(const struct csv_sheet *sheet, const char *field, const char *const *names,
+                      size_t count, struct error *error)
 {
-    return kernel_op_name((enum kernel_op)op);
-}
-
-static const char *collective_name(size_t op)
-{
-    return collective_op_name((enum collective_op)op);
-}
-
-static int unknown_op(const struct csv_sheet *sheet, const char *field,
-                      const char *(*name_of)(size_t op), size_t count, struct error *error)
-{
-    const char *names[KERNEL_OP_COUNT + COLLECTIVE_OP_COUNT];
-    for (size_t i = 0; i < count; i++)
-        names[i] = name_of(i);
     const char *meant = spelling_nearest(field, names, count);
     if (!meant)
         return csv_sheet_fault(sheet, field, error, "unknown op '%s'", field);
@@ -177,7 +165,7 @@ static int read_kernel(const struct csv_sheet *sheet, void *item, struct error *
     const char *op = sheet->fields[COLUMN_OP];
     shape->op = kernel_op_named(op);
     if (shape->op == KERNEL_OP_COUNT)
-        return unknown_op(sheet, op, kernel_name, KERNEL_OP_COUNT, error);
+        return unknown_op(sheet, op, kernel_op_names, KERNEL_OP_COUNT, error);
     const struct kernel_columns *columns = &columns_of[shape->op];
     const struct {
         enum column column;
@@ -215,7 +203,7 @@ static int read_collective(const struct csv_sheet *sheet, void *item, struct err
     const char *op = sheet->fields[COLUMN_OP];
     *sample = (struct collective_sample){.kind.op = collective_op_named(op)};
     if (sample->kind.op == COLLECTIVE_OP_COUNT)
-        return unknown_op(sheet, op, collective_name, COLLECTIVE_OP_COUNT, error);
+        return unknown_op(sheet, op, collective_op_names, COLLECTIVE_OP_COUNT, error);
     bool is_peer = false;
     const bool uses[COLUMN_COUNT] = {
         [COLUMN_RANKS] = true, [COLUMN_BYTES] = true, [COLUMN_P2P] = true, [COLUMN_GRAPH] = true};
@@ -406,7 +394,7 @@ static void write_header(FILE *file, struct numbers numbers)
 
 static void write_kernel(FILE *file, struct numbers numbers, const struct kernel_sample *sample)
 {
-    (void)fprintf(file, "%s,%s", kernel_op_name(sample->shape.op),
+    (void)fprintf(file, "%s,%s", kernel_op_names[sample->shape.op],
                   dtype_names[sample->shape.dtype]);
     for (size_t i = 0; i < numbers.count; i++) {
         double field = kernel_field(sample, numbers.columns[i]);
@@ -448,7 +436,7 @@ void sample_csv_write_collectives(FILE *file, const struct collective_sample *sa
         (void)fprintf(file, ",%s", column_names[column]);
     (void)fputc('\n', file);
     for (size_t i = 0; i < count; i++)
-        (void)fprintf(file, "%s,%.15g,%.15g,%d,%d,%.7g\n", collective_op_name(samples[i].kind.op),
+        (void)fprintf(file, "%s,%.15g,%.15g,%d,%d,%.7g\n", collective_op_names[samples[i].kind.op],
                       samples[i].ranks, samples[i].bytes,
                       samples[i].kind.fabric == COLLECTIVE_FABRIC_PEER, samples[i].kind.graph,
                       samples[i].seconds * 1e6);
