@@ -1,6 +1,7 @@
 #include "spelling.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 static size_t least(size_t a, size_t b)
@@ -43,6 +44,17 @@ size_t spelling_index(const char *word, const char *const *words, size_t count)
 bool spelling_is_one_of(const char *word, const char *const *words, size_t count)
 {
     return spelling_index(word, words, count) < count;
+}
+
+void spelling_choice(const char *const *words, size_t count, char text[SPELLING_CHOICE_BYTES])
+{
+    size_t length = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < count && length < SPELLING_CHOICE_BYTES; i++) {
+        const char *separator = i == 0 ? "" : i + 1 == count ? " or " : ", ";
+        length += (size_t)snprintf(text + length, SPELLING_CHOICE_BYTES - length, "%s%s", separator,
+                                   words[i]);
+    }
 }
 
 const char *spelling_nearest(const char *word, const char *const *candidates, size_t count)

@@ -1,5 +1,5 @@
 /*
- * spelling: which of some words the user wrote, or may have meant.
+ * spelling: which of some words the user wrote, may have meant, or can choose.
  */
 #ifndef TANDEM_SPELLING_H
 #define TANDEM_SPELLING_H
@@ -10,6 +10,11 @@
 /* Where `word` stands among `words`; `count` where it is none of them. */
 size_t spelling_index(const char *word, const char *const *words, size_t count);
 bool spelling_is_one_of(const char *word, const char *const *words, size_t count);
+
+#define SPELLING_CHOICE_BYTES 256
+
+/* `a, b or c`, cut where it does not fit. */
+void spelling_choice(const char *const *words, size_t count, char text[SPELLING_CHOICE_BYTES]);
 
 /* Longer words are near to none. */
 #define SPELLING_WORD_BYTES 64

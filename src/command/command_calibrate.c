@@ -10,10 +10,17 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define PATH_BYTES 4096
+
+/* What the inputs are: files, or folders of LLMServingSim's profiler. */
+enum format { FORMAT_TANDEM, FORMAT_LLMSERVINGSIM };
+
+static const char *const format_words[] = {"tandem", "llmservingsim", NULL};
+
+static const char *const fabric_words[] = {"peer", "host", NULL};
+static const enum collective_fabric fabrics[] = {COLLECTIVE_FABRIC_PEER, COLLECTIVE_FABRIC_HOST};
 
 struct calibrate_options {
     char **inputs;
@@ -23,8 +30,8 @@ struct calibrate_options {
     const char *gpu_path;   /* NULL: gpu.yaml of the folder */
     const char *model_path; /* NULL: not given */
     uint32_t tensor_parallel;
-    enum collective_fabric fabric;
-    bool is_profile; /* inputs are folders of LLMServingSim */
+    uint32_t fabric; /* of fabrics[] */
+    enum format format;
     bool only_residuals;
     bool as_json;
     bool is_quiet;
@@ -57,24 +64,6 @@ static const char help[] =
     "  -h, --help             this text\n\n"
     "Exit codes: 0 done, 2 wrong use, 3 bad measurements or configuration, 4 I/O.\n";
 
-static int parse_fabric(const struct command_option *option, const char *value, struct error *error)
-{
-    enum collective_fabric *fabric = option->target;
-    *fabric = strcmp(value, "host") == 0 ? COLLECTIVE_FABRIC_HOST : COLLECTIVE_FABRIC_PEER;
-    if (*fabric == COLLECTIVE_FABRIC_HOST || strcmp(value, "peer") == 0)
-        return 0;
-    return error_set(error, ERROR_USAGE, "--fabric is peer or host, not '%s'", value);
-}
-
-static int parse_format(const struct command_option *option, const char *value, struct error *error)
-{
-    bool *is_profile = option->target;
-    *is_profile = strcmp(value, "llmservingsim") == 0;
-    if (*is_profile || strcmp(value, "tandem") == 0)
-        return 0;
-    return error_set(error, ERROR_USAGE, "--format is tandem or llmservingsim, not '%s'", value);
-}
-
 static int parse_ranks(const struct command_option *option, const char *value, struct error *error)
 {
     uint32_t *ranks = option->target;
@@ -106,9 +95,10 @@ static int take_inputs(struct calibrate_options *options, int argc, char **argv,
     if (!options->source || *options->source == '\0')
         return error_set(error, ERROR_USAGE,
                          "--source must say who measured, on what and when: tables name it");
-    if (options->is_profile && !options->model_path)
+    bool is_profile = options->format == FORMAT_LLMSERVINGSIM;
+    if (is_profile && !options->model_path)
         return error_set(error, ERROR_USAGE, "--format llmservingsim needs the profile's --model");
-    if (!options->is_profile && options->model_path)
+    if (!is_profile && options->model_path)
         return error_set(error, ERROR_USAGE, "--model goes with --format llmservingsim");
     return 0;
 }
@@ -120,8 +110,8 @@ static int parse_options(struct calibrate_options *calibrate, int argc, char **a
         {"output", 'o', .text = &calibrate->folder},
         {"source", .text = &calibrate->source},
         {"gpu", .text = &calibrate->gpu_path},
-        {"fabric", .parse = parse_fabric, .target = &calibrate->fabric},
-        {"format", .parse = parse_format, .target = &calibrate->is_profile},
+        {"fabric", .words = fabric_words, .choice = &calibrate->fabric},
+        {"format", .words = format_words, .choice = &calibrate->format},
         {"model", .text = &calibrate->model_path},
         {"tensor-parallel", .parse = parse_ranks, .target = &calibrate->tensor_parallel},
         {"residuals", .flag = &calibrate->only_residuals},
@@ -167,13 +157,14 @@ static int read_own(const struct calibrate_options *options, struct measurements
                     struct error *error)
 {
     char path[PATH_BYTES];
+    enum collective_fabric fabric = fabrics[options->fabric];
     int status = 0;
     for (const char *const *name = gpu_samples_tables; *name && status == 0; name++) {
         int length = snprintf(path, sizeof(path), "%s%s", options->folder, *name);
         if (length < 0 || length >= PATH_BYTES)
             return error_set(error, ERROR_IO, "%s: the path is too long", options->folder);
         if (access(path, F_OK) == 0)
-            status = measurement_file_add(measurements, path, options->fabric, error);
+            status = measurement_file_add(measurements, path, fabric, error);
     }
     return status;
 }
@@ -181,13 +172,14 @@ static int read_own(const struct calibrate_options *options, struct measurements
 static int read_inputs(const struct calibrate_options *options, struct measurements *measurements,
                        struct error *error)
 {
-    if (options->is_profile)
+    if (options->format == FORMAT_LLMSERVINGSIM)
         return read_profile(options, measurements, error);
+    enum collective_fabric fabric = fabrics[options->fabric];
     int status = 0;
     if (options->only_residuals)
         status = read_own(options, measurements, error);
     for (size_t i = 0; i < options->input_count && status == 0; i++)
-        status = measurement_file_add(measurements, options->inputs[i], options->fabric, error);
+        status = measurement_file_add(measurements, options->inputs[i], fabric, error);
     if (status == 0 && measurements->kernel_count + measurements->collective_count == 0)
         return error_set(error, ERROR_CONFIG, "%s: there are no measurements",
                          options->only_residuals ? options->folder : options->inputs[0]);
@@ -258,7 +250,7 @@ static int calibrate(const struct calibrate_options *options, struct error *erro
 int command_calibrate(int argc, char **argv)
 {
     struct error error = {0};
-    struct calibrate_options options = {.tensor_parallel = 1, .fabric = COLLECTIVE_FABRIC_PEER};
+    struct calibrate_options options = {.tensor_parallel = 1};
     int status = parse_options(&options, argc, argv, &error);
     if (status == 0)
         status = calibrate(&options, &error);

@@ -30,14 +30,7 @@ static const char help[] =
     "  -h, --help             this text\n\n"
     "Exit codes: 0 done, 2 wrong use, 3 requests that are not the same, 4 I/O.\n";
 
-static int parse_start(const struct command_option *option, const char *value, struct error *error)
-{
-    enum served_start *start = option->target;
-    *start = strcmp(value, "queued") == 0 ? SERVED_FROM_QUEUED : SERVED_FROM_ARRIVAL;
-    if (*start == SERVED_FROM_QUEUED || strcmp(value, "arrival") == 0)
-        return 0;
-    return error_set(error, ERROR_USAGE, "--from is arrival or queued, not '%s'", value);
-}
+static const char *const start_words[] = {"arrival", "queued", NULL};
 
 static int check_plot(const char *path, struct error *error)
 {
@@ -66,7 +59,7 @@ static int parse_options(struct compare_options *compare, int argc, char **argv,
 {
     const struct command_option options[] = {
         {"case", .text = &compare->only_case},
-        {"from", .parse = parse_start, .target = &compare->start},
+        {"from", .words = start_words, .choice = &compare->start},
         {"plot", .text = &compare->plot_path},
         {"json", .flag = &compare->as_json},
         {0},

@@ -5,9 +5,10 @@
 #include "export_dot.h"
 
 #include <stdio.h>
-#include <string.h>
 
-enum format { FORMAT_NONE, FORMAT_CHROME, FORMAT_CSV, FORMAT_DOT };
+enum format { FORMAT_CHROME, FORMAT_CSV, FORMAT_DOT, FORMAT_NONE };
+
+static const char *const format_words[] = {"chrome", "csv", "dot", NULL};
 
 struct export_options {
     struct command_scenario input; /* a scenario for dot; its path alone for the others */
@@ -32,20 +33,6 @@ static const char help[] =
     "      --set KEY=VALUE    override a key of the scenario; repeatable\n"
     "  -h, --help             this text\n\n"
     "Exit codes: 0 done, 2 wrong use, 3 bad configuration, 4 I/O.\n";
-
-static int parse_format(const struct command_option *option, const char *value, struct error *error)
-{
-    static const char *const names[] = {
-        [FORMAT_NONE] = "", [FORMAT_CHROME] = "chrome", [FORMAT_CSV] = "csv", [FORMAT_DOT] = "dot"};
-    enum format *format = option->target;
-    for (size_t i = FORMAT_CHROME; i < ARRAY_LENGTH(names); i++) {
-        if (strcmp(value, names[i]) == 0) {
-            *format = (enum format)i;
-            return 0;
-        }
-    }
-    return error_set(error, ERROR_USAGE, "--format is chrome, csv or dot, not '%s'", value);
-}
 
 static int parse_window(const struct command_option *option, const char *value, struct error *error)
 {
@@ -81,7 +68,7 @@ static int take_input(struct export_options *export, int argc, char **argv, stru
 static int parse_options(struct export_options *export, int argc, char **argv, struct error *error)
 {
     const struct command_option options[] = {
-        {"format", 'f', .parse = parse_format, .target = &export->format},
+        {"format", 'f', .words = format_words, .choice = &export->format},
         {"output", 'o', .text = &export->output_path},
         {"window", .parse = parse_window, .target = &export->window},
         {"table", .text = &export->table},
@@ -135,7 +122,7 @@ static int export(const struct export_options *options, struct error *error)
 int command_export(int argc, char **argv)
 {
     struct error error = {0};
-    struct export_options options = {.window = EXPORT_WINDOW_ALL};
+    struct export_options options = {.format = FORMAT_NONE, .window = EXPORT_WINDOW_ALL};
     int status = command_scenario_init(&options.input, argc, &error);
     if (status == 0)
         status = parse_options(&options, argc, argv, &error);

@@ -1,6 +1,7 @@
 #include "command_options.h"
 
 #include "base.h"
+#include "spelling.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -54,10 +55,27 @@ static const struct command_option *row_of(const struct command_option *options,
     return options;
 }
 
+static int choose(const struct command_option *option, const char *value, struct error *error)
+{
+    char choice[SPELLING_CHOICE_BYTES];
+    size_t count = 0;
+    while (option->words[count])
+        count++;
+    size_t index = spelling_index(value, option->words, count);
+    if (index < count) {
+        *option->choice = (uint32_t)index;
+        return 0;
+    }
+    spelling_choice(option->words, count, choice);
+    return error_set(error, ERROR_USAGE, "--%s is %s, not '%s'", option->name, choice, value);
+}
+
 static int take(const struct command_option *option, struct error *error)
 {
     if (option->parse)
         return option->parse(option, optarg, error);
+    if (option->words)
+        return choose(option, optarg, error);
     if (option->flag)
         *option->flag = true;
     else

@@ -7,15 +7,19 @@
 #include "error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define COMMAND_OPTIONS_MAX 16
 
-/* An option sets `flag`, or has a value, which goes to `text` as it stands or else to `parse`. */
+/* An option sets `flag`, or has a value: it goes to `text` as it stands, or is one of `words`,
+   whose index goes to `choice`, or else goes to `parse`. */
 struct command_option {
     const char *name; /* typed behind "--"; NULL: a letter is all that it has */
     char letter;      /* typed behind "-"; 0: there is none */
     bool *flag;
     const char **text;
+    const char *const *words; /* NULL behind them */
+    uint32_t *choice;         /* or an enum that has its values in the words' order */
     int (*parse)(const struct command_option *option, const char *value, struct error *error);
     void *target; /* parse()'s, which returns 0 or -ERROR_USAGE */
 };

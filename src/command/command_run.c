@@ -20,12 +20,12 @@
 /* Requests between two looks at the clock and at the signals: milliseconds of work. */
 #define SLICE_REQUESTS 256
 
-#define TIMELINE_OF_SCENARIO (-1)
+#define TIMELINE_OF_SCENARIO UINT32_MAX
 
 struct run_options {
     struct command_scenario scenario;
     const char *output_path; /* NULL: no file */
-    int timeline;            /* enum timeline, or TIMELINE_OF_SCENARIO */
+    uint32_t timeline;       /* enum timeline, or TIMELINE_OF_SCENARIO */
     bool is_exact;
     bool with_bands;
     bool as_json;
@@ -56,30 +56,19 @@ static const char help[] =
     "  -h, --help             this text\n\n"
     "Exit codes: 0 done, 1 the run failed, 2 wrong use, 3 bad configuration or trace, 4 I/O.\n";
 
-static int parse_timeline(const struct command_option *option, const char *value,
-                          struct error *error)
-{
-    static const char *const names[] = {
+static const char *const timeline_words[] = {
 #define X(name, text) text,
-        TIMELINES(X)
+    TIMELINES(X)
 #undef X
-    };
-    int *timeline = option->target;
-    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        if (strcmp(value, names[i]) == 0) {
-            *timeline = (int)i;
-            return 0;
-        }
-    }
-    return error_set(error, ERROR_USAGE, "--timeline is none, steps or layers, not '%s'", value);
-}
+        NULL,
+};
 
 static int parse_options(struct run_options *run, int argc, char **argv, struct error *error)
 {
     const struct command_option options[] = {
         {"output", 'o', .text = &run->output_path},
         {"set", .parse = command_parse_set, .target = &run->scenario},
-        {"timeline", .parse = parse_timeline, .target = &run->timeline},
+        {"timeline", .words = timeline_words, .choice = &run->timeline},
         {"exact", .flag = &run->is_exact},
         {"bands", .flag = &run->with_bands},
         {"json", .flag = &run->as_json},
@@ -92,7 +81,8 @@ static int parse_options(struct run_options *run, int argc, char **argv, struct 
     if (status != 0)
         return status;
     run->scenario.outputs[0] = run->output_path;
-    if (run->timeline > TIMELINE_NONE && !run->output_path)
+    bool asks_for_one = run->timeline != TIMELINE_OF_SCENARIO && run->timeline != TIMELINE_NONE;
+    if (asks_for_one && !run->output_path)
         return error_set(error, ERROR_USAGE, "--timeline goes with -o FILE, which is to hold it");
     return 0;
 }

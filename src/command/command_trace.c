@@ -2,6 +2,7 @@
 
 #include "config_limits.h"
 #include "length_spec.h"
+#include "spelling.h"
 #include "trace.h"
 #include "trace_report.h"
 #include "trace_stats.h"
@@ -110,12 +111,11 @@ static int parse_process(const struct command_option *option, const char *value,
 #undef X
     };
     enum arrival_process *process = option->target;
-    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        /* A closed loop has no arrival times until it is served, so no trace can hold it. */
-        if (i != ARRIVAL_CLOSED_LOOP && strcmp(value, names[i]) == 0) {
-            *process = (enum arrival_process)i;
-            return 0;
-        }
+    size_t index = spelling_index(value, names, ARRAY_LENGTH(names));
+    /* A closed loop has no arrival times until it is served, so no trace can hold it. */
+    if (index < ARRAY_LENGTH(names) && index != ARRIVAL_CLOSED_LOOP) {
+        *process = (enum arrival_process)index;
+        return 0;
     }
     return error_set(error, ERROR_USAGE,
                      "--process: expected poisson, gamma or constant, found '%s'", value);

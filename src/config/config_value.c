@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WORDS_BYTES 256
-
 const char *config_value_describe(const struct yaml_node *node,
                                   char description[CONFIG_DESCRIPTION_BYTES])
 {
@@ -139,18 +137,6 @@ bool config_value_flag(struct diagnostics *diagnostics, const struct yaml_node *
     return false;
 }
 
-/* `a, b or c`, cut where it does not fit. */
-static void join_words(const char *const *words, size_t count, char text[WORDS_BYTES])
-{
-    size_t length = 0;
-    text[0] = '\0';
-    for (size_t i = 0; i < count && length < WORDS_BYTES; i++) {
-        const char *separator = i == 0 ? "" : i + 1 == count ? " or " : ", ";
-        length +=
-            (size_t)snprintf(text + length, WORDS_BYTES - length, "%s%s", separator, words[i]);
-    }
-}
-
 bool config_value_choice(struct diagnostics *diagnostics, const struct yaml_node *node,
                          const char *name, const char *const *words, size_t word_count,
                          uint32_t *index)
@@ -162,10 +148,10 @@ bool config_value_choice(struct diagnostics *diagnostics, const struct yaml_node
         return true;
     }
     char description[CONFIG_DESCRIPTION_BYTES];
-    char joined[WORDS_BYTES];
-    join_words(words, word_count, joined);
+    char choice[SPELLING_CHOICE_BYTES];
+    spelling_choice(words, word_count, choice);
     const char *meant = is_word ? spelling_nearest(node->text, words, word_count) : NULL;
-    diagnostics_add(diagnostics, node->position, "'%s' must be %s, not %s%s%s%s", name, joined,
+    diagnostics_add(diagnostics, node->position, "'%s' must be %s, not %s%s%s%s", name, choice,
                     config_value_describe(node, description), meant ? "; did you mean '" : "",
                     meant ? meant : "", meant ? "'?" : "");
     return false;
