@@ -225,20 +225,21 @@ static int build_replicas(const struct site *site, const struct fleet_setup *set
     uint32_t index = (uint32_t)(pool - fleet->pools);
     for (uint32_t r = 0; r < pool->deployment.layout.replicas; r++) {
         struct replica_setup of = {
-            .session = fleet->session,
-            .serving = &scenario->serving,
-            .cost = &pool->deployment.cost,
+            .pipeline = {.session = fleet->session,
+                         .serving = &scenario->serving,
+                         .cost = &pool->deployment.cost,
+                         .replica = site->first_replica + r,
+                         .stage_count = pool->deployment.layout.stages,
+                         .stages = stage_at(site, r, 0)},
             .gaps = setup->gaps,
             .gaps_from = setup->scenario->run.warmup,
             .kv_blocks = pool->deployment.memory.kv_blocks,
-            .stage_count = pool->deployment.layout.stages,
-            .stages = stage_at(site, r, 0),
             .owner = owner_of(fleet, index),
             .hands_over = index + 1 < fleet->pool_count,
             .is_lone = fleet->replica_count == 1,
         };
         struct replica *replica = &pool->replicas[r];
-        int rc = replica_init(replica, site->first_replica + r, &of, site->arena, error);
+        int rc = replica_init(replica, &of, site->arena, error);
         if (rc < 0)
             return rc;
         *events += replica_events_max(replica) + flows_max(&replica->pipeline);

@@ -1,21 +1,21 @@
 #include "pipeline.h"
 
-int pipeline_init(struct pipeline *pipeline, struct session *session, struct step_cost *cost,
-                  const struct serving *serving, uint32_t replica, struct pipeline_stage *stages,
-                  uint32_t stage_count, struct arena *arena, struct error *error)
+int pipeline_init(struct pipeline *pipeline, const struct pipeline_setup *setup,
+                  struct arena *arena, struct error *error)
 {
+    const struct serving *serving = setup->serving;
     *pipeline = (struct pipeline){
-        .session = session,
-        .cost = cost,
-        .replica = replica,
-        .stage_count = stage_count,
-        .stages = stages,
+        .session = setup->session,
+        .cost = setup->cost,
+        .replica = setup->replica,
+        .stage_count = setup->stage_count,
+        .stages = setup->stages,
         .begun = SIM_PS_MAX,
     };
-    pipeline->power_limit = power_limit_of(&cost->compute.gpu->power_capping);
-    for (uint32_t s = 0; s < stage_count; s++) {
-        stages[s].slowdown = 1;
-        stages[s].power = power_rested(&pipeline->power_limit);
+    pipeline->power_limit = power_limit_of(&setup->cost->compute.gpu->power_capping);
+    for (uint32_t s = 0; s < setup->stage_count; s++) {
+        setup->stages[s].slowdown = 1;
+        setup->stages[s].power = power_rested(&pipeline->power_limit);
     }
     double cold_wait_s = serving->host.cold_wait_s;
     pipeline->cold_wait = cold_wait_s > 0 ? sim_ps_from_s(cold_wait_s) : SIM_PS_MAX;
@@ -24,7 +24,7 @@ int pipeline_init(struct pipeline *pipeline, struct session *session, struct ste
     int rc = seen_shapes_init(&pipeline->seen, serving->max_step_tokens, arena, error);
     if (rc < 0)
         return rc;
-    if (session->record_layers) {
+    if (setup->session->record_layers) {
         uint32_t items = LAYER_ITEMS_MAX + serving->max_sequences;
         pipeline->items = arena_calloc(arena, items, sizeof(*pipeline->items));
         if (!pipeline->items)

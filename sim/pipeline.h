@@ -143,10 +143,18 @@ static inline sim_ps pipeline_prepare(const struct pipeline *pipeline, sim_ps pr
     return (sim_ps)((double)prepare * fmin(times, pipeline->cost->host->cold_most));
 }
 
-/* The stages are set up by the caller: all but the sums and times; `stages` is kept. */
-int pipeline_init(struct pipeline *pipeline, struct session *session, struct step_cost *cost,
-                  const struct serving *serving, uint32_t replica, struct pipeline_stage *stages,
-                  uint32_t stage_count, struct arena *arena, struct error *error);
+/* Where a pipeline's parts come from. */
+struct pipeline_setup {
+    struct session *session;
+    const struct serving *serving;
+    struct step_cost *cost;
+    uint32_t replica; /* its number */
+    uint32_t stage_count;
+    struct pipeline_stage *stages; /* kept; all but their sums and times is set */
+};
+
+int pipeline_init(struct pipeline *pipeline, const struct pipeline_setup *setup,
+                  struct arena *arena, struct error *error);
 
 /* Whether any of it shares links with others, so that no closed form holds. */
 bool pipeline_shares_links(const struct pipeline *pipeline);

@@ -8,45 +8,56 @@ static void on_step_left(void *context, struct step *step);
 static void on_layer_computed(void *context, const struct step *step, uint32_t stage,
                               uint32_t layer);
 
-int replica_init(struct replica *replica, uint32_t index, const struct replica_setup *setup,
-                 struct arena *arena, struct error *error)
+static int init_pipeline(struct replica *replica, const struct replica_setup *setup,
+                         struct arena *arena, struct error *error)
 {
-    const struct serving *serving = setup->serving;
-    *replica = (struct replica){
-        .session = setup->session,
-        .host = &serving->host,
-        .index = index,
-        .turn_at = SIM_PS_MAX,
-        .emptied = 0,
-        .stalled = SIM_PS_MAX,
-        .owner = setup->owner,
-    };
-    int rc = flight_init(&replica->flight, serving, setup->stage_count, arena, error);
-    if (rc < 0)
+    struct session *session = setup->pipeline.session;
+    struct pipeline *pipeline = &replica->pipeline;
+    int rc = pipeline_init(pipeline, &setup->pipeline, arena, error);
+    if (rc < 0 || !session->record_steps)
         return rc;
-    rc = batcher_init(&replica->batcher, serving, setup->kv_blocks, setup->gaps, setup->gaps_from,
-                      arena, error);
-    if (rc < 0)
-        return rc;
-    replica->batcher.hands_over = setup->hands_over;
-    rc = pipeline_init(&replica->pipeline, setup->session, setup->cost, serving, index,
-                       setup->stages, setup->stage_count, arena, error);
-    if (rc == 0 && setup->session->record_steps) {
-        replica->pipeline.diary =
-            diary_new(setup->session, setup->is_lone, setup->stage_count, arena, error);
-        rc = replica->pipeline.diary ? 0 : -(int)error->code;
-    }
-    bool is_played = setup->session->exact || pipeline_shares_links(&replica->pipeline) ||
-                     replica->owner.computed;
-    if (rc < 0 || !is_played)
-        return rc;
+    pipeline->diary = diary_new(session, setup->is_lone, pipeline->stage_count, arena, error);
+    return pipeline->diary ? 0 : -(int)error->code;
+}
+
+/* The pipeline's player, where its closed form does not do. */
+static int init_player(struct replica *replica, const struct serving *serving, struct arena *arena,
+                       struct error *error)
+{
     struct player_watch watch = {
         .context = replica,
         .left = on_step_left,
         .computed = replica->owner.computed ? on_layer_computed : NULL,
     };
+    if (!replica->session->exact && !pipeline_shares_links(&replica->pipeline) && !watch.computed)
+        return 0;
     replica->player = player_new(&replica->pipeline, serving, watch, arena, error);
     return replica->player ? 0 : -(int)error->code;
+}
+
+int replica_init(struct replica *replica, const struct replica_setup *setup, struct arena *arena,
+                 struct error *error)
+{
+    const struct serving *serving = setup->pipeline.serving;
+    *replica = (struct replica){
+        .session = setup->pipeline.session,
+        .host = &serving->host,
+        .index = setup->pipeline.replica,
+        .turn_at = SIM_PS_MAX,
+        .emptied = 0,
+        .stalled = SIM_PS_MAX,
+        .owner = setup->owner,
+    };
+    int rc = flight_init(&replica->flight, serving, setup->pipeline.stage_count, arena, error);
+    if (rc == 0)
+        rc = batcher_init(&replica->batcher, serving, setup->kv_blocks, setup->gaps,
+                          setup->gaps_from, arena, error);
+    replica->batcher.hands_over = setup->hands_over;
+    if (rc == 0)
+        rc = init_pipeline(replica, setup, arena, error);
+    if (rc == 0)
+        rc = init_player(replica, serving, arena, error);
+    return rc;
 }
 
 uint32_t replica_events_max(const struct replica *replica)

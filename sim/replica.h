@@ -56,21 +56,17 @@ struct replica {
 
 /* Where a replica's parts come from. */
 struct replica_setup {
-    struct session *session;
-    const struct serving *serving;
-    struct step_cost *cost;
+    struct pipeline_setup pipeline;
     struct quantiles *gaps;
     sim_ps gaps_from;
     uint64_t kv_blocks;
-    uint32_t stage_count;
-    struct pipeline_stage *stages; /* kept */
     struct replica_owner owner;
     bool hands_over; /* prefills for others to decode */
     bool is_lone;    /* there is no other */
 };
 
-int replica_init(struct replica *replica, uint32_t index, const struct replica_setup *setup,
-                 struct arena *arena, struct error *error);
+int replica_init(struct replica *replica, const struct replica_setup *setup, struct arena *arena,
+                 struct error *error);
 
 /*
  * Brings a replica up to the session's present time, before anybody looks at more than its
