@@ -168,7 +168,7 @@ static void record_layers(struct pipeline *pipeline, uint32_t s, const struct st
             (struct step_item){.kind = SPAN_EMBEDDING, .seconds = step->work.embedding_s};
         record_items(pipeline, &cursor, 1, SPAN_NO_LAYER, false);
     }
-    for (uint32_t i = step_cost_input_gathers(pipeline->cost, part); i > 0; i--) {
+    for (uint32_t i = step_work_input_gathers(pipeline->cost, part); i > 0; i--) {
         pipeline->items[0] = step_item_of_input(pipeline->cost, &step->work, part->group_class);
         record_items(pipeline, &cursor, 1, SPAN_NO_LAYER, false);
     }

@@ -16,7 +16,7 @@ static bool is_lasting(const struct pipeline *pipeline, const struct step *step)
     for (uint32_t s = 0; s < pipeline->stage_count; s++)
         if (step->visits[s].slowdown != pipeline->stages[s].slowdown)
             return false;
-    return step_cost_keeps(pipeline->cost, &step->work);
+    return step_work_is_kept(pipeline->cost, &step->work);
 }
 
 /* Whether the scheduler is done with a step that returns before the next one does. */

@@ -9,7 +9,7 @@
 
 #include "memory.h"
 #include "scenario.h"
-#include "step_cost.h"
+#include "step_work.h"
 #include "topology.h"
 
 struct deployment {

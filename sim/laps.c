@@ -20,7 +20,7 @@ static inline struct lap begin(struct flight *flight, const struct pipeline *pip
     const struct stage_work *work = &step->visits[0].work;
     step->number = flight->step_count++;
     step->scheduled = now;
-    step_cost_repeat(pipeline->cost, &step->batch, &step->work);
+    step_work_repeat(pipeline->cost, &step->batch, &step->work);
     struct lap lap = {
         .compute = pipeline_compute(pipeline, 0, step),
         .launched = flight_launch_time(flight, before->launched, step->host_time, now),

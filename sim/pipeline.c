@@ -61,12 +61,12 @@ static inline sim_ps slowed(const struct visit *visit, sim_ps compute)
 void pipeline_cost_step(struct pipeline *pipeline, struct step *step)
 {
     step->gpu_done = SIM_PS_MAX;
-    step->work = step_cost_of(pipeline->cost, &step->batch, &pipeline->seen);
+    step->work = step_work_of(pipeline->cost, &step->batch, &pipeline->seen);
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         const struct pipeline_stage *stage = &pipeline->stages[s];
         struct visit *visit = &step->visits[s];
         visit->slowdown = stage->slowdown;
-        visit->work = step_cost_on_stage(pipeline->cost, &step->work, &stage->part);
+        visit->work = step_work_on_stage(pipeline->cost, &step->work, &stage->part);
         visit->work.compute = slowed(visit, visit->work.compute);
         visit->stretch = 1;
     }
@@ -74,7 +74,7 @@ void pipeline_cost_step(struct pipeline *pipeline, struct step *step)
 
 static sim_ps hot_work(const struct pipeline *pipeline, uint32_t s, const struct step *step)
 {
-    return slowed(&step->visits[s], step_cost_hot(&step->work, &pipeline->stages[s].part));
+    return slowed(&step->visits[s], step_work_hot(&step->work, &pipeline->stages[s].part));
 }
 
 /* Lets a visit compute for as long as the GPU's power limit makes it. A call of its own: steps of
@@ -160,12 +160,12 @@ void pipeline_launch(struct pipeline *pipeline, struct step *step)
 
 sim_ps pipeline_compute(const struct pipeline *pipeline, uint32_t s, const struct step *step)
 {
-    return slowed(&step->visits[s], step_cost_compute(&step->work, &pipeline->stages[s].part));
+    return slowed(&step->visits[s], step_work_compute(&step->work, &pipeline->stages[s].part));
 }
 
 void pipeline_repeat(struct pipeline *pipeline, struct step *step)
 {
-    step_cost_repeat(pipeline->cost, &step->batch, &step->work);
+    step_work_repeat(pipeline->cost, &step->batch, &step->work);
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         struct visit *visit = &step->visits[s];
         visit->work.compute = pipeline_compute(pipeline, s, step);
@@ -176,7 +176,7 @@ void pipeline_repeat(struct pipeline *pipeline, struct step *step)
 
 void pipeline_count_repeats(struct pipeline *pipeline, const struct step *step, uint64_t times)
 {
-    step_cost_count(pipeline->cost, &step->work, times);
+    step_work_count(pipeline->cost, &step->work, times);
     for (uint32_t s = 0; s < pipeline->stage_count; s++)
-        step_cost_count_on_stage(pipeline->cost, &step->work, &pipeline->stages[s].part, times);
+        step_work_count_on_stage(pipeline->cost, &step->work, &pipeline->stages[s].part, times);
 }

@@ -4,7 +4,7 @@
 #ifndef TANDEM_STEP_ITEMS_H
 #define TANDEM_STEP_ITEMS_H
 
-#include "step_cost.h"
+#include "step_work.h"
 
 /* One kernel or collective of a step, in order of execution. */
 struct step_item {

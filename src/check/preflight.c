@@ -90,7 +90,7 @@ static void resolve_hop(struct preflight *preflight)
         return;
     struct batch largest = {.prefill_tokens = deployment->scenario->serving.max_step_tokens};
     preflight->hop = deployment_hop(deployment, 0, 0);
-    preflight->hop_bytes = step_cost_of(&deployment->cost, &largest, NULL).send_bytes;
+    preflight->hop_bytes = step_work_of(&deployment->cost, &largest, NULL).send_bytes;
 }
 
 /* One pool's; `beside` is the other's, on the GPUs before. */

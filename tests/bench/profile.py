@@ -26,8 +26,8 @@ PARTS = [
     ("arrival draw", r"workload|rng|libgsl|e_log|s_log1p|trace|line_reader"),
     ("event queue", r"sim/engine"),
     ("batch pick", r"batcher|lane|kv_cache|sim/heap|request\.[ch]"),
-    ("step cost", r"step_cost|group_cost|surface|compute|cost_grid|cost_sum|kernel_table|collective"
-                  r"|exchange|sharding|host\.[ch]|model|seen_shapes|e_exp|w_exp|libm"),
+    ("step cost", r"step_cost|step_work|group_cost|surface|compute|cost_grid|cost_sum|kernel_table"
+                  r"|collective|exchange|sharding|host\.[ch]|model|seen_shapes|e_exp|w_exp|libm"),
     ("stages and replicas", r"pipeline|flight|decode_run|laps|replica|pool|fleet|router|simulation"
                             r"|sim/base|session"),
     ("accounting", r"accounting|link_meter"),

@@ -10,7 +10,7 @@
 #define TANDEM_TESTS_STEP_BENCH_H
 
 #include "fixtures.h"
-#include "step_cost.h"
+#include "step_work.h"
 #include "suite.h"
 
 #define RANKS 8

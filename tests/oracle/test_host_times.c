@@ -36,8 +36,8 @@ static struct stage_work work_of(struct step_bench *bench)
                                 .chunk_count = ARRAY_LENGTH(chunks),
                                 .prefill_tokens = 600};
     step_bench_prepare(bench, (struct sharding){0});
-    struct step_work work = step_cost_of(&bench->cost, &batch, NULL);
-    return step_cost_on_stage(&bench->cost, &work, &part);
+    struct step_work work = step_work_of(&bench->cost, &batch, NULL);
+    return step_work_on_stage(&bench->cost, &work, &part);
 }
 
 static void check_close(sim_ps actual, double expected_s)

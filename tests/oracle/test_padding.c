@@ -63,8 +63,8 @@ static struct step_work work_of(const struct padded *padded, uint32_t tokens, ui
         .prefill_tokens = padded->prompt,
     };
     struct step_cost *cost = step_bench_prepare(&bench, (struct sharding){0});
-    struct step_work work = step_cost_of(cost, &batch, NULL);
-    ck_assert(step_cost_keeps(cost, &work));
+    struct step_work work = step_work_of(cost, &batch, NULL);
+    ck_assert(step_work_is_kept(cost, &work));
     kernel_table_release(&table);
     arena_release(&bench.arena);
     return work;

@@ -30,7 +30,7 @@ static struct step_work work_of(struct step_cost *cost)
 {
     struct chunk chunk = {.length = TOKENS};
     struct batch batch = {.chunks = &chunk, .chunk_count = 1, .prefill_tokens = TOKENS};
-    return step_cost_of(cost, &batch, NULL);
+    return step_work_of(cost, &batch, NULL);
 }
 
 /* What each GPU of the stage sends in collectives. */
@@ -68,12 +68,12 @@ START_TEST(later_stages_gather_each_tensor)
     struct step_bench bench;
     struct step_cost *cost = prepare(&bench, false, (struct sharding){0});
     struct step_work work = work_of(cost);
-    struct stage_work plain = step_cost_on_stage(cost, &work, &later);
+    struct stage_work plain = step_work_on_stage(cost, &work, &later);
     arena_release(&bench.arena);
     cost = prepare(&bench, true, (struct sharding){0});
     work = work_of(cost);
-    struct stage_work of_first = step_cost_on_stage(cost, &work, &first);
-    struct stage_work of_later = step_cost_on_stage(cost, &work, &later);
+    struct stage_work of_first = step_work_on_stage(cost, &work, &first);
+    struct stage_work of_later = step_work_on_stage(cost, &work, &later);
     ck_assert_int_eq(of_first.collective, plain.collective);
     ck_assert_int_eq(of_first.launch, plain.launch);
     ck_assert_double_eq(sent_bytes(&of_first), sent_bytes(&plain));
@@ -103,9 +103,9 @@ START_TEST(gathers_are_counted)
     struct step_bench bench;
     struct step_cost *cost = prepare(&bench, true, (struct sharding){0});
     struct step_work work = work_of(cost);
-    double collective_s = sim_s_from_ps(step_cost_on_stage(cost, &work, &later).collective);
+    double collective_s = sim_s_from_ps(step_work_on_stage(cost, &work, &later).collective);
     double before_s = spent_s(cost);
-    step_cost_count_on_stage(cost, &work, &later, 5);
+    step_work_count_on_stage(cost, &work, &later, 5);
     ck_assert_double_eq_tol(spent_s(cost) - before_s, 5 * collective_s, 1e-11);
     arena_release(&bench.arena);
 }
@@ -121,7 +121,7 @@ START_TEST(hidden_states_of_sequence_parallelism_stay_scattered)
         struct step_bench bench;
         struct step_cost *cost = prepare(&bench, scattered, sharding);
         struct step_work work = work_of(cost);
-        works[scattered] = step_cost_on_stage(cost, &work, &later);
+        works[scattered] = step_work_on_stage(cost, &work, &later);
         bytes[scattered] = work.send_bytes;
         arena_release(&bench.arena);
     }

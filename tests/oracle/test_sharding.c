@@ -23,14 +23,14 @@ static struct step_work work_of(struct step_cost *cost, struct chunk *chunk, uin
 {
     *chunk = (struct chunk){.length = tokens};
     struct batch batch = {.chunks = chunk, .chunk_count = 1, .prefill_tokens = tokens};
-    return step_cost_of(cost, &batch, NULL);
+    return step_work_of(cost, &batch, NULL);
 }
 
 /* What it takes on a stage in the middle of a pipeline, of ten layers. */
 static struct stage_work on_stage(struct step_cost *cost, const struct step_work *work)
 {
     const struct stage_part part = {.layers = 10};
-    return step_cost_on_stage(cost, work, &part);
+    return step_work_on_stage(cost, work, &part);
 }
 
 static void check_close(double actual, double expected)
@@ -130,10 +130,10 @@ START_TEST(sequence_parallel_rings_move_as_many_bytes)
     set_up(&bench, 0);
     struct step_cost *cost = step_bench_prepare(&bench, (struct sharding){0});
     struct step_work work = work_of(cost, &chunk, TOKENS);
-    double plain = step_cost_on_stage(cost, &work, &part).sent.bytes[COLLECTIVE_WAY_RING];
+    double plain = step_work_on_stage(cost, &work, &part).sent.bytes[COLLECTIVE_WAY_RING];
     check_close(plain, 10 * 2 * 2 * 7.0 / 8 * TOKENS * 4096 * HIDDEN_BYTES);
     cost = step_bench_prepare(&bench, (struct sharding){.sequence_parallel = true});
-    check_close(step_cost_on_stage(cost, &work, &part).sent.bytes[COLLECTIVE_WAY_RING], plain);
+    check_close(step_work_on_stage(cost, &work, &part).sent.bytes[COLLECTIVE_WAY_RING], plain);
     arena_release(&bench.arena);
 }
 END_TEST
@@ -211,7 +211,7 @@ START_TEST(whole_experts_may_be_summed_as_split_ones)
     ck_assert_int_eq(cost->exchanges[1].exchange, EXCHANGE_ALL_REDUCE);
     ck_assert_int_eq(cost->exchanges[1].kernel, SPAN_DOWN);
     struct step_work work = work_of(cost, &chunk, TOKENS);
-    check_close(step_cost_on_stage(cost, &work, &part).sent.bytes[COLLECTIVE_WAY_RING],
+    check_close(step_work_on_stage(cost, &work, &part).sent.bytes[COLLECTIVE_WAY_RING],
                 10 * 2 * 2 * 7.0 / 8 * TOKENS * 4096 * HIDDEN_BYTES);
     /* It norms and routes all of them; of the 1,600 rows its expert gets 200, as where they are
        sent. */
