@@ -179,8 +179,8 @@ static bool warn_overloaded(const struct summary *summary, double arrival_span_s
                                  : "in the queue");
 }
 
-uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double arrival_span_s,
-                         double room_share, struct warning warnings[WARNINGS_OF_RUN_MAX])
+uint32_t run_warnings_of(const struct summary *summary, uint32_t stages, double arrival_span_s,
+                         double room_share, struct warning warnings[RUN_WARNINGS_MAX])
 {
     struct working_time time = working_time_of(summary);
     uint32_t count = 0;

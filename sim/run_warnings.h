@@ -22,14 +22,14 @@
 
 /* Where nothing is counted, nothing was rejected or lost; where requests are preempted, no pipeline
    is starved. */
-#define WARNINGS_OF_RUN_MAX 8
+#define RUN_WARNINGS_MAX 8
 
 /*
  * Fills in `warnings` from the rest of `summary`; `stages` of one replica.
  * `arrival_span_s`: first to last arrival; 0 in a closed loop. `room_share`: of the working time of
  * stages that prefill, what they waited for room in the pool that decodes. Returns their count.
  */
-uint32_t warnings_of_run(const struct summary *summary, uint32_t stages, double arrival_span_s,
-                         double room_share, struct warning warnings[WARNINGS_OF_RUN_MAX]);
+uint32_t run_warnings_of(const struct summary *summary, uint32_t stages, double arrival_span_s,
+                         double room_share, struct warning warnings[RUN_WARNINGS_MAX]);
 
 #endif

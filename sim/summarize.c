@@ -1,8 +1,8 @@
 #include "summarize.h"
 
+#include "layout_warnings.h"
 #include "run_warnings.h"
 #include "summarize_links.h"
-#include "warnings.h"
 
 #include <string.h>
 
@@ -180,7 +180,7 @@ static int summarize_warnings(const struct run_parts *parts, struct summary *sum
 {
     const struct fleet *fleet = parts->fleet;
     const struct tally *tally = parts->tally;
-    uint32_t room = fleet->pool_count * WARNINGS_OF_LAYOUT_MAX + WARNINGS_OF_RUN_MAX;
+    uint32_t room = fleet->pool_count * LAYOUT_WARNINGS_MAX + RUN_WARNINGS_MAX;
     summary->warnings = arena_calloc(arena, room, sizeof(*summary->warnings));
     if (!summary->warnings)
         return error_out_of_memory(error, "summary");
@@ -191,11 +191,11 @@ static int summarize_warnings(const struct run_parts *parts, struct summary *sum
         const struct deployment *deployment = &fleet->pools[p].deployment;
         stages = u32_max(stages, deployment->layout.stages);
         summary->warning_count +=
-            warnings_of_layout(deployment->scenario, &deployment->layout, &deployment->topology,
+            layout_warnings_of(deployment->scenario, &deployment->layout, &deployment->topology,
                                deployment->extras, summary->warnings + summary->warning_count);
     }
     summary->warning_count +=
-        warnings_of_run(summary, stages, parts->closed_loop ? 0 : arrival_span_s,
+        run_warnings_of(summary, stages, parts->closed_loop ? 0 : arrival_span_s,
                         room_share_of(fleet), summary->warnings + summary->warning_count);
     return 0;
 }

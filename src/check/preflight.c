@@ -106,7 +106,7 @@ static int resolve_pool(struct preflight *preflight, const struct scenario *scen
         return status;
     resolve_hop(preflight);
     preflight->warning_count =
-        warnings_of_layout(scenario, &preflight->deployment.layout, &preflight->deployment.topology,
+        layout_warnings_of(scenario, &preflight->deployment.layout, &preflight->deployment.topology,
                            preflight->deployment.extras, preflight->warnings);
     return 0;
 }

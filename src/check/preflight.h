@@ -9,8 +9,8 @@
 #define TANDEM_PREFLIGHT_H
 
 #include "deployment.h"
+#include "layout_warnings.h"
 #include "recommend_trial.h"
-#include "warnings.h"
 
 /* One collective of a layer of a tensor-parallel group. */
 struct preflight_exchange {
@@ -50,7 +50,7 @@ struct preflight {
     struct alpha_beta hop; /* replica 0, stage 0 to 1, all GPUs at once; zero without a pipeline */
     double hop_bytes;      /* from each GPU, of the largest step */
     uint32_t warning_count;
-    struct warning warnings[WARNINGS_OF_LAYOUT_MAX];
+    struct warning warnings[LAYOUT_WARNINGS_MAX];
     struct preflight *decode;       /* of the pool that decodes; NULL: there is one pool */
     struct preflight_kv_hop kv_hop; /* from this pool to that */
 };

@@ -19,7 +19,7 @@ LAYERS = [
     "group_cost group_links step_cost step_work step_items accounting pipeline pipeline_events flight laps decode_run"
     " replica router",
     "scenario deployment pool handover fleet faults tally simulation summarize summarize_links"
-    " recommend warnings run_warnings",
+    " recommend layout_warnings run_warnings",
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names.split()}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -1,6 +1,6 @@
 /* Do the selector's rules pick what they say, and do the static warnings show their numbers? */
+#include "layout_warnings.h"
 #include "recommend.h"
-#include "warnings.h"
 
 #include "fixtures.h"
 #include "suite.h"
@@ -10,7 +10,7 @@
 static struct arena arena;
 static struct error error;
 static struct scenario scenario;
-static struct warning warnings[WARNINGS_OF_LAYOUT_MAX];
+static struct warning warnings[LAYOUT_WARNINGS_MAX];
 static const struct stage_extras no_extras = {0};
 static const struct memory_terms terms = {
     .model = &scenario.model, .cluster = &scenario.cluster, .serving = &scenario.serving};
@@ -127,7 +127,7 @@ static uint32_t warn(void)
                                 no_extras, &arena, &error);
     ck_assert_msg(status == 0, "%s", error.text);
     ck_assert_int_eq(topology_build(&topology, &scenario.cluster, &arena, &error), 0);
-    return warnings_of_layout(&scenario, &layout, &topology, no_extras, warnings);
+    return layout_warnings_of(&scenario, &layout, &topology, no_extras, warnings);
 }
 
 /* The layout has this warning alone, with `part` in its text. */

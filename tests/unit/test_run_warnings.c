@@ -30,8 +30,8 @@ static void check_warnings_with_room(const struct summary *summary, uint32_t sta
                                      double arrival_span_s, double room_share,
                                      const char *const expected[][2], uint32_t count)
 {
-    struct warning warnings[WARNINGS_OF_RUN_MAX];
-    ck_assert_uint_eq(warnings_of_run(summary, stages, arrival_span_s, room_share, warnings),
+    struct warning warnings[RUN_WARNINGS_MAX];
+    ck_assert_uint_eq(run_warnings_of(summary, stages, arrival_span_s, room_share, warnings),
                       count);
     for (uint32_t i = 0; i < count; i++) {
         ck_assert_str_eq(warnings[i].code, expected[i][0]);
@@ -258,8 +258,8 @@ START_TEST(everything_at_once_has_room)
     summary.lost = 1;
     summary.duration_s = 1000;
     summary.queue.p95 = 500;
-    struct warning warnings[WARNINGS_OF_RUN_MAX];
-    ck_assert_uint_eq(warnings_of_run(&summary, STAGES, 100, 0.5, warnings), WARNINGS_OF_RUN_MAX);
+    struct warning warnings[RUN_WARNINGS_MAX];
+    ck_assert_uint_eq(run_warnings_of(&summary, STAGES, 100, 0.5, warnings), RUN_WARNINGS_MAX);
 }
 END_TEST
 

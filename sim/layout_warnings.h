@@ -1,6 +1,6 @@
 /*
- * warnings: what a layout does wrong that shows before anything runs, each with
- * the number that shows it.
+ * layout_warnings: what a layout does wrong that shows before anything runs,
+ * each with the number that shows it.
  *
  *     tp_over_pcie              a tensor-parallel group has no NVLink
  *     tp_across_nodes           a tensor-parallel group spans nodes
@@ -10,14 +10,14 @@
  *     sequence_parallel_slower  decodes would be faster without it
  *     experts_imbalanced        all GPUs wait for the one with the busiest experts
  */
-#ifndef TANDEM_WARNINGS_H
-#define TANDEM_WARNINGS_H
+#ifndef TANDEM_LAYOUT_WARNINGS_H
+#define TANDEM_LAYOUT_WARNINGS_H
 
 #include "scenario.h"
 #include "summary.h"
 #include "topology.h"
 
-#define WARNINGS_OF_LAYOUT_MAX 6
+#define LAYOUT_WARNINGS_MAX 6
 
 /*
  * Fills in `warnings` for `scenario` as resolved to `layout` on `topology`;
@@ -27,8 +27,8 @@
  * links are held against is an H100 SXM's: 450 GB/s a GPU and direction (NVIDIA
  * H100 datasheet: 900 GB/s both), 0.6 us a hop (NCCL's tuning table, NVLink LL).
  */
-uint32_t warnings_of_layout(const struct scenario *scenario, const struct layout *layout,
+uint32_t layout_warnings_of(const struct scenario *scenario, const struct layout *layout,
                             const struct topology *topology, struct stage_extras extras,
-                            struct warning warnings[WARNINGS_OF_LAYOUT_MAX]);
+                            struct warning warnings[LAYOUT_WARNINGS_MAX]);
 
 #endif

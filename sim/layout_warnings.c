@@ -1,4 +1,4 @@
-#include "warnings.h"
+#include "layout_warnings.h"
 
 #include "collective.h"
 #include "compute.h"
@@ -244,9 +244,9 @@ static bool warn_imbalanced(const struct scenario *scenario, const struct layout
         busiest_s * US, mean_s * US);
 }
 
-uint32_t warnings_of_layout(const struct scenario *scenario, const struct layout *layout,
+uint32_t layout_warnings_of(const struct scenario *scenario, const struct layout *layout,
                             const struct topology *topology, struct stage_extras extras,
-                            struct warning warnings[WARNINGS_OF_LAYOUT_MAX])
+                            struct warning warnings[LAYOUT_WARNINGS_MAX])
 {
     uint32_t count = 0;
     count += warn_slow_group(scenario, layout, topology, &warnings[count]);
