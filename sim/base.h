@@ -55,6 +55,12 @@ static inline sim_ps sim_ps_max(sim_ps a, sim_ps b)
     return a > b ? a : b;
 }
 
+/* The ending of a noun of which there are `count`. */
+static inline const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static inline uint32_t u32_min(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;

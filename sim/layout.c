@@ -173,7 +173,7 @@ static int check_capacity(const struct layout_spec *spec, const struct cluster *
                              "tensor_parallel %u x pipeline_parallel %u x %u replica%s needs %.0f "
                              "GPUs; cluster '%s' has %llu",
                              spec->tensor_parallel, spec->pipeline_parallel, spec->replicas,
-                             spec->replicas == 1 ? "" : "s", needed, cluster->name,
+                             plural(spec->replicas), needed, cluster->name,
                              (unsigned long long)gpus);
     if (capacity == 0)
         return error_set_key(

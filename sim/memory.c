@@ -143,9 +143,8 @@ static size_t append_layout(char *text, size_t text_bytes, size_t used, uint32_t
     uint32_t gpus = tensor_parallel * stages;
     if (stages > 1)
         (void)snprintf(pipeline, sizeof(pipeline), " x PP=%u", stages);
-    int length =
-        snprintf(text + used, text_bytes - used, "%sTP=%u%s (%u GPU%s)", used > 0 ? ", " : "",
-                 tensor_parallel, pipeline, gpus, gpus == 1 ? "" : "s");
+    int length = snprintf(text + used, text_bytes - used, "%sTP=%u%s (%u GPU%s)",
+                          used > 0 ? ", " : "", tensor_parallel, pipeline, gpus, plural(gpus));
     size_t end = used + (size_t)length;
     return end < text_bytes ? end : text_bytes - 1;
 }

@@ -123,8 +123,8 @@ static int deliver(const char *output_path, const struct sweep_results *results,
     struct error other;
     if (results->resumed_count > 0 && !is_quiet)
         (void)fprintf(stderr, "note: %zu of %zu point%s taken from %s\n", results->resumed_count,
-                      json_array_size(results->records),
-                      json_array_size(results->records) == 1 ? "" : "s", journal->path);
+                      json_array_size(results->records), plural(json_array_size(results->records)),
+                      journal->path);
     int status = write_file(output_path, results, journal, error);
     sweep_text_print(results, stdout);
     int more = command_flush(&other);

@@ -137,7 +137,7 @@ static void warn_of_skipped(const struct trace *trace, const char *path)
         (void)fprintf(stderr,
                       "%s: warning: %llu request%s without input or output tokens left "
                       "out\n",
-                      path, skipped, skipped == 1 ? "" : "s");
+                      path, skipped, plural(skipped));
 }
 
 /* Reads `path` to its end into `stats`. */

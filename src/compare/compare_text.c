@@ -20,7 +20,7 @@ static void print_row(const char *title, const char *of, const struct compare_fi
 static void print_comparison(const struct comparison *comparison, FILE *stream)
 {
     (void)fprintf(stream, "%s%s%s request%s\n", comparison->name, *comparison->name ? ": " : "",
-                  human_count(comparison->requests).text, comparison->requests == 1 ? "" : "s");
+                  human_count(comparison->requests).text, plural(comparison->requests));
     (void)fprintf(stream, "%-17s %11s %11s %8s\n", "", "measured", "simulated", "error");
     for (uint32_t metric = 0; metric < COMPARE_METRIC_COUNT; metric++)
         for (uint32_t i = 0; i < COMPARE_STATISTIC_COUNT; i++)

@@ -163,7 +163,7 @@ static void write_layouts(const struct graph *graph)
         const struct layout *layout = &pool->layout;
         (void)fprintf(graph->stream, "%s%s%s%u replica%s of TP=%u x PP=%u", p > 0 ? ", " : "",
                       graph->pool_count > 1 ? pool->name : "", graph->pool_count > 1 ? " " : "",
-                      layout->replicas, layout->replicas == 1 ? "" : "s", layout->tensor_parallel,
+                      layout->replicas, plural(layout->replicas), layout->tensor_parallel,
                       layout->stages);
     }
 }

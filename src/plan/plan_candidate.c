@@ -284,7 +284,7 @@ void plan_candidate_name(const struct plan_candidate *candidate, char name[PLAN_
     char cut[PLAN_NAME_BYTES];
     write_cut(option, cut);
     (void)snprintf(name, PLAN_NAME_BYTES, "%u x %.64s on %u node%s of %s", option->replicas, cut,
-                   option->nodes, option->nodes == 1 ? "" : "s", candidate->hardware.name);
+                   option->nodes, plural(option->nodes), candidate->hardware.name);
 }
 
 void plan_candidate_cut_name(const struct plan_candidate *candidate, char name[PLAN_NAME_BYTES])

@@ -262,7 +262,7 @@ static void judge_too_few(struct plan_verdict *verdict, const json_t *trials, do
     verdict->reason[0] = '\0';
     uint64_t count = (uint64_t)mean_of(trials, "requests");
     explain(verdict->reason, "runs too short to tell from %s request%s; about %s requests would",
-            human_count(count).text, count == 1 ? "" : "s",
+            human_count(count).text, plural(count),
             human_count((uint64_t)verdict->balance.requests_to_tell).text);
 }
 

@@ -191,7 +191,7 @@ static struct plan_option next_option(const struct plan_search *search,
 static void rule_out_with(struct plan_candidate *candidate, uint32_t replicas)
 {
     plan_candidate_rule_out(candidate, plan_constraint_of(&candidate->verdict),
-                            "even %u replica%s: %s", replicas, replicas == 1 ? "" : "s",
+                            "even %u replica%s: %s", replicas, plural(replicas),
                             candidate->verdict.reason);
 }
 

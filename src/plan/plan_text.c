@@ -24,9 +24,9 @@ static void print_costs(const struct plan *plan, const struct plan_candidate *ca
     double tokens_per_s = candidate->verdict.lasting_tokens_per_s;
     (void)fprintf(stream, "  cost   %s USD/h for %u GPU%s, %u of them in use",
                   human_number(bill->usd_per_hour).text, bill->billed_gpus,
-                  bill->billed_gpus == 1 ? "" : "s", bill->gpus);
+                  plural(bill->billed_gpus), bill->gpus);
     if (bill->racks > 0)
-        (void)fprintf(stream, ", in %u rack%s", bill->racks, bill->racks == 1 ? "" : "s");
+        (void)fprintf(stream, ", in %u rack%s", bill->racks, plural(bill->racks));
     (void)fprintf(stream, "; %s USD a million output tokens\n",
                   human_number(plan_cost_usd_per_million(bill, tokens_per_s)).text);
     if (bill->purchase_usd > 0)
@@ -66,7 +66,6 @@ static void print_lost_node(const struct plan_stress *stress,
                             const struct plan_candidate *candidate, FILE *stream)
 {
     uint32_t left = stress->replicas_left;
-    bool is_one = left == 1;
     const char *reason = stress->without_node.reason;
     if (left == 0)
         (void)fputs("  a node lost: nothing is left to serve\n", stream);
@@ -74,9 +73,9 @@ static void print_lost_node(const struct plan_stress *stress,
         (void)fputs("  a node lost: all replicas fit on the others\n", stream);
     else if (stress->without_node.outcome == PLAN_MEETS)
         (void)fprintf(stream, "  a node lost: %u replica%s still meet%s the SLO\n", left,
-                      is_one ? "" : "s", is_one ? "s" : "");
+                      plural(left), left == 1 ? "s" : "");
     else
-        (void)fprintf(stream, "  a node lost: %u replica%s left, %.*s\n", left, is_one ? "" : "s",
+        (void)fprintf(stream, "  a node lost: %u replica%s left, %.*s\n", left, plural(left),
                       (int)strcspn(reason, "\n"), reason);
 }
 
@@ -190,13 +189,12 @@ static void print_untold(const struct plan_answer *answer, FILE *stream)
     struct plan_untold untold = plan_answer_untold(answer);
     if (untold.count == 0)
         return;
-    (void)fprintf(stream,
-                  "  unsure %zu option%s%s ran too short to tell; about %s requests a run would\n"
-                  "         (workload.requests%s)\n",
-                  untold.count, untold.count == 1 ? "" : "s",
-                  plan_answer_best(answer) ? " that cost no more" : "",
-                  human_count((uint64_t)untold.requests_to_tell).text,
-                  is_drawn ? "" : ", or a longer trace");
+    (void)fprintf(
+        stream,
+        "  unsure %zu option%s%s ran too short to tell; about %s requests a run would\n"
+        "         (workload.requests%s)\n",
+        untold.count, plural(untold.count), plan_answer_best(answer) ? " that cost no more" : "",
+        human_count((uint64_t)untold.requests_to_tell).text, is_drawn ? "" : ", or a longer trace");
 }
 
 /* Names the kinds whose prompts may be too fast beside others', whose power limit counts. */

@@ -8,11 +8,6 @@
 #define WRAP_COLUMNS 88
 #define LINKS_SHOWN 3
 
-static const char *plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 /* " TP=4 x PP=2 x 2 replicas, EP=4, sequence parallel". */
 static void print_layout(const struct layout_spec *layout, FILE *stream)
 {

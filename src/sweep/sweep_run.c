@@ -253,7 +253,7 @@ static int check_journal(const struct runner *runner, struct error *error)
         error, ERROR_USAGE,
         "%s holds %zu point%s, but none of this sweep as it is now, with its files and "
         "--point-files: remove it, or name another output",
-        runner->journal->path, count, count == 1 ? "" : "s");
+        runner->journal->path, count, plural(count));
 }
 
 /* The points' records, in order. */

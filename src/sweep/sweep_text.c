@@ -15,12 +15,6 @@ static const char *name_of(const json_t *record)
     return name ? name : "";
 }
 
-/* The ending of "point". */
-static const char *plural(const json_t *records)
-{
-    return json_array_size(records) == 1 ? "" : "s";
-}
-
 static bool same_series(const json_t *a, const json_t *b)
 {
     return json_equal(json_object_get(a, "series"), json_object_get(b, "series")) != 0;
@@ -220,7 +214,7 @@ static void print_too_short(const json_t *records, FILE *stream)
                       "\n%zu of %zu point%s ran too short to tell whether they keep up with their "
                       "load or are saturated;\nabout %s requests a point would tell "
                       "(workload.requests)\n",
-                      count, json_array_size(records), plural(records),
+                      count, json_array_size(records), plural(json_array_size(records)),
                       human_number(requests).text);
 }
 
@@ -240,7 +234,8 @@ static void print_refusals(const json_t *records, FILE *stream)
             "\n%zu of %zu point%s rejected or lost requests, up to %s of them; where that "
             "is more than\nslo.percentile leaves over, the load does not count as "
             "sustained\n",
-            count, json_array_size(records), plural(records), human_percent(most).text);
+            count, json_array_size(records), plural(json_array_size(records)),
+            human_percent(most).text);
 }
 
 void sweep_text_print(const struct sweep_results *results, FILE *stream)
@@ -250,7 +245,8 @@ void sweep_text_print(const struct sweep_results *results, FILE *stream)
     size_t failed = 0;
     for (size_t i = 0; i < count; i++)
         failed += !sweep_record_is_done(json_array_get(records, i));
-    (void)fprintf(stream, "%s: %zu point%s", results->name, count, plural(records));
+    (void)fprintf(stream, "%s: %zu point%s", results->name, count,
+                  plural(json_array_size(records)));
     if (results->shard_count > 1)
         (void)fprintf(stream, ", part %u of %u", results->shard, results->shard_count);
     (void)fprintf(stream, "%s%s%s\n\n", failed > 0 ? ", " : "",
