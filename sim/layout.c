@@ -164,10 +164,12 @@ static int check_capacity(const struct layout_spec *spec, const struct cluster *
     if (spec->gpus_before > 0)
         return error_set_key(
             error, "layout",
-            "%llu groups of tensor_parallel %u are needed, and cluster '%s' has room "
-            "for %llu beside the %u GPUs of the other pool",
-            (unsigned long long)groups, spec->tensor_parallel, cluster->name,
-            (unsigned long long)(capacity - u64_min(taken, capacity)), spec->gpus_before);
+            "%llu group%s of tensor_parallel %u %s needed, and cluster '%s' has room "
+            "for %llu beside the %u GPU%s of the other pool",
+            (unsigned long long)groups, plural(groups), spec->tensor_parallel,
+            groups == 1 ? "is" : "are", cluster->name,
+            (unsigned long long)(capacity - u64_min(taken, capacity)), spec->gpus_before,
+            plural(spec->gpus_before));
     if (needed > (double)gpus)
         return error_set_key(error, "layout",
                              "tensor_parallel %u x pipeline_parallel %u x %u replica%s needs %.0f "

@@ -196,6 +196,17 @@ START_TEST(groups_without_a_place_are_refused)
                   "5 groups of tensor_parallel 2 are needed and cluster 'fixture-nvlink' holds 4, "
                   "as a group takes equal shares of as few nodes of 5 GPUs as it can; use a "
                   "tensor_parallel that divides 5, or fewer stages or replicas");
+    /* Another pool fills a node of 8, or takes a GPU of the first of two groups of 2. */
+    struct layout_spec second = spec_of(2, 1, 1);
+    second.gpus_before = 8;
+    check_refused(second, fixture_llama_70b(), fixture_nvlink_cluster(1, 8),
+                  "1 group of tensor_parallel 2 is needed, and cluster 'fixture-nvlink' has room "
+                  "for 0 beside the 8 GPUs of the other pool");
+    second = spec_of(2, 2, 1);
+    second.gpus_before = 1;
+    check_refused(second, fixture_llama_70b(), fixture_nvlink_cluster(1, 4),
+                  "2 groups of tensor_parallel 2 are needed, and cluster 'fixture-nvlink' has room "
+                  "for 1 beside the 1 GPU of the other pool");
     /* 8 GPUs over three nodes of 3: neither 3 + 3 + 2 nor anything else is equal. */
     check_refused(spec_of(8, 1, 1), fixture_llama_70b(), fixture_nvlink_cluster(3, 3),
                   "tensor_parallel 8 cannot be spread equally over up to 3 nodes of 3 GPUs; use a "
