@@ -1,6 +1,6 @@
 #include "measurements.h"
 
-#include "arena_array.h"
+#include "array_room.h"
 
 #include <string.h>
 
@@ -13,7 +13,7 @@ void measurements_init(struct measurements *measurements, struct arena *arena)
 static void *with(struct arena *arena, void *items, size_t count, const void *item,
                   size_t item_bytes)
 {
-    char *room = arena_array_room(arena, items, count, item_bytes);
+    char *room = array_room_in_arena(arena, items, count, item_bytes);
     if (room)
         memcpy(room + count * item_bytes, item, item_bytes);
     return room;

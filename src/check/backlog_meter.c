@@ -1,8 +1,8 @@
 #include "backlog_meter.h"
 
-#include <stdlib.h>
+#include "array_room.h"
 
-#define FIRST_ROOM 4096
+#include <stdlib.h>
 
 void backlog_meter_init(struct backlog_meter *meter)
 {
@@ -15,27 +15,25 @@ void backlog_meter_release(struct backlog_meter *meter)
     *meter = (struct backlog_meter){.count = 0};
 }
 
-static int grow(struct backlog_meter *meter, struct error *error)
+static int hear_request(struct backlog_meter *meter, const struct request_record *request,
+                        struct error *error)
 {
-    size_t room = meter->room == 0 ? FIRST_ROOM : 2 * meter->room;
-    struct request_record *larger = realloc(meter->requests, room * sizeof(*larger));
-    if (!larger)
+    struct request_record *requests =
+        array_room_on_heap(meter->requests, meter->count, sizeof(*requests));
+    if (!requests)
         return error_out_of_memory(error, "the times of requests");
-    meter->requests = larger;
-    meter->room = room;
+    requests[meter->count++] = *request;
+    meter->requests = requests;
     return 0;
 }
 
 static int hear(void *context, const union record *records, size_t count, struct error *error)
 {
     struct backlog_meter *meter = context;
-    for (size_t i = 0; i < count; i++) {
-        if (records[i].type != RECORD_REQUEST)
-            continue;
-        if (meter->count == meter->room && grow(meter, error) < 0)
+    for (size_t i = 0; i < count; i++)
+        if (records[i].type == RECORD_REQUEST &&
+            hear_request(meter, &records[i].request, error) < 0)
             return -(int)error->code;
-        meter->requests[meter->count++] = records[i].request;
-    }
     return 0;
 }
 

@@ -22,7 +22,6 @@
 struct backlog_meter {
     struct request_record *requests; /* in order of completion */
     size_t count;
-    size_t room;
 };
 
 void backlog_meter_init(struct backlog_meter *meter);

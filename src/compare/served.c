@@ -1,6 +1,6 @@
 #include "served.h"
 
-#include "arena_array.h"
+#include "array_room.h"
 #include "base.h"
 #include "csv_sheet.h"
 #include "export_table.h"
@@ -102,8 +102,8 @@ static int find_case(struct reading *reading, struct served_case **found, struct
                    : csv_sheet_fault(&reading->sheet, name, error,
                                      "case '%s' goes on here, after another", name);
     }
-    served->cases =
-        arena_array_room(reading->arena, served->cases, served->case_count, sizeof(*served->cases));
+    served->cases = array_room_in_arena(reading->arena, served->cases, served->case_count,
+                                        sizeof(*served->cases));
     name = arena_strdup(reading->arena, name);
     if (!served->cases || !name)
         return error_out_of_memory(error, "measured requests");
@@ -118,8 +118,8 @@ static int add_row(struct reading *reading, struct error *error)
     struct served_case *of = NULL;
     if (reading->only_case && strcmp(reading->sheet.fields[COLUMN_CASE], reading->only_case) != 0)
         return 0;
-    served->requests = arena_array_room(reading->arena, served->requests, served->count,
-                                        sizeof(*served->requests));
+    served->requests = array_room_in_arena(reading->arena, served->requests, served->count,
+                                           sizeof(*served->requests));
     if (!served->requests)
         return error_out_of_memory(error, "measured requests");
     int status = read_request(reading, &served->requests[served->count], error);

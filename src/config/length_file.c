@@ -1,5 +1,6 @@
 #include "length_file.h"
 
+#include "array_room.h"
 #include "line_reader.h"
 #include "trace_row.h"
 
@@ -18,7 +19,6 @@ struct length_list {
     bool has_shares;
     struct quantile *points; /* share is unused in a list of counts */
     size_t count;
-    size_t room;
 };
 
 static int line_error(const struct line_reader *lines, const char *expected, const char *line,
@@ -42,15 +42,11 @@ static int next_line(struct line_reader *lines, char **line, size_t *length, str
 
 static int append(struct length_list *list, struct quantile point, struct error *error)
 {
-    if (list->count == list->room) {
-        size_t room = list->room ? 2 * list->room : 256;
-        struct quantile *points = realloc(list->points, room * sizeof(*points));
-        if (!points)
-            return error_out_of_memory(error, "a list of lengths");
-        list->points = points;
-        list->room = room;
-    }
-    list->points[list->count++] = point;
+    struct quantile *points = array_room_on_heap(list->points, list->count, sizeof(*points));
+    if (!points)
+        return error_out_of_memory(error, "a list of lengths");
+    points[list->count++] = point;
+    list->points = points;
     return 0;
 }
 

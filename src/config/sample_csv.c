@@ -1,5 +1,6 @@
 #include "sample_csv.h"
 
+#include "array_room.h"
 #include "csv_sheet.h"
 #include "dtype_name.h"
 #include "op_name.h"
@@ -234,17 +235,12 @@ struct rows {
     size_t count;
 };
 
-/* Room for one more row in arrays that double when they are full. */
 static int make_room(struct rows *rows, struct error *error)
 {
-    size_t count = rows->count;
-    bool is_full = count == 0 || (count >= 64 && (count & (count - 1)) == 0);
-    if (!is_full)
-        return 0;
-    size_t room = count < 64 ? 64 : 2 * count;
-    char *items = realloc(rows->items, room * rows->item_bytes);
+    char *items = array_room_on_heap(rows->items, rows->count, rows->item_bytes);
     rows->items = items ? items : rows->items;
-    struct sample_place *places = items ? realloc(rows->places, room * sizeof(*places)) : NULL;
+    struct sample_place *places =
+        items ? array_room_on_heap(rows->places, rows->count, sizeof(*places)) : NULL;
     rows->places = places ? places : rows->places;
     return places ? 0 : error_out_of_memory(error, "measured costs");
 }

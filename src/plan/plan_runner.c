@@ -1,12 +1,12 @@
 #include "plan_runner.h"
 
+#include "array_room.h"
 #include "plan_trial.h"
 
 #include <stdlib.h>
 
 #define LOOK_UP_S 0.1
 #define REAL_DIGITS 17
-#define FIRST_ROOM 64
 
 int plan_runner_init(struct plan_runner *runner, const struct plan *plan, size_t workers,
                      const struct interrupt *interrupt, bool is_quiet, struct error *error)
@@ -130,15 +130,12 @@ static int run_batch(struct plan_runner *runner, const struct batch *batch,
 static int keep(struct plan_runner *runner, const struct plan_option *option,
                 const struct plan_verdict *verdict, struct error *error)
 {
-    if (runner->trialled_count == runner->trialled_room) {
-        size_t room = runner->trialled_room == 0 ? FIRST_ROOM : 2 * runner->trialled_room;
-        struct plan_trialled *larger = realloc(runner->trialled, room * sizeof(*larger));
-        if (!larger)
-            return error_out_of_memory(error, "what was judged");
-        runner->trialled = larger;
-        runner->trialled_room = room;
-    }
-    runner->trialled[runner->trialled_count++] = (struct plan_trialled){*option, *verdict};
+    struct plan_trialled *trialled =
+        array_room_on_heap(runner->trialled, runner->trialled_count, sizeof(*trialled));
+    if (!trialled)
+        return error_out_of_memory(error, "what was judged");
+    trialled[runner->trialled_count++] = (struct plan_trialled){*option, *verdict};
+    runner->trialled = trialled;
     return 0;
 }
 

@@ -29,7 +29,6 @@ struct plan_runner {
     struct progress progress;
     struct plan_trialled *trialled;
     size_t trialled_count;
-    size_t trialled_room;
     size_t runs;
 };
 

@@ -1,8 +1,8 @@
 #include "sweep_meter.h"
 
-#include <stdlib.h>
+#include "array_room.h"
 
-#define FIRST_ROOM 4096
+#include <stdlib.h>
 
 void sweep_meter_init(struct sweep_meter *meter, struct recorder next)
 {
@@ -15,24 +15,15 @@ void sweep_meter_release(struct sweep_meter *meter)
     *meter = (struct sweep_meter){.count = 0};
 }
 
-static int grow(struct sweep_meter *meter, struct error *error)
-{
-    size_t room = meter->room == 0 ? FIRST_ROOM : 2 * meter->room;
-    struct passage *larger = realloc(meter->passages, room * sizeof(*larger));
-    if (!larger)
-        return error_out_of_memory(error, "the times of requests");
-    meter->passages = larger;
-    meter->room = room;
-    return 0;
-}
-
 static int hear_request(struct sweep_meter *meter, const struct request_record *request,
                         struct error *error)
 {
-    if (meter->count == meter->room && grow(meter, error) < 0)
-        return -(int)error->code;
-    meter->passages[meter->count++] = (struct passage){request->arrival, request->scheduled,
-                                                       request->done, request->output_tokens};
+    struct passage *passages = array_room_on_heap(meter->passages, meter->count, sizeof(*passages));
+    if (!passages)
+        return error_out_of_memory(error, "the times of requests");
+    passages[meter->count++] = (struct passage){request->arrival, request->scheduled, request->done,
+                                                request->output_tokens};
+    meter->passages = passages;
     return 0;
 }
 

@@ -15,7 +15,6 @@ struct sweep_meter {
     struct recorder next;     /* what hears all of it too; zeroed: nothing */
     struct passage *passages; /* in order of completion */
     size_t count;
-    size_t room;
 };
 
 /* What a meter shows. */

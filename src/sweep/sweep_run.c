@@ -1,5 +1,6 @@
 #include "sweep_run.h"
 
+#include "array_room.h"
 #include "progress.h"
 #include "sweep_task.h"
 #include "worker_pool.h"
@@ -25,7 +26,6 @@ struct runner {
     struct progress progress;
     struct sweep_task *tasks;
     size_t task_count;
-    size_t task_room;
     size_t next_task; /* those before it were started, or were in the journal */
     size_t done_count;
     size_t resumed_count;        /* of these, from the journal */
@@ -35,17 +35,14 @@ struct runner {
 
 static struct sweep_task *new_task(struct runner *runner, struct error *error)
 {
-    if (runner->task_count == runner->task_room) {
-        size_t room = runner->task_room == 0 ? 64 : 2 * runner->task_room;
-        struct sweep_task *larger = realloc(runner->tasks, room * sizeof(*larger));
-        if (!larger) {
-            (void)error_out_of_memory(error, "the points");
-            return NULL;
-        }
-        runner->tasks = larger;
-        runner->task_room = room;
+    struct sweep_task *tasks =
+        array_room_on_heap(runner->tasks, runner->task_count, sizeof(*tasks));
+    if (!tasks) {
+        (void)error_out_of_memory(error, "the points");
+        return NULL;
     }
-    return &runner->tasks[runner->task_count];
+    runner->tasks = tasks;
+    return &tasks[runner->task_count];
 }
 
 /* Adds the point, done if the journal has it; 1 if it is still to be run, 0 if not. */
