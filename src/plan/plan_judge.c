@@ -6,103 +6,9 @@
 #include "plan.h"
 #include "plan_trial.h"
 
-#include <gsl/gsl_cdf.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define CONFIDENCE_ONE_SIDE 0.975
-
-static double number_of(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
-/* The mean of `key` over the trials. */
-static double mean_of(const json_t *trials, const char *key)
-{
-    double sum = 0;
-    for (size_t i = 0; i < json_array_size(trials); i++)
-        sum += number_of(json_array_get(trials, i), key);
-    return sum / (double)json_array_size(trials);
-}
-
-/* Sums how far all batches of all trials are from `around`, or the squares, and counts them. */
-static double sum_batches(const json_t *trials, const char *key, double around, bool squared,
-                          size_t *count)
-{
-    double sum = 0;
-    *count = 0;
-    for (size_t i = 0; i < json_array_size(trials); i++) {
-        const json_t *batches = json_object_get(json_array_get(trials, i), key);
-        for (size_t k = 0; k < json_array_size(batches); k++) {
-            const json_t *batch = json_array_get(batches, k);
-            if (!json_is_number(batch))
-                continue;
-            double off = json_number_value(batch) - around;
-            sum += squared ? off * off : off;
-            (*count)++;
-        }
-    }
-    return sum;
-}
-
-static struct plan_estimate estimate_of(const json_t *trials, const char *key)
-{
-    size_t count;
-    double sum = sum_batches(trials, key, 0, false, &count);
-    if (count == 0)
-        return (struct plan_estimate){NAN, NAN};
-    double mean = sum / (double)count;
-    if (count == 1)
-        return (struct plan_estimate){mean, INFINITY};
-    double degrees = (double)count - 1;
-    double variance = sum_batches(trials, key, mean, true, &count) / degrees;
-    double t = gsl_cdf_tdist_Pinv(CONFIDENCE_ONE_SIDE, degrees);
-    return (struct plan_estimate){mean, t * sqrt(variance / (double)count)};
-}
-
-/* The normal deviate of the confidence, squared. */
-static double deviate_squared(void)
-{
-    double z = gsl_cdf_ugaussian_Pinv(CONFIDENCE_ONE_SIDE);
-    return z * z;
-}
-
-/* How many requests were judged, in all trials. */
-static double judged_in(const json_t *trials)
-{
-    return mean_of(trials, "judged") * (double)json_array_size(trials);
-}
-
-/* How many judged requests could tell the percentile if none missed. All of them are what no number
-   could tell: that means those that are simulated. */
-static double judged_to_prove(const struct slo *slo)
-{
-    double wanted = slo->percentile / 100;
-    return wanted < 1 ? deviate_squared() * wanted / (1 - wanted) : 0;
-}
-
-/*
- * Batches that are all alike show no spread, yet of few requests even the rare one that misses is
- * not seen: no interval of a share is narrower than what so many, each on its own, leave open
- * (Wilson, J. Am. Stat. Assoc. 22, 1927).
- */
-static struct plan_estimate share_of(const json_t *trials, const struct slo *slo)
-{
-    struct plan_estimate share = estimate_of(trials, "within");
-    double requests = judged_in(trials);
-    if (isnan(share.mean) || !(requests > 0) || judged_to_prove(slo) == 0)
-        return share;
-    double zz = deviate_squared();
-    double shrink = 1 + zz / requests;
-    double middle = (share.mean + zz / (2 * requests)) / shrink;
-    double variance = share.mean * (1 - share.mean) + zz / (4 * requests);
-    double half = sqrt(zz * variance / requests) / shrink;
-    share.half = fmax(share.half, half + fabs(share.mean - middle));
-    return share;
-}
 
 /* The requests of a run, so many of which are judged in all trials. */
 static double requests_of(double judged, const json_t *trials)
@@ -260,7 +166,7 @@ static void judge_too_few(struct plan_verdict *verdict, const json_t *trials, do
     verdict->margin = NAN;
     verdict->balance.requests_to_tell = needed;
     verdict->reason[0] = '\0';
-    uint64_t count = (uint64_t)mean_of(trials, "requests");
+    uint64_t count = (uint64_t)plan_estimate_mean(trials, "requests");
     explain(verdict->reason, "runs too short to tell from %s request%s; about %s requests would",
             human_count(count).text, plural(count),
             human_count((uint64_t)verdict->balance.requests_to_tell).text);
@@ -306,28 +212,35 @@ static void judge_lasting(struct plan_verdict *verdict, double arriving_tokens_p
         fmin(verdict->pressure.busy * verdict->lasting_tokens_per_s / measured, 1);
 }
 
-void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
-                struct plan_verdict *verdict)
+/* What the trials come to, but for what follows from it. */
+static struct plan_verdict sum_up(const json_t *trials, const struct slo *slo)
 {
-    *verdict = (struct plan_verdict){
-        .within = share_of(trials, slo),
-        .ttft_s = estimate_of(trials, "ttft_s"),
-        .tpot_s = estimate_of(trials, "tpot_s"),
-        .good = mean_of(trials, "good"),
-        .rejected = mean_of(trials, "rejected"),
-        .lost = mean_of(trials, "lost"),
-        .kv_tokens = mean_of(trials, "kv_tokens"),
-        .prompt_tokens = mean_of(trials, "prompt_tokens"),
-        .requests_per_s = mean_of(trials, "requests_per_s"),
-        .output_tokens_per_s = mean_of(trials, "output_tokens_per_s"),
+    struct plan_verdict verdict = {
+        .within = plan_estimate_share(trials, slo),
+        .ttft_s = plan_estimate_of(trials, "ttft_s"),
+        .tpot_s = plan_estimate_of(trials, "tpot_s"),
+        .good = plan_estimate_mean(trials, "good"),
+        .rejected = plan_estimate_mean(trials, "rejected"),
+        .lost = plan_estimate_mean(trials, "lost"),
+        .kv_tokens = plan_estimate_mean(trials, "kv_tokens"),
+        .prompt_tokens = plan_estimate_mean(trials, "prompt_tokens"),
+        .requests_per_s = plan_estimate_mean(trials, "requests_per_s"),
+        .output_tokens_per_s = plan_estimate_mean(trials, "output_tokens_per_s"),
         .margin = NAN,
         .pressure = plan_pressure_mean(trials),
         .balance = balance_of_trials(trials),
     };
-    double arriving_tokens_per_s = mean_of(trials, "arriving_tokens_per_s");
-    verdict->served = isnan(arriving_tokens_per_s) ? (double)NAN : served_of(&verdict->balance);
-    judge_lasting(verdict, arriving_tokens_per_s);
-    double to_prove = requests_of(judged_to_prove(slo), trials);
+    double arriving_tokens_per_s = plan_estimate_mean(trials, "arriving_tokens_per_s");
+    verdict.served = isnan(arriving_tokens_per_s) ? (double)NAN : served_of(&verdict.balance);
+    judge_lasting(&verdict, arriving_tokens_per_s);
+    return verdict;
+}
+
+void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
+                struct plan_verdict *verdict)
+{
+    *verdict = sum_up(trials, slo);
+    double to_prove = requests_of(plan_estimate_to_prove(slo), trials);
     enum balance_answer answer = balance_answer(&verdict->balance);
     const json_t *failure = find_failure(trials);
     if (failure) {
@@ -343,7 +256,8 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
         judge_share(verdict, slo, headroom);
         if (answer == BALANCE_TOO_SHORT && verdict->outcome != PLAN_MISSES)
             judge_too_short(verdict);
-        else if (judged_in(trials) < judged_to_prove(slo) && verdict->outcome == PLAN_UNPROVEN)
+        else if (plan_estimate_judged(trials) < plan_estimate_to_prove(slo) &&
+                 verdict->outcome == PLAN_UNPROVEN)
             judge_too_few(verdict, trials, to_prove);
     }
 }

@@ -1,22 +1,21 @@
 /*
  * plan_judge: what the runs of one option come to, and whether that is proven.
  *
- * The share of requests that are within the SLO, with headroom, is the mean over
- * all batches of all seeds, give or take Student's t interval at 95%, or what their
- * number alone leaves open where that is more. An option
- * meets the SLO when the interval's lower end is no less than the percentile asked
- * for; it misses when the upper end is less; between, it is unproven and not
- * bought. Requests that are rejected or lost are within nothing. Each latency's
- * own percentile, of the requests that were served, says by how much and which of
- * the two fails first; it decides between equals only. Shares count for something
- * only where the load is kept up with: the mean growth over all seeds says whether
- * it is (balance.h), and where it cannot, an option that does not miss the SLO
- * anyhow ran too short to tell.
+ * Judged is the share of requests that are within the SLO, with headroom, and its
+ * interval (plan_estimate.h). An option meets the SLO when the interval's lower end
+ * is no less than the percentile asked for; it misses when the upper end is less;
+ * between, it is unproven and not bought. Requests that are rejected or lost are
+ * within nothing. Each latency's own percentile, of the requests that were served,
+ * says by how much and which of the two fails first; it decides between equals
+ * only. Shares count for something only where the load is kept up with: the mean
+ * growth over all seeds says whether it is (balance.h), and where it cannot, an
+ * option that does not miss the SLO anyhow ran too short to tell.
  */
 #ifndef TANDEM_PLAN_JUDGE_H
 #define TANDEM_PLAN_JUDGE_H
 
 #include "balance.h"
+#include "plan_estimate.h"
 #include "plan_pressure.h"
 #include "scenario.h"
 
@@ -47,11 +46,6 @@ enum plan_figure {
 #define X(name, key) PLAN_FIGURE_##name,
     PLAN_FIGURES(X)
 #undef X
-};
-
-struct plan_estimate {
-    double mean; /* NaN: nothing was seen */
-    double half; /* of the interval; INFINITY where one batch says nothing of the spread */
 };
 
 #define PLAN_REASON_BYTES 512
