@@ -42,63 +42,48 @@ static double causal_pairs(double queries, double history)
     return queries * history + queries * (queries + 1) / 2;
 }
 
-/* Experts by rows, and from `layer` on by the layer; how many are reached is the roofline's alone.
- */
-static void locate_experts(const struct kernel_shape *shape, double x, double *rows, double *layer)
-{
-    rows[0] = log2(x * shape->ranks / shape->experts);
-    layer[0] = log2(shape->experts);
-    layer[1] = log2(shape->n);
-    layer[2] = log2(shape->k);
-    layer[3] = log2(shape->top_k);
-}
+/* What a kernel's time is a surface over, one number for each of its op's dimensions. */
+struct sizes {
+    double of[SURFACE_DIMENSIONS_MAX];
+};
 
-/* Where a kernel lies on its op's surface, in octaves. */
-static void locate(const struct kernel_shape *shape, double x, double y,
-                   double at[SURFACE_DIMENSIONS_MAX])
+static struct sizes sizes_of(const struct kernel_shape *shape, double x, double y)
 {
+    double expert_rows = x * shape->ranks / shape->experts;
     switch (shape->op) {
     case KERNEL_GEMM:
-        at[0] = log2(x);
-        at[1] = log2(shape->n * y);
-        at[2] = log2(shape->k);
-        break;
+        return (struct sizes){{x, shape->n * y, shape->k}};
     case KERNEL_ATTENTION_DECODE:
-        at[0] = log2(x * shape->kv_heads);
-        at[1] = log2(y);
-        at[2] = log2(shape->heads / shape->kv_heads);
-        at[3] = log2(shape->kv_heads);
-        break;
+        return (struct sizes){
+            {x * shape->kv_heads, y, shape->heads / shape->kv_heads, shape->kv_heads}};
     case KERNEL_ATTENTION_BESIDE:
-        at[0] = log2(x * shape->kv_heads);
-        at[1] = log2(y);
-        at[2] = log2(shape->beside);
-        at[3] = log2(shape->kv_heads);
-        break;
+        return (struct sizes){{x * shape->kv_heads, y, shape->beside, shape->kv_heads}};
     case KERNEL_ATTENTION_PREFILL:
     case KERNEL_ATTENTION_PREFILL_FA2:
-        at[0] = log2(x * shape->heads);
-        at[1] = log2(x + y);
-        at[2] = log2(shape->heads);
-        at[3] = log2(shape->kv_heads);
-        break;
-    case KERNEL_EXPERTS_PARALLEL:
-        at[1] = log2(shape->ranks); /* not of the layer's shape: left out with it */
-        locate_experts(shape, x, at, at + 2);
-        break;
-    case KERNEL_EXPERTS:
-        locate_experts(shape, x, at, at + 1);
-        break;
+        return (struct sizes){{x * shape->heads, x + y, shape->heads, shape->kv_heads}};
+    case KERNEL_EXPERTS: /* how many are reached is the roofline's alone */
+        return (struct sizes){{expert_rows, shape->experts, shape->n, shape->k, shape->top_k}};
+    case KERNEL_EXPERTS_PARALLEL: /* ranks are not of the layer's shape: left out with the rows */
+        return (struct sizes){
+            {expert_rows, shape->ranks, shape->experts, shape->n, shape->k, shape->top_k}};
     case KERNEL_NORM:
     case KERNEL_ACTIVATION:
     case KERNEL_ROPE_KV:
     case KERNEL_COPY:
     case KERNEL_SAMPLE:
     case KERNEL_OP_COUNT:
-        at[0] = log2(x * shape->n);
-        at[1] = log2(shape->n);
         break;
     }
+    return (struct sizes){{x * shape->n, shape->n}};
+}
+
+/* Where a kernel lies on its op's surface, in octaves. */
+static void locate(const struct kernel_shape *shape, double x, double y,
+                   double at[SURFACE_DIMENSIONS_MAX])
+{
+    struct sizes sizes = sizes_of(shape, x, y);
+    for (uint32_t d = 0; d < usual_kinds[shape->op].dimensions; d++)
+        at[d] = log2(sizes.of[d]);
 }
 
 /* Each value of the output is moved this many times, as 16 bits: inputs, output. */
