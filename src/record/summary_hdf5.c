@@ -58,15 +58,24 @@ static const struct hdf5_column warning_columns[] = {
     {HDF5_COLUMN(warning, text, "1")},
 };
 
-static int write_table(hid_t group, const char *path, const char *name,
-                       const struct hdf5_column *columns, size_t column_count, const void *rows,
-                       size_t row_bytes, size_t row_count, struct error *error)
+/* An array of the summary, as a table. */
+struct summary_table {
+    const char *name;
+    const struct hdf5_column *columns;
+    size_t column_count;
+    const void *rows;
+    size_t row_bytes;
+    size_t row_count;
+};
+
+static int write_table(hid_t group, const char *path, const struct summary_table *of,
+                       struct error *error)
 {
     struct hdf5_table table;
-    int status =
-        hdf5_table_create(&table, group, path, name, columns, column_count, CHUNK_ROWS, error);
-    for (size_t i = 0; i < row_count && status == 0; i++)
-        status = hdf5_table_append(&table, (const char *)rows + i * row_bytes, error);
+    int status = hdf5_table_create(&table, group, path, of->name, of->columns, of->column_count,
+                                   CHUNK_ROWS, error);
+    for (size_t i = 0; i < of->row_count && status == 0; i++)
+        status = hdf5_table_append(&table, (const char *)of->rows + i * of->row_bytes, error);
     if (status == 0)
         status = hdf5_table_finish(&table, error);
     hdf5_table_release(&table);
@@ -76,23 +85,21 @@ static int write_table(hid_t group, const char *path, const char *name,
 static int write_tables(hid_t group, const char *path, const struct summary *summary,
                         struct error *error)
 {
-    int status =
-        write_table(group, path, "stages", stage_columns, ARRAY_LENGTH(stage_columns),
-                    summary->stages, sizeof(*summary->stages), summary->stage_count, error);
-    if (status == 0)
-        status =
-            write_table(group, path, "memory", memory_columns, ARRAY_LENGTH(memory_columns),
-                        summary->memory, sizeof(*summary->memory), summary->memory_count, error);
-    if (status == 0)
-        status = write_table(group, path, "pools", pool_columns, ARRAY_LENGTH(pool_columns),
-                             summary->pools, sizeof(*summary->pools), summary->pool_count, error);
-    if (status == 0)
-        status = write_table(group, path, "links", link_columns, ARRAY_LENGTH(link_columns),
-                             summary->links, sizeof(*summary->links), summary->link_count, error);
-    if (status == 0)
-        status = write_table(group, path, "warnings", warning_columns,
-                             ARRAY_LENGTH(warning_columns), summary->warnings,
-                             sizeof(*summary->warnings), summary->warning_count, error);
+    const struct summary_table tables[] = {
+        {"stages", stage_columns, ARRAY_LENGTH(stage_columns), summary->stages,
+         sizeof(*summary->stages), summary->stage_count},
+        {"memory", memory_columns, ARRAY_LENGTH(memory_columns), summary->memory,
+         sizeof(*summary->memory), summary->memory_count},
+        {"pools", pool_columns, ARRAY_LENGTH(pool_columns), summary->pools, sizeof(*summary->pools),
+         summary->pool_count},
+        {"links", link_columns, ARRAY_LENGTH(link_columns), summary->links, sizeof(*summary->links),
+         summary->link_count},
+        {"warnings", warning_columns, ARRAY_LENGTH(warning_columns), summary->warnings,
+         sizeof(*summary->warnings), summary->warning_count},
+    };
+    int status = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(tables) && status == 0; i++)
+        status = write_table(group, path, &tables[i], error);
     return status;
 }
 
