@@ -5,8 +5,9 @@
 #include "op_name.h"
 #include "smoothness.h"
 
+#include <stdlib.h>
+
 #define PARTS 3
-#define FOLDS_MAX 1000 /* the mean error of more moves by a tenth of a percentage point */
 
 /* A report on its way. */
 struct making {
@@ -26,33 +27,54 @@ static void tell(const struct making *making, const struct calibrate_class *clas
                            measurements->kernel_count + measurements->collective_count);
 }
 
+static int study_kernels(const struct making *making, struct calibrate_class *class,
+                         const struct kernel_sample *samples, struct error *error)
+{
+    size_t count = class->samples;
+    int status = smoothness_of_kernels(making->gpu, samples, count, &class->what.smoothness, error);
+    tell(making, class, 1);
+    if (status == 0)
+        status = cross_validation_kernels(making->gpu, samples, count, LEFT_OUT_SAMPLE,
+                                          &class->sample, error);
+    tell(making, class, 2);
+    if (status == 0)
+        status = cross_validation_kernels(making->gpu, samples, count, LEFT_OUT_SHAPE,
+                                          &class->shape, error);
+    tell(making, class, PARTS);
+    return status;
+}
+
+static int study_collectives(const struct making *making, struct calibrate_class *class,
+                             const struct collective_sample *samples, struct error *error)
+{
+    int status = cross_validation_collectives(samples, class->samples, LEFT_OUT_SAMPLE,
+                                              &class->sample, error);
+    if (status == 0)
+        status = cross_validation_collectives(samples, class->samples, LEFT_OUT_SHAPE,
+                                              &class->shape, error);
+    tell(making, class, PARTS);
+    return status;
+}
+
+/* The class comes into the report where there are samples of it. */
 static int add_kernels(struct making *making, enum kernel_op op, enum dtype dtype,
                        struct error *error)
 {
+    const struct measurements *all = making->measurements;
     struct calibrate_class *class = &making->report->classes[making->report->count];
-    const struct gpu *gpu = making->gpu;
-    const struct kernel_sample *samples = making->measurements->kernels;
-    size_t count = making->measurements->kernel_count;
+    struct kernel_sample *samples = calloc(all->kernel_count + 1, sizeof(*samples));
+    if (!samples)
+        return error_out_of_memory(error, "cross-validation");
     *class =
         (struct calibrate_class){.op = kernel_op_names[op], .what = {.op = op, .dtype = dtype}};
     (void)snprintf(class->detail, sizeof(class->detail), "%s", dtype_names[dtype]);
-    for (size_t i = 0; i < count; i++)
-        class->samples += samples[i].shape.op == op && samples[i].shape.dtype == dtype;
-    if (class->samples == 0)
-        return 0;
-    making->report->count++;
-    int status =
-        smoothness_of_kernels(gpu, samples, count, op, dtype, &class->what.smoothness, error);
-    tell(making, class, 1);
-    if (status == 0)
-        status = cross_validation_kernels(gpu, samples, count, op, dtype, LEFT_OUT_SAMPLE,
-                                          FOLDS_MAX, &class->sample, error);
-    tell(making, class, 2);
-    if (status == 0)
-        status = cross_validation_kernels(gpu, samples, count, op, dtype, LEFT_OUT_SHAPE, FOLDS_MAX,
-                                          &class->shape, error);
-    tell(making, class, PARTS);
+    for (size_t i = 0; i < all->kernel_count; i++)
+        if (all->kernels[i].shape.op == op && all->kernels[i].shape.dtype == dtype)
+            samples[class->samples++] = all->kernels[i];
+    int status = class->samples > 0 ? study_kernels(making, class, samples, error) : 0;
+    making->report->count += class->samples > 0;
     making->looked_at += class->samples;
+    free(samples);
     return status;
 }
 
@@ -65,26 +87,23 @@ static bool is_of_kind(const struct collective_sample *sample, const struct coll
 static int add_collectives(struct making *making, const struct collective_kind *kind,
                            struct error *error)
 {
+    const struct measurements *all = making->measurements;
     struct calibrate_class *class = &making->report->classes[making->report->count];
-    const struct collective_sample *samples = making->measurements->collectives;
-    size_t count = making->measurements->collective_count;
+    struct collective_sample *samples = calloc(all->collective_count + 1, sizeof(*samples));
+    if (!samples)
+        return error_out_of_memory(error, "cross-validation");
     *class = (struct calibrate_class){.op = collective_op_names[kind->op],
                                       .what = {.is_collective = true, .kind = *kind}};
     (void)snprintf(class->detail, sizeof(class->detail), "%s, %s",
                    kind->fabric == COLLECTIVE_FABRIC_PEER ? "peer" : "host",
                    kind->graph ? "graph" : "eager");
-    for (size_t i = 0; i < count; i++)
-        class->samples += is_of_kind(&samples[i], kind);
-    if (class->samples == 0)
-        return 0;
-    making->report->count++;
-    int status = cross_validation_collectives(samples, count, kind, LEFT_OUT_SAMPLE, FOLDS_MAX,
-                                              &class->sample, error);
-    if (status == 0)
-        status = cross_validation_collectives(samples, count, kind, LEFT_OUT_SHAPE, FOLDS_MAX,
-                                              &class->shape, error);
-    tell(making, class, PARTS);
+    for (size_t i = 0; i < all->collective_count; i++)
+        if (is_of_kind(&all->collectives[i], kind))
+            samples[class->samples++] = all->collectives[i];
+    int status = class->samples > 0 ? study_collectives(making, class, samples, error) : 0;
+    making->report->count += class->samples > 0;
     making->looked_at += class->samples;
+    free(samples);
     return status;
 }
 

@@ -5,32 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUPS 4 /* each costs a search for its smoothness, and is missing in it */
+#define GROUPS 4       /* each costs a search for its smoothness, and is missing in it */
+#define FOLDS_MAX 1000 /* the mean error of more moves by a tenth of a percentage point */
 
 /*
  * One class of samples, kernels' or collectives'. A fold is what is left out at
  * once, one sample or one shape; folds are dealt out to groups in turn.
- * `find_kind` (NULL: none is to be found) says how smooth the kept samples are,
- * `try_table` builds a table of them and writes the signed relative error of each
- * one asked.
+ * `find_kind` (NULL: none is to be found) says how smooth what is kept is,
+ * `try_table` builds a table of it and writes the signed relative error of each
+ * sample that is asked.
  */
 struct study {
     size_t item_bytes;
     bool (*same_shape)(const void *a, const void *b);
-    int (*find_kind)(const struct study *study, const void *kept, size_t kept_count,
-                     struct surface_kind *kind, struct error *error);
-    int (*try_table)(const struct study *study, const void *kept, size_t kept_count,
-                     const struct surface_kind *kind, const void *asked, size_t asked_count,
-                     double *errors, struct error *error);
+    int (*find_kind)(const struct study *study, struct surface_kind *kind, struct error *error);
+    int (*try_table)(const struct study *study, const struct surface_kind *kind, double *errors,
+                     struct error *error);
     const struct gpu *gpu;
     enum left_out left_out;
-    size_t folds_max;
-
-    const char *items; /* (count, item_bytes), all of one class */
+    const void *items; /* (count, item_bytes) */
     size_t count;
+
     size_t *folds;  /* of each item */
-    char *kept;     /* room for all */
-    char *asked;    /* room for all */
+    void *kept;     /* room for all */
+    void *asked;    /* room for all */
     double *errors; /* room for all */
     size_t kept_count;
     size_t asked_count;
@@ -40,7 +38,7 @@ struct study {
 
 static const void *item_at(const struct study *study, size_t index)
 {
-    return study->items + index * study->item_bytes;
+    return (const char *)study->items + index * study->item_bytes;
 }
 
 /* Numbers the items' folds; their count. */
@@ -62,9 +60,9 @@ static void part(struct study *study, size_t fold, size_t modulus)
     study->kept_count = study->asked_count = 0;
     for (size_t i = 0; i < study->count; i++) {
         bool is_asked = study->folds[i] % modulus == fold;
-        char *to = is_asked ? study->asked + study->asked_count++ * study->item_bytes
-                            : study->kept + study->kept_count++ * study->item_bytes;
-        memcpy(to, item_at(study, i), study->item_bytes);
+        char *part = is_asked ? study->asked : study->kept;
+        size_t place = is_asked ? study->asked_count++ : study->kept_count++;
+        memcpy(part + place * study->item_bytes, item_at(study, i), study->item_bytes);
     }
 }
 
@@ -75,8 +73,7 @@ static int find_kinds(struct study *study, size_t fold_count, struct error *erro
         return 0;
     for (size_t group = 0; group < GROUPS && group < fold_count && status == 0; group++) {
         part(study, group, GROUPS);
-        status =
-            study->find_kind(study, study->kept, study->kept_count, &study->kinds[group], error);
+        status = study->find_kind(study, &study->kinds[group], error);
     }
     return status;
 }
@@ -86,18 +83,17 @@ static int try_fold(struct study *study, size_t fold, struct error *error)
     part(study, fold, SIZE_MAX);
     if (study->kept_count == 0)
         return 0;
-    int status = study->try_table(study, study->kept, study->kept_count,
-                                  &study->kinds[fold % GROUPS], study->asked, study->asked_count,
+    int status = study->try_table(study, &study->kinds[fold % GROUPS],
                                   study->errors + study->error_count, error);
     study->error_count += status < 0 ? 0 : study->asked_count;
     return status;
 }
 
-/* Tries `folds_max` of the folds, evenly spread. */
+/* Tries FOLDS_MAX of the folds, evenly spread. */
 static int try_folds(struct study *study, struct error *error)
 {
     size_t fold_count = number_folds(study);
-    size_t tried_max = study->folds_max < fold_count ? study->folds_max : fold_count;
+    size_t tried_max = fold_count < FOLDS_MAX ? fold_count : FOLDS_MAX;
     size_t tried = 0;
     int status = find_kinds(study, fold_count, error);
     for (size_t fold = 0; fold < fold_count && status == 0; fold++)
@@ -172,53 +168,44 @@ static int try_kernel(const struct kernel_table *table, const struct kernel_samp
     return status;
 }
 
-static int find_kernels_kind(const struct study *study, const void *kept, size_t kept_count,
-                             struct surface_kind *kind, struct error *error)
+static int find_kernels_kind(const struct study *study, struct surface_kind *kind,
+                             struct error *error)
 {
-    const struct kernel_shape *shape = &((const struct kernel_sample *)study->items)->shape;
-    return smoothness_of_kernels(study->gpu, kept, kept_count, shape->op, shape->dtype, kind,
-                                 error);
+    if (study->kept_count > 0)
+        return smoothness_of_kernels(study->gpu, study->kept, study->kept_count, kind, error);
+    *kind = (struct surface_kind){.dimensions = 0};
+    return 0;
 }
 
-static int try_kernels(const struct study *study, const void *kept, size_t kept_count,
-                       const struct surface_kind *kind, const void *asked, size_t asked_count,
-                       double *errors, struct error *error)
+static int try_kernels(const struct study *study, const struct surface_kind *kind, double *errors,
+                       struct error *error)
 {
-    const struct kernel_sample *samples = asked;
+    const struct kernel_sample *asked = study->asked;
     struct kernel_table table;
-    int status = kernel_table_init(&table, study->gpu, kept, kept_count, error);
+    int status = kernel_table_init(&table, study->gpu, study->kept, study->kept_count, error);
     if (status < 0)
         return status;
     if (kind->dimensions > 0)
-        kernel_table_set_kind(&table, samples->shape.op, samples->shape.dtype, kind);
-    for (size_t i = 0; status == 0 && i < asked_count; i++)
-        status = try_kernel(&table, &samples[i], &errors[i], error);
+        kernel_table_set_kind(&table, asked->shape.op, asked->shape.dtype, kind);
+    for (size_t i = 0; status == 0 && i < study->asked_count; i++)
+        status = try_kernel(&table, &asked[i], &errors[i], error);
     kernel_table_release(&table);
     return status;
 }
 
 int cross_validation_kernels(const struct gpu *gpu, const struct kernel_sample *samples,
-                             size_t count, enum kernel_op op, enum dtype dtype,
-                             enum left_out left_out, size_t folds_max,
-                             struct left_out_error *result, struct error *error)
+                             size_t count, enum left_out left_out, struct left_out_error *result,
+                             struct error *error)
 {
-    struct kernel_sample *class = calloc(count + 1, sizeof(*class));
-    if (!class)
-        return error_out_of_memory(error, "cross-validation");
-    struct study study = {.item_bytes = sizeof(*class),
+    struct study study = {.item_bytes = sizeof(*samples),
                           .same_shape = same_kernel_shape,
                           .find_kind = find_kernels_kind,
                           .try_table = try_kernels,
                           .gpu = gpu,
                           .left_out = left_out,
-                          .folds_max = folds_max,
-                          .items = (const char *)class};
-    for (size_t i = 0; i < count; i++)
-        if (samples[i].shape.op == op && samples[i].shape.dtype == dtype)
-            class[study.count++] = samples[i];
-    int status = study_run(&study, result, error);
-    free(class);
-    return status;
+                          .items = samples,
+                          .count = count};
+    return study_run(&study, result, error);
 }
 
 static bool same_ranks(const void *left, const void *right)
@@ -243,42 +230,30 @@ static int try_collective(const struct collective_table *table,
     return status;
 }
 
-static int try_collectives(const struct study *study, const void *kept, size_t kept_count,
-                           const struct surface_kind *kind, const void *asked, size_t asked_count,
+static int try_collectives(const struct study *study, const struct surface_kind *kind,
                            double *errors, struct error *error)
 {
-    (void)study; /* collectives are all as smooth as is usual */
-    (void)kind;
-    const struct collective_sample *samples = asked;
+    (void)kind; /* collectives are all as smooth as is usual */
+    const struct collective_sample *asked = study->asked;
     struct collective_table table;
-    int status = collective_table_init(&table, kept, kept_count, error);
+    int status = collective_table_init(&table, study->kept, study->kept_count, error);
     if (status < 0)
         return status;
-    for (size_t i = 0; status == 0 && i < asked_count; i++)
-        status = try_collective(&table, &samples[i], &errors[i], error);
+    for (size_t i = 0; status == 0 && i < study->asked_count; i++)
+        status = try_collective(&table, &asked[i], &errors[i], error);
     collective_table_release(&table);
     return status;
 }
 
 int cross_validation_collectives(const struct collective_sample *samples, size_t count,
-                                 const struct collective_kind *kind, enum left_out left_out,
-                                 size_t folds_max, struct left_out_error *result,
+                                 enum left_out left_out, struct left_out_error *result,
                                  struct error *error)
 {
-    struct collective_sample *class = calloc(count + 1, sizeof(*class));
-    if (!class)
-        return error_out_of_memory(error, "cross-validation");
-    struct study study = {.item_bytes = sizeof(*class),
+    struct study study = {.item_bytes = sizeof(*samples),
                           .same_shape = same_ranks,
                           .try_table = try_collectives,
                           .left_out = left_out,
-                          .folds_max = folds_max,
-                          .items = (const char *)class};
-    for (size_t i = 0; i < count; i++)
-        if (samples[i].kind.op == kind->op && samples[i].kind.fabric == kind->fabric &&
-            samples[i].kind.graph == kind->graph)
-            class[study.count++] = samples[i];
-    int status = study_run(&study, result, error);
-    free(class);
-    return status;
+                          .items = samples,
+                          .count = count};
+    return study_run(&study, result, error);
 }

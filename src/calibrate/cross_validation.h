@@ -31,19 +31,17 @@ struct left_out_error {
 };
 
 /*
- * Leaves out at most `folds_max` samples or shapes, evenly spread, of the
- * samples of `op` and `dtype`. A shape that is the only one is not left out.
+ * Leaves out samples that are all of one op and dtype, or shapes of them: each, or
+ * of many some, evenly spread. A shape that is the only one is not left out.
  * 0 or -ERROR_MEMORY.
  */
 int cross_validation_kernels(const struct gpu *gpu, const struct kernel_sample *samples,
-                             size_t count, enum kernel_op op, enum dtype dtype,
-                             enum left_out left_out, size_t folds_max,
-                             struct left_out_error *result, struct error *error);
+                             size_t count, enum left_out left_out, struct left_out_error *result,
+                             struct error *error);
 
-/* The same for the collectives of one kind, each from a table of that kind alone. */
+/* The same for collectives of one kind. */
 int cross_validation_collectives(const struct collective_sample *samples, size_t count,
-                                 const struct collective_kind *kind, enum left_out left_out,
-                                 size_t folds_max, struct left_out_error *result,
+                                 enum left_out left_out, struct left_out_error *result,
                                  struct error *error);
 
 #endif

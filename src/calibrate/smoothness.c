@@ -154,14 +154,14 @@ bool smoothness_of(const struct surface *surface, struct surface_kind *kind)
 }
 
 int smoothness_of_kernels(const struct gpu *gpu, const struct kernel_sample *samples, size_t count,
-                          enum kernel_op op, enum dtype dtype, struct surface_kind *kind,
-                          struct error *error)
+                          struct surface_kind *kind, struct error *error)
 {
+    const struct kernel_shape *shape = &samples->shape;
     struct kernel_table table;
     int status = kernel_table_init(&table, gpu, samples, count, error);
     if (status < 0)
         return status;
-    if (!smoothness_of(&table.classes[op][dtype].surface, kind))
+    if (!smoothness_of(&table.classes[shape->op][shape->dtype].surface, kind))
         *kind = (struct surface_kind){.dimensions = 0};
     kernel_table_release(&table);
     return 0;

@@ -22,12 +22,9 @@
 /* Whether points say how smooth their surface is, which has the usual settings; if so, `kind`. */
 bool smoothness_of(const struct surface *surface, struct surface_kind *kind);
 
-/*
- * Of the samples of `op` and `dtype` among `samples`; a `kind` of 0 dimensions
- * where they cannot tell. 0 or -ERROR_MEMORY.
- */
+/* Of samples, at least one, that are all of one op and dtype; a `kind` of 0 dimensions where they
+   cannot tell. 0 or -ERROR_MEMORY. */
 int smoothness_of_kernels(const struct gpu *gpu, const struct kernel_sample *samples, size_t count,
-                          enum kernel_op op, enum dtype dtype, struct surface_kind *kind,
-                          struct error *error);
+                          struct surface_kind *kind, struct error *error);
 
 #endif
