@@ -73,21 +73,13 @@ static int next_line(struct csv_sheet *sheet, char **line, size_t *length, struc
     return status;
 }
 
-static int unknown_column(const struct csv_sheet *sheet, const char *name, struct error *error)
-{
-    const char *meant = spelling_nearest(name, sheet->names, sheet->name_count);
-    if (!meant)
-        return csv_sheet_fault(sheet, name, error, "unknown column '%s'", name);
-    return csv_sheet_fault(sheet, name, error, "unknown column '%s'; did you mean '%s'?", name,
-                           meant);
-}
-
 static int read_column(struct csv_sheet *sheet, const char *name, enum csv_others others,
                        struct error *error)
 {
     uint32_t column = (uint32_t)spelling_index(name, sheet->names, sheet->name_count);
     if (column == sheet->name_count && others == CSV_KNOWN_ONLY)
-        return unknown_column(sheet, name, error);
+        return csv_sheet_fault(sheet, name, error, "unknown column '%s'%s", name,
+                               spelling_hint(name, sheet->names, sheet->name_count).text);
     if (column < sheet->name_count && csv_sheet_has(sheet, column))
         return csv_sheet_fault(sheet, name, error, "column '%s' stands twice", name);
     if (sheet->column_count == CSV_COLUMNS_MAX)

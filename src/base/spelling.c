@@ -72,3 +72,12 @@ const char *spelling_nearest(const char *word, const char *const *candidates, si
     }
     return nearest;
 }
+
+struct spelling_hint spelling_hint(const char *word, const char *const *candidates, size_t count)
+{
+    const char *nearest = spelling_nearest(word, candidates, count);
+    struct spelling_hint hint = {""};
+    if (nearest)
+        (void)snprintf(hint.text, sizeof(hint.text), "; did you mean '%s'?", nearest);
+    return hint;
+}

@@ -29,4 +29,11 @@ size_t spelling_distance(const char *a, const char *b);
 /* The first of the candidates nearest to `word`; NULL where none is near enough to be meant. */
 const char *spelling_nearest(const char *word, const char *const *candidates, size_t count);
 
+struct spelling_hint {
+    char text[SPELLING_WORD_BYTES + 24];
+};
+
+/* The same as a sentence's end: `; did you mean 'router'?`; empty where none is near enough. */
+struct spelling_hint spelling_hint(const char *word, const char *const *candidates, size_t count);
+
 #endif

@@ -58,11 +58,10 @@ static void read_split(struct config_reader *reader, struct layout_spec *layout)
         return;
     }
     char description[CONFIG_DESCRIPTION_BYTES];
-    const char *meant = is_word ? spelling_nearest(node->text, split_words, count) : NULL;
     config_reader_report(reader, "stage_layers",
-                         "'stage_layers' must be even, balanced or a list of counts, not %s%s%s%s",
-                         config_value_describe(node, description), meant ? "; did you mean '" : "",
-                         meant ? meant : "", meant ? "'?" : "");
+                         "'stage_layers' must be even, balanced or a list of counts, not %s%s",
+                         config_value_describe(node, description),
+                         is_word ? spelling_hint(node->text, split_words, count).text : "");
 }
 
 /* How the group's GPUs share `model`; one that could not be read is not held against the layout. */

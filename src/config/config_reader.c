@@ -42,10 +42,9 @@ void config_reader_close(struct config_reader *reader)
         const char *key = entry->key->text;
         if (spelling_is_one_of(key, reader->asked, reader->asked_count))
             continue;
-        const char *meant = spelling_nearest(key, reader->asked, reader->asked_count);
-        diagnostics_add(reader->diagnostics, entry->key->position,
-                        "unknown key '%.60s' in '%s'%s%s%s", key, reader->name,
-                        meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
+        diagnostics_add(reader->diagnostics, entry->key->position, "unknown key '%.60s' in '%s'%s",
+                        key, reader->name,
+                        spelling_hint(key, reader->asked, reader->asked_count).text);
     }
 }
 

@@ -150,10 +150,9 @@ bool config_value_choice(struct diagnostics *diagnostics, const struct yaml_node
     char description[CONFIG_DESCRIPTION_BYTES];
     char choice[SPELLING_CHOICE_BYTES];
     spelling_choice(words, word_count, choice);
-    const char *meant = is_word ? spelling_nearest(node->text, words, word_count) : NULL;
-    diagnostics_add(diagnostics, node->position, "'%s' must be %s, not %s%s%s%s", name, choice,
-                    config_value_describe(node, description), meant ? "; did you mean '" : "",
-                    meant ? meant : "", meant ? "'?" : "");
+    diagnostics_add(diagnostics, node->position, "'%s' must be %s, not %s%s", name, choice,
+                    config_value_describe(node, description),
+                    is_word ? spelling_hint(node->text, words, word_count).text : "");
     return false;
 }
 

@@ -58,11 +58,8 @@ static int read_dtype(const struct csv_sheet *sheet, enum dtype *dtype, struct e
 static int unknown_op(const struct csv_sheet *sheet, const char *field, const char *const *names,
                       size_t count, struct error *error)
 {
-    const char *meant = spelling_nearest(field, names, count);
-    if (!meant)
-        return csv_sheet_fault(sheet, field, error, "unknown op '%s'", field);
-    return csv_sheet_fault(sheet, field, error, "unknown op '%s'; did you mean '%s'?", field,
-                           meant);
+    return csv_sheet_fault(sheet, field, error, "unknown op '%s'%s", field,
+                           spelling_hint(field, names, count).text);
 }
 
 /* Which columns a sample's x, y, n, k and beside are in; OP stands for none. */
