@@ -17,6 +17,19 @@ json_t *json_build_count(uint64_t value)
     return json_integer((json_int_t)value);
 }
 
+json_t *json_build_object(const struct json_member *members)
+{
+    json_t *object = json_object();
+    bool is_whole = object != NULL;
+    /* Every value is handed over or dropped, also after a failure: _new() takes them always. */
+    for (; members->key; members++)
+        is_whole &= json_object_set_new(object, members->key, members->value) == 0;
+    if (is_whole)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 json_t *json_build_append(json_t *array, json_t *item)
 {
     if (json_array_append_new(array, item) == 0)

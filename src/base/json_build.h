@@ -10,6 +10,7 @@
 #include "error.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,6 +18,15 @@
 json_t *json_build_real(double value);
 
 json_t *json_build_count(uint64_t value);
+
+struct json_member {
+    const char *key;
+    json_t *value;
+};
+
+/* An object of members in their order, up to the one without a key; takes their values over. NULL,
+   and nothing left, if one of them is. */
+json_t *json_build_object(const struct json_member *members);
 
 /* `array` with `item` at its end; takes both over. NULL, and nothing left, if either is. */
 json_t *json_build_append(json_t *array, json_t *item);

@@ -166,10 +166,15 @@ static json_t *error_new(const struct left_out_error *left_out)
 {
     if (left_out->samples == 0)
         return json_null();
-    return json_pack("{so so so so so so}", "samples", json_build_count(left_out->samples), "mean",
-                     json_build_real(left_out->mean), "p50", json_build_real(left_out->p50), "p90",
-                     json_build_real(left_out->p90), "max", json_build_real(left_out->max), "bias",
-                     json_build_real(left_out->bias));
+    return json_build_object((const struct json_member[]){
+        {"samples", json_build_count(left_out->samples)},
+        {"mean", json_build_real(left_out->mean)},
+        {"p50", json_build_real(left_out->p50)},
+        {"p90", json_build_real(left_out->p90)},
+        {"max", json_build_real(left_out->max)},
+        {"bias", json_build_real(left_out->bias)},
+        {0},
+    });
 }
 
 int calibrate_report_print_json(const struct calibrate_report *report, FILE *stream,
@@ -178,10 +183,15 @@ int calibrate_report_print_json(const struct calibrate_report *report, FILE *str
     json_t *classes = json_array();
     for (uint32_t i = 0; i < report->count; i++) {
         const struct calibrate_class *class = &report->classes[i];
-        classes = json_build_append(
-            classes, json_pack("{ss ss so so so}", "op", class->op, "detail", class->detail,
-                               "samples", json_build_count(class->samples), "sample_error",
-                               error_new(&class->sample), "shape_error", error_new(&class->shape)));
+        json_t *object = json_build_object((const struct json_member[]){
+            {"op", json_string(class->op)},
+            {"detail", json_string(class->detail)},
+            {"samples", json_build_count(class->samples)},
+            {"sample_error", error_new(&class->sample)},
+            {"shape_error", error_new(&class->shape)},
+            {0},
+        });
+        classes = json_build_append(classes, object);
     }
     return json_build_print(json_pack("{so}", "classes", classes), stream, error);
 }

@@ -149,18 +149,24 @@ static json_t *size_json(const struct collective_survey *survey, double bytes)
     for (uint32_t i = 0; i < COLLECTIVE_ALGORITHM_COUNT; i++) {
         if (!isfinite(scores[i].seconds))
             continue;
-        algorithms = json_build_append(
-            algorithms,
-            json_pack("{s:s, s:s, s:f, s:f, s:f}", "algorithm",
-                      collective_algorithm_name((enum collective_algorithm)i), "protocol",
-                      collective_protocol_name(scores[i].protocol), "time_s", scores[i].seconds,
-                      "algorithm_bytes_per_s", scores[i].algorithm_bytes_per_s, "bus_bytes_per_s",
-                      scores[i].bus_bytes_per_s));
+        json_t *object = json_build_object((const struct json_member[]){
+            {"algorithm", json_string(collective_algorithm_name((enum collective_algorithm)i))},
+            {"protocol", json_string(collective_protocol_name(scores[i].protocol))},
+            {"time_s", json_real(scores[i].seconds)},
+            {"algorithm_bytes_per_s", json_real(scores[i].algorithm_bytes_per_s)},
+            {"bus_bytes_per_s", json_real(scores[i].bus_bytes_per_s)},
+            {0},
+        });
+        algorithms = json_build_append(algorithms, object);
     }
-    return json_pack("{s:f, s:s, s:o, s:o, s:o}", "bytes", bytes, "chosen",
-                     survey->measured ? "measured" : collective_algorithm_name(chosen), "measured",
-                     measured_json(survey->measured, bytes), "measured_custom",
-                     measured_json(survey->custom, bytes), "algorithms", algorithms);
+    return json_build_object((const struct json_member[]){
+        {"bytes", json_real(bytes)},
+        {"chosen", json_string(survey->measured ? "measured" : collective_algorithm_name(chosen))},
+        {"measured", measured_json(survey->measured, bytes)},
+        {"measured_custom", measured_json(survey->custom, bytes)},
+        {"algorithms", algorithms},
+        {0},
+    });
 }
 
 int collective_survey_print_json(const struct collective_survey *survey, FILE *stream,
@@ -172,9 +178,13 @@ int collective_survey_print_json(const struct collective_survey *survey, FILE *s
         gpus = json_build_append(gpus, json_build_count(survey->gpus[i]));
     for (double bytes = survey->bytes_first; bytes <= survey->bytes_last; bytes *= 2)
         sizes = json_build_append(sizes, size_json(survey, bytes));
-    return json_build_print(json_pack("{s:s, s:s, s:s, s:o, s:o}", "operation",
-                                      collective_operation_name(survey->operation), "cluster",
-                                      survey->cluster->name, "medium", medium_name(survey->medium),
-                                      "gpus", gpus, "sizes", sizes),
-                            stream, error);
+    json_t *object = json_build_object((const struct json_member[]){
+        {"operation", json_string(collective_operation_name(survey->operation))},
+        {"cluster", json_string(survey->cluster->name)},
+        {"medium", json_string(medium_name(survey->medium))},
+        {"gpus", gpus},
+        {"sizes", sizes},
+        {0},
+    });
+    return json_build_print(object, stream, error);
 }

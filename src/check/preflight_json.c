@@ -21,9 +21,14 @@ static json_t *stages_json(const struct layout *layout)
         first = stage == 0 ? 0 : first;
         json_t *gpus =
             gpus_json(layout_group(layout, i / layout->stages, stage), layout->tensor_parallel);
-        json_t *object = json_pack(
-            "{s:i, s:i, s:i, s:i, s:o}", "replica", (int)(i / layout->stages), "stage", (int)stage,
-            "layers", (int)layout->stage_layers[stage], "first_layer", (int)first, "gpus", gpus);
+        json_t *object = json_build_object((const struct json_member[]){
+            {"replica", json_build_count(i / layout->stages)},
+            {"stage", json_build_count(stage)},
+            {"layers", json_build_count(layout->stage_layers[stage])},
+            {"first_layer", json_build_count(first)},
+            {"gpus", gpus},
+            {0},
+        });
         array = json_build_append(array, object);
         first += layout->stage_layers[stage];
     }
@@ -47,9 +52,14 @@ static json_t *exchanges_json(const struct preflight *preflight, enum exchange e
         const struct preflight_exchange *one = &preflight->exchanges[i];
         if (one->exchange != exchange)
             continue;
-        array = json_build_append(array, json_pack("{s:i, s:f, s:f, s:s}", "tokens",
-                                                   (int)one->tokens, "bytes", one->bytes, "time_s",
-                                                   one->seconds, "algorithm", one->by));
+        json_t *object = json_build_object((const struct json_member[]){
+            {"tokens", json_build_count(one->tokens)},
+            {"bytes", json_real(one->bytes)},
+            {"time_s", json_real(one->seconds)},
+            {"algorithm", json_string(one->by)},
+            {0},
+        });
+        array = json_build_append(array, object);
     }
     return array;
 }
@@ -59,9 +69,13 @@ static json_t *experts_json(const struct preflight *preflight)
     json_t *array = json_array();
     for (size_t i = 0; i < PREFLIGHT_SIZES && preflight->experts[i].tokens > 0; i++) {
         const struct preflight_experts *experts = &preflight->experts[i];
-        array = json_build_append(array, json_pack("{s:i, s:f, s:f}", "tokens",
-                                                   (int)experts->tokens, "busiest_s",
-                                                   experts->busiest_s, "mean_s", experts->mean_s));
+        json_t *object = json_build_object((const struct json_member[]){
+            {"tokens", json_build_count(experts->tokens)},
+            {"busiest_s", json_real(experts->busiest_s)},
+            {"mean_s", json_real(experts->mean_s)},
+            {0},
+        });
+        array = json_build_append(array, object);
     }
     return array;
 }
@@ -90,14 +104,17 @@ static json_t *group_json(const struct preflight *preflight)
     const uint32_t *gpus = layout_group(&preflight->deployment.layout, 0, 0);
     if (preflight->deployment.layout.tensor_parallel == 1)
         return json_null();
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "route",
-        route_json(&preflight->deployment.topology, gpus[0], gpus[1]), "ways", ways_json(preflight),
-        "all_reduces", exchanges_json(preflight, EXCHANGE_ALL_REDUCE), "reduce_scatters",
-        exchanges_json(preflight, EXCHANGE_REDUCE_SCATTER), "all_gathers",
-        exchanges_json(preflight, EXCHANGE_ALL_GATHER), "dispatches",
-        exchanges_json(preflight, EXCHANGE_DISPATCH), "combines",
-        exchanges_json(preflight, EXCHANGE_COMBINE), "experts", experts_json(preflight));
+    return json_build_object((const struct json_member[]){
+        {"route", route_json(&preflight->deployment.topology, gpus[0], gpus[1])},
+        {"ways", ways_json(preflight)},
+        {"all_reduces", exchanges_json(preflight, EXCHANGE_ALL_REDUCE)},
+        {"reduce_scatters", exchanges_json(preflight, EXCHANGE_REDUCE_SCATTER)},
+        {"all_gathers", exchanges_json(preflight, EXCHANGE_ALL_GATHER)},
+        {"dispatches", exchanges_json(preflight, EXCHANGE_DISPATCH)},
+        {"combines", exchanges_json(preflight, EXCHANGE_COMBINE)},
+        {"experts", experts_json(preflight)},
+        {0},
+    });
 }
 
 static json_t *hop_json(const struct preflight *preflight)
@@ -105,22 +122,29 @@ static json_t *hop_json(const struct preflight *preflight)
     const struct layout *layout = &preflight->deployment.layout;
     if (layout->stages == 1)
         return json_null();
-    return json_pack("{s:o, s:f, s:f, s:f, s:f}", "route",
-                     route_json(&preflight->deployment.topology, layout_group(layout, 0, 0)[0],
-                                layout_group(layout, 0, 1)[0]),
-                     "latency_s", preflight->hop.alpha_s, "bandwidth_bytes_per_s",
-                     preflight->hop.bytes_per_s, "bytes", preflight->hop_bytes, "time_s",
-                     collective_send_s(preflight->hop, preflight->hop_bytes));
+    return json_build_object((const struct json_member[]){
+        {"route", route_json(&preflight->deployment.topology, layout_group(layout, 0, 0)[0],
+                             layout_group(layout, 0, 1)[0])},
+        {"latency_s", json_real(preflight->hop.alpha_s)},
+        {"bandwidth_bytes_per_s", json_real(preflight->hop.bytes_per_s)},
+        {"bytes", json_real(preflight->hop_bytes)},
+        {"time_s", json_real(collective_send_s(preflight->hop, preflight->hop_bytes))},
+        {0},
+    });
 }
 
 static json_t *trial_json(const struct recommend_trial *trial)
 {
-    return json_pack("{s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "tensor_parallel",
-                     (int)trial->tensor_parallel, "pipeline_parallel",
-                     (int)trial->pipeline_parallel, "replicas", (int)trial->replicas, "e2e_s_p50",
-                     json_build_real(trial->value[RECOMMEND_LATENCY]), "output_tokens_per_s",
-                     json_build_real(trial->value[RECOMMEND_THROUGHPUT]), "rejected",
-                     json_build_count(trial->rejected), "lost", json_build_count(trial->lost));
+    return json_build_object((const struct json_member[]){
+        {"tensor_parallel", json_build_count(trial->tensor_parallel)},
+        {"pipeline_parallel", json_build_count(trial->pipeline_parallel)},
+        {"replicas", json_build_count(trial->replicas)},
+        {"e2e_s_p50", json_build_real(trial->value[RECOMMEND_LATENCY])},
+        {"output_tokens_per_s", json_build_real(trial->value[RECOMMEND_THROUGHPUT])},
+        {"rejected", json_build_count(trial->rejected)},
+        {"lost", json_build_count(trial->lost)},
+        {0},
+    });
 }
 
 static json_t *trials_json(const struct recommend_trials *trials)
@@ -128,9 +152,12 @@ static json_t *trials_json(const struct recommend_trials *trials)
     json_t *array = json_array();
     for (uint32_t i = 0; i < trials->count; i++)
         array = json_build_append(array, trial_json(&trials->of[i]));
-    return json_pack("{s:o, s:o, s:o}", "latency_requests",
-                     json_build_count(trials->requests[RECOMMEND_LATENCY]), "throughput_requests",
-                     json_build_count(trials->requests[RECOMMEND_THROUGHPUT]), "layouts", array);
+    return json_build_object((const struct json_member[]){
+        {"latency_requests", json_build_count(trials->requests[RECOMMEND_LATENCY])},
+        {"throughput_requests", json_build_count(trials->requests[RECOMMEND_THROUGHPUT])},
+        {"layouts", array},
+        {0},
+    });
 }
 
 static json_t *verdict_json(const struct preflight_recommendations *recommendations,
@@ -141,10 +168,18 @@ static json_t *verdict_json(const struct preflight_recommendations *recommendati
     if (!best)
         return json_null();
     json_t *agrees = rule ? json_boolean(recommend_trial_agrees(rule, best, goal)) : json_null();
-    return json_pack("{s:o, s:o, s:{s:i, s:i, s:o}}", "agrees", agrees, "rule",
-                     json_build_real(rule ? rule->value[goal] : NAN), "best", "tensor_parallel",
-                     (int)best->tensor_parallel, "pipeline_parallel", (int)best->pipeline_parallel,
-                     "value", json_build_real(best->value[goal]));
+    json_t *value = json_build_object((const struct json_member[]){
+        {"tensor_parallel", json_build_count(best->tensor_parallel)},
+        {"pipeline_parallel", json_build_count(best->pipeline_parallel)},
+        {"value", json_build_real(best->value[goal])},
+        {0},
+    });
+    return json_build_object((const struct json_member[]){
+        {"agrees", agrees},
+        {"rule", json_build_real(rule ? rule->value[goal] : NAN)},
+        {"best", value},
+        {0},
+    });
 }
 
 static json_t *recommendation_json(const struct preflight_recommendations *recommendations,
@@ -154,13 +189,22 @@ static json_t *recommendation_json(const struct preflight_recommendations *recom
     const struct recommendation *recommendation = &recommendations->of[goal];
     json_t *verdict = verdict_json(recommendations, goal);
     if (!recommendations->has[goal])
-        return json_pack("{s:s, s:n, s:n, s:s, s:o}", "goal", name, "tensor_parallel",
-                         "pipeline_parallel", "reason", recommendations->errors[goal].text,
-                         "simulation", verdict);
-    return json_pack("{s:s, s:i, s:i, s:s, s:o}", "goal", name, "tensor_parallel",
-                     (int)recommendation->layout.tensor_parallel, "pipeline_parallel",
-                     (int)recommendation->layout.pipeline_parallel, "reason",
-                     recommendation->reason, "simulation", verdict);
+        return json_build_object((const struct json_member[]){
+            {"goal", json_string(name)},
+            {"tensor_parallel", json_null()},
+            {"pipeline_parallel", json_null()},
+            {"reason", json_string(recommendations->errors[goal].text)},
+            {"simulation", verdict},
+            {0},
+        });
+    return json_build_object((const struct json_member[]){
+        {"goal", json_string(name)},
+        {"tensor_parallel", json_build_count(recommendation->layout.tensor_parallel)},
+        {"pipeline_parallel", json_build_count(recommendation->layout.pipeline_parallel)},
+        {"reason", json_string(recommendation->reason)},
+        {"simulation", verdict},
+        {0},
+    });
 }
 
 static json_t *recommendations_json(const struct preflight_recommendations *recommendations)
@@ -175,10 +219,13 @@ static json_t *recommendations_json(const struct preflight_recommendations *reco
 static json_t *kv_hop_json(const struct preflight *preflight)
 {
     const struct preflight_kv_hop *hop = &preflight->kv_hop;
-    return json_pack("{s:o, s:f, s:f, s:f}", "route",
-                     route_json(&preflight->deployment.topology, hop->from_gpu, hop->to_gpu),
-                     "latency_s", hop->path.alpha_s, "bandwidth_bytes_per_s", hop->path.bytes_per_s,
-                     "token_bytes", hop->token_bytes);
+    return json_build_object((const struct json_member[]){
+        {"route", route_json(&preflight->deployment.topology, hop->from_gpu, hop->to_gpu)},
+        {"latency_s", json_real(hop->path.alpha_s)},
+        {"bandwidth_bytes_per_s", json_real(hop->path.bytes_per_s)},
+        {"token_bytes", json_real(hop->token_bytes)},
+        {0},
+    });
 }
 
 static json_t *preflight_json(const struct preflight *preflight,
@@ -186,16 +233,18 @@ static json_t *preflight_json(const struct preflight *preflight,
 {
     const struct deployment *deployment = &preflight->deployment;
     const struct memory_plan *memory = &deployment->memory;
-    json_t *object =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:o}, s:o, s:o, s:o}", "model",
-                  scenario_json_model(&deployment->scenario->model), "cluster",
-                  scenario_json_cluster(&deployment->scenario->cluster), "layout",
-                  scenario_json_layout(&deployment->scenario->layout), "stages",
-                  stages_json(&deployment->layout), "memory",
-                  summary_json_memory(memory->stage, memory->stages), "kv", "capacity_tokens",
-                  json_build_count(memory->kv_tokens), "tensor_parallel_group",
-                  group_json(preflight), "stage_hop", hop_json(preflight), "warnings",
-                  summary_json_warnings(preflight->warnings, preflight->warning_count));
+    json_t *object = json_build_object((const struct json_member[]){
+        {"model", scenario_json_model(&deployment->scenario->model)},
+        {"cluster", scenario_json_cluster(&deployment->scenario->cluster)},
+        {"layout", scenario_json_layout(&deployment->scenario->layout)},
+        {"stages", stages_json(&deployment->layout)},
+        {"memory", summary_json_memory(memory->stage, memory->stages)},
+        {"kv", json_pack("{s:o}", "capacity_tokens", json_build_count(memory->kv_tokens))},
+        {"tensor_parallel_group", group_json(preflight)},
+        {"stage_hop", hop_json(preflight)},
+        {"warnings", summary_json_warnings(preflight->warnings, preflight->warning_count)},
+        {0},
+    });
     int status = 0;
     if (preflight->decode) {
         status |= json_object_set_new(object, "kv_hop", kv_hop_json(preflight));

@@ -41,9 +41,12 @@ void compare_text_print(const struct comparison *comparisons, size_t count, FILE
 
 static json_t *figure_new(const struct compare_figure *figure)
 {
-    return json_pack("{so so so}", "measured", json_build_real(figure->of[COMPARE_MEASURED]),
-                     "simulated", json_build_real(figure->of[COMPARE_SIMULATED]), "error",
-                     json_build_real(compare_error(figure)));
+    return json_build_object((const struct json_member[]){
+        {"measured", json_build_real(figure->of[COMPARE_MEASURED])},
+        {"simulated", json_build_real(figure->of[COMPARE_SIMULATED])},
+        {"error", json_build_real(compare_error(figure))},
+        {0},
+    });
 }
 
 /* Sets a key of `object`, taking `value` over; NULL, and nothing left, if either is. */

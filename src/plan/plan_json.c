@@ -13,28 +13,40 @@ static json_t *estimate_json(const struct plan_estimate *estimate)
 
 static json_t *pressure_json(const struct plan_pressure *pressure)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "busy", json_build_real(pressure->busy),
-                     "stage", json_build_count(pressure->stage), "compute",
-                     json_build_real(pressure->compute), "collective",
-                     json_build_real(pressure->collective), "kv", json_build_real(pressure->kv),
-                     "preemptions", json_build_real(pressure->preemptions), "slots",
-                     json_build_real(pressure->slots));
+    return json_build_object((const struct json_member[]){
+        {"busy", json_build_real(pressure->busy)},
+        {"stage", json_build_count(pressure->stage)},
+        {"compute", json_build_real(pressure->compute)},
+        {"collective", json_build_real(pressure->collective)},
+        {"kv", json_build_real(pressure->kv)},
+        {"preemptions", json_build_real(pressure->preemptions)},
+        {"slots", json_build_real(pressure->slots)},
+        {0},
+    });
 }
 
 static json_t *verdict_json(const struct plan_verdict *verdict)
 {
-    return json_pack(
-        "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-        "outcome", plan_outcome_name(verdict->outcome), "figure", plan_figure_name(verdict->figure),
-        "reason", verdict->reason, "within", estimate_json(&verdict->within), "ttft_s",
-        estimate_json(&verdict->ttft_s), "tpot_s", estimate_json(&verdict->tpot_s), "margin",
-        json_build_real(verdict->margin), "served", json_build_real(verdict->served), "good",
-        json_build_real(verdict->good), "rejected", json_build_real(verdict->rejected), "lost",
-        json_build_real(verdict->lost), "requests_per_s", json_build_real(verdict->requests_per_s),
-        "output_tokens_per_s", json_build_real(verdict->output_tokens_per_s),
-        "lasting_tokens_per_s", json_build_real(verdict->lasting_tokens_per_s), "lasting_busy",
-        json_build_real(verdict->lasting_busy), "pressure", pressure_json(&verdict->pressure),
-        "balance", balance_json_new(&verdict->balance));
+    return json_build_object((const struct json_member[]){
+        {"outcome", json_string(plan_outcome_name(verdict->outcome))},
+        {"figure", json_string(plan_figure_name(verdict->figure))},
+        {"reason", json_string(verdict->reason)},
+        {"within", estimate_json(&verdict->within)},
+        {"ttft_s", estimate_json(&verdict->ttft_s)},
+        {"tpot_s", estimate_json(&verdict->tpot_s)},
+        {"margin", json_build_real(verdict->margin)},
+        {"served", json_build_real(verdict->served)},
+        {"good", json_build_real(verdict->good)},
+        {"rejected", json_build_real(verdict->rejected)},
+        {"lost", json_build_real(verdict->lost)},
+        {"requests_per_s", json_build_real(verdict->requests_per_s)},
+        {"output_tokens_per_s", json_build_real(verdict->output_tokens_per_s)},
+        {"lasting_tokens_per_s", json_build_real(verdict->lasting_tokens_per_s)},
+        {"lasting_busy", json_build_real(verdict->lasting_busy)},
+        {"pressure", pressure_json(&verdict->pressure)},
+        {"balance", balance_json_new(&verdict->balance)},
+        {0},
+    });
 }
 
 /* The engine's settings by their keys. */
@@ -72,27 +84,36 @@ static json_t *bill_json(const struct plan *plan, const struct plan_candidate *c
                               : (double)NAN;
     if (!is_known)
         return json_object();
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "replicas",
-                     json_build_count(candidate->option.replicas), "nodes",
-                     json_build_count(bill->nodes), "racks", json_build_count(bill->racks), "gpus",
-                     json_build_count(bill->gpus), "billed_gpus",
-                     json_build_count(bill->billed_gpus), "usd_per_hour",
-                     json_build_real(bill->usd_per_hour), "usd_per_million_output_tokens",
-                     json_build_real(plan_cost_usd_per_million(bill, tokens_per_s)), "purchase_usd",
-                     json_build_real(bill->purchase_usd), "power_w", json_build_real(bill->power_w),
-                     "wh_per_million_output_tokens",
-                     json_build_real(plan_cost_wh_per_million(plan, bill, tokens_per_s)));
+    return json_build_object((const struct json_member[]){
+        {"replicas", json_build_count(candidate->option.replicas)},
+        {"nodes", json_build_count(bill->nodes)},
+        {"racks", json_build_count(bill->racks)},
+        {"gpus", json_build_count(bill->gpus)},
+        {"billed_gpus", json_build_count(bill->billed_gpus)},
+        {"usd_per_hour", json_build_real(bill->usd_per_hour)},
+        {"usd_per_million_output_tokens",
+         json_build_real(plan_cost_usd_per_million(bill, tokens_per_s))},
+        {"purchase_usd", json_build_real(bill->purchase_usd)},
+        {"power_w", json_build_real(bill->power_w)},
+        {"wh_per_million_output_tokens",
+         json_build_real(plan_cost_wh_per_million(plan, bill, tokens_per_s))},
+        {0},
+    });
 }
 
 static json_t *candidate_json(const struct plan *plan, const struct plan_candidate *candidate)
 {
     const struct plan_option *option = &candidate->option;
-    json_t *object =
-        json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:s}", "kind", candidate->hardware.name,
-                  "tensor_parallel", json_build_count(option->tensor_parallel), "pipeline_parallel",
-                  json_build_count(option->pipeline_parallel), "engine", engine_json(plan, option),
-                  "state", plan_state_name(candidate->state), "constraint",
-                  plan_constraint_name(candidate->constraint), "why", candidate->why);
+    json_t *object = json_build_object((const struct json_member[]){
+        {"kind", json_string(candidate->hardware.name)},
+        {"tensor_parallel", json_build_count(option->tensor_parallel)},
+        {"pipeline_parallel", json_build_count(option->pipeline_parallel)},
+        {"engine", engine_json(plan, option)},
+        {"state", json_string(plan_state_name(candidate->state))},
+        {"constraint", json_string(plan_constraint_name(candidate->constraint))},
+        {"why", json_string(candidate->why)},
+        {0},
+    });
     object = join(object, bill_json(plan, candidate));
     json_t *verdict = candidate->is_judged ? verdict_json(&candidate->verdict) : json_null();
     return join(object, json_pack("{s:o}", "verdict", verdict));
@@ -102,10 +123,14 @@ static json_t *breaks_json(const struct plan_verdict *breaks)
 {
     char why[PLAN_PRESSURE_TEXT_BYTES];
     plan_pressure_text(&breaks->pressure, why);
-    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "figure", plan_figure_name(breaks->figure),
-                     "resource", plan_resource_name(plan_pressure_first(&breaks->pressure)),
-                     "reason", breaks->reason, "why", why, "pressure",
-                     pressure_json(&breaks->pressure));
+    return json_build_object((const struct json_member[]){
+        {"figure", json_string(plan_figure_name(breaks->figure))},
+        {"resource", json_string(plan_resource_name(plan_pressure_first(&breaks->pressure)))},
+        {"reason", json_string(breaks->reason)},
+        {"why", json_string(why)},
+        {"pressure", pressure_json(&breaks->pressure)},
+        {0},
+    });
 }
 
 static json_t *growth_json(const struct plan_stress *stress)
@@ -118,9 +143,14 @@ static json_t *growth_json(const struct plan_stress *stress)
     }
     const struct plan_stress_point *untold = plan_stress_untold(stress);
     json_t *breaks = isfinite(stress->fails) ? breaks_json(&stress->breaks) : json_null();
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "holds", json_build_real(stress->holds), "untold",
-                     json_build_real(untold ? untold->load : (double)NAN), "fails",
-                     json_build_real(stress->fails), "breaks", breaks, "points", points);
+    return json_build_object((const struct json_member[]){
+        {"holds", json_build_real(stress->holds)},
+        {"untold", json_build_real(untold ? untold->load : (double)NAN)},
+        {"fails", json_build_real(stress->fails)},
+        {"breaks", breaks},
+        {"points", points},
+        {0},
+    });
 }
 
 static json_t *node_lost_json(const struct plan_stress *stress)
@@ -158,21 +188,33 @@ int plan_json_print(const struct plan_answer *answer, FILE *stream, struct error
     const struct plan *plan = search->plan;
     const struct plan_traffic *traffic = &search->traffic;
     const struct slo *slo = &search->runner.slo;
-    json_t *asked =
-        json_pack("{s:o, s:o, s:o}", "requests_per_s", json_build_real(traffic->requests_per_s),
-                  "input_tokens", json_build_real(traffic->input_tokens), "output_tokens",
-                  json_build_real(traffic->output_tokens));
-    json_t *bounds =
-        json_pack("{s:o, s:o, s:o, s:o}", "ttft_s", json_build_real(slo->ttft_s), "tpot_s",
-                  json_build_real(slo->tpot_s), "percentile", json_build_real(slo->percentile),
-                  "headroom", json_build_real(plan->headroom));
+    json_t *asked = json_build_object((const struct json_member[]){
+        {"requests_per_s", json_build_real(traffic->requests_per_s)},
+        {"input_tokens", json_build_real(traffic->input_tokens)},
+        {"output_tokens", json_build_real(traffic->output_tokens)},
+        {0},
+    });
+    json_t *bounds = json_build_object((const struct json_member[]){
+        {"ttft_s", json_build_real(slo->ttft_s)},
+        {"tpot_s", json_build_real(slo->tpot_s)},
+        {"percentile", json_build_real(slo->percentile)},
+        {"headroom", json_build_real(plan->headroom)},
+        {0},
+    });
     const struct plan_untold count = plan_answer_untold(answer);
     json_t *untold = json_pack("{s:o, s:o}", "options", json_build_count(count.count),
                                "requests_to_tell", json_build_real(count.requests_to_tell));
-    json_t *object = json_pack(
-        "{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", plan->name, "met",
-        (int)(search->ranked_count > 0), "seeds", json_build_count(search->runner.seeds), "runs",
-        json_build_count(search->runner.runs), "traffic", asked, "slo", bounds, "untold", untold,
-        "plans", plans_json(answer), "candidates", candidates_json(search));
+    json_t *object = json_build_object((const struct json_member[]){
+        {"name", json_string(plan->name)},
+        {"met", json_boolean(search->ranked_count > 0)},
+        {"seeds", json_build_count(search->runner.seeds)},
+        {"runs", json_build_count(search->runner.runs)},
+        {"traffic", asked},
+        {"slo", bounds},
+        {"untold", untold},
+        {"plans", plans_json(answer)},
+        {"candidates", candidates_json(search)},
+        {0},
+    });
     return json_build_print(object, stream, error);
 }

@@ -147,13 +147,16 @@ static json_t *pressure_of(const struct scenario *scenario, const struct experie
         busy += summary->stages[i].busy_compute + summary->stages[i].busy_collective;
     for (size_t i = 0; i < summary->arrived; i++)
         service_s += items[i].service_s;
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "busy", json_build_real(busy / summary->stage_count),
-        "stage", json_build_count(busiest->stage), "compute",
-        json_build_real(busiest->busy_compute), "collective",
-        json_build_real(busiest->busy_collective), "kv", json_build_real(summary->kv_peak_fraction),
-        "preemptions", json_build_real((double)summary->preemptions / (double)summary->completed),
-        "slots", json_build_real(service_s / (summary->duration_s * slots)));
+    return json_build_object((const struct json_member[]){
+        {"busy", json_build_real(busy / summary->stage_count)},
+        {"stage", json_build_count(busiest->stage)},
+        {"compute", json_build_real(busiest->busy_compute)},
+        {"collective", json_build_real(busiest->busy_collective)},
+        {"kv", json_build_real(summary->kv_peak_fraction)},
+        {"preemptions", json_build_real((double)summary->preemptions / (double)summary->completed)},
+        {"slots", json_build_real(service_s / (summary->duration_s * slots))},
+        {0},
+    });
 }
 
 /* What became of the load. */
@@ -165,16 +168,20 @@ static json_t *load_of(const struct serving *serving, const struct metered_run *
     double tokens = summary->output_tokens_per_s / summary->requests_per_s; /* of a request */
     double prompt_tokens =
         serving->policy == BATCHER_CHUNKED_PREFILL ? (double)NAN : serving->max_step_tokens;
-    return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status", "done", "balance",
-        balance_json_new(&reading->balance), "requests", json_build_count(summary->arrived),
-        "rejected", json_build_real((double)summary->rejected / arrived), "lost",
-        json_build_real((double)summary->lost / arrived), "kv_tokens",
-        json_build_count(summary->kv_capacity_tokens), "prompt_tokens",
-        json_build_real(prompt_tokens), "requests_per_s", json_build_real(summary->requests_per_s),
-        "output_tokens_per_s", json_build_real(summary->output_tokens_per_s),
-        "arriving_tokens_per_s", json_build_real(reading->offered_requests_per_s * tokens), "good",
-        json_build_real(summary->good_share));
+    return json_build_object((const struct json_member[]){
+        {"status", json_string("done")},
+        {"balance", balance_json_new(&reading->balance)},
+        {"requests", json_build_count(summary->arrived)},
+        {"rejected", json_build_real((double)summary->rejected / arrived)},
+        {"lost", json_build_real((double)summary->lost / arrived)},
+        {"kv_tokens", json_build_count(summary->kv_capacity_tokens)},
+        {"prompt_tokens", json_build_real(prompt_tokens)},
+        {"requests_per_s", json_build_real(summary->requests_per_s)},
+        {"output_tokens_per_s", json_build_real(summary->output_tokens_per_s)},
+        {"arriving_tokens_per_s", json_build_real(reading->offered_requests_per_s * tokens)},
+        {"good", json_build_real(summary->good_share)},
+        {0},
+    });
 }
 
 /* `headroom`: the share of the limits that is to stay free; `items`: of requests that count. */
@@ -182,9 +189,13 @@ static json_t *result_of(const struct scenario *scenario, double headroom,
                          const struct metered_run *run, const struct experience *items)
 {
     struct batches batches = batches_of(items, run->summary.arrived, &scenario->slo, 1 - headroom);
-    json_t *judged =
-        json_pack("{s:o, s:o, s:o, s:o}", "judged", json_build_count(batches.requests), "within",
-                  batches.within, "ttft_s", batches.ttft_s, "tpot_s", batches.tpot_s);
+    json_t *judged = json_build_object((const struct json_member[]){
+        {"judged", json_build_count(batches.requests)},
+        {"within", batches.within},
+        {"ttft_s", batches.ttft_s},
+        {"tpot_s", batches.tpot_s},
+        {0},
+    });
     json_t *load = load_of(&scenario->serving, run);
     json_t *result = pressure_of(scenario, items, &run->summary);
     bool is_whole = result && judged && load && json_object_update(result, load) == 0 &&

@@ -83,13 +83,15 @@ json_t *bands_json(const struct bands *bands, const struct summary *summary)
 {
     const struct summary *fast = &bands->fast;
     const struct summary *slow = &bands->slow;
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "cost_error", json_build_real(bands->cost_error),
-                     "ttft_s", distribution_json(&summary->ttft, &fast->ttft, &slow->ttft),
-                     "tpot_s", distribution_json(&summary->tpot, &fast->tpot, &slow->tpot), "e2e_s",
-                     distribution_json(&summary->e2e, &fast->e2e, &slow->e2e),
-                     "output_tokens_per_s",
-                     band_json(summary->output_tokens_per_s, fast->output_tokens_per_s,
-                               slow->output_tokens_per_s));
+    return json_build_object((const struct json_member[]){
+        {"cost_error", json_build_real(bands->cost_error)},
+        {"ttft_s", distribution_json(&summary->ttft, &fast->ttft, &slow->ttft)},
+        {"tpot_s", distribution_json(&summary->tpot, &fast->tpot, &slow->tpot)},
+        {"e2e_s", distribution_json(&summary->e2e, &fast->e2e, &slow->e2e)},
+        {"output_tokens_per_s", band_json(summary->output_tokens_per_s, fast->output_tokens_per_s,
+                                          slow->output_tokens_per_s)},
+        {0},
+    });
 }
 
 static void print_band(const char *name, double value, double fast, double slow, FILE *stream)

@@ -4,45 +4,67 @@
 
 static json_t *requests_json(const struct summary *summary)
 {
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "arrived", json_build_count(summary->arrived),
-        "completed", json_build_count(summary->completed), "rejected",
-        json_build_count(summary->rejected), "preemptions", json_build_count(summary->preemptions),
-        "retried", json_build_count(summary->retried), "lost", json_build_count(summary->lost),
-        "warmup", json_build_count(summary->warmup));
+    return json_build_object((const struct json_member[]){
+        {"arrived", json_build_count(summary->arrived)},
+        {"completed", json_build_count(summary->completed)},
+        {"rejected", json_build_count(summary->rejected)},
+        {"preemptions", json_build_count(summary->preemptions)},
+        {"retried", json_build_count(summary->retried)},
+        {"lost", json_build_count(summary->lost)},
+        {"warmup", json_build_count(summary->warmup)},
+        {0},
+    });
 }
 
 static json_t *distribution_json(const struct distribution *seconds)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "mean", json_build_real(seconds->mean),
-                     "p50", json_build_real(seconds->p50), "p90", json_build_real(seconds->p90),
-                     "p95", json_build_real(seconds->p95), "p99", json_build_real(seconds->p99),
-                     "max", json_build_real(seconds->max));
+    return json_build_object((const struct json_member[]){
+        {"mean", json_build_real(seconds->mean)},
+        {"p50", json_build_real(seconds->p50)},
+        {"p90", json_build_real(seconds->p90)},
+        {"p95", json_build_real(seconds->p95)},
+        {"p99", json_build_real(seconds->p99)},
+        {"max", json_build_real(seconds->max)},
+        {0},
+    });
 }
 
 static json_t *stage_json(const struct stage_summary *stage)
 {
     json_t *busy = json_pack("{s:o, s:o}", "compute", json_build_real(stage->busy_compute),
                              "collective", json_build_real(stage->busy_collective));
-    json_t *idle = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o}", "no_work", json_build_real(stage->idle_no_work),
-        "fill_drain", json_build_real(stage->idle_fill_drain), "imbalance",
-        json_build_real(stage->idle_imbalance), "transfer", json_build_real(stage->idle_transfer),
-        "host", json_build_real(stage->idle_host), "down", json_build_real(stage->idle_down));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "replica",
-                     json_build_count(stage->replica), "stage", json_build_count(stage->stage),
-                     "layers", json_build_count(stage->layers), "busy", busy, "idle", idle,
-                     "launch_bound", json_build_real(stage->launch_bound), "power_capped",
-                     json_build_real(stage->power_capped));
+    json_t *idle = json_build_object((const struct json_member[]){
+        {"no_work", json_build_real(stage->idle_no_work)},
+        {"fill_drain", json_build_real(stage->idle_fill_drain)},
+        {"imbalance", json_build_real(stage->idle_imbalance)},
+        {"transfer", json_build_real(stage->idle_transfer)},
+        {"host", json_build_real(stage->idle_host)},
+        {"down", json_build_real(stage->idle_down)},
+        {0},
+    });
+    return json_build_object((const struct json_member[]){
+        {"replica", json_build_count(stage->replica)},
+        {"stage", json_build_count(stage->stage)},
+        {"layers", json_build_count(stage->layers)},
+        {"busy", busy},
+        {"idle", idle},
+        {"launch_bound", json_build_real(stage->launch_bound)},
+        {"power_capped", json_build_real(stage->power_capped)},
+        {0},
+    });
 }
 
 static json_t *memory_json(const struct memory_summary *memory)
 {
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o}", "pool", json_build_count(memory->pool), "stage",
-        json_build_count(memory->stage), "weights_bytes", json_build_real(memory->weights_bytes),
-        "activation_bytes", json_build_real(memory->activation_bytes), "reserve_bytes",
-        json_build_real(memory->reserve_bytes), "kv_bytes", json_build_real(memory->kv_bytes));
+    return json_build_object((const struct json_member[]){
+        {"pool", json_build_count(memory->pool)},
+        {"stage", json_build_count(memory->stage)},
+        {"weights_bytes", json_build_real(memory->weights_bytes)},
+        {"activation_bytes", json_build_real(memory->activation_bytes)},
+        {"reserve_bytes", json_build_real(memory->reserve_bytes)},
+        {"kv_bytes", json_build_real(memory->kv_bytes)},
+        {0},
+    });
 }
 
 static json_t *nodes_json(const struct summary *summary)
@@ -53,14 +75,18 @@ static json_t *nodes_json(const struct summary *summary)
 
 static json_t *pool_json(const struct pool_summary *pool)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "role", pool->role,
-                     "tensor_parallel", json_build_count(pool->tensor_parallel),
-                     "pipeline_parallel", json_build_count(pool->pipeline_parallel), "replicas",
-                     json_build_count(pool->replicas), "policy", pool->policy, "max_step_tokens",
-                     json_build_count(pool->max_step_tokens), "max_sequences",
-                     json_build_count(pool->max_sequences), "kv_capacity_tokens",
-                     json_build_count(pool->kv_capacity_tokens), "kv_peak_fraction",
-                     json_build_real(pool->kv_peak_fraction));
+    return json_build_object((const struct json_member[]){
+        {"role", json_string(pool->role)},
+        {"tensor_parallel", json_build_count(pool->tensor_parallel)},
+        {"pipeline_parallel", json_build_count(pool->pipeline_parallel)},
+        {"replicas", json_build_count(pool->replicas)},
+        {"policy", json_string(pool->policy)},
+        {"max_step_tokens", json_build_count(pool->max_step_tokens)},
+        {"max_sequences", json_build_count(pool->max_sequences)},
+        {"kv_capacity_tokens", json_build_count(pool->kv_capacity_tokens)},
+        {"kv_peak_fraction", json_build_real(pool->kv_peak_fraction)},
+        {0},
+    });
 }
 
 static json_t *pools_json(const struct summary *summary)
@@ -73,18 +99,25 @@ static json_t *pools_json(const struct summary *summary)
 
 static json_t *kv_transfers_json(const struct kv_transfer_summary *transfer)
 {
-    return json_pack("{s:o, s:o, s:o}", "count", json_build_count(transfer->count), "bytes",
-                     json_build_real(transfer->bytes), "wait_s",
-                     distribution_json(&transfer->wait));
+    return json_build_object((const struct json_member[]){
+        {"count", json_build_count(transfer->count)},
+        {"bytes", json_build_real(transfer->bytes)},
+        {"wait_s", distribution_json(&transfer->wait)},
+        {0},
+    });
 }
 
 static json_t *link_json(const struct link_summary *link)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", link->name, "users",
-                     json_build_count(link->users), "bytes", json_build_real(link->bytes),
-                     "utilization", json_build_real(link->utilization), "waited_s",
-                     json_build_real(link->waited_s), "twice_saves",
-                     json_build_real(link->twice_saves));
+    return json_build_object((const struct json_member[]){
+        {"name", json_string(link->name)},
+        {"users", json_build_count(link->users)},
+        {"bytes", json_build_real(link->bytes)},
+        {"utilization", json_build_real(link->utilization)},
+        {"waited_s", json_build_real(link->waited_s)},
+        {"twice_saves", json_build_real(link->twice_saves)},
+        {0},
+    });
 }
 
 static json_t *warning_json(const struct warning *warning)
@@ -146,17 +179,18 @@ static json_t *costs_json(const struct summary *summary)
 
 static json_t *simulation_json(const struct summary *summary)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "wall_s", json_build_real(summary->wall_s), "events",
-                     json_build_count(summary->events), "steps", json_build_count(summary->steps),
-                     "requests_per_wall_s", json_build_real(summary->requests_per_wall_s));
+    return json_build_object((const struct json_member[]){
+        {"wall_s", json_build_real(summary->wall_s)},
+        {"events", json_build_count(summary->events)},
+        {"steps", json_build_count(summary->steps)},
+        {"requests_per_wall_s", json_build_real(summary->requests_per_wall_s)},
+        {0},
+    });
 }
 
 json_t *summary_json_new(const struct summary *summary)
 {
-    const struct {
-        const char *key;
-        json_t *value;
-    } members[] = {
+    return json_build_object((const struct json_member[]){
         {"requests", requests_json(summary)},
         {"duration_s", json_build_real(summary->duration_s)},
         {"requests_per_s", json_build_real(summary->requests_per_s)},
@@ -181,18 +215,8 @@ json_t *summary_json_new(const struct summary *summary)
         {"costs", costs_json(summary)},
         {"warnings", summary_json_warnings(summary->warnings, summary->warning_count)},
         {"simulation", simulation_json(summary)},
-    };
-    json_t *object = json_object();
-    int status = object ? 0 : -1;
-    /* Every value is handed over or dropped, also after a failure: _new() takes them always. */
-    for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
-        if (json_object_set_new(object, members[i].key, members[i].value) < 0)
-            status = -1;
-    }
-    if (status == 0)
-        return object;
-    json_decref(object);
-    return NULL;
+        {0},
+    });
 }
 
 json_t *summary_json_reproducible(const struct summary *summary)

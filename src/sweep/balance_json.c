@@ -4,13 +4,16 @@
 
 json_t *balance_json_new(const struct balance *balance)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "answer",
-                     balance_answer_name(balance_answer(balance)), "growth",
-                     json_build_real(balance->growth), "half", json_build_real(balance->half),
-                     "filling", json_build_real(balance->filling), "settling",
-                     json_build_real(balance->settling), "requests",
-                     json_build_real(balance->requests), "requests_to_tell",
-                     json_build_real(balance->requests_to_tell));
+    return json_build_object((const struct json_member[]){
+        {"answer", json_string(balance_answer_name(balance_answer(balance)))},
+        {"growth", json_build_real(balance->growth)},
+        {"half", json_build_real(balance->half)},
+        {"filling", json_build_real(balance->filling)},
+        {"settling", json_build_real(balance->settling)},
+        {"requests", json_build_real(balance->requests)},
+        {"requests_to_tell", json_build_real(balance->requests_to_tell)},
+        {0},
+    });
 }
 
 static double number_of(const json_t *object, const char *key, double otherwise)

@@ -74,14 +74,18 @@ static json_t *result_of(const struct metered_run *run, const struct scenario *s
 {
     const struct sweep_reading *reading = &run->reading;
     bool is_saturated = balance_answer(&reading->balance) == BALANCE_SATURATED;
-    return json_pack(
-        "{s:s, s:o, s:o, s:o, s:b, s:o, s:b, s:o}", "status", "done", "gpus",
-        json_build_count(scenario_gpu_count(scenario)), "usd_per_hour",
-        json_build_real(usd_per_hour(scenario)), "offered_requests_per_s",
-        json_build_real(reading->offered_requests_per_s * arrived_per_heard(&run->summary)),
-        "saturated", (int)is_saturated, "balance", balance_json_new(&reading->balance), "refusing",
-        (int)is_refusing(&run->summary, &scenario->slo), "summary",
-        summary_json_reproducible(&run->summary));
+    return json_build_object((const struct json_member[]){
+        {"status", json_string("done")},
+        {"gpus", json_build_count(scenario_gpu_count(scenario))},
+        {"usd_per_hour", json_build_real(usd_per_hour(scenario))},
+        {"offered_requests_per_s",
+         json_build_real(reading->offered_requests_per_s * arrived_per_heard(&run->summary))},
+        {"saturated", json_boolean(is_saturated)},
+        {"balance", balance_json_new(&reading->balance)},
+        {"refusing", json_boolean(is_refusing(&run->summary, &scenario->slo))},
+        {"summary", summary_json_reproducible(&run->summary)},
+        {0},
+    });
 }
 
 json_t *sweep_point_run(const struct config *config, const char *file_path, struct error *error)

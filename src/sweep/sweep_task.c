@@ -93,10 +93,14 @@ static int make_record(struct sweep_task *task, const struct sweep *sweep, const
                        struct config *config, struct error *error)
 {
     const char *name = sweep_series_name(sweep, task->series, &config->arena);
-    task->record = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o}", "series", json_build_count(task->series), "position",
-        json_build_real(task->position), "curve", name ? json_string(name) : NULL, "parameters",
-        parameters_of(sweep, task, config), "file", json_string(file_path ? file_path : ""));
+    task->record = json_build_object((const struct json_member[]){
+        {"series", json_build_count(task->series)},
+        {"position", json_build_real(task->position)},
+        {"curve", name ? json_string(name) : NULL},
+        {"parameters", parameters_of(sweep, task, config)},
+        {"file", json_string(file_path ? file_path : "")},
+        {0},
+    });
     return task->record ? 0 : error_out_of_memory(error, "a point");
 }
 

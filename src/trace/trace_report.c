@@ -35,11 +35,16 @@ static json_t *json_percentile(const struct length_histogram *lengths, double pe
 
 static json_t *json_lengths(const struct length_histogram *lengths)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mean",
-                     json_build_real(length_histogram_mean(lengths)), "p50",
-                     json_percentile(lengths, 50), "p90", json_percentile(lengths, 90), "p95",
-                     json_percentile(lengths, 95), "p99", json_percentile(lengths, 99), "max",
-                     json_build_count(lengths->max), "total", json_build_count(lengths->token_sum));
+    return json_build_object((const struct json_member[]){
+        {"mean", json_build_real(length_histogram_mean(lengths))},
+        {"p50", json_percentile(lengths, 50)},
+        {"p90", json_percentile(lengths, 90)},
+        {"p95", json_percentile(lengths, 95)},
+        {"p99", json_percentile(lengths, 99)},
+        {"max", json_build_count(lengths->max)},
+        {"total", json_build_count(lengths->token_sum)},
+        {0},
+    });
 }
 
 static json_t *json_stats(const char *path, const struct trace *trace,
@@ -47,14 +52,18 @@ static json_t *json_stats(const char *path, const struct trace *trace,
 {
     /* A file's name may be no UTF-8, which JSON cannot hold. */
     json_t *file = json_string(path);
-    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
-                     file ? file : json_null(), "format", trace_format_name(trace_format(trace)),
-                     "requests", json_build_count(stats->requests), "skipped",
-                     json_build_count(trace_skipped(trace)), "duration_s",
-                     json_build_real(trace_stats_duration_s(stats)), "requests_per_s",
-                     json_build_real(trace_stats_rate_per_s(stats)), "gap_cv",
-                     json_build_real(trace_stats_gap_cv(stats)), "input_tokens",
-                     json_lengths(&stats->input), "output_tokens", json_lengths(&stats->output));
+    return json_build_object((const struct json_member[]){
+        {"file", file ? file : json_null()},
+        {"format", json_string(trace_format_name(trace_format(trace)))},
+        {"requests", json_build_count(stats->requests)},
+        {"skipped", json_build_count(trace_skipped(trace))},
+        {"duration_s", json_build_real(trace_stats_duration_s(stats))},
+        {"requests_per_s", json_build_real(trace_stats_rate_per_s(stats))},
+        {"gap_cv", json_build_real(trace_stats_gap_cv(stats))},
+        {"input_tokens", json_lengths(&stats->input)},
+        {"output_tokens", json_lengths(&stats->output)},
+        {0},
+    });
 }
 
 int trace_report_print(const char *path, const struct trace *trace, const struct trace_stats *stats,
