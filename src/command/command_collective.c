@@ -149,6 +149,27 @@ static int parse_gpus(const char *text, uint32_t gpu_count, uint32_t *gpus, uint
     }
 }
 
+/* The GPUs that are asked for, else the cluster's, in `arena`; NULL where that fails. */
+static uint32_t *pick_gpus(const struct collective_options *options,
+                           const struct topology *topology, uint32_t *count, struct arena *arena,
+                           struct error *error)
+{
+    *count = topology->gpu_count;
+    uint32_t *gpus = arena_calloc(arena, *count, sizeof(*gpus));
+    if (!gpus) {
+        (void)error_out_of_memory(error, "the GPUs");
+        return NULL;
+    }
+    for (uint32_t i = 0; i < *count; i++)
+        gpus[i] = i;
+    if (options->gpus)
+        return parse_gpus(options->gpus, topology->gpu_count, gpus, count, error) < 0 ? NULL : gpus;
+    if (*count >= 2)
+        return gpus;
+    (void)error_set(error, ERROR_CONFIG, "cluster '%s' has one GPU", topology->cluster->name);
+    return NULL;
+}
+
 /* `table` is NULL where nothing was measured of the cluster's GPU. */
 static int survey(const struct collective_options *options, const struct cluster *cluster,
                   const struct collective_table *table, struct arena *arena, struct error *error)
@@ -157,18 +178,10 @@ static int survey(const struct collective_options *options, const struct cluster
     int status = topology_build(&topology, cluster, arena, error);
     if (status < 0)
         return status;
-    uint32_t count = topology.gpu_count;
-    uint32_t *gpus = arena_calloc(arena, count, sizeof(*gpus));
+    uint32_t count;
+    const uint32_t *gpus = pick_gpus(options, &topology, &count, arena, error);
     if (!gpus)
-        return error_out_of_memory(error, "the GPUs");
-    for (uint32_t i = 0; i < count; i++)
-        gpus[i] = i;
-    if (options->gpus)
-        status = parse_gpus(options->gpus, topology.gpu_count, gpus, &count, error);
-    else if (count < 2)
-        status = error_set(error, ERROR_CONFIG, "cluster '%s' has one GPU", cluster->name);
-    if (status < 0)
-        return status;
+        return -(int)error->code;
     struct collective_survey survey = {
         .cluster = cluster,
         .operation = options->operation,
