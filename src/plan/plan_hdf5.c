@@ -100,41 +100,44 @@ static void put(char *to, size_t bytes, const char *text)
     (void)snprintf(to, bytes, "%s", text);
 }
 
+/* What is not known of an option until it is judged or billed. */
+static const struct row unknown = {
+    .usd_per_hour = NAN,
+    .usd_per_million_output_tokens = NAN,
+    .purchase_usd = NAN,
+    .power_w = NAN,
+    .wh_per_million_output_tokens = NAN,
+    .ttft_s = NAN,
+    .ttft_half_s = NAN,
+    .tpot_s = NAN,
+    .tpot_half_s = NAN,
+    .margin = NAN,
+    .served = NAN,
+    .good = NAN,
+    .within = NAN,
+    .within_half = NAN,
+    .rejected = NAN,
+    .lost = NAN,
+    .requests_per_s = NAN,
+    .output_tokens_per_s = NAN,
+    .lasting_tokens_per_s = NAN,
+    .lasting_busy = NAN,
+    .busy = NAN,
+    .kv = NAN,
+    .backlog_growth = NAN,
+    .backlog_growth_half = NAN,
+    .requests_to_tell = NAN,
+};
+
 static struct row row_of(const struct plan *plan, const struct plan_hardware *hardware,
                          const struct plan_option *option)
 {
-    struct row row = {
-        .usd_per_hour = NAN,
-        .usd_per_million_output_tokens = NAN,
-        .purchase_usd = NAN,
-        .power_w = NAN,
-        .wh_per_million_output_tokens = NAN,
-        .ttft_s = NAN,
-        .ttft_half_s = NAN,
-        .tpot_s = NAN,
-        .tpot_half_s = NAN,
-        .margin = NAN,
-        .served = NAN,
-        .good = NAN,
-        .within = NAN,
-        .within_half = NAN,
-        .rejected = NAN,
-        .lost = NAN,
-        .requests_per_s = NAN,
-        .output_tokens_per_s = NAN,
-        .lasting_tokens_per_s = NAN,
-        .lasting_busy = NAN,
-        .busy = NAN,
-        .kv = NAN,
-        .backlog_growth = NAN,
-        .backlog_growth_half = NAN,
-        .requests_to_tell = NAN,
-        .load = option->load / plan->growth,
-        .tensor_parallel = option->tensor_parallel,
-        .pipeline_parallel = option->pipeline_parallel,
-        .replicas = option->replicas,
-        .nodes = option->nodes,
-    };
+    struct row row = unknown;
+    row.load = option->load / plan->growth;
+    row.tensor_parallel = option->tensor_parallel;
+    row.pipeline_parallel = option->pipeline_parallel;
+    row.replicas = option->replicas;
+    row.nodes = option->nodes;
     put(row.kind, sizeof(row.kind), hardware->name);
     if (!option->is_own)
         plan_engine_name(plan, option->engine, row.engine);
