@@ -137,11 +137,10 @@ static int check_numbers(const struct length_spec *spec, double min, double max,
     return status;
 }
 
-/* Makes `lengths` of what was said, once all of it is known. */
-static int resolve(struct lengths *lengths, const struct length_spec *spec, const char *output,
-                   struct error *error)
+/* Whether all that the distribution needs was said. */
+static int check_given(const struct length_spec *spec, enum length_distribution distribution,
+                       struct error *error)
 {
-    enum length_distribution distribution = lengths->distribution;
     const char *name = distribution_names[distribution];
     struct keys keys = keys_of[distribution];
     if (keys.mean && isnan(spec->mean))
@@ -154,9 +153,30 @@ static int resolve(struct lengths *lengths, const struct length_spec *spec, cons
         return error_set(error, ERROR_USAGE, "%s needs max=", name);
     if (keys.file && spec->file[0] == '\0')
         return error_set(error, ERROR_USAGE, "%s needs file=", name);
+    return 0;
+}
+
+static int read_values(struct lengths *lengths, const char *path, const char *output,
+                       struct error *error)
+{
+    uint32_t *values;
+    if (output && output_path_replaces(output, path))
+        return error_set(error, ERROR_USAGE, "the output '%s' would replace the input", output);
+    int status = length_file_read(path, &values, &lengths->value_count, error);
+    if (status == 0)
+        lengths->values = values;
+    return status;
+}
+
+/* Makes `lengths` of what was said, once all of it is known. */
+static int resolve(struct lengths *lengths, const struct length_spec *spec, const char *output,
+                   struct error *error)
+{
     double min = isnan(spec->min) ? 1 : spec->min;
     double max = isnan(spec->max) ? LENGTH_MAX_DEFAULT : spec->max;
-    int status = check_bound("min", min, error);
+    int status = check_given(spec, lengths->distribution, error);
+    if (status == 0)
+        status = check_bound("min", min, error);
     if (status == 0)
         status = check_bound("max", max, error);
     if (status == 0 && min <= max) /* else workload_new() says so */
@@ -168,15 +188,8 @@ static int resolve(struct lengths *lengths, const struct length_spec *spec, cons
     lengths->exponent = spec->exponent;
     lengths->min = (uint32_t)min;
     lengths->max = (uint32_t)max;
-    if (!keys.file)
-        return 0;
-    if (output && output_path_replaces(output, spec->file))
-        return error_set(error, ERROR_USAGE, "the output '%s' would replace the input", output);
-    uint32_t *values;
-    status = length_file_read(spec->file, &values, &lengths->value_count, error);
-    if (status == 0)
-        lengths->values = values;
-    return status;
+    return keys_of[lengths->distribution].file ? read_values(lengths, spec->file, output, error)
+                                               : 0;
 }
 
 int length_spec_parse(struct lengths *lengths, const char *text, const char *output,
