@@ -37,7 +37,6 @@ static int build_stage(const struct site *site, uint32_t replica, uint32_t s, st
                          site->arena, error);
     if (rc < 0)
         return rc;
-    stage->hop.narrowest = link_traffic_narrowest(&stage->meter.sends, &deployment->topology);
     link_sharing_add_stage(&site->fleet->sharing, site->first_replica + replica, &stage->meter);
     return 0;
 }

@@ -101,18 +101,3 @@ void link_traffic_record(struct link_traffic *traffic, struct diary *diary, sim_
     traffic->bucket_bytes += bytes;
     traffic->bucket_busy += end - start;
 }
-
-uint32_t link_traffic_narrowest(const struct link_traffic *traffic, const struct topology *topology)
-{
-    uint32_t narrowest = 0;
-    double least = INFINITY;
-    for (uint32_t i = 0; i < traffic->crossings.count; i++) {
-        const struct crossing *crossing = &traffic->crossings.links[i];
-        double share = topology->links[crossing->link].cost.bytes_per_s / crossing->routes;
-        if (share < least) {
-            least = share;
-            narrowest = crossing->link;
-        }
-    }
-    return narrowest;
-}

@@ -66,11 +66,6 @@ static inline void link_traffic_add(struct link_traffic *traffic, struct diary *
         link_traffic_record(traffic, diary, start, busy, bytes);
 }
 
-/* The link that has the least bandwidth for each transfer that crosses it; 0 where there is none.
- */
-uint32_t link_traffic_narrowest(const struct link_traffic *traffic,
-                                const struct topology *topology);
-
 /* Records the buckets that are under way. */
 void link_meter_flush(struct link_meter *meter, struct diary *diary);
 

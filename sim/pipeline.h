@@ -85,14 +85,15 @@ static inline sim_ps stage_tally_working(const struct stage_tally *tally)
 /* From a stage to the next. */
 struct hop {
     struct alpha_beta path;   /* while nobody else uses it */
-    uint32_t narrowest;       /* the link of least bandwidth for each transfer on it */
     struct transfer *sharing; /* NULL: nobody else uses its links */
+    sim_ps held_up;           /* what sends took in the run beyond what they take alone */
 };
 
 /* One way of a stage's collectives (collective_way.h). */
 struct stage_way {
     struct alpha_beta path;   /* each rank to its peer, while nobody else uses the links */
     struct transfer *sharing; /* the same as flows; NULL: nobody else does, or none go that way */
+    sim_ps held_up;           /* as a hop's */
 };
 
 /* When what the steps of a stage take turns at is free again. */

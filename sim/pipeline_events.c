@@ -8,6 +8,8 @@ struct played_stage {
     int way;                 /* that the layer's collectives go, of a shared visit */
     double latency_s;        /* before the next of their bytes */
     double pace;             /* of their bytes, those that are sent */
+    sim_ps way_from;         /* since when they go this way, */
+    double way_s;            /* which takes so long alone */
     uint64_t next;           /* number of the step that the stage takes next */
     uint64_t next_sent;      /* and of the one that it sends on next */
     struct step *at_work;    /* NULL: the stage is idle */
@@ -183,9 +185,19 @@ static void send_next(struct played_stage *stage)
         fail(stage);
 }
 
+/* What a transfer on shared links that ends now took longer than alone. */
+static sim_ps held_up(const struct played_stage *stage, sim_ps from, double alone_s)
+{
+    return sim_ps_max(now_of(stage) - from - sim_span_from_s(alone_s), 0);
+}
+
 static void on_sent(void *context, uint64_t argument)
 {
     struct played_stage *stage = context;
+    const struct step *step = stage->on_its_way;
+    struct hop *hop = &pipeline_stage_of(stage)->hop;
+    hop->held_up += held_up(stage, step->visits[stage->index].sent_from,
+                            collective_send_s(hop->path, step->work.send_bytes));
     stage->on_its_way = NULL;
     on_arrival(stage + 1, argument);
     send_next(stage);
@@ -282,15 +294,19 @@ static void start_way(struct played_stage *stage, struct step *step)
         .context = stage,
         .argument = (uint64_t)(uintptr_t)step,
     };
+    const struct stage_way *way = &pipeline_stage_of(stage)->ways[stage->way];
     stage->latency_s = 0;
-    struct transfer *transfer = pipeline_stage_of(stage)->ways[stage->way].sharing;
-    if (transfer_start(transfer, &order, &stage->player->pipeline->session->error) < 0)
+    stage->way_from = now_of(stage);
+    stage->way_s = order.latency_s + order.bytes / way->path.bytes_per_s;
+    if (transfer_start(way->sharing, &order, &stage->player->pipeline->session->error) < 0)
         fail(stage);
 }
 
 static void on_way_end(void *context, uint64_t argument)
 {
     struct played_stage *stage = context;
+    struct stage_way *way = &pipeline_stage_of(stage)->ways[stage->way];
+    way->held_up += held_up(stage, stage->way_from, stage->way_s);
     stage->work = 0;
     stage->way++;
     start_way(stage, (struct step *)(uintptr_t)argument);

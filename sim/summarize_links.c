@@ -6,6 +6,7 @@
 /* What one link did to the stages that use it, in seconds over all of them. */
 struct pressure {
     double bytes;
+    uint32_t routes; /* of the groups that use it */
     uint32_t users;
     uint32_t user_last; /* the last that was counted, from 1 on */
     double waited_s;    /* stages had nothing to do but wait for its bytes */
@@ -18,29 +19,60 @@ static double working_s(const struct stage_tally *tally)
     return sim_s_from_ps(stage_tally_working(tally));
 }
 
+/* The link on the way of some traffic that leaves the least to each route: to its own, or to those
+   of all who use it, where it shares links with them. */
+static struct pressure *narrowest_of(const struct link_traffic *traffic, bool is_shared,
+                                     const struct topology *topology, struct pressure *of_link)
+{
+    uint32_t narrowest = 0;
+    double least = INFINITY;
+    for (uint32_t i = 0; i < traffic->crossings.count; i++) {
+        const struct crossing *crossing = &traffic->crossings.links[i];
+        uint32_t routes = is_shared ? of_link[crossing->link].routes : crossing->routes;
+        double share = topology->links[crossing->link].cost.bytes_per_s / routes;
+        if (share < least) {
+            least = share;
+            narrowest = crossing->link;
+        }
+    }
+    return &of_link[narrowest];
+}
+
+/* What bandwidth alone sets of a transfer's time: its bytes, and others' for which it was held up.
+ */
+static double bytes_s(const struct link_traffic *traffic, struct alpha_beta path, sim_ps held_up)
+{
+    return traffic->bytes / path.bytes_per_s + sim_s_from_ps(held_up);
+}
+
 /* A stage's collectives, bound by the narrowest link each way. */
 static void add_collectives(const struct pipeline_stage *stage, const struct topology *topology,
                             struct pressure *of_link)
 {
-    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++) {
-        const struct link_traffic *traffic = &stage->meter.collectives[way];
-        if (traffic->crossings.count == 0)
+    for (int i = 0; i < COLLECTIVE_WAY_COUNT; i++) {
+        const struct link_traffic *traffic = &stage->meter.collectives[i];
+        const struct stage_way *way = &stage->ways[i];
+        if (traffic->bytes <= 0)
             continue;
-        struct pressure *pressure = &of_link[link_traffic_narrowest(traffic, topology)];
-        double bytes_s = traffic->bytes / stage->ways[way].path.bytes_per_s;
-        pressure->bound_s += fmin(bytes_s, sim_s_from_ps(stage->tally.collective));
+        struct pressure *pressure = narrowest_of(traffic, way->sharing, topology, of_link);
+        pressure->bound_s +=
+            fmin(bytes_s(traffic, way->path, way->held_up), sim_s_from_ps(stage->tally.collective));
         pressure->working_s += working_s(&stage->tally);
     }
 }
 
 /* What the next stage waited for sends. */
 static void add_sends(const struct pipeline_stage *stage, const struct pipeline_stage *next,
-                      struct pressure *of_link)
+                      const struct topology *topology, struct pressure *of_link)
 {
-    struct pressure *pressure = &of_link[stage->hop.narrowest];
+    const struct link_traffic *traffic = &stage->meter.sends;
+    const struct hop *hop = &stage->hop;
+    if (traffic->bytes <= 0)
+        return;
+    struct pressure *pressure = narrowest_of(traffic, hop->sharing, topology, of_link);
     double waited_s = sim_s_from_ps(next->tally.transfer - next->tally.kv);
     pressure->waited_s += waited_s;
-    pressure->bound_s += fmin(waited_s, stage->meter.sends.bytes / stage->hop.path.bytes_per_s);
+    pressure->bound_s += fmin(waited_s, bytes_s(traffic, hop->path, hop->held_up));
     pressure->working_s += working_s(&next->tally);
 }
 
@@ -53,7 +85,7 @@ static void add_replica(const struct fleet *fleet, const struct replica *replica
         const struct pipeline_stage *stage = &pipeline->stages[s];
         add_collectives(stage, topology, of_link);
         if (s + 1 < pipeline->stage_count)
-            add_sends(stage, stage + 1, of_link);
+            add_sends(stage, stage + 1, topology, of_link);
         if (stage->tally.kv == 0)
             continue;
         struct pressure *pressure = &of_link[handover_tightest(&fleet->handover, replica)];
@@ -75,6 +107,7 @@ static void add_traffic(const struct link_traffic *traffic, uint32_t user, struc
     for (uint32_t i = 0; i < crossings->count && traffic->bytes > 0; i++) {
         struct pressure *pressure = &of_link[crossings->links[i].link];
         pressure->bytes += traffic->bytes * crossings->links[i].routes;
+        pressure->routes += crossings->links[i].routes;
         add_user(pressure, user);
     }
 }

@@ -10,9 +10,9 @@
 
 /*
  * The links that carried anything: all that stages waited for, longest first; then by utilization
- * all that several share, and others until there are SUMMARY_LINKS. Stages wait for their hop's
- * narrowest link, or, while KV moves, for that which held it up most; a ring's narrowest link
- * bounds its collectives. Lists go to `arena`.
+ * all that several share, and others until there are SUMMARY_LINKS. Stages wait for the link of
+ * their hop that leaves the least to each, or, while KV moves, for that which held it up most; such
+ * a link of a ring bounds its collectives. Lists go to `arena`.
  */
 int summarize_links(const struct fleet *fleet, double run_s, struct summary *summary,
                     struct arena *arena, struct error *error);

@@ -83,7 +83,8 @@ struct link_summary {
     double utilization; /* bytes over what it could have carried from the first arrival on */
     double waited_s;    /* that stages had nothing to do but wait for its bytes, summed over them */
     double twice_saves; /* share of the working time of the stages that it bounds which twice its
-                           bandwidth would save, as an estimate: half of what is bytes over rate */
+                           bandwidth would save, as an estimate: half of what is bytes over rate,
+                           their own and those of others with whom they share it */
 };
 
 /* Links that nobody waited for and that nobody shares are listed until there are so many. */

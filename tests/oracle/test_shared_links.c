@@ -197,12 +197,97 @@ START_TEST(a_summary_names_the_links_that_matter)
 }
 END_TEST
 
+/* A prompt for each replica, all at once. */
+static struct played play_prompts(const struct scenario *scenario)
+{
+    struct arrival arrivals[8];
+    uint32_t replicas = scenario->layout.replicas;
+    for (uint32_t i = 0; i < replicas; i++)
+        arrivals[i] = (struct arrival){.at = 0, .input_tokens = PROMPT, .output_tokens = 1};
+    return play(scenario, arrivals, replicas);
+}
+
+static double prompts_s(const struct scenario *scenario)
+{
+    struct played played = play_prompts(scenario);
+    double duration_s = played.summary.duration_s;
+    played_release(&played);
+    return duration_s;
+}
+
+/* The link of which twice the bandwidth saves most; its name is whole. */
+static struct link_summary worst_link(const struct scenario *scenario)
+{
+    struct played played = play_prompts(scenario);
+    struct link_summary worst = {.twice_saves = -1};
+    for (uint32_t i = 0; i < played.summary.link_count; i++)
+        if (played.summary.links[i].twice_saves > worst.twice_saves)
+            worst = played.summary.links[i];
+    played_release(&played);
+    return worst;
+}
+
+/*
+ * Expectation: prompts that go through two stages at once all take the one stage's time, the send's
+ * and the other stage's, and so does all that the last stages work and wait: what twice the NIC is
+ * said to save of that is what it saves of the run, however many pipelines share it.
+ */
+START_TEST(twice_a_shared_nic_saves_what_it_says)
+{
+    struct scenario scenario = two_pipelines();
+    const uint32_t replicas[] = {1, 2, 8};
+    for (size_t i = 0; i < ARRAY_LENGTH(replicas); i++) {
+        scenario.layout.replicas = replicas[i];
+        scenario.cluster.nic.bytes_per_s = 1e9;
+        struct link_summary nic = worst_link(&scenario);
+        double before_s = prompts_s(&scenario);
+        scenario.cluster.nic.bytes_per_s = 2e9;
+        double saved = 1 - prompts_s(&scenario) / before_s;
+        ck_assert_str_eq(nic.name, "node0/nic0>network");
+        ck_assert_double_gt(saved, 0.05);
+        ck_assert_double_eq_tol(nic.twice_saves / saved, 1, 1e-6);
+    }
+}
+END_TEST
+
+/* Expectation: eight pipelines wait for the NIC's slot that they share, not for the slots of the
+   same 60 GB/s that each sending GPU has to itself. */
+START_TEST(what_many_share_is_what_they_wait_for)
+{
+    struct scenario scenario = two_pipelines();
+    scenario.layout.replicas = 8;
+    scenario.cluster.gpus_per_host_bridge = 8;
+    scenario.cluster.nic.bytes_per_s = 100e9;
+    struct link_summary slot = worst_link(&scenario);
+    ck_assert_str_eq(slot.name, "node0/bridge0>nic0");
+    ck_assert_uint_eq(slot.users, 8);
+    ck_assert_double_gt(slot.waited_s, 0);
+}
+END_TEST
+
+/* Expectation: the same of rings that meet on a leaf's uplink, as fast as each one's NICs: twice
+   that, by half the oversubscription, gives each ring its NICs' rate. */
+START_TEST(twice_a_shared_uplink_saves_what_it_says)
+{
+    struct scenario scenario = two_rings();
+    struct link_summary uplink = worst_link(&scenario);
+    double before_s = prompts_s(&scenario);
+    scenario.cluster.oversubscription = 1;
+    double saved = 1 - prompts_s(&scenario) / before_s;
+    ck_assert_uint_eq(uplink.users, 2);
+    ck_assert_double_gt(saved, 0.3);
+    ck_assert_double_eq_tol(uplink.twice_saves / saved, 1, 1e-6);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        sends_apart_have_the_link_to_themselves, sends_together_share_the_link,
-        sends_that_overlap_share_while_they_do,  private_links_are_never_shared,
-        all_reduces_share_a_leafs_uplink,        a_summary_names_the_links_that_matter,
+        sends_apart_have_the_link_to_themselves,  sends_together_share_the_link,
+        sends_that_overlap_share_while_they_do,   private_links_are_never_shared,
+        all_reduces_share_a_leafs_uplink,         a_summary_names_the_links_that_matter,
+        twice_a_shared_nic_saves_what_it_says,    what_many_share_is_what_they_wait_for,
+        twice_a_shared_uplink_saves_what_it_says,
     };
     return suite_run("shared links", tests, ARRAY_LENGTH(tests));
 }
