@@ -191,3 +191,33 @@ void faults_cancel(struct faults *faults)
         faults->happenings[i].event = 0;
     }
 }
+
+/* What is left of a link's rate from `at` on; `until` comes down to when one of its faults begins
+   or ends, if that is earlier. */
+static double link_share_at(const struct faults *faults, uint32_t link, sim_ps at, sim_ps *until)
+{
+    double share = 1;
+    for (uint32_t h = 0; h < faults->count; h++) {
+        const struct happening *happening = &faults->happenings[h];
+        const struct fault *fault = happening->fault;
+        if (fault->target != FAULT_LINK || happening->link != link || fault->until <= at)
+            continue;
+        bool has_begun = fault->from <= at;
+        *until = sim_ps_min(*until, has_begun ? fault->until : fault->from);
+        if (has_begun)
+            share = fault->slowdown > 0 ? share / fault->slowdown : 0;
+    }
+    return share;
+}
+
+double faults_link_share(const struct faults *faults, uint32_t link, sim_ps from, sim_ps until)
+{
+    double ps = 0; /* at its whole rate */
+    sim_ps next;
+    for (sim_ps at = from; at < until; at = next) {
+        next = until;
+        double share = link_share_at(faults, link, at, &next);
+        ps += share * (double)(next - at);
+    }
+    return until > from ? ps / (double)(until - from) : 1;
+}

@@ -19,6 +19,10 @@ struct faults;
 struct faults *faults_new(struct fleet *fleet, const struct scenario *scenario, struct arena *arena,
                           struct error *error);
 
+/* The share of its rate that a link had from `from` to `until`, in the mean: 0 while it was down.
+ */
+double faults_link_share(const struct faults *faults, uint32_t link, sim_ps from, sim_ps until);
+
 /* There is nothing left to serve: what is still to come does not happen. */
 void faults_cancel(struct faults *faults);
 

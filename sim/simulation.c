@@ -357,6 +357,7 @@ int simulation_summarize(struct simulation *simulation, struct summary *summary,
 {
     struct run_parts parts = {
         .fleet = &simulation->fleet,
+        .faults = simulation->faults,
         .tally = &simulation->tally,
         .kv_waits = &simulation->fleet.handover.waits,
         .session = &simulation->session,

@@ -214,9 +214,7 @@ int summarize(const struct run_parts *parts, struct summary *summary, struct are
     if (rc == 0)
         rc = summarize_memory(parts, summary, arena, error);
     if (rc == 0)
-        rc = summarize_links(parts->fleet,
-                             sim_s_from_ps(engine_now(parts->session->engine) - parts->begun),
-                             summary, arena, error);
+        rc = summarize_links(parts, summary, arena, error);
     if (rc == 0)
         rc = summarize_warnings(parts, summary, arena, error);
     return rc;

@@ -4,13 +4,15 @@
 #ifndef TANDEM_SUMMARIZE_H
 #define TANDEM_SUMMARIZE_H
 
+#include "faults.h"
 #include "fleet.h"
 #include "tally.h"
 
 struct run_parts {
     const struct fleet *fleet;
-    struct tally *tally;        /* percentiles sort its samples */
-    struct quantiles *kv_waits; /* the same */
+    const struct faults *faults; /* NULL: there are none */
+    struct tally *tally;         /* percentiles sort its samples */
+    struct quantiles *kv_waits;  /* the same */
     const struct session *session;
     sim_ps begun;     /* when the first request arrived */
     bool closed_loop; /* arrivals wait for completions */

@@ -130,11 +130,21 @@ static void add_bytes(const struct fleet *fleet, struct pressure *of_link)
     }
 }
 
-static struct link_summary summary_of(const struct topology *topology, uint32_t index,
-                                      const struct pressure *pressure, double run_s)
+/* What a link could have carried in the run. */
+static double capacity_bytes_of(const struct run_parts *parts, const struct topology_link *link,
+                                uint32_t index)
 {
-    const struct topology_link *link = &topology->links[index];
-    double capacity_bytes = link->cost.bytes_per_s * run_s;
+    sim_ps end = engine_now(parts->session->engine);
+    double bytes = link->cost.bytes_per_s * sim_s_from_ps(end - parts->begun);
+    return parts->faults ? bytes * faults_link_share(parts->faults, index, parts->begun, end)
+                         : bytes;
+}
+
+static struct link_summary summary_of(const struct run_parts *parts,
+                                      const struct topology_link *link, uint32_t index,
+                                      const struct pressure *pressure)
+{
+    double capacity_bytes = capacity_bytes_of(parts, link, index);
     struct link_summary summary = {
         .link = index,
         .users = pressure->users,
@@ -172,9 +182,10 @@ static void leave_out(struct summary *summary)
     summary->link_count = kept;
 }
 
-int summarize_links(const struct fleet *fleet, double run_s, struct summary *summary,
-                    struct arena *arena, struct error *error)
+int summarize_links(const struct run_parts *parts, struct summary *summary, struct arena *arena,
+                    struct error *error)
 {
+    const struct fleet *fleet = parts->fleet;
     const struct topology *topology = &fleet->pools[0].deployment.topology;
     struct pressure *of_link = arena_calloc(arena, topology->link_count, sizeof(*of_link));
     if (!of_link)
@@ -190,7 +201,7 @@ int summarize_links(const struct fleet *fleet, double run_s, struct summary *sum
     uint32_t listed = 0;
     for (uint32_t i = 0; i < topology->link_count; i++)
         if (of_link[i].bytes > 0)
-            summary->links[listed++] = summary_of(topology, i, &of_link[i], run_s);
+            summary->links[listed++] = summary_of(parts, &topology->links[i], i, &of_link[i]);
     qsort(summary->links, summary->link_count, sizeof(*summary->links), by_rank);
     leave_out(summary);
     return 0;

@@ -5,7 +5,7 @@
 #ifndef TANDEM_SUMMARIZE_LINKS_H
 #define TANDEM_SUMMARIZE_LINKS_H
 
-#include "fleet.h"
+#include "summarize.h"
 #include "summary.h"
 
 /*
@@ -14,7 +14,7 @@
  * their hop that leaves the least to each, or, while KV moves, for that which held it up most; such
  * a link of a ring bounds its collectives. Lists go to `arena`.
  */
-int summarize_links(const struct fleet *fleet, double run_s, struct summary *summary,
-                    struct arena *arena, struct error *error);
+int summarize_links(const struct run_parts *parts, struct summary *summary, struct arena *arena,
+                    struct error *error);
 
 #endif

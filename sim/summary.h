@@ -80,7 +80,8 @@ struct link_summary {
     uint32_t link;  /* its row among the cluster's links */
     uint32_t users; /* replicas whose collectives or sends cross it; KV between pools is one more */
     double bytes;
-    double utilization; /* bytes over what it could have carried from the first arrival on */
+    double utilization; /* bytes over what it could have carried from the first arrival on, as slow
+                           as it was, or down */
     double waited_s;    /* that stages had nothing to do but wait for its bytes, summed over them */
     double twice_saves; /* share of the working time of the stages that it bounds which twice its
                            bandwidth would save, as an estimate: half of what is bytes over rate,

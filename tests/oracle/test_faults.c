@@ -81,6 +81,64 @@ START_TEST(a_slow_link_slows_its_sends)
 }
 END_TEST
 
+/* The share of what it could carry that a link of a run did. */
+static double utilization_of(const struct scenario *scenario, const char *link, double *run_s)
+{
+    struct played played =
+        play(scenario,
+             &(struct arrival){.at = SIM_PS_PER_S, .input_tokens = 1000, .output_tokens = 1}, 1);
+    double utilization = NAN;
+    for (uint32_t i = 0; i < played.summary.link_count; i++)
+        if (strcmp(played.summary.links[i].name, link) == 0)
+            utilization = played.summary.links[i].utilization;
+    *run_s = e2e_s(&played, 0);
+    played_release(&played);
+    return utilization;
+}
+
+/*
+ * Expectation: a NIC carries the send's bytes, of what its rate lets it in each part of the run,
+ * which begins at one second. A fault of another link takes nothing off that; those of one link
+ * multiply, and while it is down it carries nothing.
+ */
+START_TEST(a_link_is_as_busy_as_it_can_be)
+{
+    const char *const nic = "node0/nic0>network";
+    struct scenario scenario = one_gpu_each(1);
+    scenario.layout.pipeline_parallel = 2;
+    scenario.layout.placement = LAYOUT_PLACEMENT_SPREAD;
+    scenario.cluster.nic.bytes_per_s = 1e9;
+    scenario.serving.host.send_tensors = 1;
+    double carry_s = 1000 * 2.0 * scenario.model.hidden / 1e9;
+    double run_s;
+    ck_assert_double_eq_tol(utilization_of(&scenario, nic, &run_s), carry_s / run_s, 1e-9);
+
+    struct fault faults[] = {
+        {.until = SIM_PS_MAX, .slowdown = 4, .target = FAULT_LINK, .link = nic},
+        {.until = SIM_PS_MAX, .slowdown = 9, .target = FAULT_LINK, .link = "node0/nic1>network"},
+        {.until = SIM_PS_MAX, .slowdown = 2, .target = FAULT_LINK, .link = nic},
+        {.until = SIM_PS_PER_S / 2, .target = FAULT_LINK, .link = nic},
+    };
+    scenario.faults = faults;
+    scenario.fault_count = 2;
+    double utilization = utilization_of(&scenario, nic, &run_s);
+    ck_assert_double_eq_tol(utilization, 4 * carry_s / run_s, 1e-9);
+    scenario.fault_count = 4; /* the last is over when the run begins */
+    utilization = utilization_of(&scenario, nic, &run_s);
+    ck_assert_double_eq_tol(utilization, 8 * carry_s / run_s, 1e-9);
+
+    /* until 1 ms into the run at its own rate, from there on at an eighth */
+    faults[0].from = faults[2].from = SIM_PS_PER_S + SIM_PS_PER_S / 1000;
+    utilization = utilization_of(&scenario, nic, &run_s);
+    ck_assert_double_eq_tol(utilization, carry_s / (1e-3 + (run_s - 1e-3) / 8), 1e-9);
+
+    /* down for its first millisecond, in which the request waits */
+    faults[3].until = SIM_PS_PER_S + SIM_PS_PER_S / 1000;
+    utilization = utilization_of(&scenario, nic, &run_s);
+    ck_assert_double_eq_tol(utilization, carry_s / ((run_s - 1e-3) / 8), 1e-9);
+}
+END_TEST
+
 /* Expectation: what the failed replica had starts over on the other, so all complete; those that
    were in flight take longer than they had, and the stage's idle time says that it was down. */
 START_TEST(requests_of_a_lost_replica_are_retried)
@@ -353,6 +411,7 @@ int main(void)
     const TTest *const tests[] = {
         a_slow_gpu_slows_its_steps,
         a_slow_link_slows_its_sends,
+        a_link_is_as_busy_as_it_can_be,
         one_slow_link_costs_a_group_what_all_would,
         a_link_that_is_not_slow_yet_costs_nothing,
         a_group_needs_each_link_that_it_crosses,
