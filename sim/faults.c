@@ -106,9 +106,11 @@ static void slow_link(struct faults *faults, uint32_t link)
         if (happening->is_on && is_here && happening->fault->slowdown > 0)
             bytes_per_s /= happening->fault->slowdown;
     }
-    if (faults->fleet->network &&
-        flow_set_link_rate(faults->fleet->network, link, bytes_per_s, &session->error) < 0)
-        session->failed = true;
+    for (uint32_t r = 0; r < faults->fleet->replica_count; r++) {
+        struct flow_network *network = faults->fleet->networks[r];
+        if (network && flow_set_link_rate(network, link, bytes_per_s, &session->error) < 0)
+            session->failed = true;
+    }
 }
 
 /* Takes the replicas down that need what has failed, or restores them. */

@@ -1,7 +1,7 @@
 #include "fleet.h"
 
-/* The next arrival, and the sharing of links. */
-#define FLEET_OTHER_EVENTS 2
+/* The next arrival. */
+#define FLEET_OTHER_EVENTS 1
 
 /* A pool that is being built: where its replicas begin in the fleet, and its stages. */
 struct site {
@@ -55,6 +55,18 @@ static int build_stages(struct site *site, struct error *error)
     return rc;
 }
 
+/* Lets a replica have flows: among everybody's, or on links of its own. */
+static int join_network(struct fleet *fleet, uint32_t replica, struct error *error)
+{
+    bool is_private = fleet->sharing.policy == LINK_POLICY_PRIVATE;
+    struct flow_network **network = &fleet->networks[is_private ? replica : 0];
+    if (!*network)
+        *network =
+            transfer_network(fleet->session->engine, &fleet->pools[0].deployment.topology, error);
+    fleet->networks[replica] = *network;
+    return *network ? 0 : -(int)error->code;
+}
+
 /* A transfer between the GPUs of a replica's groups. */
 static int share(const struct site *site, uint32_t replica, struct transfer **sharing,
                  const uint32_t *from, const uint32_t *to, struct error *error)
@@ -68,8 +80,10 @@ static int share(const struct site *site, uint32_t replica, struct transfer **sh
     *sharing = arena_calloc(site->arena, 1, sizeof(**sharing));
     if (!*sharing)
         return error_out_of_memory(error, "transfers");
-    return transfer_init(*sharing, site->fleet->network, &site->pool->deployment.topology, pairs,
-                         site->arena, error);
+    int rc = join_network(site->fleet, pairs.owner, error);
+    return rc < 0 ? rc
+                  : transfer_init(*sharing, site->fleet->networks[pairs.owner],
+                                  &site->pool->deployment.topology, pairs, site->arena, error);
 }
 
 /* Makes flows of a stage's collectives that go one way. */
@@ -105,16 +119,6 @@ static int share_links(const struct site *site, uint32_t replica, uint32_t s, st
     return rc;
 }
 
-static bool meets_others(const struct site *site)
-{
-    const struct layout *layout = &site->pool->deployment.layout;
-    for (uint32_t i = 0; i < layout->replicas * layout->stages; i++)
-        if (link_sharing_meets(&site->fleet->sharing, &site->stages[i].meter.sends) ||
-            link_sharing_collectives_meet(&site->fleet->sharing, &site->stages[i].meter))
-            return true;
-    return false;
-}
-
 /* What crosses a link that will be slow must be flows. */
 static void note_slow_links(struct fleet *fleet, const struct scenario *scenario)
 {
@@ -131,23 +135,18 @@ static void note_slow_links(struct fleet *fleet, const struct scenario *scenario
 /* The links' flows, where any are shared or KV is handed over. */
 static int share_all_links(struct fleet *fleet, const struct site *sites, struct error *error)
 {
-    bool any = fleet->pool_count > 1;
-    for (uint32_t p = 0; p < fleet->pool_count; p++)
-        any = any || meets_others(&sites[p]);
-    if (!any)
-        return 0;
-    fleet->network =
-        transfer_network(fleet->session->engine, &fleet->pools[0].deployment.topology, error);
-    if (!fleet->network)
-        return -(int)error->code;
-    fleet->handover.network = fleet->network;
     int rc = 0;
     for (uint32_t p = 0; p < fleet->pool_count; p++) {
         const struct layout *layout = &fleet->pools[p].deployment.layout;
-        for (uint32_t r = 0; rc == 0 && r < layout->replicas; r++)
+        bool hands_over = p + 1 < fleet->pool_count;
+        for (uint32_t r = 0; rc == 0 && r < layout->replicas; r++) {
+            if (hands_over)
+                rc = join_network(fleet, sites[p].first_replica + r, error);
             for (uint32_t s = 0; rc == 0 && s < layout->stages; s++)
                 rc = share_links(&sites[p], r, s, error);
+        }
     }
+    fleet->handover.networks = fleet->networks;
     return rc;
 }
 
@@ -267,9 +266,10 @@ static int build(struct fleet *fleet, const struct fleet_setup *setup, struct ar
                  struct error *error)
 {
     struct site sites[FLEET_POOLS_MAX];
-    size_t events = FLEET_OTHER_EVENTS;
+    size_t events = FLEET_OTHER_EVENTS + fleet->replica_count; /* a network's sharing each */
     fleet->replicas = arena_calloc(arena, fleet->replica_count, sizeof(*fleet->replicas));
-    int rc = fleet->replicas ? 0 : error_out_of_memory(error, "replicas");
+    fleet->networks = arena_calloc(arena, fleet->replica_count, sizeof(*fleet->networks));
+    int rc = fleet->replicas && fleet->networks ? 0 : error_out_of_memory(error, "replicas");
     uint32_t first = 0;
     for (uint32_t p = 0; rc == 0 && p < fleet->pool_count; p++) {
         struct pool *pool = &fleet->pools[p];
@@ -314,7 +314,9 @@ int fleet_init(struct fleet *fleet, const struct fleet_setup *setup, struct aren
 
 void fleet_release(struct fleet *fleet)
 {
-    flow_network_free(fleet->network);
+    for (uint32_t r = 0; fleet->networks && r < fleet->replica_count; r++)
+        if (r == 0 || fleet->networks[r] != fleet->networks[0])
+            flow_network_free(fleet->networks[r]);
     handover_release(&fleet->handover);
 }
 

@@ -26,8 +26,9 @@ struct fleet {
     uint32_t replica_count;
     struct replica *replicas; /* of all pools, one after the other */
     struct link_sharing sharing;
-    struct flow_network *network; /* NULL: no link is shared */
-    struct handover handover;     /* where there are two pools */
+    struct flow_network **networks; /* by replica: its flows', the same for all but where links are
+                                       private; NULL: it has none */
+    struct handover handover;       /* where there are two pools */
     enum on_loss on_loss;
     struct request_list stranded; /* no replica of the first pool is up */
     uint64_t retried;

@@ -158,8 +158,7 @@ static struct kv_move *new_move(struct handover *handover, struct error *error)
         struct transfer_pairs of = {
             .from = segment->gpus, .to = segment->gpus + pairs, .count = pairs};
         if (!segment->gpus || !segment->crossings.links ||
-            transfer_init(&segment->transfer, handover->network, handover->way.topology, of, arena,
-                          error) < 0)
+            transfer_init(&segment->transfer, NULL, handover->way.topology, of, arena, error) < 0)
             goto out_of_memory;
     }
     handover->events += (size_t)move->segment_count * pairs;
@@ -188,6 +187,7 @@ static void aim_move(struct kv_move *move, struct replica *to)
             segment->gpus[pairs->count + k] = kv_way_to_gpu(way, to_index, &segment->part, k);
         }
         pairs->owner = move->from->index;
+        segment->transfer.network = handover->networks[from_index]; /* the sender's */
         segment->crossings.count = 0;
         topology_add_crossings(way->topology, pairs->from, pairs->to, pairs->count,
                                &segment->crossings);
@@ -333,7 +333,7 @@ static void on_moved(void *context, uint64_t unused)
     sim_ps now = engine_now(handover->session->engine);
     handover->bytes += pairs_bytes(segment);
     /* its own flows have just left, others' are still there */
-    uint32_t narrowest = flow_narrowest(handover->network, &segment->crossings);
+    uint32_t narrowest = flow_narrowest(segment->transfer.network, &segment->crossings);
     handover->meter.links[narrowest].bound += now - segment->started;
     kv_meter_end(&handover->meter, handover->session, &segment->crossings, segment->moving_bytes);
     record_transfer(segment, now);

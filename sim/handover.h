@@ -29,9 +29,9 @@
 
 struct handover {
     struct session *session;
-    struct pool *from;            /* prefills */
-    struct pool *to;              /* decodes */
-    struct flow_network *network; /* set before the first transfer */
+    struct pool *from;              /* prefills */
+    struct pool *to;                /* decodes */
+    struct flow_network **networks; /* by replica that prefills; set before the first transfer */
     enum kv_transfer mode;
     struct arena *arena;
     struct kv_way way;

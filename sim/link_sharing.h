@@ -19,7 +19,7 @@
 #define LINK_POLICIES(X)                                        \
     X(AUTO, "auto")       /* shared where several use them */   \
     X(SHARED, "shared")   /* by a replica's own traffic, too */ \
-    X(PRIVATE, "private") /* as if each had links of its own */
+    X(PRIVATE, "private") /* as if each had links of its own: KV has its sender's */
 
 enum link_policy {
 #define X(name, text) LINK_POLICY_##name,

@@ -93,6 +93,32 @@ START_TEST(two_transfers_share_the_nic)
 }
 END_TEST
 
+/* Expectation: with links of its own, each replica that prefills sends its KV as if alone, over a
+   NIC that is four times as slow, too; its own two requests' KV still shares them. */
+START_TEST(private_links_are_shared_by_a_replicas_own_kv_alone)
+{
+    struct pools pools;
+    double moved;
+    set_up(&pools, 2);
+    pools.prefill.run.links = LINK_POLICY_PRIVATE;
+    double bytes = kv_bytes(&pools.prefill.model);
+    double alone_s = HOP_LATENCY_S + bytes / NIC_BYTES_PER_S;
+    ck_assert_double_eq_tol(wait_s(&pools, 2, &moved), alone_s, 1e-11);
+    const struct fault slow = {
+        .until = SIM_PS_MAX, .slowdown = 4, .target = FAULT_LINK, .link = "node0/nic0>network"};
+    pools.prefill.faults = &slow;
+    pools.prefill.fault_count = 1;
+    double slow_s = HOP_LATENCY_S + 4 * bytes / NIC_BYTES_PER_S;
+    ck_assert_double_eq_tol(wait_s(&pools, 2, &moved), slow_s, 1e-11);
+
+    set_up(&pools, 1);
+    pools.prefill.run.links = LINK_POLICY_PRIVATE;
+    pools.prefill.serving.max_step_tokens = 2 * PROMPT;
+    ck_assert_double_eq_tol(wait_s(&pools, 2, &moved), HOP_LATENCY_S + 2 * bytes / NIC_BYTES_PER_S,
+                            1e-11);
+}
+END_TEST
+
 /* Expectation: over a link on which a layer's KV is faster than the layer is computed, only the
    last layer's is still to be sent when the prompt is prefilled. */
 START_TEST(layerwise_hides_all_but_the_last_layer)
@@ -306,12 +332,19 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        whole_kv_takes_latency_and_bytes,    who_decodes_takes_any_prompt,
-        two_transfers_share_the_nic,         layerwise_hides_all_but_the_last_layer,
-        layerwise_is_never_slower,           unequal_groups_move_each_head_once,
-        a_head_held_twice_leaves_once,       waiting_for_room_is_no_transfer,
-        waiting_for_a_prompt_is_no_transfer, pairs_wait_for_the_link_that_they_share,
-        kv_waits_for_a_link_that_is_slow,    one_token_is_not_handed_over,
+        whole_kv_takes_latency_and_bytes,
+        who_decodes_takes_any_prompt,
+        two_transfers_share_the_nic,
+        private_links_are_shared_by_a_replicas_own_kv_alone,
+        layerwise_hides_all_but_the_last_layer,
+        layerwise_is_never_slower,
+        unequal_groups_move_each_head_once,
+        a_head_held_twice_leaves_once,
+        waiting_for_room_is_no_transfer,
+        waiting_for_a_prompt_is_no_transfer,
+        pairs_wait_for_the_link_that_they_share,
+        kv_waits_for_a_link_that_is_slow,
+        one_token_is_not_handed_over,
     };
     return suite_run("handover", tests, ARRAY_LENGTH(tests));
 }

@@ -122,6 +122,22 @@ START_TEST(private_links_are_never_shared)
 }
 END_TEST
 
+/* Expectation: over a NIC of his own that is four times as slow, too. */
+START_TEST(slow_private_links_are_never_shared)
+{
+    struct scenario scenario = two_pipelines();
+    struct fault slow = {
+        .until = SIM_PS_MAX, .slowdown = 4, .target = FAULT_LINK, .link = "node0/nic0>network"};
+    scenario.run.links = LINK_POLICY_PRIVATE;
+    scenario.faults = &slow;
+    scenario.fault_count = 1;
+    struct watched sends = run(&scenario, SPAN_SEND, 0);
+    double alone_s = SEND_LATENCY_S + 4 * send_bytes(&scenario) / 1e9;
+    ck_assert_double_eq_tol(seconds_of(&sends, 0), alone_s, 1e-11);
+    ck_assert_double_eq_tol(seconds_of(&sends, 1), alone_s, 1e-11);
+}
+END_TEST
+
 /*
  * Six nodes of one GPU, two to a leaf whose uplink carries one NIC's rate; replicas of three.
  * Nodes 2 and 3 share the middle leaf and belong to different replicas.
@@ -283,11 +299,11 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        sends_apart_have_the_link_to_themselves,  sends_together_share_the_link,
-        sends_that_overlap_share_while_they_do,   private_links_are_never_shared,
-        all_reduces_share_a_leafs_uplink,         a_summary_names_the_links_that_matter,
-        twice_a_shared_nic_saves_what_it_says,    what_many_share_is_what_they_wait_for,
-        twice_a_shared_uplink_saves_what_it_says,
+        sends_apart_have_the_link_to_themselves, sends_together_share_the_link,
+        sends_that_overlap_share_while_they_do,  private_links_are_never_shared,
+        slow_private_links_are_never_shared,     all_reduces_share_a_leafs_uplink,
+        a_summary_names_the_links_that_matter,   twice_a_shared_nic_saves_what_it_says,
+        what_many_share_is_what_they_wait_for,   twice_a_shared_uplink_saves_what_it_says,
     };
     return suite_run("shared links", tests, ARRAY_LENGTH(tests));
 }
