@@ -1,5 +1,7 @@
 #include "run_warnings.h"
 
+#include <string.h>
+
 /* Bubbles under this share of the working time are not worth a warning. */
 #define BUBBLES_MIN 0.10
 
@@ -16,19 +18,22 @@
 #define OVERLOAD_FACTOR 1.10
 #define OVERLOAD_QUEUE_S 1.0
 
-/* Mean shares over all stages of the time in which their replica had work. */
+/* Mean shares over a pool's stages of the time in which their replica had work. */
 struct working_time {
     double busy;
     double bubbles;
     double fill_drain;
 };
 
-static struct working_time working_time_of(const struct summary *summary)
+static struct working_time working_time_of(const struct summary *summary,
+                                           const struct pool_summary *pool)
 {
     struct working_time sum = {.busy = 0};
     double working = 0;
     for (uint32_t i = 0; i < summary->stage_count; i++) {
         const struct stage_summary *stage = &summary->stages[i];
+        if (stage->replica - pool->first_replica >= pool->replicas)
+            continue;
         sum.busy += stage->busy_compute + stage->busy_collective;
         sum.fill_drain += stage->idle_fill_drain;
         sum.bubbles += stage->idle_fill_drain + stage->idle_imbalance + stage->idle_transfer +
@@ -43,28 +48,35 @@ static struct working_time working_time_of(const struct summary *summary)
     };
 }
 
-static bool warn_bubbles(const struct working_time *time, uint32_t stages, struct warning *warning)
+/* Which of a run's stages are the pool's. */
+static const char *stages_of(const struct pool_summary *pool)
 {
-    if (stages == 1 || time->bubbles < BUBBLES_MIN)
-        return false;
-    return warning_set(
-        warning, "pipeline_bubbles",
-        "while there was work, stages worked %.0f%% of the time and bubbles took %.0f%%: "
-        "%u stages do the work of %.1f",
-        time->busy * 100, time->bubbles * 100, stages, time->busy * stages);
+    if (strcmp(pool->role, "prefill") == 0)
+        return "stages that prefill";
+    return strcmp(pool->role, "decode") == 0 ? "stages that decode" : "stages";
 }
 
-static bool warn_starved(const struct working_time *time, const struct summary *summary,
-                         uint32_t stages, struct warning *warning)
+/* What the pipelines of a pool were short of, in up to two warnings; returns how many. */
+static uint32_t warn_bubbles(const struct summary *summary, const struct pool_summary *pool,
+                             struct warning *warnings)
 {
-    if (stages == 1 || time->bubbles < BUBBLES_MIN || time->fill_drain < time->bubbles / 2 ||
-        summary->preemptions > 0)
-        return false;
-    return warning_set(
-        warning, "pipeline_starved",
+    struct working_time time = working_time_of(summary, pool);
+    uint32_t stages = pool->pipeline_parallel;
+    if (stages == 1 || time.bubbles < BUBBLES_MIN)
+        return 0;
+    (void)warning_set(&warnings[0], "pipeline_bubbles",
+                      "while there was work, %s worked %.0f%% of the time and bubbles took %.0f%%: "
+                      "%u stages do the work of %.1f",
+                      stages_of(pool), time.busy * 100, time.bubbles * 100, stages,
+                      time.busy * stages);
+    if (time.fill_drain < time.bubbles / 2 || summary->preemptions > 0)
+        return 1;
+    (void)warning_set(
+        &warnings[1], "pipeline_starved",
         "%.0f%% of the bubbles are fill_drain: fewer steps were in flight than the %u "
-        "stages, for want of requests; a smaller pipeline or more load would fill it",
-        time->fill_drain / time->bubbles * 100, stages);
+        "%s, for want of requests; a smaller pipeline or more load would fill it",
+        time.fill_drain / time.bubbles * 100, stages, stages_of(pool));
+    return 2;
 }
 
 static bool warn_preemptions(const struct summary *summary, struct warning *warning)
@@ -179,13 +191,12 @@ static bool warn_overloaded(const struct summary *summary, double arrival_span_s
                                  : "in the queue");
 }
 
-uint32_t run_warnings_of(const struct summary *summary, uint32_t stages, double arrival_span_s,
-                         double room_share, struct warning warnings[RUN_WARNINGS_MAX])
+uint32_t run_warnings_of(const struct summary *summary, double arrival_span_s, double room_share,
+                         struct warning warnings[RUN_WARNINGS_MAX])
 {
-    struct working_time time = working_time_of(summary);
     uint32_t count = 0;
-    count += warn_bubbles(&time, stages, &warnings[count]);
-    count += warn_starved(&time, summary, stages, &warnings[count]);
+    for (uint32_t p = 0; p < summary->pool_count; p++)
+        count += warn_bubbles(summary, &summary->pools[p], &warnings[count]);
     count += warn_preemptions(summary, &warnings[count]);
     count += warn_nothing_counted(summary, &warnings[count]);
     count += warn_rejected(summary, &warnings[count]);

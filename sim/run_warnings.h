@@ -3,7 +3,7 @@
  * number that shows it.
  *
  *     pipeline_bubbles    stages idle while their replica had work: what of linear
- *                         pipeline scaling is left
+ *                         pipeline scaling is left; of each pool that has several
  *     pipeline_starved    most of that for want of steps: batches too small to fill it
  *     kv_preemptions      requests started over for want of KV blocks
  *     nothing_counted     all requests arrived in the warm-up
@@ -20,16 +20,16 @@
 
 #include "summary.h"
 
-/* Where nothing is counted, nothing was rejected or lost; where requests are preempted, no pipeline
-   is starved. */
-#define RUN_WARNINGS_MAX 8
+/* Two of each pool and six others: where nothing is counted, nothing was rejected or lost; where
+   requests are preempted, no pipeline is starved. */
+#define RUN_WARNINGS_MAX (2 * SUMMARY_POOLS_MAX + 6)
 
 /*
- * Fills in `warnings` from the rest of `summary`; `stages` of one replica.
+ * Fills in `warnings` from the rest of `summary`.
  * `arrival_span_s`: first to last arrival; 0 in a closed loop. `room_share`: of the working time of
  * stages that prefill, what they waited for room in the pool that decodes. Returns their count.
  */
-uint32_t run_warnings_of(const struct summary *summary, uint32_t stages, double arrival_span_s,
-                         double room_share, struct warning warnings[RUN_WARNINGS_MAX]);
+uint32_t run_warnings_of(const struct summary *summary, double arrival_span_s, double room_share,
+                         struct warning warnings[RUN_WARNINGS_MAX]);
 
 #endif
