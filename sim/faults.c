@@ -14,6 +14,7 @@ struct faults {
     uint32_t count;
     struct happening *happenings; /* (count) */
     uint32_t *down;               /* (the fleet's replicas): faults that keep each down */
+    size_t pending;               /* events in the queue */
 };
 
 static const struct topology *topology_of(const struct faults *faults)
@@ -133,6 +134,7 @@ static void on_happening(void *context, uint64_t unused);
 static event_id schedule(struct happening *happening, sim_ps at)
 {
     struct faults *faults = happening->faults;
+    faults->pending++;
     return engine_schedule(faults->fleet->session->engine, at, EVENT_FAULT,
                            (uint32_t)(happening - faults->happenings), on_happening, happening, 0);
 }
@@ -143,6 +145,7 @@ static void on_happening(void *context, uint64_t unused)
     (void)unused;
     struct happening *happening = context;
     const struct fault *fault = happening->fault;
+    happening->faults->pending--;
     happening->is_on = !happening->is_on;
     happening->event = 0;
     if (happening->is_on && fault->until != SIM_PS_MAX) {
@@ -186,8 +189,36 @@ out_of_memory:
     return NULL;
 }
 
+size_t faults_pending(const struct faults *faults)
+{
+    return faults->pending;
+}
+
+/* Whether nothing keeps a replica down for good. */
+static bool is_repairable(struct faults *faults, const struct replica *replica)
+{
+    for (uint32_t h = 0; h < faults->count; h++) {
+        const struct happening *happening = &faults->happenings[h];
+        const struct fault *fault = happening->fault;
+        bool is_for_good = happening->is_on && fault->slowdown <= 0 && fault->until == SIM_PS_MAX;
+        if (is_for_good && needs(faults, replica, happening))
+            return false;
+    }
+    return true;
+}
+
+bool faults_will_restore(struct faults *faults)
+{
+    struct fleet *fleet = faults->fleet;
+    for (uint32_t r = 0; r < fleet->replica_count; r++)
+        if (faults->down[r] > 0 && is_repairable(faults, &fleet->replicas[r]))
+            return true;
+    return false;
+}
+
 void faults_cancel(struct faults *faults)
 {
+    faults->pending = 0;
     for (uint32_t i = 0; i < faults->count; i++) {
         (void)engine_cancel(faults->fleet->session->engine, faults->happenings[i].event);
         faults->happenings[i].event = 0;

@@ -23,6 +23,12 @@ struct faults *faults_new(struct fleet *fleet, const struct scenario *scenario, 
  */
 double faults_link_share(const struct faults *faults, uint32_t link, sim_ps from, sim_ps until);
 
+/* How many events are in the engine's queue for faults that begin or end. */
+size_t faults_pending(const struct faults *faults);
+
+/* Whether some replica that is down is to be up again, as far as what keeps it down goes. */
+bool faults_will_restore(struct faults *faults);
+
 /* There is nothing left to serve: what is still to come does not happen. */
 void faults_cancel(struct faults *faults);
 

@@ -88,14 +88,6 @@ static sim_ps next_admission(struct simulation *simulation)
                : simulation->coming.at + simulation->admission;
 }
 
-/* Faults that are still to come do not prolong the run. */
-static void end_if_served(struct simulation *simulation)
-{
-    if (simulation->faults && !simulation->arrival_due && simulation->outstanding == 0 &&
-        next_admission(simulation) == SIM_PS_MAX)
-        faults_cancel(simulation->faults);
-}
-
 /* Gives the arrival to a replica, or rejects it where it can never be served. */
 static void admit_arrival(struct simulation *simulation, const struct arrival *arrival)
 {
@@ -154,7 +146,6 @@ static void on_arrival(void *context, uint64_t unused)
         read_ahead(simulation);
     }
     await_arrival(simulation);
-    end_if_served(simulation);
 }
 
 static void record_request(struct simulation *simulation, const struct replica *replica,
@@ -195,7 +186,6 @@ static void on_finished(void *context, struct replica *replica, struct request_l
     }
     if (is_closed_loop(simulation))
         await_arrival(simulation);
-    end_if_served(simulation);
 }
 
 static void on_lost(void *context, struct request_list lost)
@@ -213,7 +203,6 @@ static void on_lost(void *context, struct request_list lost)
     }
     if (is_closed_loop(simulation))
         await_arrival(simulation);
-    end_if_served(simulation);
 }
 
 static int start_session(struct simulation *simulation, struct recorder recorder,
@@ -312,10 +301,21 @@ static void finish(struct simulation *simulation)
     simulation->finished = true;
 }
 
+/* Faults that are still to come do not prolong a run in which nothing else is, but where requests
+   wait for a replica that is to be up again. */
+static void end_if_over(struct simulation *simulation)
+{
+    struct faults *faults = simulation->faults;
+    if (faults && engine_pending(simulation->session.engine) == faults_pending(faults) &&
+        (simulation->outstanding == 0 || !faults_will_restore(faults)))
+        faults_cancel(faults);
+}
+
 /* Whether there is a next event to go on to; one beyond the clock's end fails the run. */
 static bool has_next(struct simulation *simulation)
 {
     struct session *session = &simulation->session;
+    end_if_over(simulation);
     if (engine_pending(session->engine) == 0 || session->failed)
         return false;
     if (engine_next_at(session->engine) < SIM_CLOCK_END)
@@ -331,7 +331,7 @@ int simulation_advance(struct simulation *simulation, uint64_t requests, struct 
 {
     struct session *session = &simulation->session;
     session->pause_at = session->completed + requests;
-    while (session->completed < session->pause_at && has_next(simulation))
+    while (has_next(simulation) && session->completed < session->pause_at)
         (void)engine_step(session->engine);
     if (!session->failed && engine_pending(session->engine) == 0 && !simulation->finished)
         finish(simulation);

@@ -233,6 +233,44 @@ START_TEST(a_run_ends_without_replicas)
 }
 END_TEST
 
+/* The share of a run of three requests for which its only replica's stage was down. */
+static double down_share(const struct scenario *scenario)
+{
+    struct played played = run(scenario, 3);
+    ck_assert_uint_eq(played.summary.lost, 3);
+    double down = played.summary.stages[0].idle_down;
+    played_release(&played);
+    return down;
+}
+
+/*
+ * Expectation: a run whose requests wait for a replica that never comes back ends with the last of
+ * them that came, at 0.2 s, whatever else is to slow down or fail later: another GPU, or the
+ * replica's own, which is up again only where nothing else keeps it down.
+ */
+START_TEST(a_late_fault_does_not_prolong_a_run_without_replicas)
+{
+    struct scenario scenario = one_gpu_each(1);
+    struct fault faults[] = {
+        {.from = SIM_PS_PER_S / 20, .until = SIM_PS_MAX, .target = FAULT_GPU, .index = 0},
+        {.from = SIM_PS_PER_S, .until = 1000 * SIM_PS_PER_S, .target = FAULT_GPU, .index = 1},
+    };
+    scenario.faults = faults;
+    scenario.fault_count = 1;
+    ck_assert_double_eq_tol(down_share(&scenario), 0.75, 1e-9);
+    scenario.fault_count = 2;
+    ck_assert_double_eq_tol(down_share(&scenario), 0.75, 1e-9);
+    faults[1].slowdown = 2;
+    ck_assert_double_eq_tol(down_share(&scenario), 0.75, 1e-9);
+    faults[1].index = 0;
+    ck_assert_double_eq_tol(down_share(&scenario), 0.75, 1e-9);
+    faults[1].slowdown = 0;
+    ck_assert_double_eq_tol(down_share(&scenario), 0.75, 1e-9);
+    faults[1].from = SIM_PS_PER_S / 20;
+    ck_assert_double_eq_tol(down_share(&scenario), 0.75, 1e-9);
+}
+END_TEST
+
 /* Expectation: a link that the cluster has not is refused, by its name. */
 START_TEST(an_unknown_link_is_refused)
 {
@@ -421,6 +459,7 @@ int main(void)
         throughput_counts_the_time_of_lost_requests,
         requests_wait_for_the_only_replica,
         a_run_ends_without_replicas,
+        a_late_fault_does_not_prolong_a_run_without_replicas,
         a_late_fault_changes_nothing,
         an_unknown_link_is_refused,
     };

@@ -315,6 +315,32 @@ START_TEST(kv_waits_for_a_link_that_is_slow)
 }
 END_TEST
 
+/* Expectation: a prompt whose KV nobody will ever take ends the run when it is prefilled, whatever
+   else is to fail later; one whose taker comes back is decoded then. */
+START_TEST(nobody_waits_for_a_pool_that_never_comes_back)
+{
+    struct pools pools;
+    struct arrival arrival = {.at = 0, .input_tokens = PROMPT, .output_tokens = 2};
+    set_up(&pools, 1);
+    struct fault faults[] = {
+        {.until = SIM_PS_MAX, .target = FAULT_NODE, .index = 1},
+        {.from = 1000 * SIM_PS_PER_S, .until = SIM_PS_MAX, .target = FAULT_GPU, .index = 7},
+    };
+    pools.prefill.faults = faults;
+    pools.prefill.fault_count = ARRAY_LENGTH(faults);
+    struct played played = play(&pools.prefill, &arrival, 1);
+    ck_assert_uint_eq(played.summary.lost, 1);
+    ck_assert_double_gt(played.summary.stages[0].busy_compute, 0.99);
+    played_release(&played);
+    faults[0].until = 10 * SIM_PS_PER_S;
+    played = play(&pools.prefill, &arrival, 1);
+    ck_assert_uint_eq(played.summary.completed, 1);
+    ck_assert_int_gt(played.requests[0].done, 10 * SIM_PS_PER_S);
+    ck_assert_int_lt(played.requests[0].done, 11 * SIM_PS_PER_S);
+    played_release(&played);
+}
+END_TEST
+
 /* Expectation: a request of one token ends where it was prefilled, and moves nothing. */
 START_TEST(one_token_is_not_handed_over)
 {
@@ -345,6 +371,7 @@ int main(void)
         pairs_wait_for_the_link_that_they_share,
         kv_waits_for_a_link_that_is_slow,
         one_token_is_not_handed_over,
+        nobody_waits_for_a_pool_that_never_comes_back,
     };
     return suite_run("handover", tests, ARRAY_LENGTH(tests));
 }
