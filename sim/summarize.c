@@ -41,6 +41,7 @@ static struct stage_summary summarize_stage(const struct replica *replica, uint3
     double whole =
         (double)(tally->compute + tally->collective + tally->no_work + tally->fill_drain +
                  tally->imbalance + tally->transfer + tally->host + tally->down);
+    double no_work = whole > 0 ? (double)tally->no_work : 1; /* all of a run of no time */
     whole = whole > 0 ? whole : 1;
     return (struct stage_summary){
         .replica = replica->index,
@@ -48,7 +49,7 @@ static struct stage_summary summarize_stage(const struct replica *replica, uint3
         .layers = stage->part.layers,
         .busy_compute = (double)tally->compute / whole,
         .busy_collective = (double)tally->collective / whole,
-        .idle_no_work = (double)tally->no_work / whole,
+        .idle_no_work = no_work / whole,
         .idle_fill_drain = (double)tally->fill_drain / whole,
         .idle_imbalance = (double)tally->imbalance / whole,
         .idle_transfer = (double)tally->transfer / whole,

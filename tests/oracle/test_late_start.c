@@ -80,11 +80,27 @@ START_TEST(links_are_as_busy_from_the_first_arrival_on)
 }
 END_TEST
 
+/* Expectation: a run of no time, whose requests came at once and were rejected, had no work in all
+   of it: shares of a stage sum to 1 there, too. */
+START_TEST(a_run_of_no_time_has_no_work)
+{
+    struct scenario scenario = two_pipelines();
+    struct arrival arrival = {.at = SIM_PS_PER_S, .input_tokens = 50000000, .output_tokens = 1};
+    struct played played = play(&scenario, &arrival, 1);
+    ck_assert_uint_eq(played.summary.rejected, 1);
+    ck_assert_uint_eq(played.summary.stage_count, 4);
+    for (uint32_t i = 0; i < 4; i++)
+        ck_assert_double_eq(played.summary.stages[i].idle_no_work, 1);
+    played_release(&played);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         stages_do_the_same_from_the_first_arrival_on,
         links_are_as_busy_from_the_first_arrival_on,
+        a_run_of_no_time_has_no_work,
     };
     return suite_run("late start", tests, ARRAY_LENGTH(tests));
 }
