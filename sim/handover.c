@@ -41,6 +41,10 @@ int handover_init(struct handover *handover, struct session *session, struct poo
     if (rc < 0)
         return rc;
     handover->token_layer_bytes = kv_way_token_layer_bytes(&handover->way, model);
+    uint32_t to_count = to->layout.replicas;
+    handover->passed_over = arena_calloc(arena, to_count, sizeof(*handover->passed_over));
+    if (!handover->passed_over)
+        return error_out_of_memory(error, "KV transfers");
     rc = kv_meter_init(&handover->meter, from->topology.link_count, arena, error);
     return rc < 0 ? rc : quantiles_init(&handover->waits, error);
 }
@@ -353,6 +357,24 @@ static void add_pending(struct kv_segment *segment, uint32_t layers, uint32_t to
         send(segment);
 }
 
+/* The first in the router's order of the replicas that decode which has blocks for a request, and
+   now keeps them; NULL: none has, and the turn is still the same one's. */
+static struct replica *reserve(struct handover *handover, const struct request *request)
+{
+    struct pool *pool = handover->to;
+    struct replica *to;
+    uint32_t passed = 0;
+    while ((to = pool_pick(pool)) && !replica_reserve(to, request)) {
+        handover->passed_over[passed++] = pool_index(pool, to);
+        router_close(&pool->router, pool_index(pool, to));
+    }
+    while (passed > 0) {
+        uint32_t index = handover->passed_over[--passed];
+        router_open(&pool->router, index, replica_outstanding(&pool->replicas[index]));
+    }
+    return to;
+}
+
 /* The request joins the queue of a replica that is up, if one is. */
 static void queue_for_decode(struct kv_move *move)
 {
@@ -459,8 +481,8 @@ void handover_reserve(struct handover *handover, struct replica *replica, const 
         struct request *request = batch->chunks[i].request;
         if (request->move || batch->chunks[i].start > 0 || request->output_tokens == 1)
             continue;
-        struct replica *to = pool_pick(handover->to);
-        if (!to || !replica_reserve(to, request))
+        struct replica *to = reserve(handover, request);
+        if (!to)
             continue;
         struct kv_move *move = take_move(handover, request, replica);
         if (!move)

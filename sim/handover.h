@@ -9,10 +9,11 @@
  *   whole      when the prompt is prefilled, the request joins the queue of a
  *              decoding replica; once that has blocks for it, all KV is sent at
  *              once (Zhong et al., DistServe, OSDI 2024)
- *   layerwise  a replica that has blocks for the request is chosen when its first
- *              chunk is picked; each layer's KV is sent as it is computed, what
- *              was computed during one transfer going in the next (Patel et al.,
- *              Splitwise, ISCA 2024). Where no blocks are free: whole
+ *   layerwise  a replica that has blocks for the request, the first of these in
+ *              the router's order, is chosen when its first chunk is picked; each
+ *              layer's KV is sent as it is computed, what was computed during one
+ *              transfer going in the next (Patel et al., Splitwise, ISCA 2024).
+ *              Where none has blocks: whole
  *
  * The prefilling replica keeps the blocks until all has gone.
  */
@@ -35,6 +36,7 @@ struct handover {
     enum kv_transfer mode;
     struct arena *arena;
     struct kv_way way;
+    uint32_t *passed_over;  /* (to's replicas): scratch */
     struct kv_move *active; /* under way, in no order that matters but always the same */
     struct kv_move *free;
     size_t events;            /* reserved in the engine, those of all moves included */

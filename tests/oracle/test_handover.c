@@ -151,6 +151,40 @@ START_TEST(layerwise_is_never_slower)
 }
 END_TEST
 
+/*
+ * Expectation: of two replicas with room for one request each, the first has a long one until the
+ * end. Whichever the router would ask first, each short request that comes then finds blocks at
+ * the other, so that but for its last layer its KV has gone when its prompt is done.
+ */
+START_TEST(layerwise_asks_all_who_decode)
+{
+    static const enum router_policy routers[] = {ROUTER_ROUND_ROBIN, ROUTER_LEAST_OUTSTANDING};
+    struct pools pools;
+    struct arrival arrivals[4] = {{.at = 0, .input_tokens = PROMPT, .output_tokens = 1000}};
+    for (uint32_t i = 1; i < ARRAY_LENGTH(arrivals); i++)
+        arrivals[i] = (struct arrival){
+            .at = i * SIM_PS_PER_S / 2, .input_tokens = PROMPT, .output_tokens = 2};
+    set_up(&pools, 1);
+    pools.prefill.kv_transfer = KV_TRANSFER_LAYERWISE;
+    pools.prefill.cluster.nic.bytes_per_s = 50e9;
+    pools.decode.layout.replicas = 2;
+    pools.decode.serving.max_sequences = 1;
+    double layer_s = kv_bytes(&pools.prefill.model) / pools.prefill.model.layers / 50e9;
+    for (size_t i = 0; i < ARRAY_LENGTH(routers); i++) {
+        pools.decode.layout.router = routers[i];
+        struct played played = play(&pools.prefill, arrivals, ARRAY_LENGTH(arrivals));
+        const struct request_record *last = &played.requests[played.count - 1];
+        ck_assert_uint_eq(last->id, 0);
+        ck_assert_uint_eq(played.summary.kv_transfer.count, ARRAY_LENGTH(arrivals));
+        ck_assert_double_eq_tol(played.summary.kv_transfer.wait.max, HOP_LATENCY_S + layer_s,
+                                1e-11);
+        for (size_t r = 0; r + 1 < played.count; r++)
+            ck_assert_uint_ne(played.requests[r].replica, last->replica);
+        played_release(&played);
+    }
+}
+END_TEST
+
 /* Expectation: the wider group's GPUs each get their heads once: TP=2 to TP=8 moves no more bytes
    than TP=1 to TP=1, and from four times as many GPUs' worth of slots takes no longer. */
 START_TEST(unequal_groups_move_each_head_once)
@@ -364,6 +398,7 @@ int main(void)
         private_links_are_shared_by_a_replicas_own_kv_alone,
         layerwise_hides_all_but_the_last_layer,
         layerwise_is_never_slower,
+        layerwise_asks_all_who_decode,
         unequal_groups_move_each_head_once,
         a_head_held_twice_leaves_once,
         waiting_for_room_is_no_transfer,
