@@ -13,7 +13,8 @@ struct faults {
     struct fleet *fleet;
     uint32_t count;
     struct happening *happenings; /* (count) */
-    uint32_t *down;               /* (the fleet's replicas): faults that keep each down */
+    uint32_t *down;               /* (the fleet's replicas): what keeps each down */
+    bool *isolated;               /* (the same): no KV can reach it, or leave it */
     size_t pending;               /* events in the queue */
 };
 
@@ -44,13 +45,13 @@ static uint32_t ranks_of(struct fleet *fleet, const struct replica *replica)
     return fleet_pool_of(fleet, replica)->deployment.layout.tensor_parallel;
 }
 
-/* Whether a replica cannot do without the link. */
-static bool needs_link(struct fleet *fleet, const struct replica *replica, uint32_t link)
+/* Whether a replica's steps cannot do without the link. */
+static bool needs_link(const struct replica *replica, uint32_t link)
 {
     for (uint32_t s = 0; s < replica->pipeline.stage_count; s++)
         if (link_meter_crosses(&replica->pipeline.stages[s].meter, link))
             return true;
-    return fleet->pool_count > 1 && handover_crosses(&fleet->handover, replica, link);
+    return false;
 }
 
 /* Whether it cannot do without what has failed. */
@@ -59,7 +60,7 @@ static bool needs(struct faults *faults, const struct replica *replica,
 {
     struct fleet *fleet = faults->fleet;
     if (happening->fault->target == FAULT_LINK)
-        return needs_link(fleet, replica, happening->link);
+        return needs_link(replica, happening->link);
     for (uint32_t s = 0; s < replica->pipeline.stage_count; s++)
         if (strikes(faults, happening->fault, gpus_of(fleet, replica, s), ranks_of(fleet, replica)))
             return true;
@@ -114,19 +115,38 @@ static void slow_link(struct faults *faults, uint32_t link)
     }
 }
 
+/* One thing more keeps a replica down, or one less. */
+static void keep_down(struct faults *faults, struct replica *replica, bool is_more)
+{
+    uint32_t *down = &faults->down[replica - faults->fleet->replicas];
+    if (is_more && (*down)++ == 0)
+        fleet_fail(faults->fleet, replica);
+    else if (!is_more && --*down == 0)
+        fleet_restore(faults->fleet, replica);
+}
+
 /* Takes the replicas down that need what has failed, or restores them. */
 static void stop_replicas(struct faults *faults, const struct happening *happening)
 {
     struct fleet *fleet = faults->fleet;
+    for (uint32_t r = 0; r < fleet->replica_count; r++)
+        if (needs(faults, &fleet->replicas[r], happening))
+            keep_down(faults, &fleet->replicas[r], happening->is_on);
+}
+
+/* A link's KV goes other ways, or may take it again. */
+static void divert_kv(struct faults *faults, const struct happening *happening)
+{
+    struct fleet *fleet = faults->fleet;
+    handover_note_link(&fleet->handover, happening->link, happening->is_on);
     for (uint32_t r = 0; r < fleet->replica_count; r++) {
-        struct replica *replica = &fleet->replicas[r];
-        if (!needs(faults, replica, happening))
+        bool is_isolated = handover_isolates(&fleet->handover, &fleet->replicas[r]);
+        if (is_isolated == faults->isolated[r])
             continue;
-        if (happening->is_on && faults->down[r]++ == 0)
-            fleet_fail(fleet, replica);
-        else if (!happening->is_on && --faults->down[r] == 0)
-            fleet_restore(fleet, replica);
+        faults->isolated[r] = is_isolated;
+        keep_down(faults, &fleet->replicas[r], is_isolated);
     }
+    handover_reroute(&fleet->handover);
 }
 
 static void on_happening(void *context, uint64_t unused);
@@ -152,12 +172,15 @@ static void on_happening(void *context, uint64_t unused)
         happening->event = schedule(happening, fault->until);
         assert(happening->event != 0); /* the slot of the event under way is free */
     }
-    if (fault->slowdown <= 0)
+    if (fault->slowdown <= 0) {
         stop_replicas(happening->faults, happening);
-    else if (fault->target == FAULT_LINK)
+        if (fault->target == FAULT_LINK && happening->faults->fleet->pool_count > 1)
+            divert_kv(happening->faults, happening);
+    } else if (fault->target == FAULT_LINK) {
         slow_link(happening->faults, happening->link);
-    else
+    } else {
         slow_stages(happening->faults);
+    }
 }
 
 struct faults *faults_new(struct fleet *fleet, const struct scenario *scenario, struct arena *arena,
@@ -169,7 +192,8 @@ struct faults *faults_new(struct fleet *fleet, const struct scenario *scenario, 
     faults->fleet = fleet;
     faults->happenings = arena_calloc(arena, scenario->fault_count, sizeof(*faults->happenings));
     faults->down = arena_calloc(arena, fleet->replica_count, sizeof(*faults->down));
-    if (!faults->happenings || !faults->down)
+    faults->isolated = arena_calloc(arena, fleet->replica_count, sizeof(*faults->isolated));
+    if (!faults->happenings || !faults->down || !faults->isolated)
         goto out_of_memory;
     for (; faults->count < scenario->fault_count; faults->count++) {
         struct happening *happening = &faults->happenings[faults->count];

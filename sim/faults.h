@@ -5,8 +5,9 @@
  * group waits for its last, in steps that are scheduled from then on. A slow link
  * changes the rates of the flows on it at once, for which a collective waits too.
  * Where a GPU, a node or a link is down, so is each replica that needs it: a link,
- * for its collectives, its sends or its KV. It is empty when it comes back. Faults
- * of one thing add up.
+ * for its collectives or its sends. KV goes to other replicas then, and a replica
+ * that is cut off from all of them is down, too (kv_cut.h). It is empty when it
+ * comes back. Faults of one thing add up.
  */
 #ifndef TANDEM_FAULTS_H
 #define TANDEM_FAULTS_H

@@ -45,6 +45,9 @@ int handover_init(struct handover *handover, struct session *session, struct poo
     handover->passed_over = arena_calloc(arena, to_count, sizeof(*handover->passed_over));
     if (!handover->passed_over)
         return error_out_of_memory(error, "KV transfers");
+    rc = kv_cut_init(&handover->cut, &handover->way, arena, error);
+    if (rc < 0)
+        return rc;
     rc = kv_meter_init(&handover->meter, from->topology.link_count, arena, error);
     return rc < 0 ? rc : quantiles_init(&handover->waits, error);
 }
@@ -98,18 +101,16 @@ static bool any_route(const struct handover *handover, const struct replica *rep
     return false;
 }
 
-static bool has_link(void *context, const struct route *route)
+void handover_note_link(struct handover *handover, uint32_t link, bool is_down)
 {
-    const uint32_t *link = context;
-    for (uint32_t i = 0; i < route->link_count; i++)
-        if (route->links[i] == *link)
-            return true;
-    return false;
+    kv_cut_note(&handover->cut, link, is_down);
 }
 
-bool handover_crosses(const struct handover *handover, const struct replica *replica, uint32_t link)
+bool handover_isolates(const struct handover *handover, const struct replica *replica)
 {
-    return any_route(handover, replica, has_link, &link);
+    uint32_t index = index_of(handover, replica);
+    return prefills(handover, replica) ? kv_cut_isolates_from(&handover->cut, index)
+                                       : kv_cut_isolates_to(&handover->cut, index);
 }
 
 /* The link that has bound the most of some routes. */
@@ -357,14 +358,24 @@ static void add_pending(struct kv_segment *segment, uint32_t layers, uint32_t to
         send(segment);
 }
 
-/* The first in the router's order of the replicas that decode which has blocks for a request, and
-   now keeps them; NULL: none has, and the turn is still the same one's. */
-static struct replica *reserve(struct handover *handover, const struct request *request)
+/* Whether KV has a way from one replica to another. */
+static bool joins(const struct handover *handover, const struct replica *from,
+                  const struct replica *to)
+{
+    return kv_cut_joins(&handover->cut, index_of(handover, from), index_of(handover, to));
+}
+
+/* The first in the router's order of the replicas that decode to which KV has a way from another,
+   and that keeps blocks for a request, unless that is NULL; NULL: none does, and the turn is still
+   the same one's. */
+static struct replica *choose(struct handover *handover, const struct replica *from,
+                              const struct request *request)
 {
     struct pool *pool = handover->to;
     struct replica *to;
     uint32_t passed = 0;
-    while ((to = pool_pick(pool)) && !replica_reserve(to, request)) {
+    while ((to = pool_pick(pool)) &&
+           !(joins(handover, from, to) && (!request || replica_reserve(to, request)))) {
         handover->passed_over[passed++] = pool_index(pool, to);
         router_close(&pool->router, pool_index(pool, to));
     }
@@ -375,16 +386,15 @@ static struct replica *reserve(struct handover *handover, const struct request *
     return to;
 }
 
-/* The request joins the queue of a replica that is up, if one is. */
+/* The request joins the queue of a replica that is up and has a way, if one is. */
 static void queue_for_decode(struct kv_move *move)
 {
-    struct pool *pool = move->handover->to;
-    struct replica *to = pool_pick(pool);
+    struct replica *to = choose(move->handover, move->from, NULL);
     if (!to)
         return;
     aim_move(move, to);
     replica_enqueue(to, move->request);
-    pool_note_load(pool, to);
+    pool_note_load(move->handover->to, to);
 }
 
 void handover_restore(struct handover *handover)
@@ -409,6 +419,34 @@ static void stop(struct kv_segment *segment)
     set_moving(segment, false);
 }
 
+/* The replica that was to decode a request forgets it. */
+static void withdraw(struct kv_move *move)
+{
+    if (move->is_admitted)
+        replica_unreserve(move->to, move->request);
+    else
+        replica_withdraw(move->to, move->request);
+    pool_note_load(move->handover->to, move->to);
+}
+
+void handover_reroute(struct handover *handover)
+{
+    struct kv_move *next;
+    for (struct kv_move *move = handover->active; move; move = next) {
+        next = move->next;
+        if (!move->to || joins(handover, move->from, move->to))
+            continue;
+        for (uint32_t s = 0; s < move->segment_count; s++)
+            stop(&move->segments[s]);
+        withdraw(move);
+        move->to = NULL;
+        move->is_admitted = false;
+        if (!move->is_prefilled) /* it goes whole when it is */
+            give_move(move);
+    }
+    handover_restore(handover);
+}
+
 /* Gives a move up, one of whose ends fails: the other end forgets it. */
 static void abandon(struct kv_move *move, const struct replica *failing,
                     struct request_list *evicted)
@@ -418,11 +456,7 @@ static void abandon(struct kv_move *move, const struct replica *failing,
     for (uint32_t s = 0; s < move->segment_count; s++)
         stop(&move->segments[s]);
     if (from_fails && move->to) {
-        if (move->is_admitted)
-            replica_unreserve(move->to, request);
-        else
-            replica_withdraw(move->to, request);
-        pool_note_load(move->handover->to, move->to);
+        withdraw(move);
     } else if (!from_fails && move->is_prefilled) {
         replica_give_blocks(move->from, request);
     }
@@ -481,7 +515,7 @@ void handover_reserve(struct handover *handover, struct replica *replica, const 
         struct request *request = batch->chunks[i].request;
         if (request->move || batch->chunks[i].start > 0 || request->output_tokens == 1)
             continue;
-        struct replica *to = reserve(handover, request);
+        struct replica *to = choose(handover, replica, request);
         if (!to)
             continue;
         struct kv_move *move = take_move(handover, request, replica);

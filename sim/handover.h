@@ -15,13 +15,14 @@
  *              transfer going in the next (Patel et al., Splitwise, ISCA 2024).
  *              Where none has blocks: whole
  *
- * The prefilling replica keeps the blocks until all has gone.
+ * The prefilling replica keeps the blocks until all has gone. It sends to replicas
+ * that it is not apart from (kv_cut.h), and waits where it is from all that are up.
  */
 #ifndef TANDEM_HANDOVER_H
 #define TANDEM_HANDOVER_H
 
+#include "kv_cut.h"
 #include "kv_meter.h"
-#include "kv_way.h"
 #include "link_sharing.h"
 #include "pool.h"
 #include "quantiles.h"
@@ -36,6 +37,7 @@ struct handover {
     enum kv_transfer mode;
     struct arena *arena;
     struct kv_way way;
+    struct kv_cut cut;
     uint32_t *passed_over;  /* (to's replicas): scratch */
     struct kv_move *active; /* under way, in no order that matters but always the same */
     struct kv_move *free;
@@ -66,15 +68,19 @@ void handover_add_routes(const struct handover *handover, struct link_sharing *s
 void handover_fail(struct handover *handover, struct replica *replica,
                    struct request_list *evicted);
 
-/* Whether KV that goes from or to a replica may cross a link. */
-bool handover_crosses(const struct handover *handover, const struct replica *replica,
-                      uint32_t link);
+/* A link goes down, or comes up again: for what is handed over from now on, and whether that cuts a
+   replica off. */
+void handover_note_link(struct handover *handover, uint32_t link, bool is_down);
+bool handover_isolates(const struct handover *handover, const struct replica *replica);
 
 /* The link on the way of a replica's KV that held transfers up for longest. */
 uint32_t handover_tightest(const struct handover *handover, const struct replica *replica);
 
-/* A replica of the second pool is up again: it gets what none could take. */
+/* A replica of the second pool is up again, or ways are: they get what none could take. */
 void handover_restore(struct handover *handover);
+
+/* Ways were cut: what is on one is sent anew, to another replica or when there is a way. */
+void handover_reroute(struct handover *handover);
 
 /* What replicas tell (replica.h): requests are prefilled; they have blocks where they will decode;
    a batch was picked, whose prompts may get blocks there ahead; a layer of a step was computed. */

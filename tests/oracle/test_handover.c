@@ -375,6 +375,113 @@ START_TEST(nobody_waits_for_a_pool_that_never_comes_back)
 }
 END_TEST
 
+/* Lets a link be down for a time. */
+static struct fault add_down(const char *link, sim_ps from, sim_ps until)
+{
+    return (struct fault){.target = FAULT_LINK, .link = link, .from = from, .until = until};
+}
+
+/*
+ * Expectation: where the only way of KV is cut halfway through a transfer nobody fails, for nobody
+ * else could do better: all of it is sent anew when the link is back, after a second.
+ */
+START_TEST(kv_waits_for_its_only_way)
+{
+    struct pools pools;
+    struct arrival arrival = {.at = 0, .input_tokens = PROMPT, .output_tokens = 2};
+    set_up(&pools, 1);
+    double bytes = kv_bytes(&pools.prefill.model);
+    struct played before = play(&pools.prefill, &arrival, 1);
+    sim_ps first_token = before.requests[0].first_token;
+    sim_ps half = first_token + sim_ps_from_s(bytes / NIC_BYTES_PER_S / 2);
+    const struct fault down = add_down("node1/network>nic0", half, half + SIM_PS_PER_S);
+    pools.prefill.faults = &down;
+    pools.prefill.fault_count = 1;
+    struct played played = play(&pools.prefill, &arrival, 1);
+    double expected_s =
+        sim_s_from_ps(down.until - first_token) + HOP_LATENCY_S + bytes / NIC_BYTES_PER_S;
+    ck_assert_uint_eq(played.summary.completed, 1);
+    ck_assert_uint_eq(played.summary.retried, 0);
+    ck_assert_int_eq(played.requests[0].first_token, first_token);
+    ck_assert_double_eq_tol(played.summary.kv_transfer.wait.max, expected_s, 1e-11);
+    ck_assert_double_eq(played.summary.kv_transfer.bytes, bytes);
+    for (uint32_t s = 0; s < played.summary.stage_count; s++)
+        ck_assert_double_eq(played.summary.stages[s].idle_down, 0);
+    played_release(&before);
+    played_release(&played);
+}
+END_TEST
+
+/* Expectation: a replica that loses its way to half of those that decode sends to the others: of
+   nine that prefill the last is alone on its node with seven that decode, reaches these over NVLink
+   and the eighth, on the third node, over the network. Nobody fails. */
+START_TEST(kv_takes_another_way)
+{
+    const struct fault down = add_down("node1/gpu0>nvswitch", 0, SIM_PS_MAX);
+    struct pools pools;
+    struct arrival arrivals[9];
+    for (uint32_t i = 0; i < ARRAY_LENGTH(arrivals); i++)
+        arrivals[i] = (struct arrival){.at = 0, .input_tokens = PROMPT, .output_tokens = 2};
+    set_up(&pools, ARRAY_LENGTH(arrivals));
+    pools.prefill.cluster.nodes = 3;
+    pools.decode.cluster = pools.prefill.cluster;
+    pools.decode.layout.replicas = 8;
+    for (uint32_t is_down = 0; is_down <= 1; is_down++) {
+        pools.prefill.faults = &down;
+        pools.prefill.fault_count = is_down;
+        struct played played = play(&pools.prefill, arrivals, ARRAY_LENGTH(arrivals));
+        ck_assert_uint_eq(played.count, ARRAY_LENGTH(arrivals));
+        for (size_t i = 0; i < played.count; i++)
+            if (played.requests[i].id == ARRAY_LENGTH(arrivals) - 1)
+                ck_assert_uint_eq(played.requests[i].replica == 9 + 7, is_down);
+        for (uint32_t s = 0; s < played.summary.stage_count; s++)
+            ck_assert_double_eq(played.summary.stages[s].idle_down, 0);
+        played_release(&played);
+    }
+}
+END_TEST
+
+/*
+ * Expectation: a replica that no KV can reach, while another's can be, fails, and no other: to lose
+ * a decoding replica's NIC, or a slot of one of its GPUs, is to lose its node. It comes back with
+ * the link.
+ */
+START_TEST(a_lost_nic_is_no_worse_than_its_node)
+{
+    const sim_ps from = SIM_PS_PER_S;
+    const struct fault faults[] = {
+        {.target = FAULT_NODE, .index = 2, .from = from, .until = 2 * from},
+        add_down("node2/network>nic0", from, 2 * from),
+        add_down("node2/bridge0>gpu0", from, 2 * from),
+    };
+    struct played played[ARRAY_LENGTH(faults)];
+    struct arrival arrivals[30];
+    struct pools pools;
+    for (uint32_t i = 0; i < ARRAY_LENGTH(arrivals); i++)
+        arrivals[i] = (struct arrival){
+            .at = i * (SIM_PS_PER_S / 10), .input_tokens = PROMPT / 10, .output_tokens = 50};
+    set_up(&pools, 1);
+    pools.prefill.cluster.nodes = 3;
+    pools.decode.cluster.nodes = 3;
+    pools.decode.layout.tensor_parallel = 8;
+    pools.decode.layout.replicas = 2;
+    pools.prefill.fault_count = 1;
+    for (size_t i = 0; i < ARRAY_LENGTH(faults); i++) {
+        pools.prefill.faults = &faults[i];
+        played[i] = play(&pools.prefill, arrivals, ARRAY_LENGTH(arrivals));
+        ck_assert_uint_eq(played[i].summary.completed, ARRAY_LENGTH(arrivals));
+        ck_assert_uint_gt(played[i].summary.retried, 0);
+        ck_assert_double_eq(played[i].summary.stages[0].idle_down, 0);
+        ck_assert_double_eq(played[i].summary.stages[1].idle_down, 0);
+        ck_assert_double_gt(played[i].summary.stages[2].idle_down, 0);
+        for (size_t r = 0; r < played[i].count; r++)
+            ck_assert(same_request(&played[i].requests[r], &played[0].requests[r]));
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(faults); i++)
+        played_release(&played[i]);
+}
+END_TEST
+
 /* Expectation: a request of one token ends where it was prefilled, and moves nothing. */
 START_TEST(one_token_is_not_handed_over)
 {
@@ -405,6 +512,9 @@ int main(void)
         waiting_for_a_prompt_is_no_transfer,
         pairs_wait_for_the_link_that_they_share,
         kv_waits_for_a_link_that_is_slow,
+        kv_waits_for_its_only_way,
+        kv_takes_another_way,
+        a_lost_nic_is_no_worse_than_its_node,
         one_token_is_not_handed_over,
         nobody_waits_for_a_pool_that_never_comes_back,
     };

@@ -99,12 +99,18 @@ static void roll_pools(struct dice *dice, struct trial *trial)
     scenario->decode = &trial->decode;
 }
 
-/* The name of a link that replicas have a use for. */
-static const char *link_of(const struct cluster *cluster)
+/* The name of a link of a GPU's node that replicas have a use for. */
+static void name_link(const struct cluster *cluster, uint32_t gpu, char name[NAME_BYTES])
 {
-    if (cluster->nodes > 1)
-        return cluster->nodes_per_leaf > 0 ? "node0/nic0>leaf0" : "node0/nic0>network";
-    return cluster->gpus_per_pcie_switch > 0 ? "node0/gpu0>pcieswitch0" : "node0/gpu0>bridge0";
+    uint32_t node = gpu / cluster->gpus_per_node;
+    if (cluster->nodes > 1 && cluster->nodes_per_leaf > 0)
+        (void)snprintf(name, NAME_BYTES, "node%u/nic0>leaf%u", node,
+                       node / cluster->nodes_per_leaf);
+    else if (cluster->nodes > 1)
+        (void)snprintf(name, NAME_BYTES, "node%u/nic0>network", node);
+    else
+        (void)snprintf(name, NAME_BYTES, "node0/gpu0>%s",
+                       cluster->gpus_per_pcie_switch > 0 ? "pcieswitch0" : "bridge0");
 }
 
 /* Now and then hardware slows down or fails, and mostly comes back. */
@@ -122,7 +128,8 @@ static void roll_faults(struct dice *dice, struct trial *trial)
         fault->target = (enum fault_target)dice_between(dice, FAULT_GPU, FAULT_NODE);
         fault->index = dice_between(
             dice, 0, (fault->target == FAULT_NODE ? scenario->cluster.nodes : gpus) - 1);
-        fault->link = link_of(&scenario->cluster);
+        name_link(&scenario->cluster, fault->index, trial->links[i]);
+        fault->link = trial->links[i];
         fault->from = sim_ps_from_s(dice_real(dice, 0, 1));
         fault->until = dice_between(dice, 0, 4) == 0
                            ? SIM_PS_MAX

@@ -21,6 +21,7 @@ struct trial {
     struct scenario decode; /* where there are two pools */
     struct scenario scenario;
     struct fault faults[TRIAL_FAULTS_MAX];
+    char links[TRIAL_FAULTS_MAX][NAME_BYTES]; /* that these name */
     struct arrival arrivals[TRIAL_REQUESTS_MAX];
     size_t count;
     uint32_t concurrency; /* of a closed loop; 0: arrivals are given */

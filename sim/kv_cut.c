@@ -1,0 +1,55 @@
+#include "kv_cut.h"
+
+int kv_cut_init(struct kv_cut *cut, const struct kv_way *way, struct arena *arena,
+                struct error *error)
+{
+    size_t pairs = (size_t)way->from->replicas * way->to->replicas;
+    *cut = (struct kv_cut){
+        .way = way,
+        .down = arena_calloc(arena, pairs, sizeof(*cut->down)),
+        .joined = pairs,
+    };
+    return cut->down ? 0 : error_out_of_memory(error, "KV transfers");
+}
+
+static bool has_link(void *context, const struct route *route)
+{
+    const uint32_t *link = context;
+    for (uint32_t i = 0; i < route->link_count; i++)
+        if (route->links[i] == *link)
+            return true;
+    return false;
+}
+
+void kv_cut_note(struct kv_cut *cut, uint32_t link, bool is_down)
+{
+    uint32_t *down = cut->down;
+    for (uint32_t from = 0; from < cut->way->from->replicas; from++) {
+        for (uint32_t to = 0; to < cut->way->to->replicas; to++, down++) {
+            if (!kv_way_any_route(cut->way, from, to, has_link, &link))
+                continue;
+            cut->joined -= *down == 0;
+            if (is_down)
+                ++*down;
+            else
+                --*down;
+            cut->joined += *down == 0;
+        }
+    }
+}
+
+bool kv_cut_isolates_from(const struct kv_cut *cut, uint32_t from)
+{
+    bool is_joined = cut->joined == 0;
+    for (uint32_t to = 0; !is_joined && to < cut->way->to->replicas; to++)
+        is_joined = kv_cut_joins(cut, from, to);
+    return !is_joined;
+}
+
+bool kv_cut_isolates_to(const struct kv_cut *cut, uint32_t to)
+{
+    bool is_joined = cut->joined == 0;
+    for (uint32_t from = 0; !is_joined && from < cut->way->from->replicas; from++)
+        is_joined = kv_cut_joins(cut, from, to);
+    return !is_joined;
+}
