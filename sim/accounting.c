@@ -51,11 +51,25 @@ static inline void idle_until(struct pipeline *pipeline, uint32_t s, uint64_t st
     stage->accounted = until;
 }
 
+/* Fills it with a wait for nothing but a step that is not there. */
+static inline void wait_until(struct pipeline *pipeline, uint32_t s, uint64_t step, sim_ps until)
+{
+    struct pipeline_stage *stage = &pipeline->stages[s];
+    while (stage->accounted < until) {
+        sim_ps turn;
+        bool is_full = fullness_at(&pipeline->fullness, stage->accounted, &stage->turns, &turn);
+        if (is_full)
+            idle_until(pipeline, s, step, sim_ps_min(turn, until), SPAN_IDLE_IMBALANCE);
+        else
+            idle_until(pipeline, s, step, sim_ps_min(turn, until), SPAN_IDLE_FILL_DRAIN);
+    }
+}
+
 /* Fills it up to the time when work came to a replica that had none. */
 static void account_sleep(struct pipeline *pipeline, uint32_t s, uint64_t step, sim_ps emptied,
                           sim_ps woken)
 {
-    idle_until(pipeline, s, step, emptied, SPAN_IDLE_FILL_DRAIN);
+    wait_until(pipeline, s, step, emptied);
     idle_until(pipeline, s, step, woken, SPAN_IDLE_NO_WORK);
 }
 
@@ -65,30 +79,26 @@ static void account_wait(struct pipeline *pipeline, uint32_t s, const struct ste
     sim_ps start = step->visits[s].start;
     if (start == pipeline->stages[s].accounted)
         return;
-    bool full = step->in_flight >= pipeline->stage_count;
-    enum span_kind waiting = full ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN;
     if (step->emptied != SIM_PS_MAX)
         account_sleep(pipeline, s, step->number, step->emptied, step->woken);
-    idle_until(pipeline, s, step->number, sim_ps_min(step->host_from, start), waiting);
+    wait_until(pipeline, s, step->number, sim_ps_min(step->host_from, start));
     idle_until(pipeline, s, step->number, sim_ps_min(step->launched, start), SPAN_IDLE_HOST);
-    if (s > 0)
-        idle_until(pipeline, s, step->number, sim_ps_min(step->visits[s - 1].sent_from, start),
-                   waiting);
+    sim_ps sent_from = s > 0 ? sim_ps_min(step->visits[s - 1].sent_from, start) : 0;
+    if (step->was_full)
+        wait_until(pipeline, s, step->number, sent_from);
+    idle_until(pipeline, s, step->number, sent_from, SPAN_IDLE_FILL_DRAIN);
     sim_ps ready = sim_ps_min(step->visits[s].ready, start);
     idle_until(pipeline, s, step->number, ready, SPAN_IDLE_TRANSFER);
     idle_until(pipeline, s, step->number, start, SPAN_IDLE_HOST);
 }
 
-/* With nothing in flight, the step to come will be alone. */
 void accounting_add_stall(struct pipeline *pipeline, const struct stall *stall)
 {
-    bool full = pipeline->stage_count == 1;
-    enum span_kind before = full ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN;
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         struct pipeline_stage *stage = &pipeline->stages[s];
         if (stall->emptied != SIM_PS_MAX)
             account_sleep(pipeline, s, stall->step, stall->emptied, stall->woken);
-        idle_until(pipeline, s, stall->step, stall->from, before);
+        wait_until(pipeline, s, stall->step, stall->from);
         sim_ps from = stage->accounted;
         idle_until(pipeline, s, stall->step, stall->until, stall->cause);
         if (stall->cause == SPAN_IDLE_TRANSFER)

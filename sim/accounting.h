@@ -3,17 +3,21 @@
  *
  * Busy: compute (kernels, and waits for launches inside a step) and collective.
  * Idle before step k, in order of time:
- *   fill_drain  the replica's remaining work has passed this stage, until it has none
+ *   (*)         the replica's remaining work has passed this stage, until it has none
  *   no_work     until a request arrives
  *   (*)         until the host turns to step k
  *   host        from the tokens that step k waited for leaving the GPU, or the
  *               arrival that woke the scheduler, until the step is launched
- *   (*)         while step k is in earlier stages
+ *   (**)        while step k is in earlier stages
  *   transfer    while its hidden states are on the link to this stage
  *   host        until this stage's process has prepared it
- * (*) imbalance if step k was scheduled into a full pipeline, with at least one
- * step a stage in flight: then some stage or step is slower than this one;
- * otherwise fill_drain, for with fewer steps than stages some stage must idle.
+ * (*) imbalance while the pipeline is full, with at least one step a stage in
+ * flight: then some stage or step is slower than this one; fill_drain while it is
+ * not, for with fewer steps than stages some stage must idle. (**) the same if it
+ * was full before step k was scheduled; otherwise fill_drain, for step k came too
+ * late to be here yet, whoever came after it. A step is in flight from its turn of
+ * the scheduler until its tokens are back, or the turn is over that their return
+ * has caused: the next step takes its place.
  *
  * Between a pool that prefills and one that decodes a replica stalls where there is
  * nothing to do before KV has come or gone, and no step in flight:

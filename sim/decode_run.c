@@ -69,7 +69,7 @@ static void repeat(struct flight *flight, struct pipeline *pipeline, struct step
     step->scheduled = now;
     step->host_from = step->gpu_done;
     step->emptied = SIM_PS_MAX;
-    step->in_flight = flight->count;
+    step->was_full = fullness_is_full(&pipeline->fullness);
     step->launched = flight_launch_time(flight, flight->host_free, step->host_time, now);
     flight->host_free = step->launched;
     pipeline_repeat(pipeline, step);

@@ -24,6 +24,7 @@
 #ifndef TANDEM_PIPELINE_H
 #define TANDEM_PIPELINE_H
 
+#include "fullness.h"
 #include "link_meter.h"
 #include "power.h"
 #include "session.h"
@@ -55,7 +56,7 @@ struct step {
     sim_ps emptied; /* the replica had no work from here on until woken; SIM_PS_MAX: it had */
     sim_ps woken;
     sim_ps gpu_done;      /* the last stage's end; SIM_PS_MAX while unknown */
-    uint32_t in_flight;   /* steps in flight with it */
+    bool was_full;        /* the pipeline, before it was scheduled */
     struct visit *visits; /* (stages) */
 };
 
@@ -113,6 +114,7 @@ struct pipeline_stage {
     sim_ps accounted; /* the tally covers all time from the run's begin to this */
     struct link_meter meter;
     struct stage_tally tally;
+    uint64_t turns;     /* of the pipeline's fullness up to `accounted` */
     struct power power; /* of each of its GPUs */
     struct hop hop;     /* unused on the last */
     struct stage_way ways[COLLECTIVE_WAY_COUNT];
@@ -127,6 +129,7 @@ struct pipeline {
     struct pipeline_stage *stages;
     struct diary *diary; /* NULL: no timeline is recorded */
     struct seen_shapes seen;
+    struct fullness fullness;
     sim_ps begun;     /* tallies are of the time from here on; SIM_PS_MAX: it has not yet */
     sim_ps hand_over; /* of a step's tokens, by the last stage's process; 0: meanwhile */
     struct power_limit power_limit;

@@ -89,6 +89,13 @@ static void call_scheduler(struct replica *replica, sim_ps now, sim_ps from)
     replica->turn_from = from;
 }
 
+/* As many steps are in flight as there are now, from now on. */
+static void note_in_flight(struct replica *replica, sim_ps now)
+{
+    struct pipeline *pipeline = &replica->pipeline;
+    fullness_note(&pipeline->fullness, replica->flight.count >= pipeline->stage_count, now);
+}
+
 /* Whether some of a step's work took as long as nothing may. */
 static bool is_endless(const struct replica *replica, const struct step *step)
 {
@@ -127,9 +134,12 @@ static void take_return(struct replica *replica, sim_ps now)
     accounting_add_step(&replica->pipeline, step, now);
     struct request_list finished = batcher_complete(&replica->batcher, &step->batch, now);
     if (batcher_has_work(&replica->batcher))
-        call_scheduler(replica, now, step->gpu_done);
+        call_scheduler(replica, now,
+                       step->gpu_done); /* who fills the step's place, if anyone can */
     else
         replica->emptied = step->gpu_done;
+    if (replica->turn_at == SIM_PS_MAX)
+        note_in_flight(replica, now);
     if (finished.first)
         replica->owner.finished(replica->owner.context, replica, finished);
     if (replica->batcher.prefilled.first)
@@ -200,7 +210,9 @@ static void launch(struct replica *replica, struct step *step, sim_ps now)
                          : flight_launch_time(flight, flight->host_free, step->host_time, now);
     step->emptied = replica->slept ? replica->emptied : SIM_PS_MAX;
     step->woken = replica->woken;
-    step->in_flight = ++flight->count;
+    step->was_full = fullness_is_full(&replica->pipeline.fullness);
+    flight->count++;
+    note_in_flight(replica, now);
     replica->slept = false;
     replica->emptied = SIM_PS_MAX;
     flight->host_free = step->launched;
@@ -221,6 +233,7 @@ static void take_turn(struct replica *replica, sim_ps now)
         replica->owner.admitted(replica->owner.context, replica,
                                 request_list_take(&replica->batcher.admitted));
     if (batch_is_empty(&step->batch)) {
+        note_in_flight(replica, now);
         if (replica->flight.count == 0 && waits_for_kv(&replica->batcher))
             replica->stalled = sim_ps_min(replica->stalled, now);
         return;
@@ -462,6 +475,7 @@ void replica_fail(struct replica *replica, struct request_list *evicted)
     replica_make_up(replica);
     end_stall(replica);
     abandon_steps(replica, now, evicted);
+    note_in_flight(replica, now);
     batcher_evict(&replica->batcher, evicted);
     accounting_fail(&replica->pipeline, replica->emptied,
                     replica->slept ? replica->woken : SIM_PS_MAX, now);

@@ -300,6 +300,71 @@ START_TEST(a_pipeline_of_equal_stages_fills_and_drains)
 }
 END_TEST
 
+/* What m prompts of one step, `gap` picoseconds apart, make of a pipeline. */
+static struct played play_prompts(struct scenario *scenario, uint32_t m, sim_ps gap, bool exact)
+{
+    struct arrival *arrivals = arrivals_new(m);
+    for (uint32_t k = 0; k < m; k++)
+        arrivals[k] = (struct arrival){.at = k * gap, .input_tokens = 512, .output_tokens = 1};
+    scenario->run.exact = exact;
+    struct played played = play(scenario, arrivals, m);
+    free(arrivals);
+    return played;
+}
+
+/*
+ * Expectation: prompts that come every 3/2 D to two equal stages wait for nothing. Each stage has
+ * nothing to do for D/2 before each but the first, and the second one D before that, the first one
+ * D after the last: all of that is for want of steps, though while the second stage is at work
+ * there are often two in flight.
+ */
+START_TEST(waiting_for_arrivals_is_no_imbalance)
+{
+    enum { PROMPTS = 20 };
+    for (int exact = 0; exact <= 1; exact++) {
+        struct scenario scenario = equal_stages(2);
+        struct played played = play_prompts(&scenario, PROMPTS, equal_stage_ps() * 3 / 2, exact);
+        double all = 1.5 * (PROMPTS - 1) + 2;
+        ck_assert_double_eq(played.summary.queue.max, 0);
+        for (uint32_t s = 0; s < 2; s++) {
+            const struct stage_summary *stage = &played.summary.stages[s];
+            ck_assert_double_eq(stage->idle_imbalance, 0);
+            ck_assert_double_eq_tol(stage->idle_fill_drain, (0.5 * (PROMPTS - 1) + 1) / all, 1e-9);
+        }
+        played_release(&played);
+    }
+}
+END_TEST
+
+/*
+ * Expectation: m prompts that come together to a stage of D and one of 2 D take (2 m + 1) D. The
+ * first stage has two ready at once, and then waits D before each next one, for there are two in
+ * flight: imbalance, and so is D after the last, until one is left in flight for 2 D. The second
+ * stage waits for the first prompt alone.
+ */
+START_TEST(waiting_for_a_slower_stage_is_imbalance)
+{
+    for (uint32_t m = 2; m <= 20; m++) {
+        for (int exact = 0; exact <= 1; exact++) {
+            struct scenario scenario = equal_stages(2);
+            scenario.model.layers = 3;
+            scenario.layout.split = STAGE_SPLIT_LISTED;
+            scenario.layout.listed_layers[0] = 1;
+            scenario.layout.listed_layers[1] = 2;
+            struct played played = play_prompts(&scenario, m, 0, exact);
+            const struct stage_summary *stages = played.summary.stages;
+            double all = 2 * m + 1;
+            ck_assert_double_eq_tol(stages[0].busy_compute, m / all, 1e-9);
+            ck_assert_double_eq_tol(stages[0].idle_imbalance, (m - 1) / all, 1e-9);
+            ck_assert_double_eq_tol(stages[0].idle_fill_drain, 2 / all, 1e-9);
+            ck_assert_double_eq(stages[1].idle_imbalance, 0);
+            ck_assert_double_eq_tol(stages[1].idle_fill_drain, 1 / all, 1e-9);
+            played_release(&played);
+        }
+    }
+}
+END_TEST
+
 /*
  * Expectation: a prompt of m steps takes as long as m prompts of one where its chunks
  * follow each other, (m + p - 1) D; one after the other through all stages, m p D.
@@ -337,6 +402,8 @@ int main(void)
         littles_law,
         response_time_law_of_a_closed_loop,
         a_pipeline_of_equal_stages_fills_and_drains,
+        waiting_for_arrivals_is_no_imbalance,
+        waiting_for_a_slower_stage_is_imbalance,
         chunks_of_a_prompt_fill_a_chunked_pipeline,
     };
     return suite_run("queueing", tests, ARRAY_LENGTH(tests));

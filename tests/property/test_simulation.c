@@ -252,6 +252,89 @@ static void check_tiling(const struct log *log)
             ck_assert_int_eq(until[r][s], seen[r][s] ? whole : 0);
 }
 
+/* The steps of one replica, in order. */
+struct flights {
+    const struct step_record **steps; /* (count) */
+    size_t count;
+    uint32_t stages;
+};
+
+/* How many are in flight at `at`, and until when that is so; a step that comes when another is back
+   takes its place. */
+static uint32_t in_flight_at(const struct flights *flights, sim_ps at, sim_ps *until)
+{
+    size_t over = 0; /* both are in order of time */
+    size_t begun = 0;
+    for (size_t room = flights->count; room > 0; room /= 2) {
+        while (over + room <= flights->count && flights->steps[over + room - 1]->done <= at)
+            over += room;
+        while (begun + room <= flights->count && flights->steps[begun + room - 1]->scheduled <= at)
+            begun += room;
+    }
+    *until = SIM_PS_MAX;
+    if (over < flights->count)
+        *until = flights->steps[over]->done;
+    if (begun < flights->count)
+        *until = sim_ps_min(*until, flights->steps[begun]->scheduled);
+    return (uint32_t)(begun - over);
+}
+
+/* Whether the pipeline was full when the scheduler turned to a step, the one that is back for it
+   still counted. */
+static bool was_full_before(const struct flights *flights, uint64_t step)
+{
+    if (step >= flights->count)
+        return true; /* for none any more */
+    sim_ps at = flights->steps[step]->scheduled;
+    uint32_t before = 0;
+    bool is_first = step == 0 || flights->steps[step - 1]->scheduled < at;
+    for (uint64_t i = step; i-- > 0 && flights->steps[i]->done >= at;)
+        before += flights->steps[i]->done > at || is_first;
+    return before >= flights->stages;
+}
+
+/* Expectation: a stage waits for imbalance while there is a step in flight for each, and for fill
+   and drain while there is not, or behind a step that came when there was not. */
+static void check_wait(const struct flights *flights, const struct span_record *span)
+{
+    bool may_be_full = !was_full_before(flights, span->step);
+    sim_ps end = span->start + span->duration;
+    sim_ps until;
+    for (sim_ps at = span->start; at < end; at = until) {
+        bool is_full = in_flight_at(flights, at, &until) >= flights->stages;
+        if (span->kind == SPAN_IDLE_IMBALANCE)
+            EXPECT(is_full);
+        else
+            EXPECT(!is_full || may_be_full);
+    }
+}
+
+/* The same of a whole run, where the scheduler takes no time in which steps are neither back nor
+   begun, and a replica's steps are all that it has. */
+static void check_waits(const struct trial *trial, const struct log *log)
+{
+    const struct host *host = &trial->scenario.serving.host;
+    if (host->schedule_s > 0 || host->schedule_per_request_s > 0 || host->async_scheduling ||
+        trial->scenario.decode || trial->scenario.fault_count > 0)
+        return;
+    struct flights flights = {.stages = trial->scenario.layout.pipeline_parallel};
+    flights.steps = malloc((log->step_count + 1) * sizeof(struct step_record *));
+    ck_assert_ptr_nonnull(flights.steps);
+    for (uint32_t r = 0; r < trial->scenario.layout.replicas; r++) {
+        flights.count = 0;
+        for (size_t i = 0; i < log->step_count; i++)
+            if (log->steps[i].replica == r)
+                flights.steps[flights.count++] = &log->steps[i];
+        for (size_t i = 0; i < log->span_count; i++) {
+            enum span_kind kind = log->spans[i].kind;
+            if (log->spans[i].replica == r &&
+                (kind == SPAN_IDLE_IMBALANCE || kind == SPAN_IDLE_FILL_DRAIN))
+                check_wait(&flights, &log->spans[i]);
+        }
+    }
+    free(flights.steps);
+}
+
 /* Expectation: a link is busy for no longer than the time that its row is of, whole seconds. */
 static void check_links(const struct log *log)
 {
@@ -301,6 +384,7 @@ static void try_scenario(uint64_t seed)
     check_requests(trial, &fast, &summary);
     check_tokens(trial, &fast, &summary);
     check_tiling(&fast);
+    check_waits(trial, &fast);
     check_links(&fast);
     check_shares(&summary);
     arena_release(&arena);
