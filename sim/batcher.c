@@ -17,13 +17,12 @@ static uint32_t lane_count(const struct serving *serving)
 }
 
 int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
-                 struct quantiles *gaps, sim_ps gaps_from, struct arena *arena, struct error *error)
+                 struct quantiles *gaps, struct arena *arena, struct error *error)
 {
     *batcher = (struct batcher){
         .serving = serving,
         .kv = {.block_tokens = serving->kv_block_tokens, .capacity_blocks = capacity_blocks},
         .gaps = gaps,
-        .gaps_from = gaps_from,
     };
     uint32_t count = lane_count(serving);
     struct lane *lanes = arena_calloc(arena, count, sizeof(*lanes));
@@ -138,7 +137,7 @@ static void complete_chunk(struct batcher *batcher, struct batch *batch, const s
     }
     if (request->generated++ == 0)
         request->first_token = now;
-    else if (now >= batcher->gaps_from)
+    else if (request->counted)
         quantiles_add(batcher->gaps, now - request->last_token, 1);
     request->last_token = now;
     if (batcher->serving->policy == BATCHER_STATIC)
@@ -193,7 +192,7 @@ struct request_list batcher_complete(struct batcher *batcher, struct batch *batc
     struct request *request;
     bool hold = batcher->serving->policy == BATCHER_STATIC;
     if (batch->decode_rows > 0) {
-        lane_step(batch->lane, now, now >= batcher->gaps_from ? batcher->gaps : NULL);
+        lane_step(batch->lane, now, batcher->gaps);
         while ((request = lane_pop_finished(batch->lane, hold)))
             finish(batcher, request, &finished);
         batcher->batches_decoding -= hold && batch->lane->live == 0;

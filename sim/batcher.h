@@ -77,8 +77,7 @@ struct batcher {
     struct lane *forming;      /* static: the batch whose prompts are being prefilled */
     uint32_t forming_prompts;  /* static: its prompts not yet done */
     uint32_t batches_decoding; /* static: lanes that are not free and not forming */
-    struct quantiles *gaps;    /* where inter-token times go */
-    sim_ps gaps_from;          /* tokens before this time are not counted */
+    struct quantiles *gaps;    /* where inter-token times of requests that count go */
     bool hands_over;           /* others decode; set after batcher_init() */
 };
 
@@ -87,8 +86,7 @@ const char *batcher_policy_name(enum batcher_policy policy);
 
 /* `serving` must outlive it. `capacity_blocks` is the replica's KV capacity. */
 int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
-                 struct quantiles *gaps, sim_ps gaps_from, struct arena *arena,
-                 struct error *error);
+                 struct quantiles *gaps, struct arena *arena, struct error *error);
 
 /* Memory for one step in flight. */
 int batch_init(struct batch *batch, const struct serving *serving, struct arena *arena,
@@ -125,13 +123,12 @@ uint64_t batcher_repeats_of_blocks(const struct batcher *batcher, uint32_t rows)
    would. */
 void batcher_repeat(struct batcher *batcher, struct batch *batch, sim_ps now);
 
-/* The same in two parts, for many in a row that follow such a one: what each does at `now`, its
-   tokens `gap` after the last ones; and what `count` of them, the last at `now`, leave behind. */
-static inline void batcher_repeat_on(struct batcher *batcher, struct batch *batch, sim_ps now,
-                                     sim_ps gap)
+/* The same in two parts, for many in a row that follow such a one: what each does, its tokens
+   `gap` after the last ones; and what `count` of them, the last at `now`, leave behind. */
+static inline void batcher_repeat_on(struct batcher *batcher, struct batch *batch, sim_ps gap)
 {
-    if (now >= batcher->gaps_from)
-        quantiles_add(batcher->gaps, gap, batch->lane->live);
+    if (batch->lane->latest.rows > 0)
+        quantiles_add(batcher->gaps, gap, batch->lane->latest.rows);
     batch->decode_context_tokens += batch->lane->rows;
 }
 

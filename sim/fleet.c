@@ -230,7 +230,6 @@ static int build_replicas(const struct site *site, const struct fleet_setup *set
                          .stage_count = pool->deployment.layout.stages,
                          .stages = stage_at(site, r, 0)},
             .gaps = setup->gaps,
-            .gaps_from = setup->scenario->run.warmup,
             .kv_blocks = pool->deployment.memory.kv_blocks,
             .owner = owner_of(fleet, index),
             .hands_over = index + 1 < fleet->pool_count,

@@ -84,7 +84,8 @@ void lane_join(struct lane *lane, struct request *request)
     lane->live++;
     lane->context_tokens += request->position + 1;
     ++*growth_counter(lane, request->position);
-    cohort_add(lane, request->last_token);
+    if (request->counted)
+        cohort_add(lane, request->last_token);
     request_list_insert(&lane->members, request);
     struct lane_completion completion = {
         .at_step = lane->steps + request->output_tokens - request->generated, .request = request};
@@ -101,7 +102,8 @@ static void detach(struct lane *lane, struct request *request)
     lane->live--;
     if (steps > 0)
         request->last_token = lane->latest.last_token;
-    cohort_take(lane, request->last_token);
+    if (request->counted)
+        cohort_take(lane, request->last_token);
 }
 
 static void remove_row(struct lane *lane, const struct request *request)
@@ -143,12 +145,13 @@ void lane_merge(struct lane *into, struct lane *from)
 
 void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps)
 {
-    if (gaps && lane->latest.rows > 0)
+    if (lane->latest.rows > 0)
         quantiles_add(gaps, now - lane->latest.last_token, lane->latest.rows);
-    for (uint32_t i = 0; gaps && i < lane->joined_count; i++)
+    for (uint32_t i = 0; i < lane->joined_count; i++) {
         quantiles_add(gaps, now - lane->joined[i].last_token, lane->joined[i].rows);
+        lane->latest.rows += lane->joined[i].rows;
+    }
     lane->joined_count = 0;
-    lane->latest.rows = lane->live;
     (void)lane_step_on(lane, 1, now);
 }
 

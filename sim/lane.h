@@ -23,7 +23,7 @@ struct lane_completion {
     struct request *request;
 };
 
-/* Live rows whose last token came at the same time. */
+/* Live rows of requests that count, whose last token came at the same time. */
 struct lane_cohort {
     sim_ps last_token;
     uint32_t rows;
@@ -41,7 +41,7 @@ struct lane {
     uint32_t *growth; /* (block_tokens): rows by (position - steps) modulo the block */
     uint32_t growing; /* the place in it of rows whose blocks are full: -steps modulo the block */
     uint32_t block_tokens;
-    struct lane_cohort latest;   /* who was in the last step */
+    struct lane_cohort latest;   /* those that were in the last step */
     struct lane_cohort *joined;  /* since then */
     struct request_list members; /* the live ones, by admission */
     struct lane *next;           /* in the batcher's lists */
@@ -70,8 +70,8 @@ uint32_t lane_growth(const struct lane *lane);
 /* Steps that the lane can take before the first member's last. */
 uint64_t lane_steps_to_spare(const struct lane *lane);
 
-/* Ends a step at `now`: every row has a token more. Gaps between tokens go to `gaps` if not NULL.
- */
+/* Ends a step at `now`: every row has a token more. Gaps between tokens of requests that count go
+   to `gaps`. */
 void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps);
 
 /* Ends `count` steps more, the last of them at `now`, after one that nobody has joined since and

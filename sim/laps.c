@@ -85,7 +85,7 @@ uint64_t laps_take(struct flight *flight, struct pipeline *pipeline, struct batc
         now = lap.end + flight->return_wait;
         keep(&over, &lap, step->visits[0].work.collective);
         accounting_add_lap(pipeline, step, &lap, now);
-        batcher_repeat_on(batcher, &step->batch, now, lap.end - lap.end_before);
+        batcher_repeat_on(batcher, &step->batch, lap.end - lap.end_before);
         lap = begin(flight, pipeline, step, &lap, now);
     }
     batcher_repeated(batcher, &step->batch, over.count, now);

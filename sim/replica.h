@@ -58,7 +58,6 @@ struct replica {
 struct replica_setup {
     struct pipeline_setup pipeline;
     struct quantiles *gaps;
-    sim_ps gaps_from;
     uint64_t kv_blocks;
     struct replica_owner owner;
     bool hands_over; /* prefills for others to decode */

@@ -228,6 +228,24 @@ START_TEST(response_time_law_of_a_closed_loop)
 }
 END_TEST
 
+/* Expectation: of a request from before the warm-up's end nothing counts, whenever its tokens come:
+   of these two the only gap is that between the second one's two tokens. */
+START_TEST(a_request_of_the_warm_up_counts_nowhere)
+{
+    struct scenario scenario = busy_cluster();
+    scenario.run.warmup = SIM_PS_PER_S / 1000;
+    const struct arrival arrivals[] = {
+        {.at = 0, .input_tokens = 100, .output_tokens = 500},
+        {.at = scenario.run.warmup, .input_tokens = 100, .output_tokens = 2}};
+    struct played played = play(&scenario, arrivals, 2);
+    ck_assert_uint_eq(played.requests[0].id, 1);
+    ck_assert_uint_eq(played.summary.warmup, 1);
+    ck_assert_uint_eq(played.summary.itl.count, 1);
+    ck_assert_double_eq(played.summary.itl.max, played.summary.tpot.max);
+    played_release(&played);
+}
+END_TEST
+
 /*
  * Stages of one layer on a GPU where only the flops of GEMMs take time, and links
  * that take none. The hidden size is so small that the last stage's head, 2 x 16
@@ -401,6 +419,7 @@ int main(void)
         utilization_is_throughput_times_service_time,
         littles_law,
         response_time_law_of_a_closed_loop,
+        a_request_of_the_warm_up_counts_nowhere,
         a_pipeline_of_equal_stages_fills_and_drains,
         waiting_for_arrivals_is_no_imbalance,
         waiting_for_a_slower_stage_is_imbalance,
