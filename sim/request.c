@@ -18,7 +18,7 @@ void request_restart(struct request *request)
     *request = (struct request){
         .id = request->id,
         .arrival = request->arrival,
-        .scheduled = SIM_PS_MAX,
+        .scheduled = request->scheduled,
         .input_tokens = request->input_tokens,
         .output_tokens = request->output_tokens,
         .preemptions = request->preemptions,

@@ -29,7 +29,8 @@ struct request {
     bool counted; /* arrived after the warm-up */
 };
 
-/* Forgets what was done for it: it is to be served from its start. */
+/* Forgets what was done for it, but not when it was first in a step: it is to be served from its
+   start. */
 void request_restart(struct request *request);
 
 /* First in, first out; or sorted by admission, where the caller inserts so. */

@@ -162,6 +162,23 @@ START_TEST(requests_of_a_lost_replica_are_retried)
 }
 END_TEST
 
+/* Expectation: a request that starts over was first in a step when it came: it has not queued, and
+   waits for its first token until the replica is back. */
+START_TEST(a_retried_request_keeps_its_first_step)
+{
+    struct scenario scenario = one_gpu_each(1);
+    struct fault fault = {
+        .from = SIM_PS_PER_S / 100, .until = SIM_PS_PER_S, .target = FAULT_GPU, .index = 0};
+    add_fault(&scenario, &fault);
+    struct played played = run(&scenario, 1);
+    ck_assert_uint_eq(played.summary.retried, 1);
+    ck_assert_int_eq(played.requests[0].scheduled, 0);
+    ck_assert_int_gt(played.requests[0].first_token, fault.until);
+    ck_assert_double_eq(played.summary.queue.max, 0);
+    played_release(&played);
+}
+END_TEST
+
 /* Expectation: configured so, they are lost instead; all requests are one or the other. */
 START_TEST(requests_of_a_lost_replica_are_lost)
 {
@@ -455,6 +472,7 @@ int main(void)
         a_group_needs_each_link_that_it_crosses,
         links_carry_what_the_algorithm_sends,
         requests_of_a_lost_replica_are_retried,
+        a_retried_request_keeps_its_first_step,
         requests_of_a_lost_replica_are_lost,
         throughput_counts_the_time_of_lost_requests,
         requests_wait_for_the_only_replica,
