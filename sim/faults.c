@@ -218,9 +218,23 @@ size_t faults_pending(const struct faults *faults)
     return faults->pending;
 }
 
-/* Whether nothing keeps a replica down for good. */
+/* Whether a link that is down comes back. */
+static bool link_returns(const struct faults *faults)
+{
+    for (uint32_t h = 0; h < faults->count; h++) {
+        const struct fault *fault = faults->happenings[h].fault;
+        bool is_cut = faults->happenings[h].is_on && fault->slowdown <= 0;
+        if (is_cut && fault->target == FAULT_LINK && fault->until != SIM_PS_MAX)
+            return true;
+    }
+    return false;
+}
+
+/* Whether nothing keeps a replica down for good, no link coming back. */
 static bool is_repairable(struct faults *faults, const struct replica *replica)
 {
+    if (faults->isolated[replica - faults->fleet->replicas])
+        return false;
     for (uint32_t h = 0; h < faults->count; h++) {
         const struct happening *happening = &faults->happenings[h];
         const struct fault *fault = happening->fault;
@@ -234,6 +248,8 @@ static bool is_repairable(struct faults *faults, const struct replica *replica)
 bool faults_will_restore(struct faults *faults)
 {
     struct fleet *fleet = faults->fleet;
+    if (fleet->pool_count > 1 && link_returns(faults))
+        return true;
     for (uint32_t r = 0; r < fleet->replica_count; r++)
         if (faults->down[r] > 0 && is_repairable(faults, &fleet->replicas[r]))
             return true;

@@ -27,7 +27,8 @@ double faults_link_share(const struct faults *faults, uint32_t link, sim_ps from
 /* How many events are in the engine's queue for faults that begin or end. */
 size_t faults_pending(const struct faults *faults);
 
-/* Whether some replica that is down is to be up again, as far as what keeps it down goes. */
+/* Whether some replica that is down is to be up again, as far as what keeps it down goes, or a link
+   that KV may wait for. */
 bool faults_will_restore(struct faults *faults);
 
 /* There is nothing left to serve: what is still to come does not happen. */

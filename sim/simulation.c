@@ -302,7 +302,7 @@ static void finish(struct simulation *simulation)
 }
 
 /* Faults that are still to come do not prolong a run in which nothing else is, but where requests
-   wait for a replica that is to be up again. */
+   wait for a replica, or a link, that is to be up again. */
 static void end_if_over(struct simulation *simulation)
 {
     struct faults *faults = simulation->faults;

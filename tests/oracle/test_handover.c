@@ -375,6 +375,31 @@ START_TEST(nobody_waits_for_a_pool_that_never_comes_back)
 }
 END_TEST
 
+/* Expectation: the same where one of two that decode fails for good and no KV will ever reach the
+   other. */
+START_TEST(nobody_waits_for_a_link_that_never_comes_back)
+{
+    struct pools pools;
+    struct arrival arrival = {.at = 0, .input_tokens = PROMPT, .output_tokens = 2};
+    set_up(&pools, 1);
+    struct fault faults[] = {
+        {.until = SIM_PS_MAX, .target = FAULT_NODE, .index = 1},
+        {.until = SIM_PS_MAX, .target = FAULT_LINK, .link = "node2/network>nic0"},
+        {.from = 1000 * SIM_PS_PER_S, .until = SIM_PS_MAX, .target = FAULT_GPU, .index = 7},
+    };
+    pools.prefill.cluster.nodes = 3;
+    pools.decode.cluster.nodes = 3;
+    pools.decode.layout.tensor_parallel = 8;
+    pools.decode.layout.replicas = 2;
+    pools.prefill.faults = faults;
+    pools.prefill.fault_count = ARRAY_LENGTH(faults);
+    struct played played = play(&pools.prefill, &arrival, 1);
+    ck_assert_uint_eq(played.summary.lost, 1);
+    ck_assert_double_gt(played.summary.stages[0].busy_compute, 0.99);
+    played_release(&played);
+}
+END_TEST
+
 /* Lets a link be down for a time. */
 static struct fault add_down(const char *link, sim_ps from, sim_ps until)
 {
@@ -517,6 +542,7 @@ int main(void)
         a_lost_nic_is_no_worse_than_its_node,
         one_token_is_not_handed_over,
         nobody_waits_for_a_pool_that_never_comes_back,
+        nobody_waits_for_a_link_that_never_comes_back,
     };
     return suite_run("handover", tests, ARRAY_LENGTH(tests));
 }
