@@ -53,7 +53,23 @@ static void read_watts(struct config_reader *reader, const char *key, double *wa
                          watts);
 }
 
-static void read_purchase(struct config_reader *parent, struct plan_kind *kind)
+/* Prices of racks and of their switches count by the racks, which `rack` bounds. */
+static void check_rack_prices(const struct plan_rack *rack, const struct plan_purchase *purchase,
+                              const struct config_reader *reader)
+{
+    bool is_bounded = rack->gpus > 0 || rack->power_w > 0;
+    if (purchase->rack_usd > 0 && !is_bounded)
+        config_reader_report(reader, "rack",
+                             "a rack's price needs 'rack: {gpus: ...}' or 'rack: {power: ...}', "
+                             "which say what one holds");
+    if (purchase->switch_usd > 0 && (!is_bounded || rack->switches == 0))
+        config_reader_report(reader, "switch",
+                             "a switch's price needs 'rack: {switches: ...}' and what a rack "
+                             "holds, 'gpus' or 'power', which say how many there are");
+}
+
+static void read_purchase(struct config_reader *parent, const struct plan_rack *rack,
+                          struct plan_kind *kind)
 {
     struct plan_purchase *purchase = &kind->purchase;
     struct config_reader reader;
@@ -69,6 +85,7 @@ static void read_purchase(struct config_reader *parent, struct plan_kind *kind)
     if (reader.node && purchase->gpu_usd + purchase->node_usd == 0)
         config_reader_report(parent, "purchase",
                              "'purchase' gives neither a GPU's nor a node's price");
+    check_rack_prices(rack, purchase, &reader);
     config_reader_close(&reader);
 }
 
@@ -86,7 +103,7 @@ static void read_kind(struct plan *plan, struct yaml_node *node)
     config_read_text(&reader, "name", CONFIG_OPTIONAL, NAME_BYTES - 1, &kind->name);
     config_read_quantity(&reader, "price", CONFIG_OPTIONAL, QUANTITY_USD_PER_HOUR,
                          CONFIG_USD_PER_HOUR_MIN, CONFIG_USD_PER_HOUR_MAX, &kind->usd_per_hour);
-    read_purchase(&reader, kind);
+    read_purchase(&reader, &plan->rack, kind);
     read_watts(&reader, "node_power", &kind->node_power_w);
     config_reader_close(&reader);
 }
@@ -220,13 +237,13 @@ static void read_root(struct plan *plan, const struct yaml_node *root)
     config_read_text(&reader, "description", CONFIG_OPTIONAL, TEXT_BYTES_MAX, &plan->description);
     if (config_read_node(&reader, "scenario", CONFIG_REQUIRED))
         plan->scenario = yaml_node_find(root, "scenario")->value;
+    read_rack(plan, &reader); /* kinds' prices and limits are held against it */
     read_kinds(plan, &reader);
     read_widths(plan, &reader, "tensor_parallel", plan->tensor_parallel,
                 &plan->tensor_parallel_count);
     read_widths(plan, &reader, "pipeline_parallel", plan->pipeline_parallel,
                 &plan->pipeline_parallel_count);
     read_search(plan, &reader);
-    read_rack(plan, &reader);
     read_limits(plan, &reader);
     plan->billing = (enum plan_billing)config_read_choice(
         &reader, "billing", CONFIG_OPTIONAL, billings, ARRAY_LENGTH(billings), PLAN_BILLING_NODE);

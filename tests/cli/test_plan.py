@@ -551,6 +551,12 @@ class Messages(PlanTest):
              "'clusters' lists 'clusters/hgx-h100-2-nodes' twice"),
             (PLAN.replace("{nodes: 3}", "{racks: 3}"), [], 3,
              "plan.yaml:18:17: a limit on racks needs 'rack:"),
+            # Prices of what is not counted would buy nothing.
+            (BOUGHT.replace("rack: {gpus: 16, switches: 2}", "rack: {switches: 2}"), [], 3,
+             "plan.yaml:18:56: a rack's price needs 'rack: {gpus: ...}' or 'rack: {power: ...}'"),
+            (BOUGHT.replace("rack: {gpus: 16, switches: 2}", ""), [], 3,
+             "plan.yaml:18:74: a switch's price needs 'rack: {switches: ...}' and what a rack holds"),
+            (BOUGHT.replace(", switches: 2", ""), [], 3, "a switch's price needs"),
             (PLAN + "rack: {power: 40}\n", [], 3, "plan.yaml:21:15: 'power': '40' has no unit"),
             (PLAN + "rack: {switch: 1}\n", [], 3, "unknown key 'switch' in 'plan.rack'"),
             (PLAN.replace("[clusters/hgx-h100-2-nodes]", "[" + kind % "price: 0 USD/h" + "]"), [], 3,
