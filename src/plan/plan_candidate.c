@@ -67,6 +67,11 @@ void plan_candidate_rule_out(struct plan_candidate *candidate, enum plan_constra
     candidate->constraint = constraint;
 }
 
+const char *plan_candidate_bound(const struct plan_candidate *candidate)
+{
+    return candidate->is_one_node ? " (one node: the cluster has no 'nic')" : "";
+}
+
 uint32_t plan_candidate_capacity(const struct plan_candidate *candidate, uint32_t nodes)
 {
     const struct plan_option *option = &candidate->option;
@@ -96,7 +101,7 @@ void plan_candidate_find(struct plan_candidate *candidate, const struct plan *pl
 
 /* Rules out what not even one replica is possible of, on `nodes` at most. */
 static void rule_out_by_limits(struct plan_candidate *candidate, const struct plan *plan,
-                               uint32_t nodes, bool has_network)
+                               uint32_t nodes)
 {
     const struct plan_option *option = &candidate->option;
     const struct plan_hardware *hardware = &candidate->hardware;
@@ -113,7 +118,7 @@ static void rule_out_by_limits(struct plan_candidate *candidate, const struct pl
         plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_LIMITS,
                                 "limits.gpus %u is less than one replica's %u GPUs",
                                 plan->limits.gpus, gpus);
-    else if (needed <= nodes && !has_network)
+    else if (needed <= nodes && candidate->is_one_node)
         plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_LIMITS,
                                 "one replica takes %u nodes, and these have no network", needed);
     else
@@ -128,7 +133,6 @@ static void check_cut(struct plan_candidate *candidate, const struct plan *plan,
 {
     const struct plan_option *option = &candidate->option;
     const struct plan_hardware *hardware = &candidate->hardware;
-    bool has_network = scenario->cluster.nic.bytes_per_s > 0;
     const char *lack = plan_hardware_lack(hardware);
     if (lack)
         plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_PRICE, "%s", lack);
@@ -145,11 +149,12 @@ static void check_cut(struct plan_candidate *candidate, const struct plan *plan,
         return;
     uint32_t nodes = plan_hardware_nodes_max(hardware, plan);
     uint32_t gpus = option->tensor_parallel * option->pipeline_parallel;
+    candidate->is_one_node = nodes > 1 && scenario->cluster.nic.bytes_per_s == 0;
     candidate->replicas_max =
-        u32_min(plan_candidate_capacity(candidate, has_network ? nodes : u32_min(nodes, 1)),
+        u32_min(plan_candidate_capacity(candidate, candidate->is_one_node ? 1 : nodes),
                 plan->limits.gpus / gpus);
     if (candidate->replicas_max == 0)
-        rule_out_by_limits(candidate, plan, nodes, has_network);
+        rule_out_by_limits(candidate, plan, nodes);
 }
 
 /* Rules out latencies that the peak rates forbid. */
@@ -184,8 +189,8 @@ static void check_rate(struct plan_candidate *candidate, const struct plan_terms
     double fewest = isnan(traffic->requests_per_s) ? 1 : ceil(traffic->requests_per_s / served);
     if (fewest > candidate->replicas_max)
         plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_THROUGHPUT,
-                                "no fewer than %.0f replicas could, and the limits hold %u", fewest,
-                                candidate->replicas_max);
+                                "no fewer than %.0f replicas could, and the limits hold %u%s",
+                                fewest, candidate->replicas_max, plan_candidate_bound(candidate));
     else
         plan_candidate_resize(candidate, terms->plan, (uint32_t)fmax(fewest, 1));
 }

@@ -50,6 +50,7 @@ struct plan_candidate {
     struct plan_option option; /* with the replicas to try next, or that were found */
     struct plan_hardware hardware;
     uint32_t replicas_max; /* that the limits allow */
+    bool is_one_node;      /* for want of a network; the limits would allow more */
     bool is_most_tried;
     bool is_judged; /* `verdict` is of some number of replicas */
     enum plan_state state;
@@ -89,6 +90,10 @@ uint32_t plan_candidate_capacity(const struct plan_candidate *candidate, uint32_
 void plan_candidate_find(struct plan_candidate *candidate, const struct plan *plan);
 void plan_candidate_rule_out(struct plan_candidate *candidate, enum plan_constraint constraint,
                              const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Why there cannot be more replicas, for a reason's end: " (one node: the cluster has no 'nic')",
+   or "" where the limits alone say so. */
+const char *plan_candidate_bound(const struct plan_candidate *candidate);
 
 /* What `verdict`, which is not to meet the SLO, fails by. */
 enum plan_constraint plan_constraint_of(const struct plan_verdict *verdict);

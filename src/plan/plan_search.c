@@ -191,8 +191,8 @@ static struct plan_option next_option(const struct plan_search *search,
 static void rule_out_with(struct plan_candidate *candidate, uint32_t replicas)
 {
     plan_candidate_rule_out(candidate, plan_constraint_of(&candidate->verdict),
-                            "even %u replica%s: %s", replicas, plural(replicas),
-                            candidate->verdict.reason);
+                            "even %u replica%s%s: %s", replicas, plural(replicas),
+                            plan_candidate_bound(candidate), candidate->verdict.reason);
 }
 
 /* The share of the load that a saturated option serves. */

@@ -317,6 +317,22 @@ class Nothing(PlanTest):
             with self.subTest(reasons=reasons):
                 self.assertEqual({plan["why"] for plan in self.answer(text)["candidates"]}, reasons)
 
+    def test_what_a_missing_network_excludes_is_said(self):
+        # Expect of a kind that is held to one node for want of a network, and would need more, the
+        # reason to name that beside what one node misses, whether a run tells or a bound; of the
+        # same kind under a limit of one node, the limit alone.
+        alone = PLAN.replace("[clusters/hgx-h100-2-nodes]", "[clusters/hgx-h100]").replace(
+            "[2, 4, 8]", "[2]").replace("[1, 2]", "[1]")
+        held = "(one node: the cluster has no 'nic')"
+        for rate, begin in (("20 /s", "even 4 replicas "), ("900 /s", "no fewer than ")):
+            with self.subTest(rate=rate):
+                text = alone.replace("rate: 9 /s", f"rate: {rate}")
+                why = self.answer(text)["candidates"][0]["why"]
+                self.assertTrue(why.startswith(begin), why)
+                self.assertIn(held, why)
+                why = self.answer(text.replace("nodes: 3", "nodes: 1"))["candidates"][0]["why"]
+                self.assertNotIn(held, why)
+
     def test_refusals_are_no_service(self):
         # Expect a layout that serves well whom it serves not to be bought where it rejects more
         # than one request in twenty, as the only one here does, and the reason to say so; where no
