@@ -14,7 +14,7 @@ int plan_answer_find(struct plan_answer *answer, struct plan_search *search, boo
     if (!shown && status == 0 && is_check)
         shown = &search->candidates[0];
     if (shown && shown->verdict.outcome != PLAN_FAILED)
-        status = plan_option_text(search->plan, &shown->option, 1, arena, &answer->scenario, error);
+        status = plan_option_text(search->plan, &shown->option, arena, &answer->scenario, error);
     progress_end(&search->runner.progress);
     return status;
 }

@@ -238,7 +238,7 @@ int plan_candidate_init(struct plan_candidate *candidate, const struct plan_term
     *candidate = (struct plan_candidate){.option = *option};
     candidate->option.replicas = 1;
     candidate->option.nodes = 1;
-    int status = plan_option_load(terms->plan, &candidate->option, 1, &config, error);
+    int status = plan_option_load(terms->plan, &candidate->option, 0, &config, error);
     if (status == 0) {
         struct error unheld;
         struct scenario *scenario = &config.scenario;

@@ -324,6 +324,7 @@ static int write_numbers(const struct writer *writer, hid_t group, const struct 
         double value;
     } numbers[] = {
         {"requests_per_s", search->traffic.requests_per_s},
+        {"concurrency", search->traffic.concurrency},
         {"input_tokens", search->traffic.input_tokens},
         {"output_tokens", search->traffic.output_tokens},
         {"slo.ttft_s", search->runner.slo.ttft_s},

@@ -190,6 +190,7 @@ int plan_json_print(const struct plan_answer *answer, FILE *stream, struct error
     const struct slo *slo = &search->runner.slo;
     json_t *asked = json_build_object((const struct json_member[]){
         {"requests_per_s", json_build_real(traffic->requests_per_s)},
+        {"concurrency", json_build_count(traffic->concurrency)},
         {"input_tokens", json_build_real(traffic->input_tokens)},
         {"output_tokens", json_build_real(traffic->output_tokens)},
         {0},

@@ -13,6 +13,9 @@
 /* The step's token budget is tried this many times smaller and larger where the plan is silent. */
 #define BUDGET_FACTOR 4
 
+/* 100 requests times 1.1 are no more than 110, whatever the last digits say. */
+#define COUNT_SLACK 1e-6
+
 /* What an option sets in the scenario. */
 struct option_settings {
     struct arena *arena;
@@ -67,21 +70,23 @@ static void set_load(struct option_settings *set, const struct plan *plan,
     double value = plan->load_value * option->load;
     if (option->load == 1)
         return;
+    /* Requests in flight are whole; rounded to the nearest, a growth of few would be none. */
     if (sweep_load_value_kind(plan->load.kind) == SWEEP_VALUE_COUNT)
-        value = fmax(1, round(value));
+        value = fmax(1, option->load > 1 ? ceil(value - COUNT_SLACK) : floor(value + COUNT_SLACK));
     set_node(set, sweep_load_path(plan->load.kind),
              sweep_load_value(&plan->load, value, set->arena));
 }
 
 /* Loads the scenario, with its events or without; its tree shares nodes with `arena`. */
-static int load_with(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+static int load_with(const struct plan *plan, const struct plan_option *option, uint32_t draw,
                      bool with_events, struct config *config, struct arena *arena,
                      struct error *error)
 {
     struct option_settings set = {.arena = arena, .position = plan->scenario->position};
     set_purchase(&set, plan, option);
     set_load(&set, plan, option);
-    set_count(&set, "run.seed", seed);
+    if (draw > 0)
+        set_count(&set, "run.seed", plan->seed + draw);
     if (!with_events)
         set_text(&set, "events", "null");
     int status = set.is_out_of_memory ? error_out_of_memory(error, "an option of the plan") : 0;
@@ -95,21 +100,21 @@ static int load_with(const struct plan *plan, const struct plan_option *option, 
 
 /* Whether an option that is wrong would not be without the scenario's events. */
 static bool events_are_amiss(const struct plan *plan, const struct plan_option *option,
-                             uint64_t seed, struct arena *arena)
+                             uint32_t draw, struct arena *arena)
 {
     struct config config;
     struct error error;
-    int status = load_with(plan, option, seed, false, &config, arena, &error);
+    int status = load_with(plan, option, draw, false, &config, arena, &error);
     config_release(&config);
     return status == 0;
 }
 
 /* Loads the scenario; its tree shares nodes with `arena`. */
-static int load(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+static int load(const struct plan *plan, const struct plan_option *option, uint32_t draw,
                 struct config *config, struct arena *arena, struct error *error)
 {
-    int status = load_with(plan, option, seed, true, config, arena, error);
-    if (status != -ERROR_CONFIG || option->is_own || !events_are_amiss(plan, option, seed, arena))
+    int status = load_with(plan, option, draw, true, config, arena, error);
+    if (status != -ERROR_CONFIG || option->is_own || !events_are_amiss(plan, option, draw, arena))
         return status;
     char reason[ERROR_TEXT_BYTES];
     memcpy(reason, error->text, sizeof(reason));
@@ -156,12 +161,12 @@ static int lose_nodes(struct config *config, uint32_t nodes, struct error *error
     return status;
 }
 
-int plan_option_load(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+int plan_option_load(const struct plan *plan, const struct plan_option *option, uint32_t draw,
                      struct config *config, struct error *error)
 {
     struct arena arena;
     arena_init(&arena);
-    int status = load(plan, option, seed, config, &arena, error);
+    int status = load(plan, option, draw, config, &arena, error);
     if (status == 0 && option->nodes_lost > 0)
         status = lose_nodes(config, option->nodes_lost, error);
     config->scenario.output.timeline = TIMELINE_NONE;
@@ -170,11 +175,11 @@ int plan_option_load(const struct plan *plan, const struct plan_option *option, 
     return status;
 }
 
-int plan_option_text(const struct plan *plan, const struct plan_option *option, uint64_t seed,
-                     struct arena *arena, const char **text, struct error *error)
+int plan_option_text(const struct plan *plan, const struct plan_option *option, struct arena *arena,
+                     const char **text, struct error *error)
 {
     struct config config;
-    int status = load(plan, option, seed, &config, arena, error);
+    int status = load(plan, option, 0, &config, arena, error);
     if (status == 0) {
         *text = arena_strdup(arena, config.text);
         status = *text ? 0 : error_out_of_memory(error, "the scenario's text");
@@ -226,7 +231,8 @@ int plan_option_learn(struct plan *plan, const struct plan_option *option, struc
     struct plan_option unscaled = *option;
     struct config config;
     unscaled.load = 1;
-    int status = plan_option_load(plan, &unscaled, 1, &config, error);
+    int status = plan_option_load(plan, &unscaled, 0, &config, error);
+    plan->seed = config.scenario.run.seed;
     if (status == 0)
         learn_load(plan, &config.workload);
     if (status == 0 && !plan->has_search && !option->is_own)

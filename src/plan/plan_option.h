@@ -19,23 +19,25 @@ struct plan_option {
 };
 
 /*
- * Learns from the scenario, with what `option` buys, which of its keys sets the
- * load and to what; and where the plan lists no engine settings, those to try:
- * the scenario's max_step_tokens, a quarter and four times of it. Call it before
- * loading any option whose load is not 1. ERROR_CONFIG, ERROR_MEMORY.
+ * Learns from the scenario, with what `option` buys, its seed, which of its keys
+ * sets the load and to what; and where the plan lists no engine settings, those
+ * to try: the scenario's max_step_tokens, a quarter and four times of it. Call it
+ * before loading any option whose load is not 1, or any draw but the first.
+ * ERROR_CONFIG, ERROR_MEMORY.
  */
 int plan_option_learn(struct plan *plan, const struct plan_option *option, struct error *error);
 
 /*
- * The scenario of `option` under `seed`, without its tree, for config_release()
- * in any case; it records no timeline. ERROR_CONFIG, ERROR_MEMORY.
+ * The scenario of `option`, without its tree, for config_release() in any case; it
+ * records no timeline. Its seed is the scenario's and `draw` more. ERROR_CONFIG,
+ * ERROR_MEMORY.
  */
-int plan_option_load(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+int plan_option_load(const struct plan *plan, const struct plan_option *option, uint32_t draw,
                      struct config *config, struct error *error);
 
-/* The same as a file for `tandem run`, in `arena`, which names all other files so that they are
-   found from anywhere. */
-int plan_option_text(const struct plan *plan, const struct plan_option *option, uint64_t seed,
-                     struct arena *arena, const char **text, struct error *error);
+/* The same under the scenario's own seed as a file for `tandem run`, in `arena`, which names all
+   other files so that they are found from anywhere. */
+int plan_option_text(const struct plan *plan, const struct plan_option *option, struct arena *arena,
+                     const char **text, struct error *error);
 
 #endif

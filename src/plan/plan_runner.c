@@ -28,7 +28,7 @@ void plan_runner_release(struct plan_runner *runner)
 struct batch {
     const struct plan_option *options;
     size_t count;
-    uint32_t seeds; /* job number: option x seeds + seed - 1 */
+    uint32_t seeds; /* job number: option x seeds + draw */
     json_t **trials;
 };
 
@@ -36,14 +36,14 @@ struct batch {
 struct trial_job {
     const struct plan *plan;
     const struct plan_option *option;
-    uint64_t seed;
+    uint32_t draw;
 };
 
 /* In the child. */
 static int run_trial(void *context, char **text, struct error *error)
 {
     const struct trial_job *job = context;
-    json_t *trial = plan_trial_run(job->plan, job->option, job->seed, error);
+    json_t *trial = plan_trial_run(job->plan, job->option, job->draw, error);
     if (!trial)
         return -(int)error->code;
     *text = json_dumps(trial, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
@@ -71,20 +71,20 @@ static int take_trial(struct plan_runner *runner, const struct batch *batch, str
     return status < 0 ? error_out_of_memory(error, "a run's result") : 0;
 }
 
-/* Starts the runs of one option under the seeds `first` to `last`. */
-static int start_seeds(struct plan_runner *runner, const struct batch *batch, size_t option,
-                       uint32_t first, uint32_t last, struct error *error)
+/* Starts the runs of one option of the draws from `first` to before `end`. */
+static int start_draws(struct plan_runner *runner, const struct batch *batch, size_t option,
+                       uint32_t first, uint32_t end, struct error *error)
 {
     int status = 0;
-    for (uint32_t seed = first; seed <= last && status == 0; seed++) {
+    for (uint32_t draw = first; draw < end && status == 0; draw++) {
         if (json_array_append_new(batch->trials[option], json_null()) < 0)
             return error_out_of_memory(error, "a run's result");
         if (!worker_pool_has_room(&runner->pool))
             status = take_trial(runner, batch, error);
-        struct trial_job job = {runner->plan, &batch->options[option], seed};
+        struct trial_job job = {runner->plan, &batch->options[option], draw};
         if (status == 0)
-            status = worker_pool_start(&runner->pool, option * batch->seeds + seed - 1, run_trial,
-                                       &job, error);
+            status = worker_pool_start(&runner->pool, option * batch->seeds + draw, run_trial, &job,
+                                       error);
     }
     return status;
 }
@@ -112,13 +112,13 @@ static int run_batch(struct plan_runner *runner, const struct batch *batch,
     double headroom = runner->plan->headroom;
     int status = 0;
     for (size_t i = 0; i < batch->count && status == 0; i++)
-        status = start_seeds(runner, batch, i, 1, 1, error);
+        status = start_draws(runner, batch, i, 0, 1, error);
     if (status == 0)
         status = wait_for_all(runner, batch, error);
     for (size_t i = 0; i < batch->count && status == 0; i++) {
         plan_judge(batch->trials[i], &runner->slo, headroom, &verdicts[i]);
         if (is_open(&verdicts[i], &runner->slo))
-            status = start_seeds(runner, batch, i, 2, batch->seeds, error);
+            status = start_draws(runner, batch, i, 1, batch->seeds, error);
     }
     if (status == 0)
         status = wait_for_all(runner, batch, error);

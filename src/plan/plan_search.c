@@ -50,14 +50,14 @@ static int read_task(struct plan_search *search, const struct plan_option *optio
     int status = plan_option_learn(search->plan, option, error);
     if (status < 0)
         return status;
-    status = plan_option_load(search->plan, option, 1, &config, error);
+    status = plan_option_load(search->plan, option, 0, &config, error);
     search->runner.slo = config.scenario.slo;
     search->is_drawn = workload_spec_is_drawn(&config.workload);
     search->runner.seeds = search->is_drawn ? search->plan->seeds : 1;
     if (status == 0)
         status = check_scenario(search->plan, &config.scenario, error);
     if (status == 0)
-        status = plan_traffic_read(&search->traffic, &config, error);
+        status = plan_traffic_read(&search->traffic, &config, search->runner.seeds, error);
     config_release(&config);
     return status;
 }

@@ -79,6 +79,16 @@ static void print_lost_node(const struct plan_stress *stress,
                       (int)strcspn(reason, "\n"), reason);
 }
 
+/* Where growth asks for a fraction of a request, what it was rounded from. */
+static void print_concurrency(const struct plan *plan, uint32_t concurrency, FILE *stream)
+{
+    double asked = plan->load_value * plan->growth;
+    (void)fprintf(stream, "%u requests in flight", concurrency);
+    if (fabs(asked - concurrency) > 1e-3)
+        (void)fprintf(stream, " (%g x growth %g are %g)", plan->load_value, plan->growth, asked);
+    (void)fputs(" of ", stream);
+}
+
 static void print_traffic(const struct plan_search *search, FILE *stream)
 {
     const struct plan_traffic *traffic = &search->traffic;
@@ -86,6 +96,8 @@ static void print_traffic(const struct plan_search *search, FILE *stream)
     (void)fprintf(stream, "%s: ", search->plan->name);
     if (!isnan(traffic->requests_per_s))
         (void)fprintf(stream, "%s requests/s of ", human_number(traffic->requests_per_s).text);
+    if (traffic->concurrency > 0)
+        print_concurrency(search->plan, traffic->concurrency, stream);
     (void)fprintf(stream, "%s tokens in and %s out; p%g", human_number(traffic->input_tokens).text,
                   human_number(traffic->output_tokens).text, slo->percentile);
     if (slo->ttft_s > 0)

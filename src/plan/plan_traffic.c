@@ -6,11 +6,11 @@
 #include <gsl/gsl_statistics_double.h>
 #include <stdlib.h>
 
-/* Enough requests for their means. */
+/* Of each draw, enough requests for their means. */
 #define REQUESTS_MAX 20000
 
 struct sample {
-    double *inputs; /* tokens of each, room for REQUESTS_MAX */
+    double *inputs; /* tokens of each, room for REQUESTS_MAX of each draw */
     double input;   /* sums */
     double output;
     sim_ps first;
@@ -21,9 +21,9 @@ struct sample {
 static int draw(struct sample *sample, struct arrival_source arrivals, struct error *error)
 {
     struct arrival arrival;
+    uint64_t end = sample->count + REQUESTS_MAX;
     int status = 0;
-    while (sample->count < REQUESTS_MAX &&
-           (status = arrivals.next(arrivals.context, &arrival, error)) > 0) {
+    while (sample->count < end && (status = arrivals.next(arrivals.context, &arrival, error)) > 0) {
         sample->first = sample->count == 0 ? arrival.at : sample->first;
         sample->last = arrival.at;
         sample->inputs[sample->count++] = arrival.input_tokens;
@@ -37,38 +37,53 @@ static int draw(struct sample *sample, struct arrival_source arrivals, struct er
                : error_set(error, ERROR_CONFIG, "the plan's scenario has no requests");
 }
 
-static struct plan_traffic traffic_of(const struct sample *sample, bool is_closed_loop,
-                                      double percentile)
+/* Requests/s of what is read: that of the process, which no draw of it hits, or of the trace. */
+static double rate_of(const struct sample *sample, const struct workload_spec *workload)
+{
+    const struct arrivals *arrivals = &workload->synthetic.arrivals;
+    if (!workload->is_trace)
+        return arrivals->process == ARRIVAL_CLOSED_LOOP ? (double)NAN : arrivals->rate_per_s;
+    if (sample->last == sample->first)
+        return NAN;
+    return (double)(sample->count - 1) / sim_s_from_ps(sample->last - sample->first);
+}
+
+static struct plan_traffic traffic_of(const struct sample *sample, const struct config *config,
+                                      uint32_t concurrency)
 {
     double count = (double)sample->count;
-    bool has_rate = !is_closed_loop && sample->last > sample->first;
     gsl_sort(sample->inputs, 1, sample->count);
     return (struct plan_traffic){
-        .requests_per_s =
-            has_rate ? (count - 1) / sim_s_from_ps(sample->last - sample->first) : (double)NAN,
+        .requests_per_s = rate_of(sample, &config->workload),
+        .concurrency = concurrency,
         .input_tokens = sample->input / count,
         .output_tokens = sample->output / count,
-        .input_tokens_high =
-            gsl_stats_quantile_from_sorted_data(sample->inputs, 1, sample->count, percentile / 100),
+        .input_tokens_high = gsl_stats_quantile_from_sorted_data(
+            sample->inputs, 1, sample->count, config->scenario.slo.percentile / 100),
     };
 }
 
-int plan_traffic_read(struct plan_traffic *traffic, const struct config *config,
+int plan_traffic_read(struct plan_traffic *traffic, const struct config *config, uint32_t draws,
                       struct error *error)
 {
-    struct workload_source source = {0};
-    struct sample sample = {.inputs = calloc(REQUESTS_MAX, sizeof(double))};
+    struct sample sample = {.inputs = calloc((size_t)REQUESTS_MAX * draws, sizeof(double))};
+    uint32_t concurrency = 0;
     if (!sample.inputs)
         return error_out_of_memory(error, "a sample of the traffic");
-    int status = workload_source_open(&source, &config->workload, config->scenario.run.seed, error);
-    if (status == 0) {
-        struct arrival_source arrivals = workload_source_arrivals(&source);
-        status = draw(&sample, arrivals, error);
-        if (status == 0)
-            *traffic =
-                traffic_of(&sample, arrivals.concurrency > 0, config->scenario.slo.percentile);
+    int status = 0;
+    for (uint32_t i = 0; i < draws && status == 0; i++) {
+        struct workload_source source = {0};
+        status =
+            workload_source_open(&source, &config->workload, config->scenario.run.seed + i, error);
+        if (status == 0) {
+            struct arrival_source arrivals = workload_source_arrivals(&source);
+            concurrency = arrivals.concurrency;
+            status = draw(&sample, arrivals, error);
+        }
+        workload_source_close(&source);
     }
-    workload_source_close(&source);
+    if (status == 0)
+        *traffic = traffic_of(&sample, config, concurrency);
     free(sample.inputs);
     return status;
 }

@@ -7,14 +7,16 @@
 #include "config_scenario.h"
 
 struct plan_traffic {
-    double requests_per_s; /* NaN in a closed loop */
+    double requests_per_s; /* as asked, or of the trace; NaN in a closed loop */
+    uint32_t concurrency;  /* requests in flight; 0: there is no closed loop */
     double input_tokens;   /* mean of a request */
     double output_tokens;
     double input_tokens_high; /* at the SLO's percentile */
 };
 
-/* Reads the first requests of `config`. ERROR_CONFIG where there are none; as workload_source.h. */
-int plan_traffic_read(struct plan_traffic *traffic, const struct config *config,
+/* Reads the first requests of each of `draws` draws of `config`: under its seed, the next, and so
+   on. ERROR_CONFIG where there are none; as workload_source.h. */
+int plan_traffic_read(struct plan_traffic *traffic, const struct config *config, uint32_t draws,
                       struct error *error);
 
 #endif

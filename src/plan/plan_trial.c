@@ -241,12 +241,12 @@ static json_t *failure_of(struct error *error)
     return result;
 }
 
-json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint32_t draw,
                        struct error *error)
 {
     struct config config;
     json_t *result = NULL;
-    if (plan_option_load(plan, option, seed, &config, error) == 0)
+    if (plan_option_load(plan, option, draw, &config, error) == 0)
         result = run_config(&config, plan->headroom, error);
     config_release(&config);
     return result ? result : failure_of(error);

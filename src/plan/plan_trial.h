@@ -37,7 +37,7 @@
 
 /* NULL where not the option failed, but the program: any error but ERROR_CONFIG. The caller
    json_decref()s it. */
-json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint64_t seed,
+json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint32_t draw,
                        struct error *error);
 
 #endif

@@ -134,6 +134,49 @@ class Search(PlanTest):
         self.assertIn("policy: prefill_first\n", scenario.read_text())
         self.assertIn("max_sequences: 64\n", scenario.read_text())
 
+    def test_the_traffic_is_what_is_asked(self):
+        # Expect the process's rate, times growth, and not what 800 draws of it came to; and of
+        # lengths the mean of all runs': that of a lognormal cut off at four times its mean is
+        # 4% less, and 1,600 of cv 0.9 come within 5% of it.
+        for growth in (1, 1.5):
+            answer = self.answer(PLAN + f"growth: {growth}\n", "--check")
+            self.assertEqual(answer["traffic"]["requests_per_s"], 9 * growth)
+            self.assertEqual(answer["traffic"]["concurrency"], 0)
+        self.assertLess(abs(answer["traffic"]["input_tokens"] / 983 - 1), 0.05)
+        self.assertIn("plan: 9.00 requests/s of ", self.plan(PLAN, "--check").stdout)
+
+    def test_a_closed_loop_grows_by_whole_requests(self):
+        # Expect 3 requests in flight to grow to 4 under 1.1, for 3 would be no growth, 100 to 110,
+        # and 3 to shrink to 2 under 0.9; the answer to say so, and the scenario to have it.
+        scenario = self.folder / "best.yaml"
+        for asked, growth, concurrency in ((3, 1.1, 4), (100, 1.1, 110), (3, 0.9, 2), (3, 1, 3)):
+            text = PLAN.replace("process: poisson, rate: 9 /s",
+                                f"process: closed_loop, concurrency: {asked}").replace(
+                                    "requests: 800", "requests: 200").replace("50 ms", "500 ms").replace(
+                                        "700 ms", "20 s") + f"growth: {growth}\n"
+            done = self.plan(text, "--check", "--emit", scenario)
+            note = "" if asked == 100 or growth == 1 else rf" \({asked} x growth {growth} are [\d.]+\)"
+            self.assertRegex(done.stdout, f"plan: {concurrency} requests in flight{note} of ")
+            self.assertIn(f"concurrency: {concurrency}\n", scenario.read_text())
+            traffic = self.answer(text, "--check")["traffic"]
+            self.assertEqual((traffic["requests_per_s"], traffic["concurrency"]), (None, concurrency))
+
+    def test_the_scenario_s_seed_is_the_first(self):
+        # Expect two runs under the seeds 7 and 8, of which the emitted scenario is the first's: two
+        # of 7 to share the second's draws with one of 8.
+        scenario = self.folder / "best.yaml"
+        options = ("--check", "--set", "layout.replicas=4")
+        one = PLAN.replace("seeds: 2", "seeds: 1")
+        done = self.plan(one, *options, "--emit", scenario, "--set", "run.seed=7")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("seed: 7\n", scenario.read_text())
+        rates = {}
+        for text, seed in ((PLAN, 7), (one, 7), (one, 8)):
+            answer = self.answer(text, *options, "--set", f"run.seed={seed}")
+            rates[answer["seeds"], seed] = answer["plans"][0]["verdict"]["requests_per_s"]
+        self.assertNotEqual(rates[1, 7], rates[1, 8])
+        self.assertAlmostEqual(rates[2, 7], (rates[1, 7] + rates[1, 8]) / 2)
+
     def test_growth_needs_more(self):
         # Expect three times the traffic to need more GPUs than once.
         grown = PLAN.replace("requests: 800", "requests: 2400") + "growth: 3\n"
