@@ -90,6 +90,7 @@ void plan_candidate_resize(struct plan_candidate *candidate, const struct plan *
     option->replicas = replicas;
     option->nodes = u32_ceil_div(replicas * option->pipeline_parallel, groups_per_node);
     candidate->bill = plan_cost_bill(plan, &candidate->hardware, option, 0);
+    candidate->bill.power_w = NAN;
 }
 
 void plan_candidate_find(struct plan_candidate *candidate, const struct plan *plan)

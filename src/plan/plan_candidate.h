@@ -47,7 +47,8 @@ enum plan_constraint {
 
 struct plan_candidate {
     size_t cut;
-    struct plan_option option; /* with the replicas to try next, or that were found */
+    struct plan_option option; /* with the replicas to try next, or that were found, or that ruled
+                                  it out */
     struct plan_hardware hardware;
     uint32_t replicas_max; /* that the limits allow */
     bool is_one_node;      /* for want of a network; the limits would allow more */
@@ -55,7 +56,8 @@ struct plan_candidate {
     bool is_judged; /* `verdict` is of some number of replicas */
     enum plan_state state;
     struct plan_verdict verdict;     /* of the last trial */
-    struct plan_bill bill;           /* once found; before, the least that `option` can cost */
+    struct plan_bill bill;           /* once found; before, the least that `option` can cost, and
+                                        no power: what it draws is not known before it runs */
     enum plan_constraint constraint; /* what rules it out */
     char why[PLAN_REASON_BYTES];
 };

@@ -144,12 +144,17 @@ static struct row row_of(const struct plan *plan, const struct plan_hardware *ha
     return row;
 }
 
-static void put_bill(struct row *row, const struct plan *plan, const struct plan_bill *bill,
-                     double output_tokens_per_s)
+static void put_machines(struct row *row, const struct plan_bill *bill)
 {
     row->racks = bill->racks;
     row->gpus = bill->gpus;
     row->billed_gpus = bill->billed_gpus;
+}
+
+static void put_bill(struct row *row, const struct plan *plan, const struct plan_bill *bill,
+                     double output_tokens_per_s)
+{
+    put_machines(row, bill);
     row->usd_per_hour = bill->usd_per_hour;
     row->purchase_usd = bill->purchase_usd;
     row->power_w = bill->power_w;
@@ -197,6 +202,10 @@ static struct row candidate_row(const struct plan_answer *answer, size_t index)
     if (is_final || candidate->state == PLAN_OPEN)
         put_bill(&row, plan, &candidate->bill,
                  is_final ? candidate->verdict.lasting_tokens_per_s : (double)NAN);
+    else if (candidate->is_judged)
+        put_machines(&row, &candidate->bill);
+    else
+        row.replicas = row.nodes = 0;
     put(row.state, sizeof(row.state), plan_state_name(candidate->state));
     put(row.constraint, sizeof(row.constraint), plan_constraint_name(candidate->constraint));
     put(row.why, sizeof(row.why), candidate->why);

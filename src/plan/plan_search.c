@@ -188,8 +188,11 @@ static struct plan_option next_option(const struct plan_search *search,
     return largest.option;
 }
 
-static void rule_out_with(struct plan_candidate *candidate, uint32_t replicas)
+/* Not even `replicas` of it, which its verdict is of, meet the SLO. */
+static void rule_out_with(struct plan_candidate *candidate, const struct plan *plan,
+                          uint32_t replicas)
 {
+    plan_candidate_resize(candidate, plan, replicas);
     plan_candidate_rule_out(candidate, plan_constraint_of(&candidate->verdict),
                             "even %u replica%s%s: %s", replicas, plural(replicas),
                             plan_candidate_bound(candidate), candidate->verdict.reason);
@@ -210,7 +213,7 @@ static void grow(const struct plan_search *search, struct plan_candidate *candid
     if (!search->is_exhaustive && verdict->outcome == PLAN_SATURATED && verdict->served > 0)
         more = fmax(more, floor(replicas / served_at_most(verdict) * GUESS_SHARE));
     if (verdict->outcome == PLAN_FAILED || replicas == candidate->replicas_max)
-        rule_out_with(candidate, replicas);
+        rule_out_with(candidate, search->plan, replicas);
     else
         plan_candidate_resize(candidate, search->plan,
                               (uint32_t)fmin(more, candidate->replicas_max));
@@ -224,7 +227,7 @@ static void take_verdict(const struct plan_search *search, struct plan_candidate
     candidate->is_judged = true;
     candidate->verdict = *verdict;
     if (was_most && verdict->outcome != PLAN_MEETS)
-        rule_out_with(candidate, candidate->replicas_max);
+        rule_out_with(candidate, search->plan, candidate->replicas_max);
     else if (!was_most && verdict->outcome == PLAN_MEETS)
         plan_candidate_find(candidate, search->plan);
     else if (!was_most)

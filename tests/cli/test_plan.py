@@ -3,6 +3,7 @@
 
 import itertools
 import json
+import math
 import os
 import re
 import resource
@@ -309,6 +310,38 @@ class Answer(PlanTest):
         loads = growth[(growth["rank"] == 1) & (growth["nodes_lost"] == 0)]["load"]
         self.assertEqual(list(loads), [point["load"] for point in points])
         self.assertGreater(len(trials), len(points))
+
+
+    def test_what_did_not_run_has_no_power(self):
+        # Expect a dearer candidate, of whose replicas no run tells how busy they are, to have a price
+        # and no power, in either form; those that ran for the plans to have both.
+        file = self.folder / "plan.h5"
+        answer = self.answer(PLAN, "-o", file)
+        with h5py.File(file) as plan:
+            rows = plan["plans"][:]
+        states = set()
+        for candidate, row in zip(answer["candidates"], rows):
+            states.add(candidate["state"])
+            if candidate["state"] != "ruled_out":
+                self.assertGreater(candidate["usd_per_hour"], 0)
+                self.assertEqual(candidate["power_w"] is None, candidate["state"] == "dearer")
+            self.assertEqual(row["power_w"] > 0, candidate["state"] == "meets")
+        self.assertLessEqual({"meets", "dearer"}, states)
+
+    def test_ruled_out_rows_agree_with_themselves(self):
+        # Expect the row of a candidate that runs ruled out to be of the replicas that its reason
+        # names, with their GPUs and nodes and no price; of one that no run ruled out, of none.
+        file = self.folder / "plan.h5"
+        for rate, count in (("30 /s", 4), ("900 /s", 0)):
+            self.plan(PLAN.replace("rate: 9 /s", f"rate: {rate}").replace("nodes: 3", "nodes: 1").replace(
+                "[2, 4, 8]", "[2]").replace("[1, 2]", "[1]"), "-o", file)
+            with h5py.File(file) as plan:
+                row = plan["plans"][0]
+            self.assertEqual(row["state"], b"ruled_out")
+            self.assertEqual(f"even {count} replicas" in row["why"].decode(), count > 0, row["why"])
+            self.assertEqual([row[key] for key in ("replicas", "nodes", "gpus", "billed_gpus")],
+                             [count, count > 0, 2 * count, 2 * count])
+            self.assertTrue(math.isnan(row["usd_per_hour"]))
 
 
 class Nothing(PlanTest):
