@@ -62,6 +62,25 @@ static int read_task(struct plan_search *search, const struct plan_option *optio
     return status;
 }
 
+/* Refuses kinds of one name, which no answer could tell apart; each has as many candidates. */
+static int check_names(const struct plan_search *search, struct error *error)
+{
+    const struct plan *plan = search->plan;
+    size_t per_kind = search->candidate_count / plan->kind_count;
+    for (size_t kind = 1; kind < plan->kind_count; kind++) {
+        const char *name = search->candidates[kind * per_kind].hardware.name;
+        for (size_t other = 0; other < kind; other++) {
+            if (strcmp(search->candidates[other * per_kind].hardware.name, name) != 0)
+                continue;
+            (void)error_set(error, ERROR_CONFIG,
+                            "two of 'clusters' are called '%s': give this one another 'name'",
+                            name);
+            return diagnostic_locate(plan->kinds[kind].cluster->position, error);
+        }
+    }
+    return 0;
+}
+
 static int list_candidates(struct plan_search *search, struct error *error)
 {
     const struct plan *plan = search->plan;
@@ -86,7 +105,7 @@ static int list_candidates(struct plan_search *search, struct error *error)
         search->candidates[i].cut = cut;
         search->candidate_count = i + 1;
     }
-    return status;
+    return status < 0 ? status : check_names(search, error);
 }
 
 /* Whether `a` comes before `b`: cheaper, then of fewer GPUs, then with more headroom once they are

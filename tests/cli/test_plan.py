@@ -641,6 +641,8 @@ class Messages(PlanTest):
              "plan.yaml:17:33: 'max_step_tokens' lists '512' twice"),
             (PLAN.replace("-2-nodes]", "-2-nodes, clusters/hgx-h100-2-nodes]"), [], 3,
              "'clusters' lists 'clusters/hgx-h100-2-nodes' twice"),
+            (PLAN.replace("-2-nodes]", "-2-nodes, {cluster: clusters/hgx-h100-2-nodes, price: 1 USD/h}]"),
+             [], 3, "plan.yaml:14:49: two of 'clusters' are called 'hgx-h100-2-nodes': give this one"),
             (PLAN.replace("{nodes: 3}", "{racks: 3}"), [], 3,
              "plan.yaml:18:17: a limit on racks needs 'rack:"),
             # Prices of what is not counted would buy nothing.
