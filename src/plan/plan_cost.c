@@ -77,11 +77,13 @@ static double purchase_usd(const struct plan *plan, const struct plan_hardware *
            bill->racks * (purchase->rack_usd + plan->rack.switches * purchase->switch_usd);
 }
 
-/* What the machines draw on average; GPUs that are paid for and not used wait. */
+/* What the machines draw on average; GPUs that are paid for and not used wait, and those that are
+   not paid for answer for their part of the node. */
 static double power_w(const struct plan_hardware *hardware, const struct plan_bill *bill,
                       double busy)
 {
-    double nodes_w = hardware->kind ? bill->nodes * hardware->kind->node_power_w : 0;
+    double nodes = (double)bill->billed_gpus / hardware->gpus_per_node;
+    double nodes_w = hardware->kind ? nodes * hardware->kind->node_power_w : 0;
     return bill->billed_gpus * hardware->gpu_idle_w +
            bill->gpus * (hardware->gpu_w - hardware->gpu_idle_w) * busy + nodes_w;
 }

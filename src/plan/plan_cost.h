@@ -11,7 +11,8 @@
  * warehouse-sized computer", ISCA 2007. It errs on the high side: a matrix
  * multiplication of 32 tokens, a decode step's, drew 605 of an H100's 700 W and
  * 659 of an H200's, one of 4,096 tokens 700 W and 692 W (tandem's own
- * measurements, nvidia-smi, 2026-11-22). Nodes draw their own power all the time.
+ * measurements, nvidia-smi, 2026-11-22). Nodes draw their own power all the time; of one
+ * that is rented in part, GPUs and power are that part.
  */
 #ifndef TANDEM_PLAN_COST_H
 #define TANDEM_PLAN_COST_H

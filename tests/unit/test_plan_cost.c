@@ -62,6 +62,10 @@ START_TEST(power_is_between_idle_and_board)
     ck_assert_double_eq_tol(plan_cost_wh_per_million(&plan, &bill, 1000), 2000, 1e-9);
     plan.ownership.pue = 1.5;
     ck_assert_double_eq_tol(plan_cost_wh_per_million(&plan, &bill, 1000), 3000, 1e-9);
+    /* By the GPU, 12 of the 16 idle at 100 W, and three quarters of the nodes' 2 kW are theirs. */
+    plan.billing = PLAN_BILLING_GPU;
+    ck_assert_int_eq(make_hardware(), 0);
+    ck_assert_double_eq(plan_cost_bill(&plan, &hardware, &option, 0.5).power_w, 1200 + 3600 + 1500);
     /* 32 USD/h at 3.6 million tokens an hour. */
     ck_assert_double_eq_tol(plan_cost_usd_per_million(&bill, 1000), 32 / 3.6, 1e-12);
 }
