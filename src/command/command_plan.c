@@ -69,11 +69,16 @@ static int parse_options(struct plan_command *command, int argc, char **argv, st
     return command_scenario_take(&command->file, "plan", argc, argv, error);
 }
 
-/* Writes the best plan's scenario, where there is one and it is asked for. */
+/* Writes the scenario of what meets the SLO, where it is asked for: a file under this name is one
+   to run, not one that was found wanting. */
 static int emit_scenario(const struct plan_answer *answer, const char *path, struct error *error)
 {
-    if (!answer->scenario || !path)
+    if (!path)
         return 0;
+    if (!plan_answer_best(answer)) {
+        (void)fprintf(stderr, "note: nothing meets the SLO, and %s is not written\n", path);
+        return 0;
+    }
     struct output_file file;
     int status = output_file_open(&file, path, error);
     if (status == 0) {

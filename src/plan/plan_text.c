@@ -11,9 +11,10 @@ static void print_latency(const char *name, const struct plan_estimate *estimate
 {
     (void)fprintf(stream, "  %-6s %s +- %s", name, human_seconds(estimate->mean).text,
                   human_seconds(estimate->half).text);
+    double left = 1 - estimate->mean / limit_s;
     if (limit_s > 0)
-        (void)fprintf(stream, " of the %s allowed, %s of it free", human_seconds(limit_s).text,
-                      human_percent(1 - estimate->mean / limit_s).text);
+        (void)fprintf(stream, " of the %s allowed, %s %s", human_seconds(limit_s).text,
+                      human_percent(fabs(left)).text, left < 0 ? "beyond it" : "of it free");
     (void)fputc('\n', stream);
 }
 

@@ -454,10 +454,16 @@ class Nothing(PlanTest):
         self.assertEqual(run["slo"]["share"], best["verdict"]["good"])
 
     def test_no_scenario_is_written(self):
-        # Expect no file where there is nothing to write.
+        # Expect no file where there is nothing to write, nor of a scenario that is checked and misses
+        # the SLO, and a note that says so; and a latency beyond its bound not to be free in part.
         scenario = self.folder / "best.yaml"
-        self.plan(PLAN.replace("tpot: 50 ms", "tpot: 1 ms"), "--emit", scenario)
-        self.assertFalse(scenario.exists())
+        for options in ((), ("--check",)):
+            done = self.plan(PLAN.replace("tpot: 50 ms", "tpot: 5 ms"), "--emit", scenario, *options)
+            self.assertEqual(done.returncode, 1)
+            self.assertFalse(scenario.exists())
+            self.assertIn(f"note: nothing meets the SLO, and {scenario} is not written", done.stderr)
+        self.assertRegex(done.stdout, r"TPOT .* of the 5.00 ms allowed, [\d.]+% beyond it\n")
+        self.assertNotIn("-", re.findall("allowed, (.*)", done.stdout)[-1])
 
 
 class Check(PlanTest):
