@@ -122,7 +122,7 @@ void collective_survey_print_text(const struct collective_survey *survey, FILE *
     print_gpus(survey, stream);
     (void)fprintf(stream, ") over %s; * is %s%s\n\n", medium_name(survey->medium),
                   survey->measured ? "what simulations take: the GPU's measured times go in front"
-                                   : "the fastest, for want of measured times",
+                                   : "the fastest that NCCL has, for want of measured times",
                   custom_legend(survey));
     (void)fprintf(stream, "%14s %10s     %-18s%10s %10s %10s  %s\n", "bytes", "size", "algorithm",
                   "time", "algbw GB/s", "busbw GB/s",

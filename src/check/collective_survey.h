@@ -44,7 +44,8 @@ enum collective_algorithm
 collective_survey_scores(const struct collective_survey *survey, double bytes,
                          struct collective_score scores[COLLECTIVE_ALGORITHM_COUNT]);
 
-/* Sizes double from the first to the last. The table; the object, ERROR_MEMORY or ERROR_IO. */
+/* Sizes double from the first to the last; the table has a star at what simulations take. The
+ * table; the object, ERROR_MEMORY or ERROR_IO. */
 void collective_survey_print_text(const struct collective_survey *survey, FILE *stream);
 int collective_survey_print_json(const struct collective_survey *survey, FILE *stream,
                                  struct error *error);
