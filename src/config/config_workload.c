@@ -37,6 +37,8 @@ static void read_trace(struct config_loader *loader, struct config_reader *paren
     workload->is_trace = true;
     workload->format = (enum trace_format)config_read_choice(
         &reader, "format", CONFIG_OPTIONAL, format_names, ARRAY_LENGTH(format_names), TRACE_AUTO);
+    if (config_reader_has(&reader, "format"))
+        workload->format_position = config_read_node(&reader, "format", CONFIG_OPTIONAL)->position;
     workload->rate_scale = 1;
     config_read_number(&reader, "rate_scale", CONFIG_OPTIONAL, RATE_SCALE_MIN, RATE_SCALE_MAX,
                        &workload->rate_scale);

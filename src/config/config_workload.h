@@ -15,7 +15,8 @@ struct workload_spec {
     bool is_trace;
     const char *trace_path; /* a file that is there */
     enum trace_format format;
-    double rate_scale; /* of the trace: its gaps are divided by it */
+    struct position format_position; /* where it is named, if it is */
+    double rate_scale;               /* of the trace: its gaps are divided by it */
     struct synthetic synthetic;
 };
 

@@ -1,11 +1,45 @@
 #include "workload_source.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+
+/* Adds to an error that the trace is one of another format, and where this one is named: the key
+   may come from a file that the user did not write. */
+static void add_format_note(const struct workload_spec *spec, enum trace_format found,
+                            struct error *error)
+{
+    struct error note;
+    (void)error_set(&note, ERROR_TRACE,
+                    "note: 'format' is %s here, and the trace is of %s; leave 'format' out, or set "
+                    "it to auto",
+                    trace_format_name(spec->format), trace_format_name(found));
+    (void)diagnostic_locate(spec->format_position, &note);
+    size_t length = strlen(error->text);
+    (void)snprintf(error->text + length, sizeof(error->text) - length, "\n%s", note.text);
+}
+
+static bool is_regular(const char *path)
+{
+    struct stat file;
+    return stat(path, &file) == 0 && S_ISREG(file.st_mode);
+}
 
 static struct trace *open_trace(const struct workload_spec *spec, struct error *error)
 {
     struct trace_options options = {.format = spec->format, .rate_scale = spec->rate_scale};
-    return trace_open(spec->trace_path, options, error);
+    struct error other;
+    struct trace *trace = trace_open(spec->trace_path, options, error);
+    if (trace || spec->format == TRACE_AUTO || error->code != ERROR_TRACE ||
+        !is_regular(spec->trace_path)) /* what a pipe has said, it does not say again */
+        return trace;
+    options.format = TRACE_AUTO;
+    struct trace *guessed = trace_open(spec->trace_path, options, &other);
+    if (guessed) {
+        add_format_note(spec, trace_format(guessed), error);
+        trace_close(guessed);
+    }
+    return NULL;
 }
 
 int workload_source_open(struct workload_source *source, const struct workload_spec *spec,
@@ -37,8 +71,7 @@ int workload_source_count(const struct workload_spec *spec, sim_ps until, uint64
                           struct error *error)
 {
     *count = spec->is_trace ? 0 : spec->synthetic.requests;
-    struct stat file;
-    if (!spec->is_trace || stat(spec->trace_path, &file) < 0 || !S_ISREG(file.st_mode))
+    if (!spec->is_trace || !is_regular(spec->trace_path))
         return 0;
     struct trace *trace = open_trace(spec, error);
     if (!trace)

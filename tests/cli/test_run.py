@@ -191,6 +191,23 @@ class Run(TandemTest):
         self.assertIn("bad.csv:3:", done.stderr)
         self.assertEqual(list(self.folder.iterdir()), [trace])
 
+    def test_a_trace_of_another_format_than_inherited(self):
+        # Expect a trace of any format to do for what stands on the shipped default; and where a file
+        # below names another format, the error to say where, which format it is, and what to do.
+        (self.folder / "azure.csv").write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n"
+                                               "2023-11-16 18:15:46.6805900,374,44\n")
+        mine, below = self.folder / "mine.yaml", self.folder / "below.yaml"
+        mine.write_text("base: scenarios/default\nworkload: {trace: {file: azure.csv}}\n")
+        run = json.loads(self.tandem_ok("run", mine, "--json"))
+        self.assertEqual(run["requests"]["completed"], 1)
+        below.write_text("base: scenarios/default\nworkload:\n  trace: {format: tandem}\n")
+        mine.write_text("base: below.yaml\nworkload: {trace: {file: azure.csv}}\n")
+        done = self.tandem("run", mine)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("azure.csv:1:1: expected arrival_s,input_tokens,output_tokens", done.stderr)
+        self.assertIn(f"{below}:3:19: note: 'format' is tandem here, and the trace is of azure; leave "
+                      "'format' out, or set it to auto\n    3 |   trace: {format: tandem}\n", done.stderr)
+
     def test_input_and_output_failures(self):
         # Expect exit code 4 and the system's words.
         with open("/dev/full", "w") as full:
