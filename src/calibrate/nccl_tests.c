@@ -18,7 +18,8 @@ struct output {
     uint32_t ranks;
     char host[HOST_BYTES]; /* of the first rank; "" before it */
     bool has_op;
-    int time_index; /* of the columns of results; -1 before their header */
+    int time_index;  /* of the columns of results; -1 before their header */
+    int wrong_index; /* of that time's results that were wrong; -1: there is no such column */
 };
 
 /* Their programs' names, and what they are here. */
@@ -101,10 +102,26 @@ static int read_comment(struct output *output, char *line, uint64_t number, stru
         find_op(output, line);
     char *tokens[TOKENS_MAX];
     int count = split(line + 1, tokens);
-    for (int i = 0; count > 0 && strcmp(tokens[0], "size") == 0 && i < count; i++)
+    for (int i = 0; count > 0 && strcmp(tokens[0], "size") == 0 && i < count; i++) {
         if (output->time_index < 0 && strcmp(tokens[i], "time") == 0)
             output->time_index = i;
+        if (output->wrong_index < 0 && strcmp(tokens[i], "#wrong") == 0)
+            output->wrong_index = i;
+    }
     return 0;
+}
+
+/* Refuses a time in which something else than the collective was done. `wrong` is how many of its
+   results were not right, "N/A" where nobody looked; NULL: it is not said. */
+static int check_right(const char *wrong, const char *place, struct error *error)
+{
+    char *end;
+    double count = wrong ? strtod(wrong, &end) : 0;
+    if (!wrong || end == wrong || count == 0)
+        return 0;
+    return error_set(error, ERROR_CONFIG,
+                     "%s: %s of its results were wrong: the time is not a collective's", place,
+                     wrong);
 }
 
 static int read_result(struct output *output, char *line, uint64_t number, struct error *error)
@@ -124,7 +141,9 @@ static int read_result(struct output *output, char *line, uint64_t number, struc
     if (*end_of_bytes != '\0' || *end_of_time != '\0')
         return fault(output, number, "size and time of a result must be numbers", error);
     (void)snprintf(place, sizeof(place), "%s:%llu", output->path, (unsigned long long)number);
-    return add_result(output, bytes, time_us, place, error);
+    bool says = output->wrong_index >= 0 && output->wrong_index < count;
+    int status = check_right(says ? tokens[output->wrong_index] : NULL, place, error);
+    return status < 0 ? status : add_result(output, bytes, time_us, place, error);
 }
 
 static int read_text(struct output *output, FILE *file, struct error *error)
@@ -164,13 +183,22 @@ static int read_config(struct output *output, const json_t *config, struct error
     return 0;
 }
 
+/* The same of a number, or of one written as a text. */
+static int check_json_right(const json_t *wrong, const char *place, struct error *error)
+{
+    char count[32];
+    (void)snprintf(count, sizeof(count), "%.0f", json_number_value(wrong));
+    return check_right(json_is_number(wrong) ? count : json_string_value(wrong), place, error);
+}
+
 static int read_results(struct output *output, const json_t *results, struct error *error)
 {
     char place[PLACE_BYTES];
     for (size_t i = 0; i < json_array_size(results); i++) {
         const json_t *result = json_array_get(results, i);
         const json_t *size = json_object_get(result, "size");
-        const json_t *time_us = json_object_get(json_object_get(result, "out_of_place"), "time");
+        const json_t *out_of_place = json_object_get(result, "out_of_place");
+        const json_t *time_us = json_object_get(out_of_place, "time");
         const char *name = json_string_value(json_object_get(result, "experiment_name"));
         (void)snprintf(place, sizeof(place), "%s: result %zu", output->path, i + 1);
         if (name)
@@ -178,8 +206,10 @@ static int read_results(struct output *output, const json_t *results, struct err
         if (!json_is_number(size) || !json_is_number(time_us))
             return error_set(error, ERROR_CONFIG,
                              "%s: it must have a size and an out-of-place time", place);
-        int status =
-            add_result(output, json_number_value(size), json_number_value(time_us), place, error);
+        int status = check_json_right(json_object_get(out_of_place, "nwrong"), place, error);
+        if (status == 0)
+            status = add_result(output, json_number_value(size), json_number_value(time_us), place,
+                                error);
         if (status < 0)
             return status;
     }
@@ -213,7 +243,8 @@ int nccl_tests_read(struct measurements *measurements, FILE *file, const char *p
     struct output output = {.measurements = measurements,
                             .path = path,
                             .kind = {.fabric = fabric, .graph = true},
-                            .time_index = -1};
+                            .time_index = -1,
+                            .wrong_index = -1};
     size_t before = measurements->collective_count;
     const char *slash = strrchr(path, '/');
     find_op(&output, slash ? slash + 1 : path);

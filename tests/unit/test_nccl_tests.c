@@ -64,6 +64,41 @@ START_TEST(test_older_text)
 }
 END_TEST
 
+START_TEST(test_wrong_results)
+{
+    /* A time whose results were wrong is refused where it stands, be it text or JSON; in-place
+       results are not taken, and so need not be right; nor is "N/A", which nobody checked, wrong.
+     */
+    static const char wrong[] = "#  all_reduce\n" RANKS HEADER
+                                "  1024  256  float  sum  -1  9.5  0.1  0.1  5  9.7  0.1  0.1  0\n";
+    ck_assert_int_lt(read_text("all_reduce.txt", wrong), 0);
+    ck_assert_str_eq(error.text, "all_reduce.txt:5: 5 of its results were wrong: the time is not a "
+                                 "collective's");
+    arena_release(&arena);
+    static const char *const right[] = {
+        RANKS HEADER "  1024  256  float  sum  -1  9.5  0.1  0.1  0  9.7  0.1  0.1  3\n",
+        RANKS HEADER "  1024  256  float  sum  -1  9.5  0.1  0.1  N/A  9.7  0.1  0.1  N/A\n"};
+    for (size_t i = 0; i < ARRAY_LENGTH(right); i++) {
+        ck_assert_int_eq(read_text("all_reduce.txt", right[i]), 0);
+        arena_release(&arena);
+    }
+    static const char *const counts[] = {"5", "\"5\"", "0", "\"0\"", "\"N/A\""};
+    for (size_t i = 0; i < ARRAY_LENGTH(counts); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof(text),
+                       "{\"config\": {\"nthreads\": 1, \"ngpus\": 2, \"devices\": [{\"hostname\":"
+                       " \"a\"}]}, \"results\": [{\"size\": 8, \"out_of_place\": {\"time\": 7.5,"
+                       " \"nwrong\": %s}}]}",
+                       counts[i]);
+        ck_assert_int_eq(read_text("all_reduce.json", text) < 0, i < 2);
+        if (i < 2)
+            ck_assert_str_eq(error.text, "all_reduce.json: result 1: 5 of its results were wrong: "
+                                         "the time is not a collective's");
+        arena_release(&arena);
+    }
+}
+END_TEST
+
 START_TEST(test_json)
 {
     /* Two processes of two GPUs each, listed by their first ranks, are four ranks. */
@@ -123,6 +158,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_newer_text, test_older_text, test_json, test_faults};
+    const TTest *const tests[] = {test_newer_text, test_older_text, test_json, test_wrong_results,
+                                  test_faults};
     return suite_run("nccl_tests", tests, ARRAY_LENGTH(tests));
 }
