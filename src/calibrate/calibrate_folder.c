@@ -1,11 +1,13 @@
 #include "calibrate_folder.h"
 
+#include "gpu_samples.h"
 #include "output_file.h"
 #include "sample_csv.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define PATH_BYTES 4096
 
@@ -91,23 +93,56 @@ static int write_file(const char *folder, const char *name, file_writer *writer,
     return status;
 }
 
+/* A table of the folder, and how many rows there are for it: with none it is left alone. */
+struct table {
+    const char *name;
+    file_writer *writer;
+    size_t rows;
+};
+
+#define TABLES 3
+
+static void list_tables(const struct measurements *measurements, struct table tables[TABLES])
+{
+    size_t experts = 0;
+    for (size_t i = 0; i < measurements->kernel_count; i++)
+        experts += kernel_op_is_experts(measurements->kernels[i].shape.op);
+    tables[0] = (struct table){"kernels.csv", write_kernels, measurements->kernel_count - experts};
+    tables[1] = (struct table){"experts.csv", write_experts, experts};
+    tables[2] =
+        (struct table){"collectives.csv", write_collectives, measurements->collective_count};
+}
+
+void calibrate_folder_print_former(const char *folder, const struct measurements *measurements,
+                                   FILE *stream)
+{
+    struct table tables[TABLES];
+    char path[PATH_BYTES];
+    list_tables(measurements, tables);
+    for (const char *const *name = gpu_samples_tables; *name; name++) {
+        bool is_written = false;
+        for (size_t i = 0; i < TABLES; i++)
+            is_written |= tables[i].rows > 0 && strcmp(tables[i].name, *name + 1) == 0;
+        (void)snprintf(path, sizeof(path), "%s%s", folder, *name);
+        if (access(path, F_OK) == 0)
+            (void)fprintf(stream, "note: %s %s\n", path,
+                          is_written ? "is replaced" : "stays, and counts beside what is written");
+    }
+}
+
 int calibrate_folder_write(const char *folder, const struct calibrate_gpu *gpu,
                            const struct measurements *measurements, const char *source,
                            struct error *error)
 {
+    struct table tables[TABLES];
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return error_set(error, ERROR_IO, "cannot make %s: %s", folder, strerror(errno));
     int status = 0;
-    size_t experts = 0;
-    for (size_t i = 0; i < measurements->kernel_count; i++)
-        experts += kernel_op_is_experts(measurements->kernels[i].shape.op);
-    if (measurements->kernel_count > experts)
-        status = write_file(folder, "kernels.csv", write_kernels, measurements, source, error);
-    if (status == 0 && experts > 0)
-        status = write_file(folder, "experts.csv", write_experts, measurements, source, error);
-    if (status == 0 && measurements->collective_count > 0)
-        status =
-            write_file(folder, "collectives.csv", write_collectives, measurements, source, error);
+    list_tables(measurements, tables);
+    for (size_t i = 0; i < TABLES && status == 0; i++)
+        if (tables[i].rows > 0)
+            status =
+                write_file(folder, tables[i].name, tables[i].writer, measurements, source, error);
     if (status == 0)
         status = write_file(folder, "gpu.yaml", write_gpu, gpu, source, error);
     return status;

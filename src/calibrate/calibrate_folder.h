@@ -9,6 +9,8 @@
 #include "calibrate_report.h"
 #include "measurements.h"
 
+#include <stdio.h>
+
 /*
  * Writes `folder`, which is made where it is not there: gpu.yaml, pointing at the
  * tables, and a table of what was measured of kernels and of collectives, each
@@ -18,6 +20,11 @@
 int calibrate_folder_write(const char *folder, const struct calibrate_gpu *gpu,
                            const struct measurements *measurements, const char *source,
                            struct error *error);
+
+/* Notes which tables the folder has already: those that writing `measurements` replaces, and those
+   of other measurements that stay beside them. */
+void calibrate_folder_print_former(const char *folder, const struct measurements *measurements,
+                                   FILE *stream);
 
 /* Writes the folder's residuals.csv. ERROR_IO. */
 int calibrate_folder_write_residuals(const char *folder, const struct calibrate_report *report,

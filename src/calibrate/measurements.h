@@ -16,7 +16,8 @@ struct measurements {
     struct collective_sample *collectives;
     const char **collective_places;
     size_t collective_count;
-    size_t passed_over; /* rows that no table has a place for */
+    size_t unsaid_fabrics; /* collectives whose file does not say which fabric they went over */
+    size_t passed_over;    /* rows that no table has a place for */
     struct arena *arena;
 };
 

@@ -77,6 +77,7 @@ static int add_result(struct output *output, double bytes, double time_us, const
         return error_set(error, ERROR_CONFIG, "%s: a collective takes at least 2 ranks", place);
     struct collective_sample sample = {
         .kind = output->kind, .ranks = output->ranks, .bytes = bytes, .seconds = time_us * 1e-6};
+    output->measurements->unsaid_fabrics++;
     return measurements_add_collective(output->measurements, &sample, place, error);
 }
 

@@ -21,6 +21,7 @@ static const char *const format_words[] = {"tandem", "llmservingsim", NULL};
 
 static const char *const fabric_words[] = {"peer", "host", NULL};
 static const enum collective_fabric fabrics[] = {COLLECTIVE_FABRIC_PEER, COLLECTIVE_FABRIC_HOST};
+#define FABRIC_UNSAID UINT32_MAX
 
 struct calibrate_options {
     char **inputs;
@@ -30,7 +31,7 @@ struct calibrate_options {
     const char *gpu_path;   /* NULL: gpu.yaml of the folder */
     const char *model_path; /* NULL: not given */
     uint32_t tensor_parallel;
-    uint32_t fabric; /* of fabrics[] */
+    uint32_t fabric; /* of fabrics[], of what does not say; FABRIC_UNSAID: not given */
     enum format format;
     bool only_residuals;
     bool as_json;
@@ -152,19 +153,23 @@ static int read_profile(const struct calibrate_options *options, struct measurem
     return status;
 }
 
+static enum collective_fabric fabric_of(const struct calibrate_options *options)
+{
+    return options->fabric == FABRIC_UNSAID ? COLLECTIVE_FABRIC_PEER : fabrics[options->fabric];
+}
+
 /* Adds the tables that the folder has. */
 static int read_own(const struct calibrate_options *options, struct measurements *measurements,
                     struct error *error)
 {
     char path[PATH_BYTES];
-    enum collective_fabric fabric = fabrics[options->fabric];
     int status = 0;
     for (const char *const *name = gpu_samples_tables; *name && status == 0; name++) {
         int length = snprintf(path, sizeof(path), "%s%s", options->folder, *name);
         if (length < 0 || length >= PATH_BYTES)
             return error_set(error, ERROR_IO, "%s: the path is too long", options->folder);
         if (access(path, F_OK) == 0)
-            status = measurement_file_add(measurements, path, fabric, error);
+            status = measurement_file_add(measurements, path, fabric_of(options), error);
     }
     return status;
 }
@@ -174,12 +179,11 @@ static int read_inputs(const struct calibrate_options *options, struct measureme
 {
     if (options->format == FORMAT_LLMSERVINGSIM)
         return read_profile(options, measurements, error);
-    enum collective_fabric fabric = fabrics[options->fabric];
     int status = 0;
     if (options->only_residuals)
         status = read_own(options, measurements, error);
     for (size_t i = 0; i < options->input_count && status == 0; i++)
-        status = measurement_file_add(measurements, options->inputs[i], fabric, error);
+        status = measurement_file_add(measurements, options->inputs[i], fabric_of(options), error);
     if (status == 0 && measurements->kernel_count + measurements->collective_count == 0)
         return error_set(error, ERROR_CONFIG, "%s: there are no measurements",
                          options->only_residuals ? options->folder : options->inputs[0]);
@@ -195,14 +199,30 @@ static int print_report(const struct calibrate_options *options,
     return command_flush(error);
 }
 
+/* What nobody asked for and is done all the same. */
+static void print_notes(const struct calibrate_options *options,
+                        const struct measurements *measurements)
+{
+    if (measurements->unsaid_fabrics > 0 && options->fabric == FABRIC_UNSAID)
+        (void)fprintf(stderr,
+                      "note: nccl-tests does not say whether GPUs reached their peers' memory; %zu "
+                      "results are taken as if they did,\nand go unused where a cluster's "
+                      "collectives go through host memory (host_staging_factor): --fabric host if "
+                      "these did\n",
+                      measurements->unsaid_fabrics);
+    calibrate_folder_print_former(options->folder, measurements, stderr);
+}
+
 /* Tables, unless they are there already, and how far they are off. */
 static int write_folder(const struct calibrate_options *options, const struct calibrate_gpu *gpu,
                         const struct measurements *measurements,
                         const struct calibrate_report *report, struct error *error)
 {
     int status = 0;
-    if (!options->only_residuals)
+    if (!options->only_residuals) {
+        print_notes(options, measurements);
         status = calibrate_folder_write(options->folder, gpu, measurements, options->source, error);
+    }
     return status < 0 ? status : calibrate_folder_write_residuals(options->folder, report, error);
 }
 
@@ -250,7 +270,7 @@ static int calibrate(const struct calibrate_options *options, struct error *erro
 int command_calibrate(int argc, char **argv)
 {
     struct error error = {0};
-    struct calibrate_options options = {.tensor_parallel = 1};
+    struct calibrate_options options = {.tensor_parallel = 1, .fabric = FABRIC_UNSAID};
     int status = parse_options(&options, argc, argv, &error);
     if (status == 0)
         status = calibrate(&options, &error);

@@ -272,6 +272,28 @@ class CalibrateTest(TandemTest):
         self.assertEqual(done.returncode, 3)
         self.assertIn("k.csv.gz: the file is compressed (gzip): unpack it first", done.stderr)
 
+    def test_what_the_folder_had_is_told(self):
+        """A table that is written anew, and those of other measurements that stay and count beside
+        it, are named; of a folder that had none there is nothing to say."""
+        kernels = self.file("kernels.csv", KERNELS + "gemm,16,4096,4096,30\ngemm,32,4096,4096,31\n")
+        collectives = self.file("out.txt", NCCL_TEXT)
+        first = self.tandem(*self.arguments(collectives), "--fabric", "peer")
+        self.assertEqual((first.returncode, first.stderr), (0, ""))
+        (self.output / "collectives_published.csv").write_text(COLLECTIVES, encoding="utf-8")
+        second = self.tandem(*self.arguments(collectives, kernels), "--fabric", "peer")
+        self.assertEqual(second.stderr,
+                         f"note: {self.output}/collectives.csv is replaced\n"
+                         f"note: {self.output}/collectives_published.csv stays, and counts beside "
+                         "what is written\n")
+
+    def test_a_fabric_that_nobody_told(self):
+        """nccl-tests does not say which way its bytes went: what is taken for it is told, unless
+        it is given; tandem's own tables say so themselves."""
+        told = self.tandem(*self.arguments(self.file("out.txt", NCCL_TEXT)))
+        self.assertIn("2 results are taken as if they did,\nand go unused where", told.stderr)
+        own = self.file("collectives.csv", COLLECTIVES + "all_reduce,2,1024,0,1,9.5\n")
+        self.assertNotIn("nccl-tests", self.tandem(*self.arguments(own)).stderr)
+
     def test_nccl_text(self):
         """nccl-tests' text: operation, ranks and out-of-place times; no row of 0 bytes."""
         self.tandem_ok(*self.arguments(self.file("out.txt", NCCL_TEXT)), "--fabric", "host")
