@@ -131,14 +131,17 @@ static int resolve(struct deployment *deployment, const struct deployment *besid
         spec.gpus_before =
             deployment_gpus_after(&beside->layout, &beside->scenario->cluster.gpu, cluster);
     int rc = layout_check(&spec, model, cluster, error);
-    if (rc == 0)
+    struct memory_terms terms = deployment_memory_terms(deployment);
+    /* There are costs for each number of tokens: not of steps that no GPU holds, which memory then
+       refuses whatever the costs. */
+    if (rc == 0 && memory_step_fits(&terms, &spec))
         rc = resolve_costs(deployment, beside, arena, error);
     if (rc == 0)
         rc = layout_resolve(&deployment->layout, &spec, model, cluster, deployment->extras, arena,
                             error);
     if (rc < 0)
         return rc;
-    const struct memory_terms terms = deployment_memory_terms(deployment);
+    terms = deployment_memory_terms(deployment);
     return memory_plan_resolve(&deployment->memory, &deployment->layout, &terms, error);
 }
 

@@ -73,6 +73,16 @@ static double usable_bytes(const struct memory_terms *terms)
     return terms->cluster->gpu.memory_bytes * terms->serving->memory_utilization;
 }
 
+bool memory_step_fits(const struct memory_terms *terms, const struct layout_spec *spec)
+{
+    for (uint32_t stage = 0; stage < spec->pipeline_parallel; stage++)
+        if (memory_activation_bytes(terms->model, terms->serving, spec->tensor_parallel,
+                                    &spec->sharding, stage,
+                                    spec->pipeline_parallel) > usable_bytes(terms))
+            return false;
+    return true;
+}
+
 /* Bytes of one KV block on one GPU of a stage. */
 static double block_bytes(const struct layout *layout, const struct memory_terms *terms,
                           uint32_t stage)

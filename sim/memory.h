@@ -53,6 +53,10 @@ double memory_activation_bytes(const struct model *model, const struct serving *
 double memory_weights_bytes(const struct model *model, uint32_t tensor_parallel, uint32_t stage,
                             uint32_t stages, uint32_t stage_layers);
 
+/* Whether what a step of max_step_tokens takes is within what a GPU of each stage has, nothing else
+   counted: where it is not, no split of the layers helps. */
+bool memory_step_fits(const struct memory_terms *terms, const struct layout_spec *spec);
+
 /*
  * Fills in `plan` for `layout`. ERROR_CONFIG where a stage has no room for one
  * KV block: by how much, on which stage, and which layouts would fit. Also where

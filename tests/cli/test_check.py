@@ -3,6 +3,7 @@
 
 import json
 import re
+import resource
 from pathlib import Path
 
 from tandem_cli import SCENARIO, TandemTest, main
@@ -152,6 +153,18 @@ class Check(TandemTest):
         self.assertEqual(done.returncode, 3)
         self.assertRegex(done.stderr, r"too few; layouts that fit: TP=2")
         self.assertIn("for latency: TP=8", done.stdout)
+
+    def test_a_step_beyond_all_memory_costs_nothing(self):
+        # Expect a step of 16 million tokens, which no GPU holds, to be refused for its activations
+        # within 600 MB of memory, where costs of each number of tokens would take four times that.
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))
+        if self.tandem("--version", preexec_fn=limit).returncode != 0:
+            self.skipTest("with a sanitizer in it the program never starts")
+        done = self.tandem("check", SCENARIO, "--set", "engine.max_step_tokens=16777216",
+                           preexec_fn=limit)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertRegex(done.stderr, r"does not fit .* activations [\d.]+,")
 
     def test_what_the_simulator_finds_is_shown_where_it_stands(self):
         # Expect the place of the key that is wrong, of its mapping where it is left out or where

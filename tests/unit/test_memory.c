@@ -269,9 +269,25 @@ START_TEST(listed_layouts_fit_when_taken)
 }
 END_TEST
 
+START_TEST(a_step_alone_may_be_too_large)
+{
+    /* A step's activations grow with its tokens: of one whose activations are just what a GPU may
+       use, one token more is too many, on the stage that takes most, the last of two. */
+    struct layout_spec spec = {.tensor_parallel = 4, .pipeline_parallel = 2};
+    serving.max_step_tokens = 1000000;
+    double bytes = memory_activation_bytes(&model, &serving, 4, &plain, 1, 2);
+    ck_assert_double_gt(bytes, memory_activation_bytes(&model, &serving, 4, &plain, 0, 2));
+    cluster.gpu.memory_bytes = bytes / serving.memory_utilization * (1 + 1e-12);
+    ck_assert(memory_step_fits(&terms, &spec));
+    serving.max_step_tokens++;
+    ck_assert(!memory_step_fits(&terms, &spec));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        a_step_alone_may_be_too_large,
         weights_divide_by_tensor_parallel,
         pipeline_ends_hold_the_tables,
         tied_table_counts_once_on_a_single_stage,
