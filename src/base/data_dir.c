@@ -32,8 +32,9 @@ static bool folder_of(char folder[DATA_DIR_BYTES], const char *path)
 int data_dir_find_configs(char configs[DATA_DIR_BYTES], const struct data_dir_search *search,
                           struct error *error)
 {
-    static const char *const beside[] = {"../configs", "../share/tandem/configs"};
+    static const char *const beside[] = {"configs", "share/tandem/configs"};
     char folder[DATA_DIR_BYTES];
+    char parent[DATA_DIR_BYTES];
 
     /* A wrong setting is said, not passed over: the next folder might hold other numbers. */
     if (search->environment != NULL && search->environment[0] != '\0') {
@@ -42,9 +43,10 @@ int data_dir_find_configs(char configs[DATA_DIR_BYTES], const struct data_dir_se
         return error_set(error, ERROR_IO, "TANDEM_DATA_DIR is '%s', which has no folder 'configs'",
                          search->environment);
     }
-    if (search->executable != NULL && folder_of(folder, search->executable)) {
+    if (search->executable != NULL && folder_of(folder, search->executable) &&
+        folder_of(parent, folder)) {
         for (size_t i = 0; i < ARRAY_LENGTH(beside); i++)
-            if (is_folder(configs, folder, beside[i]))
+            if (is_folder(configs, parent, beside[i]))
                 return 0;
     }
     if (is_folder(configs, TANDEM_DATA_DIR_DEFAULT, "configs"))

@@ -92,14 +92,14 @@ END_TEST
 START_TEST(test_beside_the_executable)
 {
     static const char *const executables[] = {"source/build/tandem", "prefix/bin/tandem"};
-    static const char *const configs[] = {"source/build/../configs",
-                                          "prefix/bin/../share/tandem/configs"};
+    static const char *const configs[] = {"source/configs", "prefix/share/tandem/configs"};
     struct tree tree;
     struct error error = {0};
     char executable[2 * PATH_BYTES], expected[2 * PATH_BYTES], found[DATA_DIR_BYTES];
     tree_init(&tree);
 
-    /* In a source tree's build folder and under a moved prefix; an empty setting is no setting. */
+    /* In a source tree's build folder and under a moved prefix, as messages name it, without the
+       way there; an empty setting is no setting. */
     for (int i = 0; i < 2; i++) {
         tree_path(&tree, executables[i], executable);
         tree_path(&tree, configs[i], expected);
