@@ -96,10 +96,11 @@ static int compare(const struct compare_options *options, struct error *error)
     struct served measured, simulated;
     struct comparison *comparisons = NULL;
     arena_init(&arena);
-    int status = served_read_measured(&measured, options->measured_path, options->only_case,
-                                      options->start, &arena, error);
+    /* The run first: of files in the wrong order, what is said is that this is none. */
+    int status = served_read_run(&simulated, options->run_path, &arena, error);
     if (status == 0)
-        status = served_read_run(&simulated, options->run_path, &arena, error);
+        status = served_read_measured(&measured, options->measured_path, options->only_case,
+                                      options->start, &arena, error);
     if (status == 0)
         status = compare_served(&measured, &simulated, &arena, &comparisons, error);
     if (status == 0 && options->plot_path)

@@ -50,10 +50,10 @@ static int check_match(const struct served *measured, const struct served *simul
         const struct served_request *s = &simulated->requests[i];
         if (m->input_tokens != s->input_tokens || m->output_tokens != s->output_tokens)
             return error_set(error, ERROR_CONFIG,
-                             "%s:%llu: request %zu has %.0f tokens in and %.0f out; request %llu "
-                             "of %s has %.0f and %.0f",
+                             "%s:%llu: request %zu has %.0f tokens in and %.0f out; in %s, where "
+                             "its id is %llu, it has %.0f and %.0f",
                              measured->path, (unsigned long long)m->place, i + 1, m->input_tokens,
-                             m->output_tokens, (unsigned long long)s->place, simulated->path,
+                             m->output_tokens, simulated->path, (unsigned long long)s->place,
                              s->input_tokens, s->output_tokens);
     }
     if (measured->count == simulated->count)

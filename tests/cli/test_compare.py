@@ -116,6 +116,15 @@ class CompareTest(TandemTest):
         rows = self.rows()
         rows[7]["output_tokens"] += 1
         self.assert_refused(rows, "measured.csv:10: request 8 has")
+        self.assert_refused(rows, "run.h5, where its id is 7, it has ")
+
+    def test_the_wrong_way_round(self):
+        """Of a measurement in the run's place, it is said that it is no run."""
+        measured = self.folder / "measured.csv"
+        measured.write_text("arrival_s,input_tokens,output_tokens,first_token_s,done_s\n0,1,1,1,1\n")
+        done = self.tandem("compare", measured, self.run_path)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn(f"tandem compare: cannot read {measured}", done.stderr)
 
     def test_damaged(self):
         """Rows that cannot have been measured are refused with their line."""
