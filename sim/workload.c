@@ -204,11 +204,12 @@ static int workload_next(void *context, struct arrival *arrival, struct error *e
         return 0;
     double gap_s = gap_draw_s(workload);
     if (gap_s > ARRIVAL_S_MAX - sim_s_from_ps(workload->now))
-        return error_set(error, ERROR_CONFIG,
-                         "%llu requests at %g /s would arrive beyond the %.0f days that the clock "
-                         "holds",
-                         (unsigned long long)workload->requests_left, workload->arrivals.rate_per_s,
-                         ARRIVAL_S_MAX / 86400);
+        return error_set_key(
+            error, "workload.arrivals.rate",
+            "%llu requests at %g /s would arrive beyond the %.0f days that the clock "
+            "holds",
+            (unsigned long long)workload->requests_left, workload->arrivals.rate_per_s,
+            ARRIVAL_S_MAX / 86400);
     workload->requests_left--;
     workload->now += sim_ps_from_s(gap_s);
     *arrival = (struct arrival){

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char help[] =
     "usage: tandem merge OUT.h5 PART.h5...\n\n"
@@ -53,9 +54,19 @@ static int parse_and_merge(int argc, char **argv, struct error *error)
     return merge(argv[0], (const char *const *)argv + 1, (size_t)argc - 1, error);
 }
 
+/* What is wrong with parts stands in no line of theirs: the command says it. */
+static int fail(struct error *error)
+{
+    char text[ERROR_TEXT_BYTES];
+    memcpy(text, error->text, sizeof(text));
+    if (error->code == ERROR_CONFIG)
+        (void)error_set(error, ERROR_CONFIG, "tandem merge: %s", text);
+    return command_fail("merge", error);
+}
+
 int command_merge(int argc, char **argv)
 {
     struct error error = {0};
     int status = parse_and_merge(argc, argv, &error);
-    return status < 0 ? command_fail("merge", &error) : 0;
+    return status < 0 ? fail(&error) : 0;
 }

@@ -129,13 +129,13 @@ static double share_done(const struct simulation *simulation, uint64_t total, si
 }
 
 /* Runs to the end and takes the wall-clock time. */
-static int advance(struct run_state *state, bool is_quiet, const struct interrupt *interrupt,
-                   struct error *error)
+static int advance(struct run_state *state, const struct run_options *options,
+                   const struct interrupt *interrupt, struct error *error)
 {
     struct simulation *simulation = state->simulation;
     sim_ps duration = state->config.scenario.run.duration;
     struct progress progress;
-    progress_start(&progress, stderr, "requests", is_quiet);
+    progress_start(&progress, stderr, "requests", options->is_quiet);
     uint64_t total = 0;
     int status = progress_is_shown(&progress)
                      ? workload_source_count(&state->config.workload, duration, &total, error)
@@ -154,7 +154,7 @@ static int advance(struct run_state *state, bool is_quiet, const struct interrup
     }
     progress_end(&progress);
     state->summary.wall_s = progress_clock_s() - started_s;
-    return status;
+    return status < 0 ? command_scenario_fault(&options->scenario, &state->config, error) : status;
 }
 
 /* The summary, its wall-clock part too. */
@@ -230,7 +230,7 @@ static int run(const struct run_options *options, const struct interrupt *interr
     if (status == 0)
         status = set_up(&state, options, error);
     if (status == 0)
-        status = advance(&state, options->is_quiet, interrupt, error);
+        status = advance(&state, options, interrupt, error);
     if (status == 0)
         status = summarize(&state, error);
     if (status == 0)

@@ -20,7 +20,7 @@ static void read_heads(struct config_reader *reader, struct model *model)
         config_read_count(reader, "heads", CONFIG_REQUIRED, 1, HEADS_MAX, &model->heads);
     if (config_read_count(reader, "kv_heads", CONFIG_REQUIRED, 1, HEADS_MAX, &model->kv_heads) &&
         has_heads && model->heads % model->kv_heads != 0)
-        config_reader_report(reader, "kv_heads",
+        config_reader_report(reader, config_reader_last(reader, "heads", "kv_heads"),
                              "'kv_heads' must divide the %u heads into equal groups, which %u "
                              "does not",
                              model->heads, model->kv_heads);

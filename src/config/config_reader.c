@@ -78,6 +78,19 @@ void config_reader_report(const struct config_reader *reader, const char *key, c
                     "%s", text);
 }
 
+/* Options come over all files, and files over those that they are based on, which are read later.
+ */
+static uint64_t layer_of(const struct config_reader *reader, const char *key)
+{
+    const struct source *source = yaml_node_find(reader->node, key)->value->position.source;
+    return source->text ? UINT64_C(1) + source->ordinal : 0;
+}
+
+const char *config_reader_last(const struct config_reader *reader, const char *a, const char *b)
+{
+    return layer_of(reader, a) < layer_of(reader, b) ? a : b;
+}
+
 void config_reader_refuse(struct config_reader *reader, const char *key, const char *what)
 {
     if (config_reader_has(reader, key))

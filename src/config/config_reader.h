@@ -52,6 +52,10 @@ bool config_reader_has(struct config_reader *reader, const char *key);
 void config_reader_report(const struct config_reader *reader, const char *key, const char *format,
                           ...) __attribute__((format(printf, 3, 4)));
 
+/* Of two keys that are there, the one that was given last: by an option, else by the file that is
+   based on the other's. What does not go together is its fault. */
+const char *config_reader_last(const struct config_reader *reader, const char *a, const char *b);
+
 /* Reports the key where it is given and should not be, because of `what`. */
 void config_reader_refuse(struct config_reader *reader, const char *key, const char *what);
 

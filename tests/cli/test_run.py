@@ -170,6 +170,27 @@ class Run(TandemTest):
         self.assertIn("did you mean 'tensor_parallel'?", done.stderr)
         self.assertIn("unknown key 'foo'", done.stderr)
 
+    def test_arrivals_beyond_the_clock_are_located(self):
+        # Expect a rate at which requests arrive beyond the clock to be shown where it is given.
+        for text in ("1e-6 /s", "0.000001 /s"):
+            done = self.tandem("run", SCENARIO, *SMALL, "--set", f"workload.arrivals.rate={text}")
+            self.assertEqual(done.returncode, 3)
+            self.assertRegex(done.stderr, f"^--set workload.arrivals.rate={text}: \\d+ requests at 1e-06 /s "
+                             "would arrive beyond the 104 days that the clock holds\n")
+
+    def test_what_is_set_last_is_to_blame(self):
+        # Expect of two of a model's keys that do not go together the one that was set over the other,
+        # by an option or in a file on another's base.
+        mine = self.folder / "mine.yaml"
+        message = "'kv_heads' must divide the {} heads into equal groups, which {} does not"
+        for key, heads, kv_heads in (("heads", 65, 8), ("kv_heads", 64, 7)):
+            value = heads if key == "heads" else kv_heads
+            text = message.format(heads, kv_heads)
+            done = self.tandem("run", SCENARIO, "--set", f"model.{key}={value}")
+            self.assertIn(f"--set model.{key}={value}: {text}", done.stderr)
+            mine.write_text(f"base: scenarios/default\nmodel: {{base: models/llama-3.1-70b, {key}: {value}}}\n")
+            self.assertIn(f"{mine}:2:", self.tandem("run", mine).stderr)
+
     def test_files_of_other_commands(self):
         # Expect a sweep and a plan to be called so where they name their scenario, and nothing else.
         for name, kind in (("sweeps/70b-engine", "sweep"), ("plans/70b-chat", "plan")):

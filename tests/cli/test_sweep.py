@@ -415,7 +415,7 @@ class Determinism(SweepTest):
         ):
             done = self.tandem("merge", joined, *parts)
             self.assertEqual(done.returncode, 3)
-            self.assertIn(message, done.stderr)
+            self.assertRegex(done.stderr, f"^tandem merge: .*{message}")
             self.assertFalse(joined.exists())
 
 
