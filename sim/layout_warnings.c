@@ -244,9 +244,51 @@ static bool warn_imbalanced(const struct scenario *scenario, const struct layout
         busiest_s * US, mean_s * US);
 }
 
+/* Groups stand in the order of the cluster's GPUs, as packed ones do. */
+static bool is_in_order(const struct layout *layout)
+{
+    uint32_t groups = layout->replicas * layout->stages;
+    for (uint32_t i = 1; i < groups; i++)
+        if (layout->gpus[(size_t)i * layout->tensor_parallel] <
+            layout->gpus[(size_t)(i - 1) * layout->tensor_parallel])
+            return false;
+    return true;
+}
+
+/* without_effect */
+static bool warn_without_effect(const struct scenario *scenario, const struct layout *layout,
+                                bool has_measured_sums, struct warning *warning)
+{
+    const struct sharding *sharding = &layout->sharding;
+    const struct cluster *cluster = &scenario->cluster;
+    bool is_whole = sharding_has_whole_experts(sharding, layout->tensor_parallel);
+    const struct {
+        bool is_idle;
+        const char *text;
+    } keys[] = {
+        {sharding->sequence_parallel && layout->tensor_parallel == 1,
+         "sequence_parallel, for a stage is one GPU"},
+        {sharding->expert_imbalance > 1 && !is_whole,
+         "expert_imbalance, for no GPU holds whole experts (expert_parallel)"},
+        {scenario->layout.placement == LAYOUT_PLACEMENT_SPREAD && cluster->nodes == 1 &&
+             is_in_order(layout),
+         "placement: spread, for there is one node"},
+        {cluster->nvlink_reduces && has_measured_sums,
+         "nvlink_reduces, for the GPU's measured collectives go in front of the models and are as "
+         "its switches did them"},
+    };
+    char text[WARNING_TEXT_BYTES] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
+        if (keys[i].is_idle)
+            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? "; " : "",
+                                     keys[i].text);
+    return used > 0 && warning_set(warning, "without_effect", "without effect here: %s", text);
+}
+
 uint32_t layout_warnings_of(const struct scenario *scenario, const struct layout *layout,
                             const struct topology *topology, struct stage_extras extras,
-                            struct warning warnings[LAYOUT_WARNINGS_MAX])
+                            bool has_measured_sums, struct warning warnings[LAYOUT_WARNINGS_MAX])
 {
     uint32_t count = 0;
     count += warn_slow_group(scenario, layout, topology, &warnings[count]);
@@ -255,5 +297,6 @@ uint32_t layout_warnings_of(const struct scenario *scenario, const struct layout
     count += warn_kv_replicated(scenario, layout, &warnings[count]);
     count += warn_sequence_parallel(scenario, layout, topology, &warnings[count]);
     count += warn_imbalanced(scenario, layout, topology, &warnings[count]);
+    count += warn_without_effect(scenario, layout, has_measured_sums, &warnings[count]);
     return count;
 }

@@ -9,6 +9,7 @@
  *     kv_heads_replicated       tensor_parallel exceeds the KV heads
  *     sequence_parallel_slower  decodes would be faster without it
  *     experts_imbalanced        all GPUs wait for the one with the busiest experts
+ *     without_effect            keys that are set and change nothing here
  */
 #ifndef TANDEM_LAYOUT_WARNINGS_H
 #define TANDEM_LAYOUT_WARNINGS_H
@@ -17,11 +18,12 @@
 #include "summary.h"
 #include "topology.h"
 
-#define LAYOUT_WARNINGS_MAX 6
+#define LAYOUT_WARNINGS_MAX 7
 
 /*
  * Fills in `warnings` for `scenario` as resolved to `layout` on `topology`;
- * `extras` as for the balanced split. Returns their count; never fails.
+ * `extras` as for the balanced split. `has_measured_sums`: what its groups add up takes
+ * the GPU's measured times. Returns their count; never fails.
  *
  * Times are the models' of compute.h and collective.h. The NVLink that slower
  * links are held against is an H100 SXM's: 450 GB/s a GPU and direction (NVIDIA
@@ -29,6 +31,6 @@
  */
 uint32_t layout_warnings_of(const struct scenario *scenario, const struct layout *layout,
                             const struct topology *topology, struct stage_extras extras,
-                            struct warning warnings[LAYOUT_WARNINGS_MAX]);
+                            bool has_measured_sums, struct warning warnings[LAYOUT_WARNINGS_MAX]);
 
 #endif

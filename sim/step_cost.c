@@ -132,6 +132,16 @@ static bool same_group(const struct collective_group *a, const struct collective
            same_path(a->reduce, b->reduce);
 }
 
+bool step_cost_measures_sums(const struct step_cost *cost)
+{
+    for (uint32_t i = 0; i < cost->class_count; i++) {
+        const struct cost_grid *const *measured = cost->classes[i].measured;
+        if (measured[EXCHANGE_ALL_REDUCE] || measured[EXCHANGE_REDUCE_SCATTER])
+            return true;
+    }
+    return false;
+}
+
 int step_cost_class(struct step_cost *cost, const struct collective_group *group,
                     const struct group_links *links, struct arena *arena, struct error *error)
 {

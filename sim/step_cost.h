@@ -77,6 +77,9 @@ int step_cost_class(struct step_cost *cost, const struct collective_group *group
 struct token_cost *step_cost_tokens(struct step_cost *cost, uint32_t tokens);
 struct head_cost *step_cost_head(struct step_cost *cost, uint32_t rows);
 
+/* Whether all-reduces or reduce-scatters of some group take measured times, not the models'. */
+bool step_cost_measures_sums(const struct step_cost *cost);
+
 /* How much of a kernel's time is hot. */
 double step_cost_hot_s(const struct step_cost *cost, const struct kernel *kernel, double seconds);
 

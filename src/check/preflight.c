@@ -105,9 +105,10 @@ static int resolve_pool(struct preflight *preflight, const struct scenario *scen
     if (status < 0)
         return status;
     resolve_hop(preflight);
-    preflight->warning_count =
-        layout_warnings_of(scenario, &preflight->deployment.layout, &preflight->deployment.topology,
-                           preflight->deployment.extras, preflight->warnings);
+    preflight->warning_count = layout_warnings_of(
+        scenario, &preflight->deployment.layout, &preflight->deployment.topology,
+        preflight->deployment.extras, step_cost_measures_sums(&preflight->deployment.cost),
+        preflight->warnings);
     return 0;
 }
 

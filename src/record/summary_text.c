@@ -17,7 +17,7 @@ static void print_layout(const struct layout_spec *layout, FILE *stream)
         (void)fprintf(stream, " x %u replicas", layout->replicas);
     if (sharding_has_whole_experts(sharding, layout->tensor_parallel))
         (void)fprintf(stream, ", EP=%u", layout->tensor_parallel);
-    if (sharding->sequence_parallel)
+    if (sharding->sequence_parallel && layout->tensor_parallel > 1)
         (void)fputs(", sequence parallel", stream);
 }
 

@@ -93,6 +93,23 @@ class Check(TandemTest):
         for word in ("sequence parallel", "reduce-scatter", "all-gather"):
             self.assertIn(word, text)
 
+    def test_keys_without_effect(self):
+        # Expect what is set and changes nothing to be warned of, and not printed as if in force; of
+        # switches that reduce only where measured collectives take their place, as over eight GPUs'
+        # NVLink they do, and for one GPU, which has no collectives, they do not.
+        one = ["--set", "model=models/llama-3.1-8b", "--set", "layout.tensor_parallel=1", "--set",
+               "layout.pipeline_parallel=1", "--set", "layout.sequence_parallel=true"]
+        eight = ["--set", "layout.tensor_parallel=8", "--set", "layout.pipeline_parallel=1"]
+        switch = ["--set", "cluster.nvlink_reduces=true"]
+        for options, part in ((one, "sequence_parallel, for a stage is one GPU"),
+                              (eight + switch, "nvlink_reduces, for the GPU's measured collectives")):
+            warnings = {each["code"]: each["text"] for each in self.check_json(*options)["warnings"]}
+            self.assertIn(part, warnings["without_effect"])
+        text = self.tandem_ok("check", SCENARIO, *one, *switch)
+        self.assertNotIn("sequence parallel", text.splitlines()[0])
+        self.assertNotIn("nvlink_reduces", text)
+        self.assertNotIn("without_effect", self.tandem_ok("check", SCENARIO))
+
     def test_expert_parallel(self):
         # Expect the experts' own collectives, as many bytes of weights as split experts have, and
         # what the busiest GPU takes over the mean.

@@ -119,7 +119,7 @@ START_TEST(nothing_that_fits_is_an_error)
 END_TEST
 
 /* The warnings of the scenario's layout; their count. */
-static uint32_t warn(void)
+static uint32_t warn_of(bool has_measured_sums)
 {
     struct layout layout;
     struct topology topology;
@@ -127,7 +127,13 @@ static uint32_t warn(void)
                                 no_extras, &arena, &error);
     ck_assert_msg(status == 0, "%s", error.text);
     ck_assert_int_eq(topology_build(&topology, &scenario.cluster, &arena, &error), 0);
-    return layout_warnings_of(&scenario, &layout, &topology, no_extras, warnings);
+    return layout_warnings_of(&scenario, &layout, &topology, no_extras, has_measured_sums,
+                              warnings);
+}
+
+static uint32_t warn(void)
+{
+    return warn_of(false);
 }
 
 /* The layout has this warning alone, with `part` in its text. */
@@ -181,10 +187,36 @@ START_TEST(sequence_parallel_of_few_tokens_shows_its_price)
     scenario.layout.sharding.sequence_parallel = true;
     scenario.serving.max_sequences = 8;
     check_warns("sequence_parallel_slower", "with 8 tokens, the fullest decode step");
-    /* One GPU has nothing to scatter. */
+    /* One GPU has nothing to scatter: it is no slower, nor anything else. */
     scenario.model = fixture_llama_8b();
     scenario.layout.tensor_parallel = 1;
+    check_warns("without_effect", "without effect here: sequence_parallel, for a stage is one GPU");
+}
+END_TEST
+
+START_TEST(keys_that_change_nothing_are_named)
+{
+    /* Each where it has nothing to act on, together in one warning; none where it has. */
+    scenario.model = fixture_llama_8b();
+    scenario.layout.tensor_parallel = 8;
+    scenario.layout.sharding.expert_imbalance = 1.5;
+    scenario.layout.placement = LAYOUT_PLACEMENT_SPREAD;
+    scenario.cluster = fixture_nvlink_cluster(1, 8);
+    check_warns("without_effect", "expert_imbalance, for no GPU holds whole experts");
+    ck_assert_ptr_nonnull(strstr(warnings[0].text, "; placement: spread, for there is one node"));
+    /* Two replicas of two stages lie otherwise than packed, on one node too. */
+    scenario.layout = (struct layout_spec){.tensor_parallel = 2,
+                                           .pipeline_parallel = 2,
+                                           .replicas = 2,
+                                           .split = STAGE_SPLIT_BALANCED,
+                                           .placement = LAYOUT_PLACEMENT_SPREAD};
+    scenario.serving.steps_in_flight = 2;
     ck_assert_uint_eq(warn(), 0);
+    /* Switches that reduce do by the models, and not by a table. */
+    scenario.cluster.nvlink_reduces = true;
+    ck_assert_uint_eq(warn(), 0);
+    ck_assert_uint_eq(warn_of(true), 1);
+    ck_assert_ptr_nonnull(strstr(warnings[0].text, "nvlink_reduces, for the GPU's measured"));
 }
 END_TEST
 
@@ -264,6 +296,7 @@ int main(void)
         tensor_parallel_across_nodes_shows_its_price,
         underfilled_pipelines_are_bounded,
         sequence_parallel_of_few_tokens_shows_its_price,
+        keys_that_change_nothing_are_named,
         busy_experts_show_their_price,
         unbalanced_stages_name_the_better_split,
         long_splits_are_cut,
