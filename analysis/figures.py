@@ -5,9 +5,8 @@
 
 Of a run: STEM-latency (percentiles), STEM-stages (where the time goes) and, where the run kept a
 timeline, STEM-timeline (the pipeline in the window, without one in the busiest 200 ms). Of a sweep:
-STEM-latency (against load, with the load that each curve carries, and where it leaves the SLO,
-between the loads tried), STEM-throughput, STEM-pareto (of points that kept up with their load) and
-STEM-stages. Without -o, STEM is OUT.h5 without its suffix. The same file gives the same bytes.
+STEM-latency (against load, with the highest loads tried that each curve carries, and does within the
+SLO), STEM-throughput, STEM-pareto (of points that kept up with their load) and STEM-stages. Without -o, STEM is OUT.h5 without its suffix. The same file gives the same bytes.
 """
 
 import argparse
@@ -39,6 +38,9 @@ LEGEND_ROW_IN = 0.18
 # reach out of a legend.
 NAME_LETTERS = 26
 LEGEND_LETTERS = 96
+
+# From one dot of a dotted line to the next, in widths of the line.
+DOT_EVERY = 2.65
 
 SLO_COLOUR = "#5b636d"
 
@@ -120,8 +122,9 @@ def bar_room_in(lines, of_one_in):
     return of_one_in + 0.15 * (lines - 1)
 
 
-def stacked_bars(names, shares):
-    """Horizontal bars, from the top; `shares` by part, each a value for every name."""
+def stacked_bars(names, shares, notes=()):
+    """Horizontal bars, from the top, with notes behind them; `shares` by part, each a value for every
+    name."""
     texts, lines = wrapped(names)
     figure, axes = plt.subplots(figsize=(WIDTH_IN, 1.1 + bar_room_in(lines, 0.26) * len(names)))
     rows = numpy.arange(len(names))
@@ -132,6 +135,9 @@ def stacked_bars(names, shares):
             axes.barh(rows, 100 * values, left=100 * left, color=COLOURS[part], label=part,
                       height=0.75)
         left += values
+    for row, note in enumerate(notes):
+        axes.annotate(note, (100, row), xytext=(4, 0), textcoords="offset points", va="center",
+                      fontsize=8)
     axes.set_yticks(rows, texts)
     axes.invert_yaxis()
     axes.grid(False)
@@ -192,13 +198,23 @@ def draw_curve(axes, sweep, curve, points, column, style, label=None):
               color=style["color"], linestyle="none")
 
 
+def draw_walls(axes, sweep):
+    """A dotted line where each curve is saturated; where several are, their dots take turns."""
+    walls = {}
+    for index, curve in enumerate(sweep.curves):
+        if numpy.isfinite(curve.saturated_from):
+            walls.setdefault(f"{curve.saturated_from:.3g}", []).append((index, curve))
+    for together in walls.values():
+        for turn, (index, curve) in enumerate(together):
+            axes.axvline(curve.saturated_from, color=line_style(index)["color"], linewidth=1,
+                         linestyle=(-turn * DOT_EVERY, (1, len(together) * DOT_EVERY - 1)))
+
+
 def draw_latency(axes, sweep, name):
     """A latency against load; each curve climbs towards its wall, a dotted line."""
     for index, curve in enumerate(sweep.curves):
-        style = line_style(index)
-        draw_curve(axes, sweep, curve, curve.unsaturated, sweep.slo_column(name), style)
-        if numpy.isfinite(curve.saturated_from):
-            axes.axvline(curve.saturated_from, color=style["color"], linestyle=":", linewidth=1)
+        draw_curve(axes, sweep, curve, curve.unsaturated, sweep.slo_column(name), line_style(index))
+    draw_walls(axes, sweep)
     if name in sweep.scenario.slo_s:
         bound = sweep.scenario.slo_s[name]
         axes.axhline(bound, color=SLO_COLOUR, linestyle="--", linewidth=1)
@@ -219,23 +235,30 @@ def draw_latency(axes, sweep, name):
 
 
 def draw_capacity(axes, sweep):
-    """The load that each curve carries: before its wall, pale, and within the SLO, if any."""
+    """The highest load tried that each curve carries: before its wall, pale, and within the SLO, if
+    any; those above of which only longer runs would tell are hollow, like their points."""
     has_slo = bool(sweep.scenario.slo_s)
+    has_gaps = any(curve.has_gap for curve in sweep.curves)
     has_dashes = len(sweep.curves) > len(LINES)  # which tell apart what colours do not
     texts, _ = wrapped([curve.name for curve in sweep.curves])
     for index, curve in enumerate(sweep.curves):
         colour = line_style(index)["color"]
         carried, good = sweep.loads(curve.kept_up).max(initial=0), sweep.load_within_slo(curve)
+        perhaps = max(carried, sweep.loads(curve.too_short).max(initial=0) * curve.has_gap)
+        if perhaps > carried:
+            axes.barh(index, perhaps - carried, left=carried, height=0.7, fill=False,
+                      linewidth=0.8, edgecolor=colour)
         axes.barh(index, carried, color=colour, alpha=0.3, height=0.7)
         axes.barh(index, good, color=colour, height=0.7)
         axes.annotate(f"{good:.3g} of {carried:.3g}" if has_slo else f"{carried:.3g}",
-                      (carried, index), xytext=(4, 0), textcoords="offset points", va="center",
+                      (perhaps, index), xytext=(4, 0), textcoords="offset points", va="center",
                       fontsize=8)
         if has_dashes:
             axes.plot(SAMPLE, (index, index), transform=axes.get_yaxis_transform(), clip_on=False,
                       **line_style(index))
     within = "within the SLO, and " if has_slo else ""
-    title(axes, f"{load_label(sweep).capitalize()}: {within}before saturation")
+    unsure = "\n(hollow: runs too short to tell)" if has_gaps else ""
+    title(axes, f"{load_label(sweep).capitalize()}: {within}before saturation{unsure}")
     axes.set(yticks=range(len(sweep.curves)), yticklabels=texts)
     axes.invert_yaxis()
     axes.grid(False)
@@ -248,7 +271,8 @@ def draw_capacity(axes, sweep):
 
 def latency_of_sweep(sweep):
     _, lines = wrapped([curve.name for curve in sweep.curves])
-    heights_in = (2.9, 0.4 + bar_room_in(lines, 0.22) * len(sweep.curves))
+    words_in = 0.4 + 0.15 * any(curve.has_gap for curve in sweep.curves)
+    heights_in = (2.9, words_in + bar_room_in(lines, 0.22) * len(sweep.curves))
     figure = plt.figure(figsize=(WIDTH_IN, sum(heights_in)))
     upper, lower = figure.subfigures(2, 1, height_ratios=heights_in)
     for axes, name in zip(upper.subplots(1, 2, sharex=True), ("ttft", "tpot")):
@@ -283,11 +307,10 @@ def pareto_of_sweep(sweep):
 
 def stages_of_sweep(sweep):
     """Of each curve at its best load within the SLO, or its lightest where it has none."""
-    points = [curve.best_point if curve.best_point is not None else curve.points[0]
-              for curve in sweep.curves]
+    points = [curve.shown_point for curve in sweep.curves]
     return stacked_bars([curve.name for curve in sweep.curves], {
         part: [point["stages." + column.replace("_", ".", 1)] for point in points]
-        for column, part in TIME_PARTS.items()})
+        for column, part in TIME_PARTS.items()}, [sweep.load_words(point) for point in points])
 
 
 def figures_of(results, window_s):

@@ -310,12 +310,50 @@ class Curve:
         return self.points[self.points["balance"] == b"too_short"]
 
     @property
+    def _best(self):
+        """Which point best_point is; -1: none."""
+        is_known = (self.points["balance"] == b"kept_up") & ~self.points["refusing"]
+        is_beyond = numpy.logical_or.accumulate(is_known & ~self.points["slo.met"])
+        return numpy.flatnonzero(is_known & ~is_beyond).max(initial=-1)
+
+    @property
+    def shown_point(self):
+        """The row that stands for the curve: its best, or where none is within the SLO its lightest."""
+        return self.points[max(self._best, 0)]
+
+    @property
     def best_point(self):
         """The row of the highest load that is within the SLO, as all lower ones are, of those known
         to keep up; None where there is none."""
-        is_beyond = numpy.logical_or.accumulate(~self.kept_up["slo.met"])
-        good = self.kept_up[~is_beyond]
-        return good[-1] if len(good) else None
+        return self.points[self._best] if self._best >= 0 else None
+
+    @property
+    def _first_beyond(self):
+        """The first point above the best that is known not to do; their number: none."""
+        above = self.points[self._best + 1 :]
+        fails = above["saturated"] | above["refusing"] | ~above["slo.met"]
+        return self._best + 1 + numpy.append(numpy.flatnonzero(fails), len(above))[0]
+
+    @property
+    def beyond_point(self):
+        """The row of the lowest load above the best that is beyond the SLO, or saturated; None where
+        there is none."""
+        return self.points[self._first_beyond] if self._first_beyond < len(self.points) else None
+
+    @property
+    def untold_point(self):
+        """The row of the highest load below that, and above the best, of which only a longer run would
+        tell whether the series keeps up with it; None where there is none."""
+        untold = self.points[self._best + 1 : self._first_beyond]
+        untold = untold[untold["balance"] == b"too_short"]
+        return untold[-1] if len(untold) else None
+
+    @property
+    def has_gap(self):
+        """Whether points that are too short to tell lie between the last load that is known to be
+        kept up with and the first that is not."""
+        between = self.points[(self.points["balance"] == b"saturated").cumsum() == 0]
+        return len(between) > 0 and between["balance"][-1] == b"too_short"
 
 
 class Sweep:
@@ -351,37 +389,32 @@ class Sweep:
         column = f"{name}_s.p{self.scenario.slo_percentile:g}"
         return column if column in self.points.dtype.names else f"{name}_s.p95"
 
-    def _leaving_slo(self, curve, values):
-        """What `values`, one for each point that keeps up, come to where the curve, its shares of
-        requests that miss joined as on a logarithmic axis, first leaves the SLO; at its highest load
-        that it is known to keep up with where it does not, and 0 where it never is within."""
-        points = curve.kept_up
-        beyond = numpy.flatnonzero(~points["slo.met"]) if self.scenario.slo_s else []
-        if len(beyond) == 0:
-            return float(values[-1]) if len(values) else 0.0
-        first = beyond[0]
-        if first == 0:
-            return 0.0
-        pair = slice(first - 1, first + 1)
-        least = 0.5 / points["requests.arrived"][pair]  # where none misses
-        misses = numpy.maximum(1 - points["slo.share"][pair], least)
-        allowed = max(1 - self.scenario.slo_percentile / 100, least[0])
-        return float(numpy.interp(math.log(allowed), numpy.log(misses), values[pair]))
-
     def load_within_slo(self, curve):
-        """The load at which a curve leaves the SLO, requests in flight rounded down."""
-        load = self._leaving_slo(curve, self.loads(curve.kept_up))
-        return math.floor(load) if self.is_concurrency else load
+        """The highest load tried that a curve is known to serve within the SLO; 0: none."""
+        best = curve.best_point
+        return float(self.loads(best)) if best is not None else 0.0
 
     def requests_within_slo(self, curve):
-        """The requests/s at which a curve leaves the SLO: the load, where that is one."""
-        if self.has_loads and not self.is_concurrency:
-            return self.load_within_slo(curve)
-        return self._leaving_slo(curve, lasting_requests_per_s(curve.kept_up))
+        """The requests/s that it serves there."""
+        best = curve.best_point
+        return float(lasting_requests_per_s(best)) if best is not None else 0.0
+
+    def requests_perhaps_within_slo(self, curve):
+        """The most requests/s that a curve may serve within the SLO, for all that its runs tell."""
+        untold = curve.untold_point
+        if untold is None:
+            return self.requests_within_slo(curve)
+        offered = float(untold["offered_requests_per_s"])
+        return offered if math.isfinite(offered) else float(untold["requests_per_s"])
 
     @property
     def is_concurrency(self):
         return self.load.endswith("concurrency")
+
+    def load_words(self, point):
+        """`at 5.3 requests/s`, `at 64 in flight`; "" where a series is one point."""
+        unit = "in flight" if self.is_concurrency else "requests/s"
+        return f"at {float(self.loads(point)):.3g} {unit}" if self.has_loads else ""
 
     @property
     def has_loads(self):

@@ -34,6 +34,39 @@ grid:
   workload.arrivals.rate: [1 /s, 2 /s, 3 /s]
 """
 
+# Few requests a point, and a wall that is far off: nearly every load but the lowest is untold.
+UNTOLD = """
+name: untold
+scenario:
+  base: scenarios/default
+  model: models/llama-3.1-8b
+  workload:
+    trace: null
+    arrivals: {process: poisson, rate: 10 /s}
+    requests: 1000
+    input_tokens: {distribution: lognormal, mean: 800, cv: 1, max: 8000}
+    output_tokens: {distribution: lognormal, mean: 100, cv: 1, max: 800}
+variants:
+  TP1: {layout.tensor_parallel: 1, layout.pipeline_parallel: 1, engine.max_step_tokens: 4096}
+  PP2: {layout.tensor_parallel: 1, layout.pipeline_parallel: 2, engine.max_step_tokens: 512}
+curves: {load: workload.arrivals.rate, from: 5 /s, to: 200 /s, points: 8}
+"""
+
+CLOSED = """
+name: closed
+scenario:
+  base: scenarios/default
+  model: models/llama-3.1-8b
+  layout: {tensor_parallel: 1, pipeline_parallel: 1}
+  workload: {trace: null, arrivals: {process: closed_loop, concurrency: 1}, requests: 300,
+             input_tokens: 500, output_tokens: 50}
+variants:
+  H100: {cluster: clusters/hgx-h100}
+  A100: {cluster: clusters/hgx-a100}
+grid:
+  workload.arrivals.concurrency: [1, 8, 64]
+"""
+
 POOLS = """
 scenario: {base: scenarios/70b-disaggregated, layout: {kv_transfer: whole}, run: {duration: 2 min}}
 variants:
@@ -73,9 +106,9 @@ class ReportTest(TandemTest):
         self.tandem_ok("report", results, *options)
         return results, page
 
-    def report_of_sweep(self):
+    def report_of_sweep(self, text=SWEEP):
         sweep = self.folder / "small.yaml"
-        sweep.write_text(SWEEP)
+        sweep.write_text(text)
         results, page = self.folder / "small.h5", self.folder / "page.html"
         self.tandem_ok("sweep", sweep, "-o", results)
         self.tandem_ok("report", results, "-o", page)
@@ -246,6 +279,57 @@ class Report(ReportTest):
         self.assertEqual(chart["series"], ["TP=8", "TP=4 x PP=2"])
         values = [value for row in chart["views"][0]["rows"] for value in row[1:] if value]
         self.assertEqual(sorted(values), sorted(points["output_tokens_per_s"]))
+
+    def test_a_sweep_that_does_not_tell_names_no_best(self):
+        # Expect no series to be called best where another, had its runs been longer, might be: the
+        # answer says what is known and of whom it is not, and the table that the wall is somewhere
+        # between.
+        results, page = self.report_of_sweep(UNTOLD)
+        with h5py.File(results) as file:
+            points = file["points"][:]
+        good, untold = (points[points["slo.met"] & (points["balance"] == balance)]
+                        for balance in (b"kept_up", b"too_short"))
+        known = {name: (rows["offered_requests_per_s"] / rows["gpus"]).max()
+                 for name in (b"TP1", b"PP2") for rows in [good[good["curve"] == name]]}
+        rows = untold[untold["curve"] == b"TP1"]
+        self.assertGreater(known[b"PP2"], known[b"TP1"])
+        self.assertGreater((rows["offered_requests_per_s"] / rows["gpus"]).max(), known[b"PP2"])
+        answer = re.search(r'<p class="answer">(.*?)</p>', page.read_text())[1]
+        self.assertRegex(answer, r"^Which series serves most per GPU within the SLO .* is not known: "
+                                 rf"PP2 is known to serve {2 * known[b'PP2']:.3g} requests/s on 2 "
+                                 r"GPUs, but TP1 may serve more, which runs of about [\d,]+ requests "
+                                 r"would show\.$")
+        self.assertIn("<span>most that is known</span>", page.read_text())
+        saturated = points[points["balance"] == b"saturated"]["offered_requests_per_s"].min()
+        self.assertEqual(page.read_text().count(f"<td>≤ {saturated:.0f}</td>"), 2)
+
+    def test_a_sweep_of_equals_ranks_none(self):
+        # Expect series that serve the same, for none was offered more, to be called equal.
+        _, page = self.report_of_sweep(re.sub("variants:.*", "grid: {engine.max_step_tokens: "
+                                              "[1024, 2048, 4096]}\n", SWEEP, flags=re.DOTALL)
+                                       .replace("rate: 8 /s", "rate: 1 /s"))
+        answer = re.search(r'<p class="answer">(.*?)</p>', page.read_text())[1]
+        self.assertRegex(answer, r"^max_step_tokens=1024, max_step_tokens=2048 and max_step_tokens=4096"
+                                 r" serve the same, and most within the SLO .*: [\d.]+ requests/s on 8 "
+                                 r"GPUs each; higher loads may tell them apart\.$")
+        self.assertIn("<span>one of 3 equals</span>", page.read_text())
+
+    def test_a_sweep_says_what_was_run(self):
+        # Expect every number of the headline to be of one point, the highest load tried that is
+        # within the SLO, and what lies between it and the next to be a range.
+        results, page = self.report_of_sweep(CLOSED)
+        with h5py.File(results) as file:
+            points = file["points"][:]
+        loads = points["workload.arrivals.concurrency"]
+        self.assertEqual(list(points["slo.met"]), list(loads < 64))
+        best = points[(loads == 8) & (points["variant"] == b"H100")][0]
+        text = page.read_text()
+        tiles = dict((name, value) for value, name in re.findall(
+            r'<b class="\w+">([^<]*)</b><span>([^<]*)</span>', text))
+        self.assertEqual(tiles["requests/s"], f"{best['requests_per_s']:.3g}")
+        self.assertEqual(tiles["output tokens/s"], f"{best['output_tokens_per_s']:.0f}")
+        self.assertEqual(text.count("<td>8 to 64</td>"), 2)
+        self.assertEqual(text.count("<small>at 8 in flight</small>"), 2)
 
     def test_a_sweep_pays_for_every_gpu(self):
         # Expect a point to be priced by its own GPUs, eight that prefill, and eight of another
@@ -498,9 +582,25 @@ class Figures(ReportTest):
         markers = [float(y) for y in re.findall(r'<use [^>]* y="([\d.]+)" style="fill: ', plot)]
         self.assertGreater(min(markers), top + 5)
 
+    def test_the_stages_say_at_which_load(self):
+        results, _ = self.report_of_sweep()
+        figure, = self.figures(results, "--format", "svg", "--only", "stages").values()
+        self.assertEqual(len(re.findall(rb">at [\d.]+ requests/s<", figure)), 2)
+
+    def test_walls_at_one_load(self):
+        # Expect the walls of two curves at one load to share a line: dots of either's colour, none
+        # on another's.
+        results, _ = self.report_of_sweep(UNTOLD)
+        figure, = self.figures(results, "--format", "svg", "--only", "latency").values()
+        walls = re.findall(r"stroke-dasharray: 1,4\.3; stroke-dashoffset: (\S+); stroke: (#\w+)",
+                           figure.decode())
+        self.assertEqual(len(walls), 2 * 2)
+        self.assertEqual(len({shift for shift, _ in walls}), 2)
+        self.assertEqual(len({colour for _, colour in walls}), 2)
+
     def test_load_within_the_slo(self):
-        # Expect each curve's bar to say the last load before its wall and, not beyond it, one that
-        # lies between the last load tried within the SLO and the first beyond.
+        # Expect each curve's bar to say the last load before its wall and, not beyond it, the last
+        # load tried within the SLO, below the first beyond.
         sweep = self.folder / "curves.yaml"
         sweep.write_text(re.sub("grid:.*", "curves: {load: workload.arrivals.rate, from: 1 /s,"
                                 " to: 200 /s, points: 12}", SWEEP, flags=re.DOTALL))
