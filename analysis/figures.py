@@ -20,7 +20,7 @@ import matplotlib
 matplotlib.use("Agg")
 import numpy
 from matplotlib import pyplot as plt
-from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, NullLocator
 
 from palette import COLOURS, LINES
 from report import EXIT_IO, EXIT_USAGE, check_window, parse_window
@@ -61,6 +61,7 @@ STYLE = {
     "pdf.fonttype": 42,  # letters stay letters, which journals ask for
     "svg.fonttype": "none",
     "svg.hashsalt": "tandem",
+    "text.parse_math": False,  # of names, $ and all
 }
 
 
@@ -113,6 +114,7 @@ def latency_of_run(run):
                       textcoords="offset points", color=SLO_COLOUR, fontsize=8)
     axes.set(xlabel="percentile of requests", ylabel="latency", yscale="log", xlim=(0, 100))
     axes.yaxis.set_major_formatter(EngFormatter("s"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     legend_above(figure, axes, 4)
     return figure
 

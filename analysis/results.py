@@ -6,7 +6,9 @@ src/sweep/sweep_hdf5.h, src/sweep/sweep_nexus.h and src/plan/plan_hdf5.h say wha
 
 import math
 import re
+import traceback
 from contextlib import contextmanager
+from pathlib import Path
 
 import h5py
 import numpy
@@ -60,6 +62,12 @@ class NotTandem(Exception):
     """The file is not one that this module reads; the text says why."""
 
 
+def is_of_drawing(misfit):
+    """Whether it came out of matplotlib, which reads no file: that one is well."""
+    return any(Path(frame.filename).parent.name == "matplotlib"
+               for frame in traceback.extract_tb(misfit.__traceback__))
+
+
 @contextmanager
 def reading(path):
     """Lets whatever does not fit in a file be NotTandem: it is read where it is needed, and another
@@ -67,7 +75,8 @@ def reading(path):
     try:
         yield
     except MISFITS as misfit:
-        if getattr(misfit, "filename", None):  # it cannot be opened: the system's words are better
+        # What cannot be opened, the system has better words for.
+        if getattr(misfit, "filename", None) or is_of_drawing(misfit):
             raise
         reason = misfit.args[0] if isinstance(misfit, KeyError) else misfit  # str() would quote it
         raise NotTandem(f"{path}: damaged, or not as this version of tandem writes it: "

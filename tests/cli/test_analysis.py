@@ -34,6 +34,16 @@ class Analysis(TandemTest):
                 self.assertRegex(done.stdout, "^usage: ")
                 self.assertTrue(os.access(path, os.X_OK))
 
+    def test_what_goes_wrong_in_drawing_is_not_the_file_s(self):
+        # Expect matplotlib's own errors to stay what they are, and no file to be called damaged.
+        script = ("import matplotlib.colors, results\n"
+                  "with results.reading('a.h5'): matplotlib.colors.to_rgba('no colour')\n")
+        done = subprocess.run(["/usr/bin/python3", "-c", script], cwd=ROOT / "analysis", timeout=60,
+                              env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"),
+                              capture_output=True, text=True)
+        self.assertNotIn("damaged", done.stderr)
+        self.assertRegex(done.stderr, "ValueError: .*no colour")
+
     def test_what_is_missing_is_named(self):
         # Expect a sentence in place of a traceback where the work itself needs what is not there.
         for name in ("ops.py", "comm.py", "power.py", "waits.py"):

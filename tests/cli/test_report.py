@@ -61,8 +61,8 @@ scenario:
   workload: {trace: null, arrivals: {process: closed_loop, concurrency: 1}, requests: 300,
              input_tokens: 500, output_tokens: 50}
 variants:
-  H100: {cluster: clusters/hgx-h100}
-  A100: {cluster: clusters/hgx-a100}
+  "H100 at $2 & A100 at $1": {cluster: clusters/hgx-h100}
+  "50$_% $": {cluster: clusters/hgx-a100}
 grid:
   workload.arrivals.concurrency: [1, 8, 64]
 """
@@ -322,7 +322,7 @@ class Report(ReportTest):
             points = file["points"][:]
         loads = points["workload.arrivals.concurrency"]
         self.assertEqual(list(points["slo.met"]), list(loads < 64))
-        best = points[(loads == 8) & (points["variant"] == b"H100")][0]
+        best = points[(loads == 8) & (points["variant"] == b"H100 at $2 & A100 at $1")][0]
         text = page.read_text()
         tiles = dict((name, value) for value, name in re.findall(
             r'<b class="\w+">([^<]*)</b><span>([^<]*)</span>', text))
@@ -581,6 +581,17 @@ class Figures(ReportTest):
         top = min(float(y) for y in re.findall(r"[ML] \S+ (\S+)", frame))
         markers = [float(y) for y in re.findall(r'<use [^>]* y="([\d.]+)" style="fill: ', plot)]
         self.assertGreater(min(markers), top + 5)
+
+    def test_names_are_no_formulas(self):
+        # Expect names with dollars and what TeX would read between them to be drawn as they are, and
+        # loads that were run, not such as lie between.
+        results, _ = self.report_of_sweep(CLOSED)
+        for name, figure in self.figures(results, "--format", "svg").items():
+            text = html.unescape(figure.decode())
+            for words in ("H100 at $2 & A100 at $1", "50$_% $"):
+                self.assertIn(f">{words}<", text, name)
+        latency = self.figures(results, "--format", "svg", "--only", "latency")["figure-latency.svg"]
+        self.assertEqual(latency.count(b">8 of 64<"), 2)
 
     def test_the_stages_say_at_which_load(self):
         results, _ = self.report_of_sweep()
