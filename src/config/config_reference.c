@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-static struct yaml_node *resolve(struct config_loader *loader, struct yaml_node *node,
+/* What is never taken over from a base. */
+enum own { OWN_NOTHING, OWN_WORDS };
+
+static struct yaml_node *resolve(struct config_loader *loader, struct yaml_node *node, enum own own,
                                  unsigned depth);
 
 static void *out_of_memory(struct config_loader *loader)
@@ -92,40 +95,47 @@ static struct yaml_node *overlay(struct config_loader *loader, const char *key,
     return merged;
 }
 
-/* The keys of `node` but `base`; NULL when memory is out. */
-static struct yaml_node *without_base(struct config_loader *loader, const struct yaml_node *node)
+/* The entries of `node` but those of `keys`, NULL at their end; NULL when memory is out. */
+static struct yaml_node *without(struct config_loader *loader, const struct yaml_node *node,
+                                 const char *const *keys)
 {
     struct yaml_node *rest = yaml_node_new(loader->arena, YAML_KIND_MAPPING, node->position);
     if (!rest)
         return out_of_memory(loader);
     for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
-        if (strcmp(entry->key->text, "base") != 0 &&
-            !yaml_node_append(loader->arena, rest, entry->key, entry->value))
+        const char *const *key = keys;
+        while (*key && strcmp(entry->key->text, *key) != 0)
+            key++;
+        if (!*key && !yaml_node_append(loader->arena, rest, entry->key, entry->value))
             return out_of_memory(loader);
     }
     return rest;
 }
 
 static struct yaml_node *resolve_base(struct config_loader *loader, const struct yaml_node *node,
-                                      struct yaml_node *name, unsigned depth)
+                                      struct yaml_node *name, enum own own, unsigned depth)
 {
+    static const char *const base_key[] = {"base", NULL};
+    static const char *const words[] = {"name", "description", NULL};
     if (name->kind != YAML_KIND_SCALAR || yaml_node_is_null(name)) {
         diagnostics_add(loader->diagnostics, name->position, "'base' must name a file");
         return broken(loader, node->position);
     }
-    struct yaml_node *base = resolve(loader, name, depth);
+    struct yaml_node *base = resolve(loader, name, own, depth);
     if (!base || base->is_broken)
         return base;
-    struct yaml_node *over = without_base(loader, node);
-    return over ? overlay(loader, "", base, over, 0) : NULL;
+    struct yaml_node *over = without(loader, node, base_key);
+    if (over && own == OWN_WORDS)
+        base = without(loader, base, words);
+    return over && base ? overlay(loader, "", base, over, 0) : NULL;
 }
 
-static struct yaml_node *resolve(struct config_loader *loader, struct yaml_node *node,
+static struct yaml_node *resolve(struct config_loader *loader, struct yaml_node *node, enum own own,
                                  unsigned depth)
 {
     if (node->kind == YAML_KIND_MAPPING) {
         const struct yaml_entry *base = yaml_node_find(node, "base");
-        return base ? resolve_base(loader, node, base->value, depth) : node;
+        return base ? resolve_base(loader, node, base->value, own, depth) : node;
     }
     if (node->kind == YAML_KIND_SEQUENCE)
         return node;
@@ -136,12 +146,18 @@ static struct yaml_node *resolve(struct config_loader *loader, struct yaml_node 
         return broken(loader, node->position);
     }
     struct yaml_node *root = load(loader, node);
-    return root ? resolve(loader, root, depth + 1) : broken(loader, node->position);
+    return root ? resolve(loader, root, own, depth + 1) : broken(loader, node->position);
+}
+
+struct yaml_node *config_reference_resolve_scenario(struct config_loader *loader,
+                                                    struct yaml_node *node)
+{
+    return resolve(loader, node, OWN_WORDS, 0);
 }
 
 struct yaml_node *config_reference_resolve(struct config_loader *loader, struct yaml_node *node)
 {
-    return resolve(loader, node, 0);
+    return resolve(loader, node, OWN_NOTHING, 0);
 }
 
 struct yaml_node *config_reference_overlay(struct config_loader *loader, struct yaml_node *base,

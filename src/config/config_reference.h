@@ -24,6 +24,11 @@
  */
 struct yaml_node *config_reference_resolve(struct config_loader *loader, struct yaml_node *node);
 
+/* The same of a scenario: what its base is called and is for, `name` and `description`, it is not.
+ */
+struct yaml_node *config_reference_resolve_scenario(struct config_loader *loader,
+                                                    struct yaml_node *node);
+
 /* What `over` makes of `base`, two mappings, as if it were built on it. NULL when memory is out. */
 struct yaml_node *config_reference_overlay(struct config_loader *loader, struct yaml_node *base,
                                            struct yaml_node *over);

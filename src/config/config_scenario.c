@@ -156,11 +156,33 @@ struct overrides {
     size_t setting_count;
 };
 
+static bool is_words(const struct yaml_entry *entry)
+{
+    return strcmp(entry->key->text, "name") == 0 || strcmp(entry->key->text, "description") == 0;
+}
+
+/* The tree as one writes it: what says what it is before all else, whoever said so. */
+static struct yaml_node *with_words_first(struct config_loader *loader,
+                                          const struct yaml_node *root)
+{
+    struct yaml_node *sorted = yaml_node_new(loader->arena, YAML_KIND_MAPPING, root->position);
+    bool is_done = sorted != NULL;
+    for (int pass = 0; pass < 2; pass++) {
+        for (const struct yaml_entry *entry = root->first; entry && is_done; entry = entry->next) {
+            if (is_words(entry) ? pass == 0 && !yaml_node_is_null(entry->value) : pass == 1)
+                is_done = yaml_node_append(loader->arena, sorted, entry->key, entry->value) != NULL;
+        }
+    }
+    if (!is_done)
+        out_of_memory(loader);
+    return is_done ? sorted : NULL;
+}
+
 /* A scenario's own tree: base merged in, overrides applied, references resolved. */
 static const struct yaml_node *build_tree(struct config_loader *loader, struct yaml_node *root,
                                           const struct overrides *overrides)
 {
-    root = config_reference_resolve(loader, root);
+    root = config_reference_resolve_scenario(loader, root);
     root = root && !root->is_broken ? yaml_node_copy(loader->arena, root) : NULL;
     if (!root || root->kind != YAML_KIND_MAPPING)
         return root;
@@ -173,7 +195,7 @@ static const struct yaml_node *build_tree(struct config_loader *loader, struct y
                             overrides->settings[i].value);
     add_default_host(loader, root);
     resolve_references(loader, root);
-    return root;
+    return with_words_first(loader, root);
 }
 
 /* The tree of `source`; NULL where it has none that can be built on. */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SETTINGS_MAX (10 + PLAN_AXES_MAX)
+#define SETTINGS_MAX (13 + PLAN_AXES_MAX)
 #define VALUE_BYTES 64
 
 /* The step's token budget is tried this many times smaller and larger where the plan is silent. */
@@ -35,6 +35,16 @@ static void set_node(struct option_settings *set, const char *path, struct yaml_
 static void set_text(struct option_settings *set, const char *path, const char *text)
 {
     set_node(set, path, yaml_node_new_scalar(set->arena, set->position, text));
+}
+
+/* What people wrote, whatever it may hold; NULL: nothing. */
+static void set_words(struct option_settings *set, const char *path, const char *words)
+{
+    struct yaml_node *value =
+        yaml_node_new_scalar(set->arena, set->position, words ? words : "null");
+    if (value)
+        value->is_plain = !words;
+    set_node(set, path, value);
 }
 
 static void set_count(struct option_settings *set, const char *path, uint64_t count)
@@ -77,16 +87,25 @@ static void set_load(struct option_settings *set, const struct plan *plan,
              sweep_load_value(&plan->load, value, set->arena));
 }
 
+/* Sets what tells the plan's own scenarios from the one that it is of. */
+static void set_option(struct option_settings *set, const struct plan *plan,
+                       const struct plan_option *option, uint32_t draw)
+{
+    set_words(set, "name", plan->name);
+    set_words(set, "description", plan->description);
+    set_purchase(set, plan, option);
+    set_load(set, plan, option);
+    if (draw > 0)
+        set_count(set, "run.seed", plan->seed + draw);
+}
+
 /* Loads the scenario, with its events or without; its tree shares nodes with `arena`. */
 static int load_with(const struct plan *plan, const struct plan_option *option, uint32_t draw,
                      bool with_events, struct config *config, struct arena *arena,
                      struct error *error)
 {
     struct option_settings set = {.arena = arena, .position = plan->scenario->position};
-    set_purchase(&set, plan, option);
-    set_load(&set, plan, option);
-    if (draw > 0)
-        set_count(&set, "run.seed", plan->seed + draw);
+    set_option(&set, plan, option, draw);
     if (!with_events)
         set_text(&set, "events", "null");
     int status = set.is_out_of_memory ? error_out_of_memory(error, "an option of the plan") : 0;

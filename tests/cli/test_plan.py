@@ -453,6 +453,15 @@ class Nothing(PlanTest):
         self.assertGreater(run["requests"]["warmup"], 0)
         self.assertEqual(run["slo"]["share"], best["verdict"]["good"])
 
+    def test_the_scenario_is_called_what_the_plan_is(self):
+        # Expect the plan's words, whatever is in them, in place of those of the scenario that it
+        # builds on.
+        scenario = self.folder / "best.yaml"
+        words = 'name: "my plan: #1"\ndescription: "Two lines,\\n\\"quoted\\" & all."\n'
+        for given, kept in ((words, words), ("", 'name: "plan"\n')):
+            self.assertEqual(self.plan(given + PLAN, "--emit", scenario).returncode, 0)
+            self.assertEqual(scenario.read_text().partition("model:")[0], kept)
+
     def test_no_scenario_is_written(self):
         # Expect no file where there is nothing to write, nor of a scenario that is checked and misses
         # the SLO, and a note that says so; and a latency beyond its bound not to be free in part.

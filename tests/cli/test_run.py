@@ -36,6 +36,19 @@ class Run(TandemTest):
             total = sum(stage["busy"].values()) + sum(stage["idle"].values())
             self.assertAlmostEqual(total, 1, places=9)
 
+    def test_a_scenario_is_not_called_what_its_base_is(self):
+        # Expect the name and description that the scenario's own file gives, before all else, and
+        # none where it gives none, also where it stands between.
+        middle, scenario = self.folder / "middle.yaml", self.folder / "own.yaml"
+        middle.write_text(f"base: {SCENARIO}\n")
+        for words, name in (("", None), ("name: own\ndescription: mine\n", "own")):
+            scenario.write_text(f"base: middle.yaml\n{words}")
+            output = self.folder / "run.h5"
+            result = json.loads(self.tandem_ok("run", scenario, *SMALL, "--json", "-o", output))
+            self.assertEqual(result["name"], name)
+            with h5py.File(output) as file:
+                self.assertEqual(file.attrs["scenario"].partition("model:")[0], words)
+
     def test_text_names_the_essentials(self):
         # Expect the headline numbers, latencies, stages and memory, and nothing on stderr.
         done = self.tandem("run", SCENARIO, *SMALL)
