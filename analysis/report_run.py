@@ -71,7 +71,26 @@ def load_words(scenario):
         arrivals = workload.get("arrivals", {})
         load = (f"{workload.get('requests', '?')} requests, {arrivals.get('process', '?')} "
                 f"{arrivals.get('rate', arrivals.get('concurrency', ''))}")
+        if "cv" in arrivals:
+            load += f", cv {arrivals['cv']}"
     return load
+
+
+def lengths_words(lengths):
+    """`1000` or `lognormal: mean 2000, cv 1, max 16000`."""
+    if not isinstance(lengths, dict):
+        return f"{lengths}"
+    shown = ", ".join(f"{key} {str(value).rpartition('/')[2]}" for key, value in lengths.items()
+                      if key != "distribution")
+    return f"{lengths.get('distribution', '?')}: {shown}"
+
+
+def lengths_rows(scenario):
+    """The lengths of drawn requests; a trace has its own."""
+    for key, name in (("input_tokens", "input tokens"), ("output_tokens", "output tokens")):
+        lengths = scenario.get(f"workload.{key}")
+        if lengths is not None and not scenario.get("workload.trace"):
+            yield name, lengths_words(lengths)
 
 
 def fault_words(event):
@@ -89,15 +108,17 @@ def question(run):
     scenario = run.scenario
     nodes, gpus = run.summary["nodes.count"], run.summary["nodes.gpus"]
     rows = [
-        ("model", f"{scenario.get('model.name')}, weights {scenario.get('model.weights', 'bf16')}"),
+        ("model", f"{scenario.get('model.name')}, weights {scenario.get('model.weights', 'bf16')}, "
+                  f"KV {scenario.get('model.kv', 'bf16')}"),
         ("cluster", f"{scenario.get('cluster.name')}: {nodes} × {gpus} "
                     f"{scenario.get('cluster.gpu.name')}"),
-        *((f"{pool.name} layout".lstrip(), f"{pool.layout_name} on {gpu_count(pool.gpus)}"
+        *((f"{pool.name} layout".lstrip(), f"{pool.layout_name}{pool.sharding_words} on {gpu_count(pool.gpus)}"
            + (f" ({pool.gpu.get('name')})" if pool.name else "")) for pool in run.pools),
         *((f"{pool.name} batching".lstrip(),
            f"{pool.policy}, at most {pool.max_step_tokens} tokens a step and "
            f"{pool.max_sequences} sequences") for pool in run.pools),
         ("load", load_words(scenario)),
+        *lengths_rows(scenario),
         *(("fault", fault_words(event)) for event in scenario.get("events") or []),
     ]
     return table_html(("", ""), rows, "facts")

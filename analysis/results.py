@@ -140,6 +140,7 @@ class Pool:
         own = f"layout.pools.{role}"
         self.name = "" if role == "both" else role  # empty: the only pool
         self.gpu = scenario.get(f"{own}.gpu") or scenario.get("cluster.gpu", {})
+        self.layout = scenario.get(own if self.name else "layout") or {}
         self.tensor_parallel = int(row["tensor_parallel"])
         self.pipeline_parallel = int(row["pipeline_parallel"])
         self.replicas = int(row["replicas"])
@@ -158,6 +159,16 @@ class Pool:
     def layout_name(self):
         return (f"TP={self.tensor_parallel} × PP={self.pipeline_parallel}"
                 + (f", {self.replicas} replicas" if self.replicas > 1 else ""))
+
+    @property
+    def sharding_words(self):
+        """`, EP=4, its busiest GPU 1.3 times the mean, sequence parallel`, of what there is of it."""
+        words = ""
+        if int(self.layout.get("expert_parallel") or 1) > 1:
+            words += f", EP={self.tensor_parallel}"
+            imbalance = float(self.layout.get("expert_imbalance") or 1)
+            words += f", its busiest GPU {imbalance:g} times the mean" * (imbalance != 1)
+        return words + ", sequence parallel" * bool(self.layout.get("sequence_parallel"))
 
     @property
     def usd_per_hour(self):

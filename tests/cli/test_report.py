@@ -191,6 +191,30 @@ class Report(ReportTest):
         self.assertIn("<td>mine: 1 × 8 H100-SXM</td>", text)
         self.assertIn("<td>chunked_prefill, at most 2048 tokens a step and 256 sequences</td>", text)
 
+    def test_what_was_asked_has_all_that_was(self):
+        # Expect what makes this run another than one with the same layout and rate: experts whole on
+        # GPUs and how unevenly, the KV's format, bursts, and how long requests are.
+        scenario = self.folder / "experts.yaml"
+        scenario.write_text(
+            "base: scenarios/moe-expert-parallel\nmodel: {kv: fp8}\n"
+            "layout: {expert_imbalance: 1.3, sequence_parallel: true}\n"
+            "workload: {trace: null, arrivals: {process: gamma, rate: 4 /s, cv: 2}, requests: 50,\n"
+            "  input_tokens: {distribution: lognormal, mean: 2000, cv: 1, max: 16000},\n"
+            "  output_tokens: 7}\n")
+        results, page = self.folder / "run.h5", self.folder / "run.html"
+        shown = self.tandem_ok("run", scenario, "-o", results)
+        self.tandem_ok("report", results)
+        text = page.read_text()
+        parallel = re.search(r" TP=(\d) x PP=1, EP=\1, sequence parallel, \1 GPUs", shown)[1]
+        for name, value in (
+                ("layout", f"TP={parallel} × PP=1, EP={parallel}, its busiest GPU 1.3 times the mean, "
+                           f"sequence parallel on {parallel} GPUs"),
+                ("load", "50 requests, gamma 4 /s, cv 2"),
+                ("input tokens", "lognormal: mean 2000, cv 1, max 16000"),
+                ("output tokens", "7")):
+            self.assertIn(f"<td>{name}</td><td>{value}</td>", text)
+        self.assertRegex(text, r"<td>model</td><td>[^<]*, KV fp8</td>")
+
     def test_assumptions_name_their_sources(self):
         # Expect the GPU's bandwidth beside its datasheet, and a value of --set beside nothing.
         results, page = self.report_of_run()
