@@ -65,6 +65,10 @@ def dollars(value):
     return f"${value:,.2f}" if math.isfinite(value) else "–"
 
 
+def whole_dollars(value):
+    return f"${value:,.0f}"
+
+
 def table_html(header, rows, css=""):
     """A table; the first column holds names, the others numbers. Cells may be (text, class)."""
     def cell(tag, content):

@@ -6,7 +6,7 @@ import numpy
 
 from provenance import annotate
 from report_page import (aligned_rows, dollars, gpu_count, number, percent, seconds, table_html,
-                         tiles_html)
+                         tiles_html, whole_dollars)
 from results import LATENCIES, text
 
 RESOURCES = {
@@ -92,35 +92,59 @@ def breaks_at(plan, rank):
     return None, holds
 
 
+def untold_words(plan, rank):
+    """`1.25 to 1.5 not known`, or "", of the growth up to which a ranked plan holds."""
+    row, holds = breaks_at(plan, rank)
+    loads = plan.growth_of(rank)["load"]
+    if row is None:
+        return "not known beyond" * bool(loads.max() > holds)
+    untold = ((loads > holds) & (loads < row["load"])).any()
+    return f"{holds:.2f} to {row['load']:.2f} not known" * bool(untold)
+
+
+def place_words(row):
+    """`2 nodes, 1 rack`; racks where they are counted."""
+    several = "s" if row["racks"] != 1 else ""
+    return nodes_name(row) + f", {row['racks']} rack{several}" * bool(row["racks"] > 0)
+
+
+def joined(*words):
+    return "; ".join(filter(None, words))
+
+
 def headline(plan):
     best = plan.ranked[0]
     per_million = best["usd_per_million_output_tokens"]
     _, holds = breaks_at(plan, 1)
-    tiles = [("GPUs", f"{best['billed_gpus']}", f"{best['gpus']} in use, {nodes_name(best)}"),
+    tiles = [("GPUs", f"{best['billed_gpus']}", f"{best['gpus']} in use, {place_words(best)}"),
              ("an hour", dollars(best["usd_per_hour"]),
               f"{dollars(per_million)} a million output tokens")]
+    if best["purchase_usd"] > 0:
+        tiles.append(("to buy", whole_dollars(best["purchase_usd"]),
+                      f"an hour's price is of {plan.summary['ownership_years']:g} years, with "
+                      f"electricity at {plan.summary['usd_per_kwh']:g} USD/kWh"))
     if math.isfinite(best["power_w"]):
         tiles.append(("on average", f"{number(best['power_w'] / 1000)} kW",
                       f"{number(best['wh_per_million_output_tokens'])} Wh a million output tokens"))
     for name, bound in plan.slo_s.items():
         tiles.append((f"{name.upper()} p{plan.summary['slo.percentile']:g}",
                       seconds(best[f"{name}_s"]), free_share(best, name, bound)))
-    tiles.append(("growth", f"× {holds:.2f}", "up to this traffic it holds"))
+    tiles.append(("growth", f"× {holds:.2f}",
+                  joined("up to this traffic it holds", untold_words(plan, 1))))
     return tiles_html(tiles)
 
 
 def break_words(plan, rank):
     """What gives way first, at what load."""
     row, holds = breaks_at(plan, rank)
-    loads = plan.growth_of(rank)["load"]
+    untold = untold_words(plan, rank)
     if row is None:
-        return f"holds up to {holds:.2f} times" + ", not known beyond" * (loads.max() > holds)
+        return ", ".join(filter(None, [f"holds up to {holds:.2f} times", untold]))
     fails = row["load"]
     figure = FIGURES.get(text(row["figure"]))
     words = (f"{figure} at {fails:.2f} times, by {RESOURCES[text(row['resource'])]}" if figure
              else f"{OUTCOMES[text(row['outcome'])]} at {fails:.2f} times")
-    untold = ((loads > holds) & (loads < fails)).any()
-    return words + f"; {holds:.2f} to {fails:.2f} not known" * untold
+    return joined(words, untold)
 
 
 def node_lost_words(plan, row):
@@ -133,14 +157,18 @@ def node_lost_words(plan, row):
 
 def ranked_section(page, plan):
     best_usd = plan.ranked[0]["usd_per_hour"]
+    has_racks = bool((plan.ranked["racks"] > 0).any())
+    is_bought = bool((plan.ranked["purchase_usd"] > 0).any())
     rows = []
     for row in plan.ranked:
+        bought = whole_dollars(row["purchase_usd"]) if row["purchase_usd"] > 0 else "rented"
         rows.append((layout_name(row), text(row["engine"]), f"{row['billed_gpus']}",
+                     *[f"{row['racks']}"] * has_racks, *[bought] * is_bought,
                      dollars(row["usd_per_hour"]), f"{100 * (row['usd_per_hour'] / best_usd - 1):+.0f}%",
                      dollars(row["usd_per_million_output_tokens"]),
                      number(row["wh_per_million_output_tokens"]), seconds(row["ttft_s"]),
                      seconds(row["tpot_s"]), percent(row["margin"])))
-    header = ("plan", "engine", "GPUs", "an hour", "against the best", "$ per million",
+    header = ("plan", "engine", "GPUs", *["racks"] * has_racks, *["to buy"] * is_bought, "an hour", "against the best", "$ per million",
               "Wh per million", "TTFT", "TPOT", "headroom")
     page.section("The plans that meet it", table_html(header, rows, css="plans"),
                  "The cheapest first; of equals the one with fewer GPUs, then with more headroom: "
@@ -252,11 +280,14 @@ def assumption_rows(plan):
 
 def warnings_of(plan):
     count = int(plan.summary["untold"])
+    uncapped = plan.summary["uncapped"]
+    capped = [("power_limit", f"prompts may take longer on {uncapped}: their GPUs' power limit is not "
+                              "counted, that of the others is")] if uncapped else []
     if count == 0:
-        return []
+        return capped
     cost = " that cost no more than the best" if len(plan.ranked) else ""
     return [("too_short", f"options{cost} of which the runs were too short to tell: {count}; runs of "
-                          f"about {number(plan.summary['requests_to_tell'])} requests would")]
+                          f"about {number(plan.summary['requests_to_tell'])} requests would"), *capped]
 
 
 def fill(page, plan):

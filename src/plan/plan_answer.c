@@ -100,6 +100,20 @@ struct plan_untold plan_answer_untold(const struct plan_answer *answer)
     return untold;
 }
 
+size_t plan_answer_uncapped(const struct plan_answer *answer,
+                            const struct plan_hardware *uncapped[PLAN_KINDS_MAX])
+{
+    size_t kinds = answer->search->plan->kind_count;
+    size_t count = 0;
+    for (size_t kind = 0; kind < kinds; kind++) {
+        const struct plan_option option = {.kind = kind};
+        const struct plan_hardware *hardware = plan_answer_hardware(answer, &option);
+        if (!hardware->has_power_capping)
+            uncapped[count++] = hardware;
+    }
+    return count == kinds ? 0 : count;
+}
+
 void plan_answer_obstacles(const struct plan_answer *answer, char text[PLAN_OBSTACLES_BYTES])
 {
     const struct plan_search *search = answer->search;

@@ -48,6 +48,11 @@ struct plan_untold {
  */
 struct plan_untold plan_answer_untold(const struct plan_answer *answer);
 
+/* Sets `uncapped` to the kinds on which prompts may take longer than the answer says, beside others
+   whose GPUs' power limit is counted; returns how many, 0 where the answer is as fair to all. */
+size_t plan_answer_uncapped(const struct plan_answer *answer,
+                            const struct plan_hardware *uncapped[PLAN_KINDS_MAX]);
+
 #define PLAN_OBSTACLES_BYTES 512
 
 /* What rules candidates out, the most of them first: "36 miss the TTFT, 12 do not fit in memory".

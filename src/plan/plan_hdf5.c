@@ -356,6 +356,19 @@ static int write_numbers(const struct writer *writer, hid_t group, const struct 
     return status;
 }
 
+/* The kinds' names, a comma between two. */
+static int write_uncapped(const struct writer *writer, hid_t group,
+                          const struct plan_answer *answer)
+{
+    const struct plan_hardware *uncapped[PLAN_KINDS_MAX];
+    char names[PLAN_KINDS_MAX * (NAME_BYTES + 2)] = "";
+    size_t count = plan_answer_uncapped(answer, uncapped);
+    for (size_t i = 0, length = 0; i < count; i++)
+        length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+                                   i > 0 ? ", " : "", uncapped[i]->name);
+    return hdf5_attribute_text(group, writer->path, "uncapped", names, writer->error);
+}
+
 static int write_summary(const struct writer *writer, const struct plan_answer *answer)
 {
     char obstacles[PLAN_OBSTACLES_BYTES];
@@ -369,6 +382,8 @@ static int write_summary(const struct writer *writer, const struct plan_answer *
                                      writer->error);
     if (status == 0)
         status = hdf5_attribute_text(group, writer->path, "obstacles", obstacles, writer->error);
+    if (status == 0)
+        status = write_uncapped(writer, group, answer);
     H5Gclose(group);
     return status;
 }

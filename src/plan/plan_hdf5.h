@@ -3,8 +3,9 @@
  *
  * Root attributes: version, name, plan (the file's text) and scenario (the best
  * plan's, or the checked one's, as a file for `tandem run`; empty where nothing
- * meets the SLO). Attributes of /summary: the traffic, the SLO, met, runs and
- * obstacles (what rules candidates out, in words). Tables, each with `units`:
+ * meets the SLO). Attributes of /summary: the traffic, the SLO, met, runs,
+ * obstacles (what rules candidates out, in words) and uncapped (kinds whose power limit is not
+ * counted). Tables, each with `units`:
  *
  *     /plans    every candidate: what it is, its rank (1 the best; 0 none), whether it meets the
  *               SLO, why it is ruled out, what it costs, what was measured last

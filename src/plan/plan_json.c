@@ -182,6 +182,23 @@ static json_t *candidates_json(const struct plan_search *search)
     return candidates;
 }
 
+static json_t *uncapped_json(const struct plan_answer *answer)
+{
+    const struct plan_hardware *uncapped[PLAN_KINDS_MAX];
+    size_t count = plan_answer_uncapped(answer, uncapped);
+    json_t *names = json_array();
+    for (size_t i = 0; i < count; i++)
+        names = json_build_append(names, json_string(uncapped[i]->name));
+    return names;
+}
+
+static json_t *obstacles_json(const struct plan_answer *answer)
+{
+    char obstacles[PLAN_OBSTACLES_BYTES];
+    plan_answer_obstacles(answer, obstacles);
+    return json_string(obstacles);
+}
+
 int plan_json_print(const struct plan_answer *answer, FILE *stream, struct error *error)
 {
     const struct plan_search *search = answer->search;
@@ -213,6 +230,8 @@ int plan_json_print(const struct plan_answer *answer, FILE *stream, struct error
         {"traffic", asked},
         {"slo", bounds},
         {"untold", untold},
+        {"uncapped", uncapped_json(answer)},
+        {"obstacles", obstacles_json(answer)},
         {"plans", plans_json(answer)},
         {"candidates", candidates_json(search)},
         {0},

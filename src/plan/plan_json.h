@@ -2,6 +2,8 @@
  * plan_json: the answer to a plan as the one JSON object that `--json` prints.
  *
  *     name met seeds runs
+ *     uncapped[]    names of kinds on which prompts may take longer than it says
+ *     obstacles     what rules candidates out, in words
  *     traffic{requests_per_s,input_tokens,output_tokens}   under the plan's growth
  *     slo{ttft_s,tpot_s,percentile,headroom}
  *     plans[]       best first: a candidate, and

@@ -214,15 +214,8 @@ static void print_untold(const struct plan_answer *answer, FILE *stream)
 static void print_uncapped(const struct plan_answer *answer, FILE *stream)
 {
     const struct plan_hardware *uncapped[PLAN_KINDS_MAX];
-    size_t kinds = answer->search->plan->kind_count;
-    size_t count = 0;
-    for (size_t kind = 0; kind < kinds; kind++) {
-        const struct plan_option option = {.kind = kind};
-        const struct plan_hardware *hardware = plan_answer_hardware(answer, &option);
-        if (!hardware->has_power_capping)
-            uncapped[count++] = hardware;
-    }
-    if (count == 0 || count == kinds)
+    size_t count = plan_answer_uncapped(answer, uncapped);
+    if (count == 0)
         return;
     (void)fputs("  unsure prompts may take longer on ", stream);
     for (size_t i = 0; i < count; i++)

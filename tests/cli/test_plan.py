@@ -343,6 +343,22 @@ class Answer(PlanTest):
                              [count, count > 0, 2 * count, 2 * count])
             self.assertTrue(math.isnan(row["usd_per_hour"]))
 
+    def test_programs_hear_of_what_is_not_counted(self):
+        # Expect the kinds that the text is unsure of in JSON and the file, by their names; none where
+        # the power limit of all GPUs is counted, or of none.
+        file = self.folder / "plan.h5"
+        text = (PLAN.replace("requests: 800", "requests: 200").replace("[2, 4, 8]", "[4]")
+                .replace("[1, 2]", "[1]").replace("seeds: 2", "seeds: 1"))
+        for kinds, names in ((("h100", "a100", "h200"), ["hgx-a100-2-nodes"]),
+                             (("h100",), []), (("a100",), [])):
+            clusters = ", ".join(f"clusters/hgx-{kind}-2-nodes" for kind in kinds)
+            asked = text.replace("clusters/hgx-h100-2-nodes]", clusters + "]")
+            self.assertEqual(self.answer(asked, "-o", file)["uncapped"], names)
+            with h5py.File(file) as plan:
+                self.assertEqual(plan["summary"].attrs["uncapped"], ", ".join(names))
+            shown = self.plan(asked).stdout
+            self.assertEqual("prompts may take longer on hgx-a100-2-nodes:" in shown, bool(names))
+
 
 class Nothing(PlanTest):
     def test_says_which_constraint_excludes_all(self):
@@ -367,6 +383,7 @@ class Nothing(PlanTest):
                 self.assertIn(words, done.stdout)
                 answer = self.answer(text)
                 self.assertEqual((answer["met"], answer["plans"]), (False, []))
+                self.assertIn(words, answer["obstacles"])
                 self.assertIn(constraint, {plan["constraint"] for plan in answer["candidates"]})
                 self.assertTrue(all(plan["why"] for plan in answer["candidates"]))
                 with h5py.File(file) as plan:

@@ -405,6 +405,31 @@ class Report(ReportTest):
                       f"TP={best['tensor_parallel']} on &lt;cheap&gt; &amp; bought", answer)
         self.assertIn(f"${best['usd_per_hour']:,.2f} an hour", answer)
 
+    def test_plan_says_what_the_text_does(self):
+        # Expect the price to buy and the racks of each plan, how far growth is not known, and the
+        # kinds whose prompts may take longer.
+        plan = PLAN.replace("requests: 600", "requests: 300").replace(
+            "- clusters/hgx-h100-2-nodes", "- clusters/hgx-a100-2-nodes")
+        results, page = self.report_of_plan(plan + "rack: {gpus: 16}\n")
+        text = page.read_text()
+        with h5py.File(results) as file:
+            plans, growth = file["plans"][:], file["growth"][:]
+            self.assertEqual(file["summary"].attrs["uncapped"], "hgx-a100-2-nodes")
+        best = plans[plans["rank"] == 1][0]
+        self.assertIn(f'<b class="short">${best["purchase_usd"]:,.0f}</b><span>to buy</span>', text)
+        several = "s" if best["racks"] > 1 else ""
+        self.assertRegex(text, rf"<small>{best['gpus']} in use, {best['nodes']} nodes?, "
+                               rf"{best['racks']} rack{several}</small>")
+        for row in plans[plans["rank"] > 0]:
+            bought = f"${row['purchase_usd']:,.0f}" if row["purchase_usd"] > 0 else "rented"
+            self.assertIn(f"<td>{row['billed_gpus']}</td><td>{row['racks']}</td><td>{bought}</td>",
+                          text)
+        self.assertIn(b"too_short", growth[growth["rank"] == 1]["outcome"])
+        self.assertRegex(text, r"<span>growth</span><small>up to this traffic it holds; "
+                               r"([\d.]+ to [\d.]+ not known|not known beyond)</small>")
+        self.assertIn("prompts may take longer on hgx-a100-2-nodes: their GPUs&#x27; power limit is "
+                      "not counted", text)
+
     def test_plan_has_every_section(self):
         # Expect a warning where runs were too short to tell, the ranked plans, why each other loses,
         # the bounds on growth, headroom against cost for every kind, and every load of the file in
