@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct sweep_command {
     struct command_scenario file; /* the sweep's */
@@ -31,7 +32,8 @@ static const char help[] =
     "HDF5 file: a row a point, and curves that H5Web and NeXpy draw.\n\n"
     "  -o, --output OUT.h5      default: the sweep's name, in the current folder\n"
     "  -j, --jobs N             worker processes; default: one for each core\n"
-    "      --resume             go on where a killed sweep stopped (OUT.h5.journal)\n"
+    "      --resume             go on where a killed sweep stopped (OUT.h5.journal);\n"
+    "                           a finished OUT.h5 stays as it is\n"
     "      --shard K/N          run the Kth of N shares; join the files with 'tandem merge'\n"
     "      --set KEY=VALUE      override a key of the scenario, before any axis does\n"
     "      --point-files DIR    also keep each point's own run file there\n"
@@ -131,16 +133,61 @@ static int deliver(const char *output_path, const struct sweep_results *results,
     return command_join(status, error, more, &other);
 }
 
-/* Runs what is not in the journal, writes the file, prints the result. */
+/* Whether a finished file is what this sweep would write: another's, or another part, is kept. */
+static int check_finished(const struct sweep_results *asked, const struct sweep_results *there,
+                          const char *path, const char *output_path, struct error *error)
+{
+    char reason[ERROR_TEXT_BYTES];
+    int status = sweep_results_check_same(asked, there, path, output_path, error);
+    if (status == 0 && asked->shard != there->shard)
+        status = error_set(error, ERROR_USAGE, "%s is part %u of the sweep, not %u", output_path,
+                           there->shard, asked->shard);
+    if (status == 0)
+        return 0;
+    memcpy(reason, error->text, sizeof(reason));
+    return error_set(error, ERROR_USAGE, "%s: remove it, or name another output", reason);
+}
+
+/* Shows the file of a sweep that is done, and leaves it as it is. */
+static int show_finished(struct sweep *sweep, const struct sweep_command *command,
+                         const char *output_path, const struct sweep_run_options *options,
+                         struct error *error)
+{
+    struct sweep_results asked;
+    struct sweep_results there = {.records = NULL};
+    int status = sweep_run_header(sweep, options, &asked, error);
+    if (status == 0)
+        status = sweep_hdf5_read(output_path, &there, &sweep->arena, error);
+    if (status == 0)
+        status = check_finished(&asked, &there, command->file.path, output_path, error);
+    if (status == 0) {
+        if (!command->is_quiet)
+            (void)fprintf(stderr, "note: %s is finished, and stays as it is\n", output_path);
+        sweep_text_print(&there, stdout);
+        status = command_flush(error);
+    }
+    json_decref(there.records);
+    return status;
+}
+
+/* Runs what is not in the journal, writes the file, prints the result; where a sweep that is done
+   is resumed, the last alone. */
 static int run(struct sweep *sweep, const struct sweep_command *command, const char *output_path,
                const struct sweep_run_options *options, struct error *error)
 {
     struct sweep_journal journal;
     struct sweep_results results = {.records = NULL};
     int status = sweep_journal_open(&journal, output_path, command->is_resume, error);
-    if (status == 0)
+    bool has_nothing = status == 0 && json_object_size(journal.results) == 0;
+    bool is_finished = command->is_resume && has_nothing && access(output_path, F_OK) == 0;
+    if (is_finished)
+        status = show_finished(sweep, command, output_path, options, error);
+    else if (command->is_resume && has_nothing && !command->is_quiet)
+        (void)fprintf(stderr, "note: there is no %s to go on from: every point runs\n",
+                      journal.path);
+    if (status == 0 && !is_finished)
         status = sweep_run(sweep, options, &journal, &results, error);
-    if (status == 0)
+    if (status == 0 && !is_finished)
         status = deliver(output_path, &results, &journal, command->is_quiet, error);
     json_decref(results.records);
     sweep_journal_release(&journal);

@@ -1,31 +1,6 @@
 #include "sweep_merge.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-/* Whether `part` is of the same sweep as `first`, run by the same program. */
-static int check_same(const struct sweep_results *first, const struct sweep_results *part,
-                      const char *first_path, const char *path, struct error *error)
-{
-    const struct {
-        const char *what, *of_first, *of_part;
-    } texts[] = {
-        {"another version of tandem", first->version, part->version},
-        {"another sweep", first->name, part->name},
-        {"another sweep", first->sweep_text, part->sweep_text},
-        {"another scenario", first->scenario_text, part->scenario_text},
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
-        if (strcmp(texts[i].of_first, texts[i].of_part) != 0)
-            return error_set(error, ERROR_CONFIG, "%s is of %s than %s", path, texts[i].what,
-                             first_path);
-    }
-    if (first->shard_count != part->shard_count)
-        return error_set(error, ERROR_CONFIG, "%s is part %u of %u, %s part %u of %u", path,
-                         part->shard, part->shard_count, first_path, first->shard,
-                         first->shard_count);
-    return 0;
-}
 
 /* Whether the parts are all of the sweep's, each once. `paths_of` has room for each part. */
 static int check_complete(const struct sweep_results *parts, const char *const *paths, size_t count,
@@ -33,7 +8,7 @@ static int check_complete(const struct sweep_results *parts, const char *const *
 {
     uint32_t shard_count = parts[0].shard_count;
     for (size_t i = 0; i < count; i++) {
-        int status = check_same(&parts[0], &parts[i], paths[0], paths[i], error);
+        int status = sweep_results_check_same(&parts[0], &parts[i], paths[0], paths[i], error);
         if (status < 0)
             return status;
         const char **path = &paths_of[parts[i].shard - 1];

@@ -41,6 +41,29 @@ static json_t *sorted_array(const json_t *array, json_t **items, size_t count)
     return sorted;
 }
 
+int sweep_results_check_same(const struct sweep_results *first, const struct sweep_results *other,
+                             const char *first_path, const char *path, struct error *error)
+{
+    const struct {
+        const char *what, *of_first, *of_other;
+    } texts[] = {
+        {"another version of tandem", first->version, other->version},
+        {"another sweep", first->name, other->name},
+        {"another sweep", first->sweep_text, other->sweep_text},
+        {"another scenario", first->scenario_text, other->scenario_text},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        if (strcmp(texts[i].of_first, texts[i].of_other) != 0)
+            return error_set(error, ERROR_CONFIG, "%s is of %s than %s", path, texts[i].what,
+                             first_path);
+    }
+    if (first->shard_count != other->shard_count)
+        return error_set(error, ERROR_CONFIG, "%s is part %u of %u, %s part %u of %u", path,
+                         other->shard, other->shard_count, first_path, first->shard,
+                         first->shard_count);
+    return 0;
+}
+
 int sweep_results_sort(struct sweep_results *results, struct error *error)
 {
     size_t count = json_array_size(results->records);

@@ -34,6 +34,13 @@ struct sweep_results {
     size_t resumed_count; /* of the records, that the journal had */
 };
 
+/*
+ * Whether `other` is of the same sweep and scenario as `first`, run by the same program and in as
+ * many shares; errors call them by their paths. ERROR_CONFIG.
+ */
+int sweep_results_check_same(const struct sweep_results *first, const struct sweep_results *other,
+                             const char *first_path, const char *path, struct error *error);
+
 /* Puts the records in order of series and position. ERROR_MEMORY. */
 int sweep_results_sort(struct sweep_results *results, struct error *error);
 

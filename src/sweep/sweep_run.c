@@ -284,10 +284,9 @@ static int run(struct runner *runner, struct sweep_results *results, struct erro
     return status < 0 ? status : collect(runner, results, error);
 }
 
-int sweep_run(struct sweep *sweep, const struct sweep_run_options *options,
-              struct sweep_journal *journal, struct sweep_results *results, struct error *error)
+int sweep_run_header(struct sweep *sweep, const struct sweep_run_options *options,
+                     struct sweep_results *results, struct error *error)
 {
-    struct runner runner = {.sweep = sweep, .options = options, .journal = journal};
     *results = (struct sweep_results){
         .version = TANDEM_VERSION,
         .name = sweep->name,
@@ -296,7 +295,14 @@ int sweep_run(struct sweep *sweep, const struct sweep_run_options *options,
         .shard = options->shard,
         .shard_count = options->shard_count,
     };
-    int status = sweep_task_first_scenario(sweep, options, &results->scenario_text, error);
+    return sweep_task_first_scenario(sweep, options, &results->scenario_text, error);
+}
+
+int sweep_run(struct sweep *sweep, const struct sweep_run_options *options,
+              struct sweep_journal *journal, struct sweep_results *results, struct error *error)
+{
+    struct runner runner = {.sweep = sweep, .options = options, .journal = journal};
+    int status = sweep_run_header(sweep, options, results, error);
     if (status == 0)
         status = run(&runner, results, error);
     results->resumed_count = runner.resumed_count;

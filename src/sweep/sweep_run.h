@@ -22,6 +22,11 @@ struct sweep_run_options {
     const struct interrupt *interrupt;
 };
 
+/* Fills in what `results` say was asked, but no records; texts live in `sweep`. ERROR_CONFIG,
+   ERROR_MEMORY. */
+int sweep_run_header(struct sweep *sweep, const struct sweep_run_options *options,
+                     struct sweep_results *results, struct error *error);
+
 /*
  * Fills in `results`, whose texts live in `sweep`; json_decref() its records in
  * any case. Every listed point's scenario is checked before any runs: ERROR_CONFIG.

@@ -503,6 +503,37 @@ class Interruption(SweepTest):
                              (self.folder / "out.h5").read_bytes())
             (self.folder / "out.h5").unlink()
 
+    def test_what_is_finished_is_not_run_again(self):
+        # Expect --resume to leave a finished file alone, whoever started it, to say so and to print
+        # the same table; and to refuse one of another sweep, or of another part of it.
+        sweep, output = self.write(BRIEF), self.folder / "out.h5"
+        table = self.tandem_ok("sweep", sweep, "-o", output)
+        before = (output.read_bytes(), output.stat().st_mtime_ns)
+        done = self.tandem("sweep", sweep, "-o", output, "--resume")
+        self.assertEqual((done.returncode, done.stdout), (0, table))
+        self.assertEqual(done.stderr, f"note: {output} is finished, and stays as it is\n")
+        for text, options, words in (
+                (BRIEF.replace("points: 6", "points: 5"), (), "is of another sweep than"),
+                (BRIEF, ("--set", "run.seed=2"), "is of another scenario than"),
+                (BRIEF, ("--shard", "1/2"), "is part 1 of 1, "),
+        ):
+            done = self.tandem("sweep", self.write(text), "-o", output, "--resume", "-q", *options)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"{output} {words}", done.stderr)
+            self.assertIn(": remove it, or name another output", done.stderr)
+        self.assertEqual((output.read_bytes(), output.stat().st_mtime_ns), before)
+        self.assertEqual(sorted(self.folder.iterdir()), [output, sweep])
+
+    def test_resuming_from_nothing_says_so(self):
+        # Expect all points to run where there is no journal, as in a batch job's first try, with a
+        # word on it unless it is to be quiet.
+        sweep, output = self.write(GRID), self.folder / "out.h5"
+        for options, note in (((), f"note: there is no {output}.journal to go on from: every point "
+                                   "runs\n"), (("-q",), "")):
+            done = self.tandem("sweep", sweep, "-o", output, "--resume", *options)
+            self.assertEqual((done.returncode, done.stderr), (0, note))
+            output.unlink()
+
     def test_unfinished_work_is_not_thrown_away(self):
         # Expect a sweep whose journal is there to be refused without --resume, with exit code 2.
         journal = self.folder / "out.h5.journal"
