@@ -271,6 +271,8 @@ static int run(struct runner *runner, struct sweep_results *results, struct erro
     const struct sweep *sweep = runner->sweep;
     bool finds_loads = sweep->load.kind != SWEEP_LOAD_NONE && sweep->load.listed_count == 0;
     int status = finds_loads ? plan_curves(runner, error) : plan_points(runner, error);
+    if (status < 0)
+        status = sweep_task_explain(runner->sweep, runner->options, error);
     if (status == 0)
         status = check_journal(runner, error);
     if (status < 0)
@@ -295,7 +297,8 @@ int sweep_run_header(struct sweep *sweep, const struct sweep_run_options *option
         .shard = options->shard,
         .shard_count = options->shard_count,
     };
-    return sweep_task_first_scenario(sweep, options, &results->scenario_text, error);
+    int status = sweep_task_first_scenario(sweep, options, &results->scenario_text, error);
+    return status < 0 ? sweep_task_explain(sweep, options, error) : 0;
 }
 
 int sweep_run(struct sweep *sweep, const struct sweep_run_options *options,

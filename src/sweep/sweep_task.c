@@ -156,18 +156,90 @@ int sweep_task_finish(struct sweep_task *task, json_t *result, struct error *err
     return 0;
 }
 
+/* The lowest load, in the sweep's arena; NULL where none varies. */
+static int first_load(struct sweep *sweep, struct yaml_node **value, struct error *error)
+{
+    const struct sweep_load *load = &sweep->load;
+    *value = load->listed_count > 0 ? load->listed[0] : NULL;
+    if (load->kind == SWEEP_LOAD_NONE || *value)
+        return 0;
+    *value = sweep_load_value(load, load->curve.from, &sweep->arena);
+    return *value ? 0 : error_out_of_memory(error, "the first load");
+}
+
+/* What is wrong with scenarios that were loaded, which live as long: positions point into them. */
+struct mistakes {
+    struct config *configs[DIAGNOSTICS_MAX];
+    size_t count;
+    struct diagnostics all;
+};
+
+static int note_mistakes(struct mistakes *mistakes, const struct sweep *sweep,
+                         const struct sweep_run_options *options, size_t series,
+                         struct yaml_node *load_value, struct error *error)
+{
+    if (mistakes->count == DIAGNOSTICS_MAX)
+        return 0;
+    struct config *config = calloc(1, sizeof(*config));
+    if (!config)
+        return error_out_of_memory(error, "a scenario");
+    int status = load_scenario(config, sweep, options, series, load_value, error);
+    const struct diagnostics *own = &config->diagnostics;
+    if (status == -ERROR_CONFIG && own->kept > 0) {
+        for (size_t i = 0; i < own->kept; i++)
+            diagnostics_add(&mistakes->all, own->items[i].position, "%s", own->items[i].text);
+        mistakes->configs[mistakes->count++] = config;
+        return 0;
+    }
+    config_release(config);
+    free(config);
+    return status == -ERROR_CONFIG ? 0 : status;
+}
+
+/* Looks at each value of each axis beside the others' first. */
+static int note_all(struct mistakes *mistakes, struct sweep *sweep,
+                    const struct sweep_run_options *options, struct error *error)
+{
+    struct yaml_node *load_value;
+    size_t stride = sweep->series_count; /* the last axis varies fastest */
+    int status = first_load(sweep, &load_value, error);
+    for (size_t i = 0; i < sweep->axis_count; i++) {
+        size_t places = sweep->axes[i].place_count;
+        stride /= places;
+        for (size_t place = 0; place < places && status == 0; place++)
+            status = note_mistakes(mistakes, sweep, options, place * stride, load_value, error);
+    }
+    for (size_t i = 0; i < sweep->load.listed_count && status == 0; i++)
+        status = note_mistakes(mistakes, sweep, options, 0, sweep->load.listed[i], error);
+    return status;
+}
+
+int sweep_task_explain(struct sweep *sweep, const struct sweep_run_options *options,
+                       struct error *error)
+{
+    struct mistakes mistakes = {.count = 0};
+    struct error other;
+    int status = -(int)error->code;
+    diagnostics_init(&mistakes.all);
+    if (status == -ERROR_CONFIG && note_all(&mistakes, sweep, options, &other) == 0 &&
+        !diagnostics_is_empty(&mistakes.all))
+        status = diagnostics_to_error(&mistakes.all, error);
+    for (size_t i = 0; i < mistakes.count; i++) {
+        config_release(mistakes.configs[i]);
+        free(mistakes.configs[i]);
+    }
+    return status;
+}
+
 int sweep_task_first_scenario(struct sweep *sweep, const struct sweep_run_options *options,
                               const char **text, struct error *error)
 {
-    const struct sweep_load *load = &sweep->load;
-    struct yaml_node *value = load->listed_count > 0 ? load->listed[0] : NULL;
-    if (load->kind != SWEEP_LOAD_NONE && !value) {
-        value = sweep_load_value(load, load->curve.from, &sweep->arena);
-        if (!value)
-            return error_out_of_memory(error, "the first load");
-    }
+    struct yaml_node *value;
     struct config config;
-    int status = load_scenario(&config, sweep, options, 0, value, error);
+    int status = first_load(sweep, &value, error);
+    if (status < 0)
+        return status;
+    status = load_scenario(&config, sweep, options, 0, value, error);
     if (status == 0) {
         *text = arena_strdup(&sweep->arena, config.text);
         status = *text ? 0 : error_out_of_memory(error, "the first scenario");

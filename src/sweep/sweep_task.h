@@ -30,6 +30,11 @@ int sweep_task_run(const struct sweep_task *task, const struct sweep *sweep,
 /* Makes the record whole. ERROR_MEMORY. */
 int sweep_task_finish(struct sweep_task *task, json_t *result, struct error *error);
 
+/* What `error` says of one point's scenario, said of all values of all axes that are wrong; what is
+   no mistake in a file stays as it is. Returns the error. */
+int sweep_task_explain(struct sweep *sweep, const struct sweep_run_options *options,
+                       struct error *error);
+
 /* The full text of the scenario of the sweep's first point, in the sweep's arena. */
 int sweep_task_first_scenario(struct sweep *sweep, const struct sweep_run_options *options,
                               const char **text, struct error *error);

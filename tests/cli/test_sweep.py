@@ -656,6 +656,24 @@ class Messages(SweepTest):
                 self.assertIn(message, done.stderr)
                 self.assertFalse(path.exists())
 
+    def test_all_mistakes_of_the_axes_are_told(self):
+        # Expect every value that is wrong, wherever it stands in its list, once and in order; also
+        # of a load, and where loads are found, without words on the scenario that misses one.
+        listed = ("variants:\n  a: {}\n  b: {engine.policy: fast}\n"
+                  "grid:\n  engine.max_step_tokens: [0, 512, foo]\n"
+                  "  workload.arrivals.rate: [1 /s, 2]\n  run.seed: [1, x, 3, y]\n")
+        found = ("variants:\n  a: {workload.requests: none}\n  b: {engine.policy: fast}\n"
+                 "curves: {load: workload.arrivals.rate, from: 1 /s, to: 9 /s}\n")
+        scenario = SCENARIO.replace("REQUESTS", "9")
+        for text, places in (
+                (scenario + listed, ["12:22", "14:28", "14:36", "15:34", "16:17", "16:23"]),
+                (scenario.replace("process: poisson, rate: 8 /s", "process: poisson") + found,
+                 ["11:26", "12:22"])):
+            done = self.tandem("sweep", self.write(text), "-o", self.folder / "out.h5")
+            self.assertEqual(done.returncode, 3)
+            self.assertEqual(re.findall(r"sweep\.yaml:(\d+:\d+): ", done.stderr), places,
+                             done.stderr)
+
     def test_input_and_output_failures(self):
         # Expect exit code 4 and the system's words.
         for arguments, message in (
