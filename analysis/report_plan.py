@@ -77,6 +77,8 @@ def answer(plan):
 
 
 def free_share(row, name, bound):
+    if not math.isfinite(row[f"{name}_s"]):
+        return "none was seen"  # single tokens have no TPOT
     return percent(1 - row[f"{name}_s"] / bound) + " of it free"
 
 

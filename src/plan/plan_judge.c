@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SHARE_TEXT_BYTES 160
+
 /* The requests of a run, so many of which are judged in all trials. */
 static double requests_of(double judged, const json_t *trials)
 {
@@ -57,22 +59,34 @@ static double margin_of(const struct plan_estimate *estimate, double limit_s)
     return limit_s > 0 ? 1 - (estimate->mean + estimate->half) / limit_s : 1;
 }
 
+/* "92.0% +- 1.4%"; "98.2% (94.8% to 100.0%)" where the interval reaches beyond all or none. */
+static void share_text(const struct plan_estimate *share, char text[SHARE_TEXT_BYTES])
+{
+    double least = share->mean - share->half;
+    double most = share->mean + share->half;
+    if (least >= 0 && most <= 1)
+        (void)snprintf(text, SHARE_TEXT_BYTES, "%s +- %s", human_percent(share->mean).text,
+                       human_percent(share->half).text);
+    else
+        (void)snprintf(text, SHARE_TEXT_BYTES, "%s (%s to %s)", human_percent(share->mean).text,
+                       human_percent(fmax(least, 0)).text, human_percent(fmin(most, 1)).text);
+}
+
 /* Why the share is too small: latencies that fail on their own, or the two together. */
 static void explain_share(struct plan_verdict *verdict, const struct slo *slo, double headroom)
 {
-    const struct plan_estimate *within = &verdict->within;
     enum plan_outcome ttft = judge_latency(&verdict->ttft_s, slo->ttft_s, headroom);
     enum plan_outcome tpot = judge_latency(&verdict->tpot_s, slo->tpot_s, headroom);
+    char share[SHARE_TEXT_BYTES];
+    share_text(&verdict->within, share);
     plan_judge_refusals(verdict, verdict->reason);
     if (ttft != PLAN_MEETS)
         explain_latency(verdict, "TTFT", &verdict->ttft_s, slo->ttft_s, slo, headroom);
     if (tpot != PLAN_MEETS)
         explain_latency(verdict, "TPOT", &verdict->tpot_s, slo->tpot_s, slo, headroom);
     if (ttft == PLAN_MEETS && tpot == PLAN_MEETS)
-        explain(verdict->reason,
-                "%s +- %s of the requests are within the SLO less %.0f%%, %g%% must be",
-                human_percent(within->mean).text, human_percent(within->half).text, headroom * 100,
-                slo->percentile);
+        explain(verdict->reason, "%s of the requests are within the SLO less %.0f%%, %g%% must be",
+                share, headroom * 100, slo->percentile);
 }
 
 void plan_judge_refusals(const struct plan_verdict *verdict, char text[PLAN_REASON_BYTES])

@@ -9,6 +9,10 @@
 static void print_latency(const char *name, const struct plan_estimate *estimate, double limit_s,
                           FILE *stream)
 {
+    if (isnan(estimate->mean)) { /* single tokens have no TPOT */
+        (void)fprintf(stream, "  %-6s none was seen\n", name);
+        return;
+    }
     (void)fprintf(stream, "  %-6s %s +- %s", name, human_seconds(estimate->mean).text,
                   human_seconds(estimate->half).text);
     double left = 1 - estimate->mean / limit_s;
@@ -90,6 +94,12 @@ static void print_concurrency(const struct plan *plan, uint32_t concurrency, FIL
     (void)fputs(" of ", stream);
 }
 
+/* A mean count of tokens: "1", "1.50", "1,156". */
+static struct human tokens_text(double tokens)
+{
+    return tokens == floor(tokens) ? human_count((uint64_t)tokens) : human_number(tokens);
+}
+
 static void print_traffic(const struct plan_search *search, FILE *stream)
 {
     const struct plan_traffic *traffic = &search->traffic;
@@ -99,8 +109,8 @@ static void print_traffic(const struct plan_search *search, FILE *stream)
         (void)fprintf(stream, "%s requests/s of ", human_number(traffic->requests_per_s).text);
     if (traffic->concurrency > 0)
         print_concurrency(search->plan, traffic->concurrency, stream);
-    (void)fprintf(stream, "%s tokens in and %s out; p%g", human_number(traffic->input_tokens).text,
-                  human_number(traffic->output_tokens).text, slo->percentile);
+    (void)fprintf(stream, "%s tokens in and %s out; p%g", tokens_text(traffic->input_tokens).text,
+                  tokens_text(traffic->output_tokens).text, slo->percentile);
     if (slo->ttft_s > 0)
         (void)fprintf(stream, " TTFT %s", human_seconds(slo->ttft_s).text);
     if (slo->tpot_s > 0)
@@ -185,13 +195,16 @@ static void print_others(const struct plan_answer *answer, FILE *stream)
 {
     const struct plan_search *search = answer->search;
     size_t last = search->candidates[search->candidate_count - 1].cut;
-    (void)fputs("\nWhy not the others:\n", stream);
+    bool has_heading = false;
     for (size_t cut = 0; cut <= last; cut++) {
         bool is_ranked = false;
         for (size_t i = 0; i < search->ranked_count; i++)
             is_ranked |= search->candidates[search->ranked[i]].cut == cut;
-        if (!is_ranked)
-            print_cut(search, plan_answer_of_cut(answer, cut), stream);
+        if (is_ranked)
+            continue;
+        (void)fputs(has_heading ? "" : "\nWhy not the others:\n", stream);
+        print_cut(search, plan_answer_of_cut(answer, cut), stream);
+        has_heading = true;
     }
 }
 

@@ -360,6 +360,20 @@ class Answer(PlanTest):
             self.assertEqual("prompts may take longer on hgx-a100-2-nodes:" in shown, bool(names))
 
 
+    def test_answers_of_one_token(self):
+        # Expect counts that are whole to be written so, no bound to be compared with a latency that
+        # nobody has, and no heading over nothing: all cuts that there are meet the SLO.
+        text = (PLAN.replace("output_tokens: {distribution: lognormal, mean: 128, cv: 0.9, max: 1024}",
+                             "output_tokens: 1").replace("rate: 9 /s", "rate: 1 /s")
+                .replace("[2, 4, 8]", "[4]").replace("[1, 2]", "[1]").replace("seeds: 2", "seeds: 1"))
+        shown = self.plan(text).stdout
+        self.assertRegex(shown, r" tokens in and 1 out; ")
+        self.assertRegex(shown, r"\n  TPOT   none was seen\n")
+        self.assertNotIn("Why not the others", shown)
+        self.assertTrue(shown.startswith("plan: "), shown)
+        self.assertIn("Rent", shown)
+
+
 class Nothing(PlanTest):
     def test_says_which_constraint_excludes_all(self):
         # Expect exit code 1, what excludes how many of the six candidates, and each one's reason:

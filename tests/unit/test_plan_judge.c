@@ -111,6 +111,17 @@ START_TEST(both_limits_are_to_be_met_together)
 }
 END_TEST
 
+START_TEST(no_share_is_beyond_all)
+{
+    /* Eight batches of 98% -+ 5%: by their spread up to 102.5%. What is said of it ends at 100%. */
+    judge((struct seen){.count = 8, .within = 0.98, .spread = 0.05, .ttft_s = 0.3});
+    ck_assert_int_eq(verdict.outcome, PLAN_UNPROVEN);
+    ck_assert_double_gt(verdict.within.mean + verdict.within.half, 1);
+    ck_assert_ptr_nonnull(
+        strstr(verdict.reason, "98.0% (93.5% to 100.0%) of the requests are within"));
+}
+END_TEST
+
 START_TEST(refusals_are_misses)
 {
     /* Who is served is served well; 8% are not. No latency tells how near it came. */
@@ -253,6 +264,7 @@ int main(void)
         is_unproven_between,
         misses_when_the_upper_end_does,
         both_limits_are_to_be_met_together,
+        no_share_is_beyond_all,
         refusals_are_misses,
         what_serves_nothing_misses,
         too_few_requests_tell_nothing,
