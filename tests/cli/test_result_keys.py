@@ -125,6 +125,10 @@ class ResultKeys(TandemTest):
         self.assert_listed("compare---json",
                            self.printed("compare", file, self.folder / "measured.csv"))
 
+    def test_trace_info(self):
+        self.assert_listed("trace-info---json",
+                           self.printed("trace", "info", ROOT / "traces" / "chat.csv"))
+
     def test_collective(self):
         self.assert_listed("collective---json", self.printed(
             "collective", "all_reduce", "--cluster", "clusters/hgx-h100"))
