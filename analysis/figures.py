@@ -76,7 +76,7 @@ def line_count(text):
 
 def wrapped(names):
     """The names of bars, over several lines where need be; and how many lines the longest has."""
-    texts = [textwrap.fill(name, NAME_LETTERS) for name in names]
+    texts = [textwrap.fill(name, NAME_LETTERS, break_on_hyphens=False) for name in names]
     return texts, max(map(line_count, texts))
 
 
@@ -84,7 +84,7 @@ def legend_above(figure, axes, columns):
     """One legend for all of the figure, in room that its panels leave at the top. It has fewer
     columns where the figure is too narrow, which grows by a row's height for each but the first."""
     handles, names = axes.get_legend_handles_labels()
-    labels = [textwrap.fill(name, LEGEND_LETTERS) for name in names]
+    labels = [textwrap.fill(name, LEGEND_LETTERS, break_on_hyphens=False) for name in names]
     for columns in range(columns, 0, -1):
         legend = figure.legend(handles, labels, ncols=columns, loc="upper center", fontsize=8)
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:

@@ -98,6 +98,11 @@ def legend_html(names):
         for name in names) + "</p>"
 
 
+def label_html(name):
+    """A name that breaks between words alone, not at their hyphens."""
+    return re.sub(r"\S*-\S*", r'<span class="whole">\g<0></span>', escape(name))
+
+
 def bars_html(rows, show, scale_to=None):
     """
     Stacked bars. `rows`: name, note, and parts as name to value; `show` turns a value into text.
@@ -111,7 +116,7 @@ def bars_html(rows, show, scale_to=None):
             f'<i style="width:{100 * parts[name] / longest:.4f}%;background:{COLOURS[name]}"'
             f' data-tip="{escape(label)}: {escape(name)} {escape(show(parts[name]))}"></i>'
             for name in names if parts.get(name, 0) > 0)
-        lines.append(f'<div class="bar"><label>{escape(label)}</label><div>{pieces}</div>'
+        lines.append(f'<div class="bar"><label>{label_html(label)}</label><div>{pieces}</div>'
                      f"<small>{escape(note)}</small></div>")
     return legend_html(names) + '<div class="bars">' + "".join(lines) + "</div>"
 

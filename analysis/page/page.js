@@ -21,15 +21,16 @@ const DASHES = [null, [7, 4], [2, 3], [9, 3, 2, 3]];
 const lineColour = (index) => LINE_COLOURS[index % LINE_COLOURS.length];
 const lineDash = (index) => DASHES[Math.floor(index / LINE_COLOURS.length) % DASHES.length];
 
-/* A number at three significant digits, with its unit where it is a time. */
-function show(value, unit) {
+/* A number at three significant digits, or more, with its unit where it is a time. */
+function show(value, unit, digits = 3) {
   if (value === null || value === undefined || !isFinite(value)) return "–";
   if (unit === "s" && value !== 0 && Math.abs(value) < 1) {
     const [factor, name] = Math.abs(value) < 1e-3 ? [1e6, "µs"] : [1e3, "ms"];
-    return `${Number((value * factor).toPrecision(3))} ${name}`;
+    return `${Number((value * factor).toPrecision(digits))} ${name}`;
   }
-  const digits = Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
-  const text = Number(digits).toLocaleString("en");
+  const rounded = Math.abs(value) >= 10 ** (digits - 1) ? value.toFixed(0)
+    : value.toPrecision(digits);
+  const text = Number(rounded).toLocaleString("en", { maximumFractionDigits: 20 });
   return unit ? `${text}${unit === "%" ? "" : " "}${unit}` : text;
 }
 
@@ -121,6 +122,12 @@ function drawBounds(bounds, context, area, graph) {
   context.restore();
 }
 
+/* Digits that tell the labels of an axis apart, however little of it is seen. */
+function axisDigits([low, high]) {
+  const largest = Math.max(Math.abs(low), Math.abs(high));
+  return Math.max(3, Math.ceil(Math.log10(10 * largest / (high - low))) || 3);
+}
+
 /* Which series are drawn, and on which scale: nothing at all has no logarithm. */
 function shownOptions({ view, shown, isLog }) {
   const hasPoint = (row) => shown.some((isShown, index) => isShown && row[index + 1] > 0);
@@ -136,9 +143,11 @@ function viewOptions(chart, state) {
     ylabel: view.unit && view.unit !== view.name ? `${view.name} (${view.unit})` : view.name,
     underlayCallback: (context, area, graph) => drawBounds(view.bounds || [], context, area, graph),
     axes: {
-      x: { axisLabelFormatter: (value) => show(value, ""), drawGrid: false,
+      x: { axisLabelFormatter: (value, _, __, graph) =>
+             show(value, "", axisDigits(graph.xAxisRange())), drawGrid: false,
            logscale: Boolean(chart.x.log) },
-      y: { axisLabelFormatter: (value) => show(value, view.unit === "s" ? "s" : ""),
+      y: { axisLabelFormatter: (value, _, __, graph) =>
+             show(value, view.unit === "s" ? "s" : "", axisDigits(graph.yAxisRange())),
            axisLabelWidth: 66 },
     },
     dateWindow: null,

@@ -67,6 +67,17 @@ grid:
   workload.arrivals.concurrency: [1, 8, 64]
 """
 
+NEAR = """
+name: near
+scenario:
+  base: scenarios/default
+  model: models/llama-3.1-8b
+  layout: {tensor_parallel: 1, pipeline_parallel: 1}
+  workload: {trace: null, arrivals: {process: poisson, rate: 5 /s}, requests: 300,
+             input_tokens: 500, output_tokens: 50}
+grid: {engine.max_step_tokens: [256, 1024, 4096]}
+"""
+
 POOLS = """
 scenario: {base: scenarios/70b-disaggregated, layout: {kv_transfer: whole}, run: {duration: 2 min}}
 variants:
@@ -642,6 +653,11 @@ class Figures(ReportTest):
         latency = self.figures(results, "--format", "svg", "--only", "latency")["figure-latency.svg"]
         self.assertEqual(latency.count(b">8 of 64<"), 2)
 
+    def test_names_break_between_words(self):
+        results, _ = self.report_of_sweep(SWEEP.replace("TP=4 x PP=2:", '"sixteen GPUs of an hgx-h100":'))
+        figure, = self.figures(results, "--format", "svg", "--only", "stages").values()
+        self.assertIn(b">hgx-h100<", figure)
+
     def test_the_stages_say_at_which_load(self):
         results, _ = self.report_of_sweep()
         figure, = self.figures(results, "--format", "svg", "--only", "stages").values()
@@ -863,6 +879,32 @@ class InBrowser(ReportTest):
             title = chromium.run("return document.querySelector('.dygraph-ylabel').textContent;")
             self.assertEqual(title, "TPOT p50 (s)")
             self.assertEqual(chromium.errors(), [])
+
+    def test_bars_start_at_one_place(self):
+        # Expect bars below each other, whatever the width of their names, and names that break
+        # between words alone.
+        names = ["A", "hgx-h100-and-a-very-long-name-of-many-words", "a-b c-d " * 9 + "e"]
+        _, page = self.report_of_sweep(re.sub("variants:.*", "variants:\n" + "".join(
+            f'  "{name}": {{engine.max_sequences: {16 + i}}}\n' for i, name in enumerate(names)),
+            SWEEP, flags=re.DOTALL))
+        with browser.Browser() as chromium:
+            chromium.open(page)
+            starts, words = chromium.run(
+                "const boxes = (what) => [...document.querySelectorAll(what)].map(e => "
+                "e.getBoundingClientRect());"
+                "return [boxes('.bar > div').map(b => b.x), boxes('.whole').map(b => b.height)];")
+            self.assertEqual((len(starts), len(set(starts))), (6, 1), starts)
+            self.assertEqual((len(words), len(set(words))), (2 * 19, 1))
+
+    def test_labels_of_an_axis_differ(self):
+        # Expect the speeds of three series, which differ in the fourth digit, on an axis of which no
+        # two labels are the same.
+        _, page = self.report_of_sweep(NEAR)
+        with browser.Browser() as chromium:
+            self.opened(chromium, page)
+            labels = self.labels(chromium)
+            self.assertGreater(len(labels), 3)
+            self.assertEqual(len(set(labels)), len(labels), labels)
 
     def test_plan(self):
         # Expect hovering over the growth of plans to name one, and a point of the costs its kind,
