@@ -162,12 +162,12 @@ class Pool:
 
     @property
     def sharding_words(self):
-        """`, EP=4, its busiest GPU 1.3 times the mean, sequence parallel`, of what there is of it."""
+        """`, EP=4 (its busiest GPU 1.3 times the mean), sequence parallel`, of what there is of it."""
         words = ""
         if int(self.layout.get("expert_parallel") or 1) > 1:
             words += f", EP={self.tensor_parallel}"
             imbalance = float(self.layout.get("expert_imbalance") or 1)
-            words += f", its busiest GPU {imbalance:g} times the mean" * (imbalance != 1)
+            words += f" (its busiest GPU {imbalance:g} times the mean)" * (imbalance != 1)
         return words + ", sequence parallel" * bool(self.layout.get("sequence_parallel"))
 
     @property

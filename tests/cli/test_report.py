@@ -218,7 +218,7 @@ class Report(ReportTest):
         text = page.read_text()
         parallel = re.search(r" TP=(\d) x PP=1, EP=\1, sequence parallel, \1 GPUs", shown)[1]
         for name, value in (
-                ("layout", f"TP={parallel} × PP=1, EP={parallel}, its busiest GPU 1.3 times the mean, "
+                ("layout", f"TP={parallel} × PP=1, EP={parallel} (its busiest GPU 1.3 times the mean), "
                            f"sequence parallel on {parallel} GPUs"),
                 ("load", "50 requests, gamma 4 /s, cv 2"),
                 ("input tokens", "lognormal: mean 2000, cv 1, max 16000"),
