@@ -307,13 +307,33 @@ static enum cost_provenance provenance_of(const struct kernel_shape *shape,
     return estimate->nearest_octaves <= MEASURED_OCTAVES ? COST_MEASURED : COST_INTERPOLATED;
 }
 
+/*
+ * Takes a place beyond the longest context of the samples to where as much KV is, in
+ * more sequences of that context; whether it did. Kernels part long contexts among
+ * multiprocessors, so that all the KV of a batch says how well memory is kept busy.
+ * Of decodes beside a chunk it does not hold: theirs is the time that the chunk's
+ * own work leaves to hide.
+ */
+static bool fold_context(const struct surface *surface, enum kernel_op op,
+                         double at[SURFACE_DIMENSIONS_MAX])
+{
+    double beyond_octaves = at[1] - surface->high[1];
+    if (op != KERNEL_ATTENTION_DECODE || beyond_octaves <= 0)
+        return false;
+    at[0] += beyond_octaves;
+    at[1] = surface->high[1];
+    return true;
+}
+
 /* The ratio, for now in place of the seconds, at one node. */
 static void krige_node(struct surface_probe *probe, const struct kernel_shape *shape,
                        struct cost_grid *grid, uint32_t x, uint32_t y)
 {
     double at[SURFACE_DIMENSIONS_MAX];
     locate(shape, cost_axis_value(&grid->x, x), cost_axis_value(&grid->y, y), at);
+    bool is_folded = fold_context(probe->surface, shape->op, at);
     struct surface_estimate estimate = surface_at(probe, at);
+    estimate.is_outside |= is_folded;
     size_t node = (size_t)y * grid->x.nodes + x;
     grid->seconds[node] = exp(estimate.value);
     grid->provenance[node] = (uint8_t)provenance_of(shape, &estimate);

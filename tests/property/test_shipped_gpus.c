@@ -1,0 +1,89 @@
+/*
+ * Do the tables of the shipped GPUs say what such hardware can do, at every place that
+ * a simulation may ask for, sampled or not?
+ */
+#include "gpu_tables.h"
+#include "suite.h"
+
+#include <stdio.h>
+
+/* A GPU of configs/gpus with the tables that it names. */
+struct shipped {
+    struct gpu_samples samples;
+    const struct gpu_folder *folder;
+    struct gpu_tables tables;
+    struct arena arena;
+};
+
+static void ship(struct shipped *shipped, const char *name)
+{
+    char path[FILENAME_MAX];
+    struct error error;
+    *shipped = (struct shipped){.folder = NULL};
+    arena_init(&shipped->arena);
+    ck_assert_ptr_nonnull(getenv("TANDEM_DATA_DIR"));
+    (void)snprintf(path, sizeof(path), "%s/configs/gpus/%s", getenv("TANDEM_DATA_DIR"), name);
+    shipped->folder = gpu_samples_of(&shipped->samples, path, &error);
+    ck_assert_ptr_nonnull(shipped->folder);
+    ck_assert(shipped->folder->has_gpu);
+    ck_assert_int_eq(
+        gpu_tables_init(&shipped->tables, &shipped->folder->gpu, shipped->folder, &error), 0);
+}
+
+static void scrap(struct shipped *shipped)
+{
+    gpu_tables_release(&shipped->tables);
+    gpu_samples_release(&shipped->samples);
+    arena_release(&shipped->arena);
+}
+
+static struct cost_grid grid_of(struct shipped *shipped, const struct kernel_shape *shape,
+                                double x_max, double y_max)
+{
+    struct cost_grid grid;
+    struct error error;
+    ck_assert_int_eq(kernel_table_prepare(&shipped->tables.kernels, shape, x_max, y_max,
+                                          &shipped->arena, &grid, &error),
+                     0);
+    return grid;
+}
+
+/* Shards of models with 8 KV heads, and of one with 4 or fewer query heads each. */
+static const struct {
+    double heads;
+    double kv_heads;
+} shards[] = {{4, 1}, {8, 1}, {8, 2}, {16, 2}, {16, 4}, {32, 4}, {32, 8}, {64, 8}};
+
+#define KV_BYTES 512.0 /* of a token and KV head in bf16 */
+#define CONTEXT_MAX 131072.0
+#define BATCH_MAX 256.0
+
+START_TEST(h200_decodes_long_contexts_no_slower_than_h100)
+{
+    struct shipped h200, h100;
+    ship(&h200, "h200-sxm");
+    ship(&h100, "h100-sxm");
+    for (size_t i = 0; i < ARRAY_LENGTH(shards); i++) {
+        struct kernel_shape shape = {.op = KERNEL_ATTENTION_DECODE,
+                                     .heads = shards[i].heads,
+                                     .kv_heads = shards[i].kv_heads};
+        struct cost_grid ours = grid_of(&h200, &shape, BATCH_MAX, CONTEXT_MAX);
+        struct cost_grid theirs = grid_of(&h100, &shape, BATCH_MAX, CONTEXT_MAX);
+        /* The same multiprocessors on memory 1.4 times as fast: of 100 MB of KV and more, twice
+           what the L2 holds, beyond the contexts of H200's own measurements. */
+        for (double context = 24576; context <= CONTEXT_MAX; context *= 1.5)
+            for (double batch = 1; batch <= BATCH_MAX; batch *= 2)
+                if (batch * context * shape.kv_heads * KV_BYTES >= 100e6)
+                    ck_assert_double_lt(cost_grid_at(&ours, batch, context).seconds,
+                                        cost_grid_at(&theirs, batch, context).seconds);
+    }
+    scrap(&h100);
+    scrap(&h200);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {h200_decodes_long_contexts_no_slower_than_h100};
+    return suite_run("shipped GPUs", tests, ARRAY_LENGTH(tests));
+}
