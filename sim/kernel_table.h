@@ -19,9 +19,11 @@
  * roofline. Decodes of longer contexts than were measured have the ratio of as much KV
  * in more sequences of the longest: with all contexts beyond 16,384 tokens left out,
  * those of published tables are 8% off in the mean so, 13% at the edge's own ratio.
- * The ratio holds, too, for a GPU that differs from the measured one in its figures:
- * what would twice the memory bandwidth do? A look-up in the table takes microseconds, so a shape
- * that recurs is prepared once, as a cost_grid. Times exclude the gap to the next kernel.
+ * Chunks that end beyond the longest prompt have that of more queries, where whole
+ * prompts are all that was measured. The ratio holds, too, for a GPU that differs from the measured
+ * one in its figures: what would twice the memory bandwidth do? A look-up in the table takes
+ * microseconds, so a shape that recurs is prepared once, as a cost_grid. Times exclude the gap to
+ * the next kernel.
  */
 #ifndef TANDEM_KERNEL_TABLE_H
 #define TANDEM_KERNEL_TABLE_H
@@ -93,6 +95,7 @@ struct kernel_sample {
 struct kernel_class {
     struct surface surface;
     double floor_s;
+    bool has_history; /* prefill: chunks with tokens before them are among its samples */
     struct cost_errors errors;
 };
 

@@ -293,6 +293,66 @@ START_TEST(test_prefill_history)
 }
 END_TEST
 
+/* Attention that multiplies the faster the more it has to: up to 400 TFLOP/s, and half that at
+   20 GFLOP. */
+static double prefill_s(double queries, double history, double heads)
+{
+    double pairs = queries * history + queries * (queries + 1) / 2;
+    return 5e-6 + (4 * pairs * heads * 128 + 20e9) / 4e14;
+}
+
+/* Whole prompts of up to 16,384 tokens, and chunks of 2,048 that end there if `has_chunks`. */
+static size_t fill_prompts(struct kernel_sample samples[128], bool has_chunks)
+{
+    size_t count = 0;
+    for (double heads = 8; heads <= 64; heads *= 2)
+        for (double queries = 16; queries <= 16384; queries *= 2)
+            for (double end = queries; end <= (has_chunks && queries == 2048 ? 16384 : queries);
+                 end *= 2)
+                samples[count++] = (struct kernel_sample){
+                    .shape = {.op = KERNEL_ATTENTION_PREFILL, .heads = heads, .kv_heads = 1},
+                    .x = queries,
+                    .y = end - queries,
+                    .seconds = prefill_s(queries, end - queries, heads)};
+    return count;
+}
+
+START_TEST(chunks_beyond_the_longest_prompt_are_as_fast_as_more_queries)
+{
+    setup();
+    struct kernel_sample samples[128];
+    struct kernel_shape shape = {.op = KERNEL_ATTENTION_PREFILL, .heads = 8, .kv_heads = 1};
+    struct kernel_table table = table_of(samples, fill_prompts(samples, false));
+    struct cost_grid grid = grid_of(&table, shape, 8192, 131072);
+    /* 2,048 tokens after 128,000 are the work of many; a table of whole prompts says so to 5%. */
+    double expected_s = prefill_s(2048, 128000, 8);
+    ck_assert_double_eq_tol(cost_grid_at(&grid, 2048, 128000).seconds / expected_s, 1, 0.05);
+    ck_assert_int_eq(cost_grid_at(&grid, 2048, 128000).provenance, COST_EXTRAPOLATED);
+    kernel_table_release(&table);
+    teardown();
+}
+END_TEST
+
+START_TEST(chunks_that_were_measured_say_what_longer_history_costs)
+{
+    setup();
+    struct kernel_sample samples[128];
+    size_t count = fill_prompts(samples, true);
+    struct kernel_shape shape = {.op = KERNEL_ATTENTION_PREFILL, .heads = 8, .kv_heads = 1};
+    /* Chunks slow, whatever their history: four times as long as their pairs take elsewhere. */
+    for (size_t i = 0; i < count; i++)
+        if (samples[i].x == 2048)
+            samples[i].seconds *= 4;
+    struct kernel_table table = table_of(samples, count);
+    struct cost_grid grid = grid_of(&table, shape, 8192, 131072);
+    /* So they stay, to 30%, after more of it than was measured. */
+    double expected_s = 4 * prefill_s(2048, 63488, 8);
+    ck_assert_double_eq_tol(cost_grid_at(&grid, 2048, 63488).seconds / expected_s, 1, 0.3);
+    kernel_table_release(&table);
+    teardown();
+}
+END_TEST
+
 START_TEST(test_far_from_samples)
 {
     setup();
@@ -579,6 +639,8 @@ int main(void)
         test_attention,
         decodes_beyond_the_longest_context_are_as_fast_as_others_of_as_much_kv,
         test_prefill_history,
+        chunks_beyond_the_longest_prompt_are_as_fast_as_more_queries,
+        chunks_that_were_measured_say_what_longer_history_costs,
         test_far_from_samples,
         test_collective,
         test_surface,
