@@ -18,7 +18,7 @@
  * Beyond the measured box the ratio at its edge holds: extrapolation by the
  * roofline. Decodes of longer contexts than were measured have the ratio of as much KV
  * in more sequences of the longest: with all contexts beyond 16,384 tokens left out,
- * those of published tables are 8% off in the mean so, 13% at the edge's own ratio.
+ * those of published tables are 7% off in the mean so, 11% at the edge's own ratio.
  * Chunks that end beyond the longest prompt have that of more queries, where whole
  * prompts are all that was measured. The ratio holds, too, for a GPU that differs from the measured
  * one in its figures: what would twice the memory bandwidth do? A look-up in the table takes

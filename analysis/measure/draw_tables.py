@@ -10,6 +10,10 @@ corrected where the way of measuring shows:
 - Attention was timed as a graph of one kernel. On H200 its fastest decode takes 10.8 us there and
   5.5 us in the middle of a longer graph (tandem's own measurement); that share of a system's
   fastest decode, 0.49, is taken off all its attention times.
+- KV that stays in L2 between calls is read faster than memory can be, or nearly: by L40S 2.9 times
+  as fast. An engine's other layers read their weights and KV in between: decode attention whose KV
+  would fit the L2 is given at least the time that it takes from memory, at the rate which half of
+  those reach whose KV is more than twice as large as the L2.
 - fp8 is the faster of per-tensor scales (vLLM) and 128 x 128 blocks replayed in a graph
   (TensorRT-LLM), both with the activations' quantisation: the first quantises slowly at many rows,
   the second is slow at few. Blocks launched one by one are bound by the CPU and left out.
@@ -53,6 +57,8 @@ EXPERTS_M = [1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024,
 EXPERTS_RANKS_MAX = 64  # GPUs that share experts whole
 EXPERTS_N_MIN = 64  # columns: thinner slices of an expert are no layout that serves
 
+KV_BYTES = {"bf16": 2, "fp8": 1}
+HEAD_DIM = 128
 WEIGHT_BYTES = {"bf16": 2, "fp8": 1, "fp4": 0.5625}
 OURS = {"bf16": "bf16", "fp8": "fp8", "nvfp4": "fp4"}  # dtypes, theirs to ours
 EXPERTS_OURS = {"bf16": "bf16", "fp8_block": "fp8"}
@@ -67,6 +73,7 @@ class System:
     folder: str              # folder of the GPU
     name: str
     bytes_per_us: float      # peak memory bandwidth, NVIDIA's datasheet
+    l2_bytes: float          # NVIDIA's whitepaper of the architecture
     versions: str            # of what was timed
     peer: int                # 1: NVLink, 0: PCIe without peer access
     load: str = "balanced"   # of experts
@@ -74,15 +81,15 @@ class System:
 
 
 SYSTEMS = [
-    System("a100_sxm", "a100-80g-sxm", "A100 80 GB SXM", 2.039e6, "vLLM 0.14.0, NCCL 2.27.3", 1,
-           load="power_law_1.01"),
-    System("h100_sxm", "h100-sxm", "H100 SXM", 3.35e6,
+    System("a100_sxm", "a100-80g-sxm", "A100 80 GB SXM", 2.039e6, 40 * 2**20,
+           "vLLM 0.14.0, NCCL 2.27.3", 1, load="power_law_1.01"),
+    System("h100_sxm", "h100-sxm", "H100 SXM", 3.35e6, 50 * 2**20,
            "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1),
-    System("h200_sxm", "h200-sxm", "H200 SXM", 4.8e6,
+    System("h200_sxm", "h200-sxm", "H200 SXM", 4.8e6, 50 * 2**20,
            "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1, is_measured=True),
-    System("b200_sxm", "b200-sxm", "B200 SXM", 8.0e6,
+    System("b200_sxm", "b200-sxm", "B200 SXM", 8.0e6, 126 * 2**20,
            "vLLM 0.24.0, TensorRT-LLM 1.3.0rc20, NCCL 2.29.2", 1),
-    System("l40s", "l40s", "L40S", 0.864e6,
+    System("l40s", "l40s", "L40S", 0.864e6, 96 * 2**20,
            "vLLM 0.24.0 (custom all-reduce 0.14.0), TensorRT-LLM 1.3.0rc20, NCCL 2.27.3", 0),
 ]
 
@@ -109,17 +116,28 @@ def full_attention(path):
     return rows.drop(columns="dtype").rename(columns={"kv_dtype": "dtype"})
 
 
-def attentions(source):
+def from_memory(decode, l2_bytes):
+    """Decode rows whose KV is no faster for fitting the L2 than it would be from memory."""
+    kv_bytes = 2 * decode.batch * decode.context_len * decode.kv_heads * HEAD_DIM * \
+        decode.dtype.map(KV_BYTES)
+    rates = kv_bytes / decode.time_us
+    least_us = kv_bytes / rates[kv_bytes > 2 * l2_bytes].median()
+    return decode.assign(time_us=decode.time_us.where(kv_bytes > l2_bytes,
+                                                      decode.time_us.clip(lower=least_us)))
+
+
+def attentions(source, l2_bytes):
     """Decode and prefill rows, less what replaying a graph of one kernel costs."""
     decode = full_attention(source / "attention_generation.csv.gz")
     replay_us = REPLAY_SHARE * decode.time_us.min()
     decode = decode[decode.batch.isin(BATCHES) & decode.context_len.isin(CONTEXTS)]
-    decode = decode.assign(op="attn_decode", q_len=1, ctx=decode.context_len)
+    decode = decode.assign(op="attn_decode", q_len=1, ctx=decode.context_len,
+                           time_us=decode.time_us - replay_us)
     prefill = full_attention(source / "attention_context.csv.gz")
     prefill = prefill[(prefill.batch == 1) & prefill.isl.isin(CHUNKS)]
-    prefill = prefill.assign(op="attn_prefill", q_len=prefill.isl, ctx=prefill.isl)
-    rows = pd.concat([decode, prefill])
-    return rows.assign(time_us=rows.time_us - replay_us)
+    prefill = prefill.assign(op="attn_prefill", q_len=prefill.isl, ctx=prefill.isl,
+                             time_us=prefill.time_us - replay_us)
+    return pd.concat([from_memory(decode, l2_bytes), prefill])
 
 
 def reached_evenly(tokens, experts, top_k, ranks):
@@ -186,17 +204,24 @@ def is_beyond_own(rows):
     return (rows.op == "custom_all_reduce") | (rows.ranks == 8)
 
 
-def write(path, title, versions, rows):
+def write(path, title, versions, rows, note=""):
     """A CSV with its source; numbers in 5 digits, whole ones without a point."""
     with open(path, "w", encoding="ascii", newline="\n") as file:
         file.write(f"# {title}\n# Source: drawn by analysis/measure/draw_tables.py from "
-                   f"aiconfigurator (NVIDIA, Apache-2.0):\n# {versions}.\n")
+                   f"aiconfigurator (NVIDIA, Apache-2.0):\n# {versions}.\n{note}")
         file.write(",".join(rows.columns) + "\n")
         for row in rows.itertuples(index=False):
             file.write(",".join("" if pd.isna(value) else f"{value:.5g}"
                                 if column == "time_us" else str(value).removesuffix(".0")
                                 for column, value in zip(rows.columns, row)) + "\n")
     print(f"{path}: {len(rows)} rows, {path.stat().st_size / 1000:.0f} kB")
+
+
+def cache_note(l2_bytes):
+    """What a table of kernels says of decodes that were timed in cache."""
+    return (f"# Decodes whose KV would fit the L2 of {l2_bytes / 2**20:.0f} MB have at least the "
+            "time that it takes from\n# memory: between a layer's decodes an engine's other layers "
+            "pass through the L2.\n")
 
 
 def main():
@@ -212,17 +237,19 @@ def main():
         of_experts = of_experts[EXPERTS_COLUMNS].dropna(axis=1, how="all")  # A100 has no ranks
         write(gpus / system.folder / "experts.csv", f"Experts' times on {system.name}.",
               f"{system.versions.split(',')[0]}, loads {system.load}", of_experts)
-        kernels = pd.concat([gemms(source, system.bytes_per_us), attentions(source)])
+        kernels = pd.concat([gemms(source, system.bytes_per_us),
+                             attentions(source, system.l2_bytes)])
+        note = cache_note(system.l2_bytes)
         all_collectives = collectives(source, system.peer)
         if system.is_measured:
             write(gpus / system.folder / "kernels_fp8.csv", f"Kernel times on {system.name} in fp8.",
-                  system.versions, kernels[kernels.dtype == "fp8"].reindex(columns=COLUMNS))
+                  system.versions, kernels[kernels.dtype == "fp8"].reindex(columns=COLUMNS), note)
             write(gpus / system.folder / "collectives_published.csv",
                   f"Collectives on {system.name}: vLLM's all-reduce, and NCCL's of 8 GPUs.",
                   system.versions, all_collectives[is_beyond_own(all_collectives)])
             continue
         write(gpus / system.folder / "kernels.csv", f"Kernel times on {system.name}.",
-              system.versions, kernels.reindex(columns=COLUMNS))
+              system.versions, kernels.reindex(columns=COLUMNS), note)
         write(gpus / system.folder / "collectives.csv", f"Collectives on {system.name}.",
               system.versions, all_collectives)
 
