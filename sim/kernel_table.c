@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define ACTIVATION_BYTES 2.0   /* 16-bit whatever the weights are */
 #define HISTORY_SHIFT 64.0     /* prefill's y axis begins at 0; finer than this nothing changes */
 #define HISTORY_FIRST_OCTAVE 6 /* log2 of the shift */
 
@@ -35,12 +34,6 @@ static const struct surface_kind usual_kinds[KERNEL_OP_COUNT] = {
     [KERNEL_EXPERTS] = {5, 1, {4, 1, 2, 1, 1}, 0.01, 0, {0}},
     [KERNEL_EXPERTS_PARALLEL] = {6, 2, {4, 3, 1, 2, 1, 1}, 0.01, 0, {0}},
 };
-
-/* Query-key pairs of a causal chunk of `queries` tokens after `history` earlier ones. */
-static double causal_pairs(double queries, double history)
-{
-    return queries * history + queries * (queries + 1) / 2;
-}
 
 /* What a kernel's time is a surface over, one number for each of its op's dimensions. */
 struct sizes {
@@ -84,100 +77,6 @@ static void locate(const struct kernel_shape *shape, double x, double y,
     struct sizes sizes = sizes_of(shape, x, y);
     for (uint32_t d = 0; d < usual_kinds[shape->op].dimensions; d++)
         at[d] = log2(sizes.of[d]);
-}
-
-/* Each value of the output is moved this many times, as 16 bits: inputs, output. */
-static double passes_of(enum kernel_op op)
-{
-    switch (op) {
-    case KERNEL_NORM:
-        return 4; /* reads x and the residual, writes the residual and the normalised rows */
-    case KERNEL_ACTIVATION:
-        return 3; /* reads gate and up */
-    case KERNEL_SAMPLE:
-        return 3; /* reads the logits, writes them as 32 bits */
-    case KERNEL_ROPE_KV:
-        return 2;
-    default:
-        return 1; /* copy: its n is bytes, read once and written once, so 2 x 8 bits */
-    }
-}
-
-/* Of `m` rows over `groups` matrices of n x k. */
-static double gemm_roofline_s(const struct gpu *gpu, enum dtype dtype, double m, double n, double k,
-                              double groups)
-{
-    double bytes = groups * n * k * dtype_bytes(dtype) + (m * k + m * n) * ACTIVATION_BYTES;
-    double peak = gpu_flops_per_s(gpu, dtype) * gpu_gemm_compute(gpu, dtype);
-    return fmax(2 * m * n * k / peak,
-                bytes / (gpu->memory_bytes_per_s * gpu->efficiency.gemm_memory));
-}
-
-static double elementwise_roofline_s(const struct gpu *gpu, enum kernel_op op, double values)
-{
-    return passes_of(op) * values * ACTIVATION_BYTES /
-           (gpu->memory_bytes_per_s * gpu->efficiency.elementwise_memory);
-}
-
-/*
- * Of rows of other GPUs' experts. The GPU has all tokens, and engines keep a row for
- * each expert that each goes to: vLLM's zeroes those of others between the GEMMs, and
- * activates and sums them with its own (fused_experts and its expert_map, 0.24). Of the
- * 0.89 ms that one of 128 H100s takes over Qwen3-30B's experts for 16,384 tokens, whose
- * own are hardly any, that is 0.7. B200's kernels move less: the ratio says so.
- */
-static double masked_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape,
-                                double rows)
-{
-    double zeroes = 2 * shape->n + shape->k;
-    double passes = zeroes + passes_of(KERNEL_ACTIVATION) * shape->n + shape->k;
-    return rows * passes * ACTIVATION_BYTES /
-           (gpu->memory_bytes_per_s * gpu->efficiency.elementwise_memory);
-}
-
-/* A row reaches one expert: a grid has places with fewer rows too. */
-static double experts_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape,
-                                 double rows, double reached_max)
-{
-    double reached = fmin(rows, reached_max);
-    double n = shape->n, k = shape->k;
-    return gemm_roofline_s(gpu, shape->dtype, rows, 2 * n, k, reached) +
-           elementwise_roofline_s(gpu, KERNEL_ACTIVATION, rows * n) +
-           gemm_roofline_s(gpu, shape->dtype, rows, k, n, reached) +
-           masked_roofline_s(gpu, shape, rows * (shape->ranks - 1));
-}
-
-/* Arithmetic and loading add up: what a tile loads, it must have before it can multiply. */
-static double attention_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape,
-                                   double queries, double pairs, double keys)
-{
-    double peak = gpu->flops_per_s[DTYPE_BF16] * gpu->efficiency.attention_compute;
-    double kv_bytes =
-        2 * keys * shape->kv_heads * KERNEL_TABLE_HEAD_DIM * dtype_bytes(shape->dtype);
-    double io_bytes = 2 * queries * shape->heads * KERNEL_TABLE_HEAD_DIM * ACTIVATION_BYTES;
-    double bandwidth = gpu->memory_bytes_per_s * gpu->efficiency.attention_memory;
-    return 4 * pairs * shape->heads * KERNEL_TABLE_HEAD_DIM / peak +
-           (kv_bytes + io_bytes) / bandwidth;
-}
-
-double kernel_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape, double x,
-                         double y)
-{
-    switch (shape->op) {
-    case KERNEL_GEMM:
-        return gemm_roofline_s(gpu, shape->dtype, x, shape->n * y, shape->k, 1);
-    case KERNEL_ATTENTION_DECODE:
-    case KERNEL_ATTENTION_BESIDE:
-        return attention_roofline_s(gpu, shape, x, x * y, x * y);
-    case KERNEL_ATTENTION_PREFILL:
-    case KERNEL_ATTENTION_PREFILL_FA2:
-        return attention_roofline_s(gpu, shape, x, causal_pairs(x, y), x + y);
-    case KERNEL_EXPERTS:
-    case KERNEL_EXPERTS_PARALLEL:
-        return experts_roofline_s(gpu, shape, x, y);
-    default:
-        return elementwise_roofline_s(gpu, shape->op, x * shape->n);
-    }
 }
 
 static bool is_prefill(enum kernel_op op)
@@ -333,15 +232,48 @@ static bool fold_context(const struct surface *surface, double at[SURFACE_DIMENS
     return beyond_octaves > 0;
 }
 
-/* The ratio, for now in place of the seconds, at one node. */
-static void krige_node(const struct kernel_class *class, struct surface_probe *probe,
-                       const struct kernel_shape *shape, struct cost_grid *grid, uint32_t x,
-                       uint32_t y)
+static bool is_elementwise(enum kernel_op op)
 {
+    return !is_decode(op) && !is_prefill(op) && !kernel_op_is_experts(op) && op != KERNEL_GEMM;
+}
+
+/* A class of a table, asked for one shape. */
+struct question {
+    const struct kernel_table *table;
+    const struct kernel_class *class;
+    const struct kernel_shape *shape;
+    struct surface_probe probe;
+};
+
+/*
+ * Of an elementwise kernel `beyond_octaves` beyond its largest sample, the ratio's
+ * logarithm. Samples are small enough for their tensors to be in a cache, which is
+ * several times as fast as memory. How much it holds is not known; of tensors twice as
+ * large as any that was measured nothing is taken to be there.
+ */
+static double leave_cache(const struct question *question, double value, double beyond_octaves,
+                          double x, double y)
+{
+    const struct gpu *gpu = &question->table->measured;
+    double roofline_s = kernel_roofline_s(gpu, question->shape, x, y);
+    double memory_s = roofline_s * gpu->efficiency.elementwise_memory; /* at all its bandwidth */
+    double least = log(memory_s / (question->class->floor_s + roofline_s));
+    return value + fmax(0, least - value) * fmin(1, beyond_octaves);
+}
+
+/* The ratio, for now in place of the seconds, at one node. */
+static void krige_node(struct question *question, struct cost_grid *grid, uint32_t x, uint32_t y)
+{
+    const struct kernel_class *class = question->class;
+    const struct kernel_shape *shape = question->shape;
     double at[SURFACE_DIMENSIONS_MAX];
-    locate(shape, cost_axis_value(&grid->x, x), cost_axis_value(&grid->y, y), at);
+    double at_x = cost_axis_value(&grid->x, x), at_y = cost_axis_value(&grid->y, y);
+    locate(shape, at_x, at_y, at);
     bool is_folded = folds_context(class, shape->op) && fold_context(&class->surface, at);
-    struct surface_estimate estimate = surface_at(probe, at);
+    struct surface_estimate estimate = surface_at(&question->probe, at);
+    double beyond_octaves = at[0] - class->surface.high[0];
+    if (is_elementwise(shape->op) && beyond_octaves > 0)
+        estimate.value = leave_cache(question, estimate.value, beyond_octaves, at_x, at_y);
     estimate.is_outside |= is_folded;
     size_t node = (size_t)y * grid->x.nodes + x;
     grid->seconds[node] = exp(estimate.value);
@@ -369,17 +301,15 @@ static void carry(struct cost_grid *grid, size_t from, size_t step, uint32_t cou
     }
 }
 
-static void fill_ratios(const struct kernel_class *class, const struct kernel_shape *shape,
-                        struct cost_grid *grid)
+static void fill_ratios(struct question *question, struct cost_grid *grid)
 {
-    struct lattice lattice = lattice_of(shape->op);
+    struct lattice lattice = lattice_of(question->shape->op);
     uint32_t width = grid->x.nodes;
     uint32_t height = grid->y.nodes;
-    struct surface_probe probe;
-    surface_probe_init(&probe, &class->surface);
+    surface_probe_init(&question->probe, &question->class->surface);
     for (uint32_t y = 0; y < height; y = next_line(y, lattice.y, height)) {
         for (uint32_t x = 0; x < width; x = next_line(x, lattice.x, width))
-            krige_node(class, &probe, shape, grid, x, y);
+            krige_node(question, grid, x, y);
         for (uint32_t x = 0; x + 1 < width; x = next_line(x, lattice.x, width))
             carry(grid, (size_t)y * width + x, 1, next_line(x, lattice.x, width) - x);
     }
@@ -407,6 +337,7 @@ int kernel_table_prepare(const struct kernel_table *table, const struct kernel_s
                          struct error *error)
 {
     const struct kernel_class *class = class_for(table, shape);
+    struct question question = {.table = table, .class = class, .shape = shape};
     struct cost_axis x = cost_axis_of(0, 0, x_max);
     struct cost_axis y = is_prefill(shape->op)
                              ? cost_axis_of(HISTORY_SHIFT, HISTORY_FIRST_OCTAVE, y_max)
@@ -415,7 +346,7 @@ int kernel_table_prepare(const struct kernel_table *table, const struct kernel_s
     if (status < 0)
         return status;
     grid->errors = class->errors;
-    fill_ratios(class, shape, grid);
+    fill_ratios(&question, grid);
     for (uint32_t node_y = 0; node_y < y.nodes; node_y++)
         for (uint32_t node_x = 0; node_x < x.nodes; node_x++)
             fill_node(table, class->floor_s, shape, grid, node_x, node_y);

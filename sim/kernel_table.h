@@ -20,10 +20,13 @@
  * in more sequences of the longest: with all contexts beyond 16,384 tokens left out,
  * those of published tables are 7% off in the mean so, 11% at the edge's own ratio.
  * Chunks that end beyond the longest prompt have that of more queries, where whole
- * prompts are all that was measured. The ratio holds, too, for a GPU that differs from the measured
- * one in its figures: what would twice the memory bandwidth do? A look-up in the table takes
- * microseconds, so a shape that recurs is prepared once, as a cost_grid. Times exclude the gap to
- * the next kernel.
+ * prompts are all that was measured. Elementwise kernels of more values than any sample
+ * lose within an octave what a cache gave them: bytes over bandwidth is a floor.
+ *
+ * The ratio holds, too, for a GPU that differs from the measured one in its figures:
+ * what would twice the memory bandwidth do? A look-up in the table takes microseconds,
+ * so a shape that recurs is prepared once, as a cost_grid. Times exclude the gap to the
+ * next kernel.
  */
 #ifndef TANDEM_KERNEL_TABLE_H
 #define TANDEM_KERNEL_TABLE_H

@@ -108,6 +108,37 @@ START_TEST(no_decode_is_faster_than_its_kv_comes_from_memory)
 }
 END_TEST
 
+/* Bytes that elementwise kernels read and write for each value of their output. */
+static const struct {
+    enum kernel_op op;
+    double bytes;
+} elementwise[] = {{KERNEL_NORM, 8}, {KERNEL_ACTIVATION, 6}, {KERNEL_ROPE_KV, 4}, {KERNEL_COPY, 2}};
+
+START_TEST(no_large_tensor_is_faster_than_it_comes_from_memory)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(measured_gpus); i++)
+        for (size_t kind = 0; kind < ARRAY_LENGTH(elementwise); kind++) {
+            struct shipped shipped;
+            ship(&shipped, measured_gpus[i]);
+            double bytes_per_s = shipped.folder->gpu.memory_bytes_per_s;
+            for (double n = 4096; n <= 65536; n *= 2) {
+                struct kernel_shape shape = {.op = elementwise[kind].op, .n = n};
+                if (!kernel_table_covers(&shipped.tables.kernels, &shape))
+                    continue;
+                struct cost_grid grid = grid_of(&shipped, &shape, 32768, 1);
+                /* 400 MB, three times what the largest L2 holds, and more. */
+                for (double rows = 64; rows <= 32768; rows *= 1.3) {
+                    double bytes = rows * n * elementwise[kind].bytes;
+                    if (bytes >= 400e6)
+                        ck_assert_double_gt(cost_grid_at(&grid, rows, 1).seconds,
+                                            0.999 * bytes / bytes_per_s);
+                }
+            }
+            scrap(&shipped);
+        }
+}
+END_TEST
+
 /* FLOP/s of the last `queries` tokens of `context`. */
 static double flops_per_s_of(const struct cost_grid *grid, const struct kernel_shape *shape,
                              double queries, double context)
@@ -146,6 +177,7 @@ int main(void)
 {
     const TTest *const tests[] = {h200_decodes_long_contexts_no_slower_than_h100,
                                   no_decode_is_faster_than_its_kv_comes_from_memory,
+                                  no_large_tensor_is_faster_than_it_comes_from_memory,
                                   h200_and_h100_prefill_long_prompts_alike};
     return suite_run("shipped GPUs", tests, ARRAY_LENGTH(tests));
 }
