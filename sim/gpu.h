@@ -18,7 +18,8 @@ struct gpu_efficiency {
     double attention_compute;  /* prefill attention, of the bf16 peak */
     double attention_memory;   /* decode attention, of memory_bytes_per_s */
     double elementwise_memory; /* norms, activations, RoPE, copies, of memory_bytes_per_s */
-    double gemm_compute_fp8;   /* large GEMMs in fp8, of flops_per_s */
+    double gemm_compute_fp8;   /* large GEMMs in fp8, of flops_per_s, */
+    double gemm_compute_fp4;   /* and in fp4 */
 };
 
 /* What becomes of GEMMs that draw more power than the limit allows (power.h). */
@@ -71,7 +72,10 @@ static inline double gpu_flops_per_s(const struct gpu *gpu, enum dtype dtype)
 /* The share of that rate which large GEMMs reach. */
 static inline double gpu_gemm_compute(const struct gpu *gpu, enum dtype dtype)
 {
-    return dtype == DTYPE_FP8 ? gpu->efficiency.gemm_compute_fp8 : gpu->efficiency.gemm_compute;
+    const struct gpu_efficiency *efficiency = &gpu->efficiency;
+    return dtype == DTYPE_FP8   ? efficiency->gemm_compute_fp8
+           : dtype == DTYPE_FP4 ? efficiency->gemm_compute_fp4
+                                : efficiency->gemm_compute;
 }
 
 #endif

@@ -19,7 +19,7 @@ static inline struct gpu fixture_gpu(void)
         .memory_bytes = 80e9,
         .memory_bytes_per_s = 3e12,
         .flops_per_s = {[DTYPE_BF16] = 1e15, [DTYPE_FP8] = 2e15},
-        .efficiency = {1, 1, 1, 1, 1, 1},
+        .efficiency = {1, 1, 1, 1, 1, 1, 1},
         .kernel_gap_s = 1e-6,
         .elementwise_gap_s = 1e-6,
     };

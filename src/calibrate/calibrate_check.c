@@ -17,7 +17,7 @@
 static struct gpu ideal_gpu(const struct gpu *gpu, bool multiplies, bool loads)
 {
     struct gpu ideal = *gpu;
-    ideal.efficiency = (struct gpu_efficiency){1, 1, 1, 1, 1, 1};
+    ideal.efficiency = (struct gpu_efficiency){1, 1, 1, 1, 1, 1, 1};
     for (uint32_t dtype = 0; dtype < DTYPE_COUNT && !multiplies; dtype++)
         ideal.flops_per_s[dtype] = INFINITY;
     if (!loads)

@@ -29,8 +29,9 @@ static void read_efficiency(struct config_reader *parent, struct gpu_efficiency 
     struct config_reader reader;
     config_reader_enter(&reader, parent, "efficiency", CONFIG_REQUIRED);
     config_read_ratio(&reader, "gemm_compute", CONFIG_REQUIRED, &efficiency->gemm_compute);
-    efficiency->gemm_compute_fp8 = efficiency->gemm_compute;
+    efficiency->gemm_compute_fp8 = efficiency->gemm_compute_fp4 = efficiency->gemm_compute;
     config_read_ratio(&reader, "gemm_compute_fp8", CONFIG_OPTIONAL, &efficiency->gemm_compute_fp8);
+    config_read_ratio(&reader, "gemm_compute_fp4", CONFIG_OPTIONAL, &efficiency->gemm_compute_fp4);
     config_read_ratio(&reader, "gemm_memory", CONFIG_REQUIRED, &efficiency->gemm_memory);
     config_read_ratio(&reader, "attention_compute", CONFIG_REQUIRED,
                       &efficiency->attention_compute);

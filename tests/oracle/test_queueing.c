@@ -265,7 +265,7 @@ static struct scenario equal_stages(uint32_t stages)
     };
     scenario.cluster.gpu.kernel_gap_s = 0;
     scenario.cluster.gpu.elementwise_gap_s = 0;
-    scenario.cluster.gpu.efficiency = (struct gpu_efficiency){1, 1e15, 1e15, 1e15, 1e15, 1};
+    scenario.cluster.gpu.efficiency = (struct gpu_efficiency){1, 1e15, 1e15, 1e15, 1e15, 1, 1};
     scenario.cluster.nvlink = (struct link_kind){.bytes_per_s = 1e24, .efficiency = 1};
     scenario.layout.pipeline_parallel = stages;
     scenario.serving.steps_in_flight = stages;

@@ -151,6 +151,28 @@ START_TEST(test_gemm_other_dtype)
 }
 END_TEST
 
+START_TEST(borrowed_gemms_reach_the_share_that_their_dtype_does)
+{
+    setup();
+    gpu.flops_per_s[DTYPE_FP4] = 4e15;
+    gpu.efficiency.gemm_compute_fp8 = 0.75;
+    gpu.efficiency.gemm_compute_fp4 = 0.5;
+    struct kernel_sample samples[GEMMS_MAX];
+    struct kernel_table table = table_of(samples, fill_gemms(samples));
+    double bf16_s = 1.3 * gemm_roofline_s(4096, 8192, 8192);
+    /* At twice and four times the peak, of which fp8 and fp4 reach 0.75 and 0.5 where bf16 reaches
+       all: 1.5 and 2 times as fast, to 5%. */
+    struct kernel_shape fp8 = {.op = KERNEL_GEMM, .dtype = DTYPE_FP8, .n = 8192, .k = 8192};
+    struct kernel_shape fp4 = {.op = KERNEL_GEMM, .dtype = DTYPE_FP4, .n = 8192, .k = 8192};
+    struct cost_grid grid = grid_of(&table, fp8, 4096, 1);
+    ck_assert_double_eq_tol(cost_grid_at(&grid, 4096, 1).seconds / (bf16_s / 1.5), 1, 0.05);
+    grid = grid_of(&table, fp4, 4096, 1);
+    ck_assert_double_eq_tol(cost_grid_at(&grid, 4096, 1).seconds / (bf16_s / 2), 1, 0.05);
+    kernel_table_release(&table);
+    teardown();
+}
+END_TEST
+
 START_TEST(test_gemm_other_gpu)
 {
     setup();
@@ -661,6 +683,7 @@ int main(void)
         test_gemm_beyond,
         test_gemm_grouped,
         test_gemm_other_dtype,
+        borrowed_gemms_reach_the_share_that_their_dtype_does,
         test_gemm_other_gpu,
         test_gemm_dip,
         test_attention,
