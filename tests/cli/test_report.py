@@ -31,7 +31,7 @@ variants:
   TP=8: {layout.tensor_parallel: 8, layout.pipeline_parallel: 1}
   TP=4 x PP=2: {layout.tensor_parallel: 4, layout.pipeline_parallel: 2}
 grid:
-  workload.arrivals.rate: [1 /s, 2 /s, 3 /s]
+  workload.arrivals.rate: [1 /s, 2 /s, 28 /s]
 """
 
 # Few requests a point, and a wall that is far off: nearly every load but the lowest is untold.
@@ -484,7 +484,7 @@ class Report(ReportTest):
     def test_plan_of_short_runs(self):
         # Expect words for what is too short to tell, with a gap in the lines, and none of the names
         # that programs read but the warning's.
-        results, page = self.report_of_plan(PLAN.replace("requests: 600", "requests: 150"))
+        results, page = self.report_of_plan(PLAN.replace("requests: 600", "requests: 200"))
         text = page.read_text()
         with h5py.File(results, "r") as file:
             growth = file["growth"][:]
