@@ -12,6 +12,11 @@
 #define CONFIRMATION_SHARE 0.8
 #define CONFIRMATION_RATIO 1.1
 
+/* Share of the points that are kept for where the curve leaves its SLO, and how close the loads on
+   its two sides have to be. */
+#define EDGE_SHARE 0.75
+#define EDGE_RATIO 1.02
+
 /* Guesses beyond these have not helped, and bisection surely does. */
 #define GUESSES_MAX 3
 
@@ -110,9 +115,31 @@ static bool split_widest(const struct sweep_curve *curve, struct loads *loads, d
     }
 }
 
-/* Spends what points are left below the wall. */
+/* A load in the gap below the wall in which the curve leaves its SLO; false where it does not, or
+   the gap is small. */
+static bool find_edge(const struct sweep_curve *curve, const struct sweep_curve_point *tried,
+                      size_t tried_count, struct bracket bracket, double *load)
+{
+    double within = 0;
+    double beyond = INFINITY;
+    for (size_t i = 0; i < tried_count; i++) {
+        if (tried[i].misses_slo && tried[i].load <= bracket.below)
+            beyond = fmin(beyond, tried[i].load);
+    }
+    for (size_t i = 0; i < tried_count; i++) {
+        if (tried[i].load < fmin(beyond, bracket.above))
+            within = fmax(within, tried[i].load);
+    }
+    if (within == 0 || isinf(beyond) || beyond <= within * EDGE_RATIO)
+        return false;
+    double middle = (stretch(within, bracket.above) + stretch(beyond, bracket.above)) / 2;
+    *load = round_load(curve, unstretch(middle, bracket.above));
+    return *load != within && *load != beyond;
+}
+
+/* Spends points below the wall, up to so many of all. */
 static size_t fill(const struct sweep_curve *curve, const struct sweep_curve_point *tried,
-                   size_t tried_count, struct bracket bracket, double next[])
+                   size_t tried_count, struct bracket bracket, size_t points, double next[])
 {
     struct loads loads = {.count = 0};
     for (size_t i = 0; i < tried_count; i++) {
@@ -120,8 +147,7 @@ static size_t fill(const struct sweep_curve *curve, const struct sweep_curve_poi
             (void)add_load(&loads, tried[i].load);
     }
     size_t count = 0;
-    while (tried_count + count < curve->points &&
-           split_widest(curve, &loads, bracket.above, &next[count]))
+    while (tried_count + count < points && split_widest(curve, &loads, bracket.above, &next[count]))
         count++;
     return count;
 }
@@ -178,5 +204,11 @@ size_t sweep_curve_next(const struct sweep_curve *curve, const struct sweep_curv
     if ((double)tried_count < CONFIRMATION_SHARE * curve->points &&
         confirm(curve, tried, tried_count, &next[0]))
         return 1;
-    return fill(curve, tried, tried_count, bracket, next);
+    size_t before_edge = (size_t)(EDGE_SHARE * curve->points);
+    size_t count = fill(curve, tried, tried_count, bracket, before_edge, next);
+    if (count > 0)
+        return count;
+    if (find_edge(curve, tried, tried_count, bracket, &next[0]))
+        return 1;
+    return fill(curve, tried, tried_count, bracket, curve->points, next);
 }

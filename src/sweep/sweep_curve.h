@@ -7,7 +7,8 @@
  * both sides, and bisection, in ratios, does the rest. Where a side is only guessed,
  * a load above it is looked for that is known to be beyond. The loads left go below
  * the wall, the denser the nearer: evenly in -log(1 - load / wall), the logarithm
- * of an M/M/1 queue's growth.
+ * of an M/M/1 queue's growth. With an SLO the last of them halve the gap in which
+ * the curve leaves it: what a system carries within its SLO is what is bought.
  *
  * A pure function of what was tried before: the same curve whatever the order
  * in which workers finish.
@@ -38,6 +39,7 @@ struct sweep_curve_point {
     double load;
     bool is_beyond; /* the wall */
     bool is_guess;
+    bool misses_slo;
     double served; /* share of what was offered that was served; NaN: nobody knows */
 };
 

@@ -112,6 +112,12 @@ bool sweep_record_is_refusing(const json_t *record)
     return json_is_true(json_object_get(record, "refusing"));
 }
 
+bool sweep_record_misses_slo(const json_t *record)
+{
+    const json_t *slo = json_object_get(json_object_get(record, "summary"), "slo");
+    return json_is_false(json_object_get(slo, "met"));
+}
+
 double sweep_record_summary(const json_t *record, const char *path)
 {
     const json_t *object = json_object_get(record, "summary");

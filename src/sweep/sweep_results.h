@@ -56,6 +56,9 @@ bool sweep_record_is_too_short(const json_t *record);
 double sweep_record_refused(const json_t *record);
 bool sweep_record_is_refusing(const json_t *record);
 
+/* Whether too few of its requests are within the SLO. */
+bool sweep_record_misses_slo(const json_t *record);
+
 /* A number of the record's summary by its dotted path: "ttft_s.p95". NaN where it has none. */
 double sweep_record_summary(const json_t *record, const char *path);
 

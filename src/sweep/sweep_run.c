@@ -89,6 +89,7 @@ static size_t next_loads(const struct runner *runner, const struct series_state 
             .load = task->position,
             .is_beyond = !sweep_record_is_done(record) || looks_saturated(&balance, served),
             .is_guess = sweep_record_is_too_short(record),
+            .misses_slo = sweep_record_misses_slo(record),
             .served = served,
         };
     }

@@ -11,6 +11,7 @@ struct server {
     double capacity;
     bool tells_served; /* else only whether it kept up */
     double known_from; /* beyond the capacity, but below this load, that is but a guess */
+    double slo_until;  /* the load up to which it is within the SLO; 0: there is none */
 };
 
 struct trial {
@@ -29,7 +30,9 @@ static void draw(const struct sweep_curve *curve, struct server server, struct t
             trial->tried[trial->count++] = (struct sweep_curve_point){
                 .load = next[i],
                 .is_beyond = next[i] > server.capacity,
-                .is_guess = next[i] > server.capacity && next[i] < server.known_from,
+                .is_guess = next[i] > server.capacity &&
+                            next[i]<server.known_from, .misses_slo = server.slo_until> 0 &&
+                            next[i] > server.slo_until,
                 .served = server.tells_served ? fmin(1, server.capacity / next[i]) : (double)NAN,
             };
         ck_assert_uint_le(trial->count, curve->points);
@@ -66,13 +69,37 @@ START_TEST(finds_the_wall)
         struct trial trial;
         double below;
         double above;
-        draw(&curve, (struct server){capacity, true, 0}, &trial);
+        draw(&curve, (struct server){capacity, true, 0, 0}, &trial);
         find_wall(&trial, &below, &above);
         ck_assert_uint_eq(trial.count, curve.points);
         ck_assert_double_le(below, capacity);
         ck_assert_double_gt(above, capacity);
         ck_assert_double_le(above / below, SWEEP_CURVE_RESOLUTION + 1e-3);
         ck_assert_uint_le(count_saturated(&trial), 4);
+    }
+}
+END_TEST
+
+START_TEST(finds_where_the_slo_is_left)
+{
+    /* Of 16 points the last four halve the gap in which the SLO is left until its sides are 2%
+       apart. Nine tenths of the way to the wall loads lie close, and no search is needed; where the
+       curve never leaves the SLO, or at once, all points draw the curve. */
+    const struct sweep_curve curve = {.from = 0.1, .to = 10, .points = 16};
+    for (double until = 0.05; until < 6; until *= 1.21) {
+        struct trial trial;
+        double within = 0;
+        double beyond = INFINITY;
+        draw(&curve, (struct server){5, true, 0, until}, &trial);
+        for (size_t i = 0; i < trial.count; i++) {
+            if (trial.tried[i].misses_slo)
+                beyond = fmin(beyond, trial.tried[i].load);
+            else
+                within = fmax(within, trial.tried[i].load);
+        }
+        ck_assert_uint_eq(trial.count, curve.points);
+        if (until > 1 && until < 5)
+            ck_assert_double_le(beyond / within, 1.12);
     }
 }
 END_TEST
@@ -85,7 +112,7 @@ START_TEST(looks_for_a_load_that_is_known_to_be_beyond)
     for (double capacity = 0.15; capacity < 7; capacity *= 1.37) {
         struct trial trial;
         double known = INFINITY;
-        draw(&curve, (struct server){capacity, true, 1.3 * capacity}, &trial);
+        draw(&curve, (struct server){capacity, true, 1.3 * capacity, 0}, &trial);
         for (size_t i = 0; i < trial.count; i++) {
             if (trial.tried[i].is_beyond && !trial.tried[i].is_guess)
                 known = fmin(known, trial.tried[i].load);
@@ -102,7 +129,7 @@ START_TEST(never_tries_a_load_twice)
     /* Every load is new, and reads back from four digits as it is. */
     const struct sweep_curve curve = {.from = 0.1, .to = 10, .points = 40};
     struct trial trial;
-    draw(&curve, (struct server){3.3, true, 0}, &trial);
+    draw(&curve, (struct server){3.3, true, 0, 0}, &trial);
     for (size_t i = 0; i < trial.count; i++) {
         char text[32];
         (void)snprintf(text, sizeof(text), "%.4g", trial.tried[i].load);
@@ -120,7 +147,7 @@ START_TEST(bisects_where_nothing_is_known_of_what_was_served)
     struct trial trial;
     double below;
     double above;
-    draw(&curve, (struct server){2.7, false, 0}, &trial);
+    draw(&curve, (struct server){2.7, false, 0, 0}, &trial);
     find_wall(&trial, &below, &above);
     ck_assert_double_le(above / below, 1.05);
 }
@@ -141,7 +168,7 @@ START_TEST(is_denser_near_the_knee)
     struct trial trial;
     double loads[SWEEP_CURVE_POINTS_MAX];
     size_t count = 0;
-    draw(&curve, (struct server){4, true, 0}, &trial);
+    draw(&curve, (struct server){4, true, 0, 0}, &trial);
     for (size_t i = 0; i < trial.count; i++) {
         if (!trial.tried[i].is_beyond)
             loads[count++] = trial.tried[i].load;
@@ -158,7 +185,7 @@ START_TEST(spreads_evenly_without_a_wall)
     const struct sweep_curve curve = {.from = 1, .to = 16, .points = 5};
     struct trial trial;
     double loads[SWEEP_CURVE_POINTS_MAX];
-    draw(&curve, (struct server){100, true, 0}, &trial);
+    draw(&curve, (struct server){100, true, 0, 0}, &trial);
     ck_assert_uint_eq(trial.count, 5);
     for (size_t i = 0; i < trial.count; i++)
         loads[i] = trial.tried[i].load;
@@ -173,7 +200,7 @@ START_TEST(stops_where_nothing_is_served)
     /* The lowest load saturates: no curve, and two runs are enough to know. */
     const struct sweep_curve curve = {.from = 1, .to = 16, .points = 12};
     struct trial trial;
-    draw(&curve, (struct server){0.5, true, 0}, &trial);
+    draw(&curve, (struct server){0.5, true, 0, 0}, &trial);
     ck_assert_uint_eq(trial.count, 2);
 }
 END_TEST
@@ -184,7 +211,7 @@ START_TEST(whole_loads_stay_whole)
     const struct sweep_curve curve = {.from = 1, .to = 8, .points = 50, .is_whole = true};
     struct trial trial;
     bool is_tried[9] = {false};
-    draw(&curve, (struct server){100, true, 0}, &trial);
+    draw(&curve, (struct server){100, true, 0, 0}, &trial);
     ck_assert_uint_eq(trial.count, 8);
     for (size_t i = 0; i < trial.count; i++)
         is_tried[(size_t)trial.tried[i].load] = true;
@@ -197,6 +224,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         finds_the_wall,
+        finds_where_the_slo_is_left,
         looks_for_a_load_that_is_known_to_be_beyond,
         never_tries_a_load_twice,
         bisects_where_nothing_is_known_of_what_was_served,
