@@ -174,9 +174,9 @@ static void record_layers(struct pipeline *pipeline, uint32_t s, const struct st
     struct cursor cursor = {
         .step = step, .stage = s, .hot_stretch = pipeline_hot_stretch(pipeline, s, step)};
     if (part->is_first) {
-        pipeline->items[0] =
-            (struct step_item){.kind = SPAN_EMBEDDING, .seconds = step->work.embedding_s};
-        record_items(pipeline, &cursor, 1, SPAN_NO_LAYER, false);
+        uint32_t count = step_items_of_embedding(pipeline->cost, &step->work, part->group_class,
+                                                 pipeline->items);
+        record_items(pipeline, &cursor, count, SPAN_NO_LAYER, false);
     }
     for (uint32_t i = step_work_input_gathers(pipeline->cost, part); i > 0; i--) {
         pipeline->items[0] = step_item_of_input(pipeline->cost, &step->work, part->group_class);

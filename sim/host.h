@@ -70,9 +70,11 @@ struct host {
                                       return hide behind it, arrivals meanwhile wait a step more */
     bool chunked_pipeline;         /* a prompt's next chunk follows while the one before it is in
                                       flight, each on another stage (batcher.h) */
-    bool custom_all_reduce;        /* small all-reduces by one kernel over peer memory (vLLM's) */
-    double process_spread;         /* share that a stage's host times grow by with each doubling of
-                                      its processes: the slowest counts */
+    bool shard_embedding;   /* each GPU of a stage holds its part of the vocabulary's embedding,
+                               and they add what they find; else each holds all of it */
+    bool custom_all_reduce; /* small all-reduces by one kernel over peer memory (vLLM's) */
+    double process_spread;  /* share that a stage's host times grow by with each doubling of
+                               its processes: the slowest counts */
     enum prefill_attention prefill_attention;
     enum expert_exchange expert_exchange;
     double kernel_gap_s;         /* between two kernels of measured time on the GPU */

@@ -84,7 +84,7 @@ static inline uint64_t layout_gpu_count(const struct layout_spec *spec)
 
 /* What a stage costs beyond its layers, in units of one layer's time, for the balanced split. */
 struct stage_extras {
-    double first_layers; /* the embedding */
+    double first_layers; /* the embedding, and its collective */
     double last_layers;  /* final norm, LM head and sampling */
     double later_layers; /* of all but the first: gathering what comes scattered */
 };

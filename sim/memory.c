@@ -55,12 +55,12 @@ double memory_activation_bytes(const struct model *model, const struct serving *
 }
 
 double memory_weights_bytes(const struct model *model, uint32_t tensor_parallel, uint32_t stage,
-                            uint32_t stages, uint32_t stage_layers)
+                            uint32_t stages, uint32_t stage_layers, bool shard_embedding)
 {
     double bytes = stage_layers * model_layer_bytes(model, tensor_parallel);
     bool last = stage + 1 == stages;
     if (stage == 0)
-        bytes += model_embedding_bytes(model);
+        bytes += model_embedding_bytes(model) / (shard_embedding ? tensor_parallel : 1);
     if (last && stage == 0 && model->tied_embeddings)
         bytes += model->hidden * dtype_bytes(DTYPE_BF16); /* the final norm */
     else if (last)
@@ -96,8 +96,9 @@ static struct memory_summary summarize_stage(const struct layout *layout,
 {
     struct memory_summary summary = {
         .stage = stage,
-        .weights_bytes = memory_weights_bytes(terms->model, layout->tensor_parallel, stage,
-                                              layout->stages, layout->stage_layers[stage]),
+        .weights_bytes =
+            memory_weights_bytes(terms->model, layout->tensor_parallel, stage, layout->stages,
+                                 layout->stage_layers[stage], terms->serving->host.shard_embedding),
         .activation_bytes =
             memory_activation_bytes(terms->model, terms->serving, layout->tensor_parallel,
                                     &layout->sharding, stage, layout->stages),

@@ -7,8 +7,8 @@
  *         + reserve      the engine's own
  *         + KV           what is left, in blocks
  *
- * The embedding table is whole on every GPU of the first stage (no all-reduce
- * follows the lookup); the LM head splits by vocabulary. A replica's sequences
+ * The embedding table is whole on every GPU of the first stage, or splits by
+ * vocabulary where the engine shards it, as the LM head does. A replica's sequences
  * hold KV on every stage, so its capacity is its tightest stage's.
  */
 #ifndef TANDEM_MEMORY_H
@@ -51,7 +51,7 @@ double memory_activation_bytes(const struct model *model, const struct serving *
 /* Weight bytes on one GPU of `stage` with `stage_layers` layers; a tied table counts once. As many
    whole experts weigh what the same share of every expert does. */
 double memory_weights_bytes(const struct model *model, uint32_t tensor_parallel, uint32_t stage,
-                            uint32_t stages, uint32_t stage_layers);
+                            uint32_t stages, uint32_t stage_layers, bool shard_embedding);
 
 /* Whether what a step of max_step_tokens takes is within what a GPU of each stage has, nothing else
    counted: where it is not, no split of the layers helps. */

@@ -45,7 +45,7 @@ static bool try_single(const struct memory_terms *terms, struct recommendation *
         return false;
     choose(recommendation, 1, 1);
     const struct model *model = terms->model;
-    double weights_bytes = memory_weights_bytes(model, 1, 0, 1, model->layers);
+    double weights_bytes = memory_weights_bytes(model, 1, 0, 1, model->layers, false);
     (void)snprintf(recommendation->reason, sizeof(recommendation->reason),
                    "fits on one GPU: %.1f GB of weights in %.0f GB, and one GPU spends no time on "
                    "communication",

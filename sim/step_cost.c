@@ -5,6 +5,16 @@ double step_cost_exchange_bytes(const struct step_cost *cost, enum exchange exch
     return exchange_bytes(exchange, cost->compute.model, cost->compute.tensor_parallel, tokens);
 }
 
+bool step_cost_sums_embedding(const struct step_cost *cost)
+{
+    return cost->host->shard_embedding && cost->compute.tensor_parallel > 1;
+}
+
+enum exchange step_cost_embedding_exchange(const struct step_cost *cost)
+{
+    return cost->compute.sharding.sequence_parallel ? EXCHANGE_REDUCE_SCATTER : EXCHANGE_ALL_REDUCE;
+}
+
 bool step_cost_gathers_rows(const struct step_cost *cost)
 {
     return cost->compute.sharding.sequence_parallel && cost->compute.tensor_parallel > 1;
@@ -276,7 +286,11 @@ struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_clas
     double layer_s =
         step_cost_tokens(cost, rows)->layer_s + step_cost_decodes(cost, &decodes, 0).seconds;
     double last_s = step_cost_head(cost, rows)->seconds;
+    double first_s = step_cost_tokens(cost, rows)->embedding_s;
     double later_s = 0;
+    if (step_cost_sums_embedding(cost))
+        first_s +=
+            step_cost_exchange(cost, group_class, step_cost_embedding_exchange(cost), rows).seconds;
     if (cost->group.gathers_input)
         later_s = cost->host->send_tensors * step_cost_input(cost, group_class, rows).seconds;
     for (uint32_t i = 0; i < cost->exchange_count; i++)
@@ -286,7 +300,7 @@ struct stage_extras step_cost_extras(struct step_cost *cost, uint32_t group_clas
     if (cost->compute.tensor_parallel > 1)
         last_s += step_cost_sample(cost, group_class, rows).seconds;
     return (struct stage_extras){
-        .first_layers = step_cost_tokens(cost, rows)->embedding_s / layer_s,
+        .first_layers = first_s / layer_s,
         .last_layers = last_s / layer_s,
         .later_layers = later_s / layer_s,
     };

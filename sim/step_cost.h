@@ -99,6 +99,10 @@ struct cost step_cost_sample(struct step_cost *cost, uint32_t group_class, uint3
 double step_cost_exchange_bytes(const struct step_cost *cost, enum exchange exchange,
                                 double tokens);
 
+/* Whether the first stage's GPUs add what each finds in its part of the embedding, and how. */
+bool step_cost_sums_embedding(const struct step_cost *cost);
+enum exchange step_cost_embedding_exchange(const struct step_cost *cost);
+
 /* Whether the sampled rows' hidden states lie scattered, and are gathered before the LM head. */
 bool step_cost_gathers_rows(const struct step_cost *cost);
 

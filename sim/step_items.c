@@ -68,6 +68,17 @@ uint32_t step_items_of_layer(struct step_cost *cost, const struct step_work *wor
     return count;
 }
 
+uint32_t step_items_of_embedding(struct step_cost *cost, const struct step_work *work,
+                                 uint32_t group_class, struct step_item items[EMBEDDING_ITEMS_MAX])
+{
+    uint32_t count = 0;
+    items[count++] = (struct step_item){.kind = SPAN_EMBEDDING, .seconds = work->embedding_s};
+    if (step_cost_sums_embedding(cost))
+        items[count++] =
+            exchange_item(cost, group_class, step_cost_embedding_exchange(cost), work->tokens);
+    return count;
+}
+
 struct step_item step_item_of_input(struct step_cost *cost, const struct step_work *work,
                                     uint32_t group_class)
 {

@@ -26,6 +26,11 @@ uint32_t step_items_of_layer(struct step_cost *cost, const struct step_work *wor
                              const struct batch *batch, uint32_t group_class,
                              struct step_item *items);
 
+/* The embedding, and the collective that adds what GPUs find in their parts of it. */
+#define EMBEDDING_ITEMS_MAX 2
+uint32_t step_items_of_embedding(struct step_cost *cost, const struct step_work *work,
+                                 uint32_t group_class, struct step_item items[EMBEDDING_ITEMS_MAX]);
+
 /* One of the all-gathers of a stage's input. */
 struct step_item step_item_of_input(struct step_cost *cost, const struct step_work *work,
                                     uint32_t group_class);

@@ -143,14 +143,18 @@ static void add_collective(struct collectives *sum, const struct exchange_cost *
     collective_load_add(&sum->sent, &one->sent, times);
 }
 
-/* A stage's collectives: those of its input, each layer's, and the last stage's of its rows and
-   sampled tokens. Counts those of `times` such steps. */
+/* A stage's collectives: the embedding's or those of its input, each layer's, and the last stage's
+   of its rows and sampled tokens. Counts those of `times` such steps. */
 static struct collectives collectives_of(struct step_cost *cost, const struct step_work *work,
                                          const struct stage_part *part, uint64_t times)
 {
     struct group_cost *group = &cost->classes[part->group_class];
     struct collectives sum = {.seconds = 0};
     uint32_t gathers = step_work_input_gathers(cost, part);
+    if (part->is_first && step_cost_sums_embedding(cost))
+        add_collective(
+            &sum,
+            group_cost_exchange(group, step_cost_embedding_exchange(cost), work->tokens, times), 1);
     if (gathers > 0)
         add_collective(&sum, group_cost_input(group, work->tokens, gathers * times), gathers);
     for (uint32_t i = 0; i < cost->exchange_count; i++) {
@@ -178,8 +182,10 @@ static double eager_launch_s(const struct step_cost *cost, const struct step_wor
                              const struct stage_part *part)
 {
     double exchanges_s = cost->exchange_count * cost->host->launch_collective_s;
-    double gathers_s = step_work_input_gathers(cost, part) * cost->host->launch_collective_s;
-    return cost->slowest * gathers_s +
+    bool sums_embedding = part->is_first && step_cost_sums_embedding(cost);
+    double input_s = (step_work_input_gathers(cost, part) + (sums_embedding ? 1 : 0)) *
+                     cost->host->launch_collective_s;
+    return cost->slowest * input_s +
            part->layers * (work->layer_launch_s + cost->slowest * exchanges_s);
 }
 

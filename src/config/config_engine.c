@@ -135,6 +135,7 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     config_read_flag(&reader, "mixed_attention", CONFIG_OPTIONAL, &host->mixed_attention);
     config_read_flag(&reader, "async_scheduling", CONFIG_OPTIONAL, &host->async_scheduling);
     config_read_flag(&reader, "chunked_pipeline", CONFIG_OPTIONAL, &host->chunked_pipeline);
+    config_read_flag(&reader, "shard_embedding", CONFIG_OPTIONAL, &host->shard_embedding);
     config_read_flag(&reader, "custom_all_reduce", CONFIG_OPTIONAL, &host->custom_all_reduce);
     config_read_ratio(&reader, "process_spread", CONFIG_OPTIONAL, &host->process_spread);
     host->prefill_attention = (enum prefill_attention)config_read_choice(

@@ -25,10 +25,9 @@ static void set_up(struct step_bench *bench)
     };
 }
 
-/* The step on a stage in the middle of a pipeline. */
-static struct stage_work work_of(struct step_bench *bench)
+/* The step on a stage of a pipeline. */
+static struct stage_work work_on(struct step_bench *bench, const struct stage_part *part)
 {
-    static const struct stage_part part = {.layers = LAYERS};
     struct chunk chunks[] = {{.length = 500}, {.start = 512, .length = 100}};
     const struct batch batch = {.decode_rows = 3,
                                 .decode_context_tokens = 900,
@@ -37,7 +36,14 @@ static struct stage_work work_of(struct step_bench *bench)
                                 .prefill_tokens = 600};
     step_bench_prepare(bench, (struct sharding){0});
     struct step_work work = step_work_of(&bench->cost, &batch, NULL);
-    return step_work_on_stage(&bench->cost, &work, &part);
+    return step_work_on_stage(&bench->cost, &work, part);
+}
+
+/* The same in its middle. */
+static struct stage_work work_of(struct step_bench *bench)
+{
+    static const struct stage_part part = {.layers = LAYERS};
+    return work_on(bench, &part);
 }
 
 static void check_close(sim_ps actual, double expected_s)
@@ -150,6 +156,24 @@ START_TEST(only_an_engines_own_kernel_is_direct)
 }
 END_TEST
 
+START_TEST(a_sharded_embedding_costs_a_collective)
+{
+    /* One all-reduce more than two for each layer, and its launch; on the first stage alone. */
+    static const struct stage_part first = {.layers = LAYERS, .is_first = true};
+    struct step_bench bench;
+    set_up(&bench);
+    struct stage_work whole = work_on(&bench, &first);
+    struct stage_work later = work_of(&bench);
+    bench.serving.host.shard_embedding = true;
+    struct stage_work sharded = work_on(&bench, &first);
+    double one_s = sim_s_from_ps(whole.collective) / (2 * LAYERS);
+    check_close(sharded.collective, (2 * LAYERS + 1) * one_s);
+    check_close(sharded.launch, sim_s_from_ps(whole.launch) + 75e-6);
+    ck_assert_int_eq(work_of(&bench).collective, later.collective);
+    arena_release(&bench.arena);
+}
+END_TEST
+
 START_TEST(a_modelled_collective_has_no_start_to_hide)
 {
     /* By model a collective is what it takes behind a kernel. */
@@ -169,6 +193,7 @@ int main(void)
         a_process_that_waited_prepares_more_slowly,
         a_measured_collective_hides_its_start_behind_a_kernel,
         only_an_engines_own_kernel_is_direct,
+        a_sharded_embedding_costs_a_collective,
         a_modelled_collective_has_no_start_to_hide,
     };
     return suite_run("host_times", tests, ARRAY_LENGTH(tests));

@@ -181,6 +181,7 @@ static void roll_host(struct dice *dice, struct host *host)
         .launch_graph_s = dice_between(dice, 0, 1) * 10e-6,
         .send_tensors = dice_between(dice, 1, 2),
         .send_scattered = dice_between(dice, 0, 1),
+        .shard_embedding = dice_between(dice, 0, 1),
         .launches_layer_extra = dice_between(dice, 0, 2),
         .graphs_prefill = dice_between(dice, 0, 3) == 0,
         .async_scheduling = dice_between(dice, 0, 2) == 0,

@@ -81,14 +81,26 @@ START_TEST(pipeline_ends_hold_the_tables)
 }
 END_TEST
 
+START_TEST(a_sharded_table_splits_by_vocabulary)
+{
+    /* TP=4: a quarter of the embedding, beside a quarter of the head. */
+    double layers_bytes = 80 * (LAYER_PROJECTIONS / 4 + LAYER_NORMS) * 2;
+    ck_assert_double_eq_tol(memory_weights_bytes(&model, 4, 0, 1, 80, true),
+                            layers_bytes + TABLE_BYTES / 4 + TABLE_BYTES / 4 + 8192 * 2, 1);
+    ck_assert_double_eq_tol(memory_weights_bytes(&model, 4, 0, 1, 80, false),
+                            layers_bytes + TABLE_BYTES + TABLE_BYTES / 4 + 8192 * 2, 1);
+}
+END_TEST
+
 START_TEST(tied_table_counts_once_on_a_single_stage)
 {
     model.tied_embeddings = true;
-    double alone = memory_weights_bytes(&model, 4, 0, 1, 80);
+    double alone = memory_weights_bytes(&model, 4, 0, 1, 80, false);
     double layers_bytes = 80 * (LAYER_PROJECTIONS / 4 + LAYER_NORMS) * 2;
     /* One stage: the embedding serves as head. Two: each end needs its own. */
     ck_assert_double_eq_tol(alone, layers_bytes + TABLE_BYTES + 8192 * 2, 1);
-    ck_assert_double_eq_tol(memory_weights_bytes(&model, 1, 1, 2, 0), TABLE_BYTES + 8192 * 2, 1);
+    ck_assert_double_eq_tol(memory_weights_bytes(&model, 1, 1, 2, 0, false), TABLE_BYTES + 8192 * 2,
+                            1);
 }
 END_TEST
 
@@ -290,6 +302,7 @@ int main(void)
         a_step_alone_may_be_too_large,
         weights_divide_by_tensor_parallel,
         pipeline_ends_hold_the_tables,
+        a_sharded_table_splits_by_vocabulary,
         tied_table_counts_once_on_a_single_stage,
         activations_are_states_intermediate_and_logits,
         activations_take_the_widest_intermediate,
