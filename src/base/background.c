@@ -63,7 +63,8 @@ uint64_t background_call(struct background *background, void *context)
         wait_for_change(background);
     background->contexts[background->asked % BACKGROUND_CALLS_MAX] = context;
     uint64_t call = ++background->asked;
-    tell(background);
+    if (call - background->returned >= BACKGROUND_CALLS_WAKE)
+        tell(background);
     (void)pthread_mutex_unlock(&background->mutex);
     return call;
 }
@@ -72,6 +73,8 @@ void background_wait(struct background *background, uint64_t call)
 {
     (void)pthread_mutex_lock(&background->mutex);
     assert(call <= background->asked);
+    if (background->returned < call)
+        tell(background);
     while (background->returned < call)
         wait_for_change(background);
     (void)pthread_mutex_unlock(&background->mutex);

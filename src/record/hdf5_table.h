@@ -62,8 +62,10 @@ struct hdf5_column {
     .name = #member, .units = (unit), .type = HDF5_TYPE_OF(((const struct row *)0)->member), \
     .offset = offsetof(struct row, member), .text_bytes = sizeof(((const struct row *)0)->member)
 
-/* Buffers of a table that is written behind: enough for a writer that is busy with another's. */
-#define HDF5_CHUNKS 4
+/* Buffers of a table that is written behind: enough for a writer that is woken for three at a time
+   (background.h), or is busy with another's. Measured: with more, runs of many replicas take
+   longer. */
+#define HDF5_CHUNKS 5
 
 /* Rows on their way to the file. */
 struct hdf5_chunk {
