@@ -129,16 +129,22 @@ static void keep_down(struct faults *faults, struct replica *replica, bool is_mo
 static void stop_replicas(struct faults *faults, const struct happening *happening)
 {
     struct fleet *fleet = faults->fleet;
-    for (uint32_t r = 0; r < fleet->replica_count; r++)
-        if (needs(faults, &fleet->replicas[r], happening))
-            keep_down(faults, &fleet->replicas[r], happening->is_on);
+    for (uint32_t r = 0; r < fleet->replica_count; r++) {
+        struct replica *replica = &fleet->replicas[r];
+        if (!needs(faults, replica, happening))
+            continue;
+        if (fleet->pool_count > 1)
+            handover_note_replica(&fleet->handover, replica, happening->is_on);
+        keep_down(faults, replica, happening->is_on);
+    }
 }
 
-/* A link's KV goes other ways, or may take it again. */
+/* KV goes other ways, or may go old ones again. */
 static void divert_kv(struct faults *faults, const struct happening *happening)
 {
     struct fleet *fleet = faults->fleet;
-    handover_note_link(&fleet->handover, happening->link, happening->is_on);
+    if (happening->fault->target == FAULT_LINK)
+        handover_note_link(&fleet->handover, happening->link, happening->is_on);
     for (uint32_t r = 0; r < fleet->replica_count; r++) {
         bool is_isolated = handover_isolates(&fleet->handover, &fleet->replicas[r]);
         if (is_isolated == faults->isolated[r])
@@ -174,7 +180,7 @@ static void on_happening(void *context, uint64_t unused)
     }
     if (fault->slowdown <= 0) {
         stop_replicas(happening->faults, happening);
-        if (fault->target == FAULT_LINK && happening->faults->fleet->pool_count > 1)
+        if (happening->faults->fleet->pool_count > 1)
             divert_kv(happening->faults, happening);
     } else if (fault->target == FAULT_LINK) {
         slow_link(happening->faults, happening->link);

@@ -65,7 +65,16 @@ static bool any_route(const struct handover *handover, const struct replica *rep
 
 void handover_note_link(struct handover *handover, uint32_t link, bool is_down)
 {
-    kv_cut_note(&handover->cut, link, is_down);
+    kv_cut_note_link(&handover->cut, link, is_down);
+}
+
+void handover_note_replica(struct handover *handover, const struct replica *replica, bool is_down)
+{
+    uint32_t index = handover_index_of(handover, replica);
+    if (handover_prefills(handover, replica))
+        kv_cut_note_from(&handover->cut, index, is_down);
+    else
+        kv_cut_note_to(&handover->cut, index, is_down);
 }
 
 bool handover_isolates(const struct handover *handover, const struct replica *replica)

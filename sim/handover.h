@@ -68,9 +68,10 @@ void handover_add_routes(const struct handover *handover, struct link_sharing *s
 void handover_fail(struct handover *handover, struct replica *replica,
                    struct request_list *evicted);
 
-/* A link goes down, or comes up again: for what is handed over from now on, and whether that cuts a
-   replica off. */
+/* A link goes down, or comes up again, or what keeps a replica down begins or ends: for what is
+   handed over from now on, and whether that cuts a replica off. */
 void handover_note_link(struct handover *handover, uint32_t link, bool is_down);
+void handover_note_replica(struct handover *handover, const struct replica *replica, bool is_down);
 bool handover_isolates(const struct handover *handover, const struct replica *replica);
 
 /* The link on the way of a replica's KV that held transfers up for longest. */

@@ -21,21 +21,36 @@ static bool has_link(void *context, const struct route *route)
     return false;
 }
 
-void kv_cut_note(struct kv_cut *cut, uint32_t link, bool is_down)
+/* One thing more keeps two replicas apart, or one less. */
+static void note_pair(struct kv_cut *cut, uint32_t from, uint32_t to, bool is_down)
 {
-    uint32_t *down = cut->down;
-    for (uint32_t from = 0; from < cut->way->from->replicas; from++) {
-        for (uint32_t to = 0; to < cut->way->to->replicas; to++, down++) {
-            if (!kv_way_any_route(cut->way, from, to, has_link, &link))
-                continue;
-            cut->joined -= *down == 0;
-            if (is_down)
-                ++*down;
-            else
-                --*down;
-            cut->joined += *down == 0;
-        }
-    }
+    uint32_t *down = &cut->down[(size_t)from * cut->way->to->replicas + to];
+    cut->joined -= *down == 0;
+    if (is_down)
+        ++*down;
+    else
+        --*down;
+    cut->joined += *down == 0;
+}
+
+void kv_cut_note_link(struct kv_cut *cut, uint32_t link, bool is_down)
+{
+    for (uint32_t from = 0; from < cut->way->from->replicas; from++)
+        for (uint32_t to = 0; to < cut->way->to->replicas; to++)
+            if (kv_way_any_route(cut->way, from, to, has_link, &link))
+                note_pair(cut, from, to, is_down);
+}
+
+void kv_cut_note_from(struct kv_cut *cut, uint32_t from, bool is_down)
+{
+    for (uint32_t to = 0; to < cut->way->to->replicas; to++)
+        note_pair(cut, from, to, is_down);
+}
+
+void kv_cut_note_to(struct kv_cut *cut, uint32_t to, bool is_down)
+{
+    for (uint32_t from = 0; from < cut->way->from->replicas; from++)
+        note_pair(cut, from, to, is_down);
 }
 
 bool kv_cut_isolates_from(const struct kv_cut *cut, uint32_t from)

@@ -1,10 +1,10 @@
 /*
- * kv_cut: between which replicas KV has no way, links on it being down.
+ * kv_cut: between which replicas KV has no way, links on it or one of them being down.
  *
- * A replica that prefills and one that decodes are apart while any of the links
- * between their GPUs is down: each pair of GPUs has but one route. A replica that
- * is apart from all of the other pool is cut off, if others of its own are not:
- * they can do its work. Where all are apart, nobody is: KV has to wait.
+ * A replica that prefills and one that decodes are apart while either has failed, or
+ * any of the links between their GPUs is down: each pair of GPUs has but one route. A
+ * replica that is apart from all of the other pool is cut off, if others of its own are
+ * not: they can do its work. Where all are apart, nobody is: KV has to wait.
  */
 #ifndef TANDEM_KV_CUT_H
 #define TANDEM_KV_CUT_H
@@ -13,7 +13,7 @@
 
 struct kv_cut {
     const struct kv_way *way;
-    uint32_t *down;  /* (from's replicas, to's): links that are down between the two */
+    uint32_t *down;  /* (from's replicas, to's): what keeps the two apart */
     uint64_t joined; /* pairs of replicas with none */
 };
 
@@ -21,8 +21,11 @@ struct kv_cut {
 int kv_cut_init(struct kv_cut *cut, const struct kv_way *way, struct arena *arena,
                 struct error *error);
 
-/* A link goes down, or comes up again. */
-void kv_cut_note(struct kv_cut *cut, uint32_t link, bool is_down);
+/* A link goes down, or comes up again; one thing more keeps a replica down, or one less: one that
+   prefills, and one that decodes. Being cut off is none. */
+void kv_cut_note_link(struct kv_cut *cut, uint32_t link, bool is_down);
+void kv_cut_note_from(struct kv_cut *cut, uint32_t from, bool is_down);
+void kv_cut_note_to(struct kv_cut *cut, uint32_t to, bool is_down);
 
 /* Whether KV can go from one replica to another, by their places in their pools. */
 static inline bool kv_cut_joins(const struct kv_cut *cut, uint32_t from, uint32_t to)

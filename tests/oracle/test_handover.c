@@ -507,6 +507,39 @@ START_TEST(a_lost_nic_is_no_worse_than_its_node)
 }
 END_TEST
 
+/* Expectation: a replica that reaches one alone of those that decode fails with it, where others of
+   its pool reach another: of three nodes, the second has the last that prefills and the first that
+   decodes, and no way out. All requests complete. */
+START_TEST(who_reaches_a_failed_replica_alone_is_cut_off)
+{
+    const sim_ps from = SIM_PS_PER_S;
+    struct fault faults[] = {
+        add_down("node1/nic0>network", 0, SIM_PS_MAX),
+        {.target = FAULT_GPU, .index = 8 + 4, .from = from, .until = SIM_PS_MAX},
+    };
+    struct pools pools;
+    struct arrival arrivals[30];
+    for (uint32_t i = 0; i < ARRAY_LENGTH(arrivals); i++)
+        arrivals[i] = (struct arrival){
+            .at = i * (SIM_PS_PER_S / 10), .input_tokens = PROMPT / 10, .output_tokens = 50};
+    set_up(&pools, 1);
+    pools.prefill.cluster.nodes = 3;
+    pools.decode.cluster.nodes = 3;
+    pools.prefill.layout.tensor_parallel = 4;
+    pools.prefill.layout.replicas = 3;
+    pools.decode.layout.tensor_parallel = 4;
+    pools.decode.layout.replicas = 2;
+    pools.prefill.faults = faults;
+    pools.prefill.fault_count = ARRAY_LENGTH(faults);
+    struct played played = play(&pools.prefill, arrivals, ARRAY_LENGTH(arrivals));
+    ck_assert_uint_eq(played.summary.completed, ARRAY_LENGTH(arrivals));
+    ck_assert_double_gt(played.summary.stages[2].idle_down, 0);
+    ck_assert_double_eq(played.summary.stages[0].idle_down, 0);
+    ck_assert_double_eq(played.summary.stages[1].idle_down, 0);
+    played_release(&played);
+}
+END_TEST
+
 /* Expectation: a request of one token ends where it was prefilled, and moves nothing. */
 START_TEST(one_token_is_not_handed_over)
 {
@@ -540,6 +573,7 @@ int main(void)
         kv_waits_for_its_only_way,
         kv_takes_another_way,
         a_lost_nic_is_no_worse_than_its_node,
+        who_reaches_a_failed_replica_alone_is_cut_off,
         one_token_is_not_handed_over,
         nobody_waits_for_a_pool_that_never_comes_back,
         nobody_waits_for_a_link_that_never_comes_back,
