@@ -132,9 +132,8 @@ static void take_return(struct replica *replica, sim_ps now)
     flight_land(&replica->flight);
     accounting_add_step(&replica->pipeline, step, now);
     struct request_list finished = batcher_complete(&replica->batcher, &step->batch, now);
-    if (batcher_has_work(&replica->batcher))
-        call_scheduler(replica, now,
-                       step->gpu_done); /* who fills the step's place, if anyone can */
+    if (batcher_has_work(&replica->batcher)) /* who fills the step's place, if anyone can */
+        call_scheduler(replica, now, step->gpu_done);
     else
         replica->emptied = step->gpu_done;
     if (replica->turn_at == SIM_PS_MAX)

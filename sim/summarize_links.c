@@ -5,6 +5,7 @@
 
 /* What one link did to the stages that use it, in seconds over all of them. */
 struct pressure {
+    double bytes_per_s; /* that it let through, in the mean of the run */
     double bytes;
     uint32_t routes; /* of the groups that use it */
     uint32_t users;
@@ -22,14 +23,14 @@ static double working_s(const struct stage_tally *tally)
 /* The link on the way of some traffic that leaves the least to each route: to its own, or to those
    of all who use it, where it shares links with them. */
 static struct pressure *narrowest_of(const struct link_traffic *traffic, bool is_shared,
-                                     const struct topology *topology, struct pressure *of_link)
+                                     struct pressure *of_link)
 {
     uint32_t narrowest = 0;
     double least = INFINITY;
     for (uint32_t i = 0; i < traffic->crossings.count; i++) {
         const struct crossing *crossing = &traffic->crossings.links[i];
-        uint32_t routes = is_shared ? of_link[crossing->link].routes : crossing->routes;
-        double share = topology->links[crossing->link].cost.bytes_per_s / routes;
+        const struct pressure *pressure = &of_link[crossing->link];
+        double share = pressure->bytes_per_s / (is_shared ? pressure->routes : crossing->routes);
         if (share < least) {
             least = share;
             narrowest = crossing->link;
@@ -46,15 +47,14 @@ static double bytes_s(const struct link_traffic *traffic, struct alpha_beta path
 }
 
 /* A stage's collectives, bound by the narrowest link each way. */
-static void add_collectives(const struct pipeline_stage *stage, const struct topology *topology,
-                            struct pressure *of_link)
+static void add_collectives(const struct pipeline_stage *stage, struct pressure *of_link)
 {
     for (int i = 0; i < COLLECTIVE_WAY_COUNT; i++) {
         const struct link_traffic *traffic = &stage->meter.collectives[i];
         const struct stage_way *way = &stage->ways[i];
         if (traffic->bytes <= 0)
             continue;
-        struct pressure *pressure = narrowest_of(traffic, way->sharing, topology, of_link);
+        struct pressure *pressure = narrowest_of(traffic, way->sharing, of_link);
         pressure->bound_s +=
             fmin(bytes_s(traffic, way->path, way->held_up), sim_s_from_ps(stage->tally.collective));
         pressure->working_s += working_s(&stage->tally);
@@ -63,13 +63,13 @@ static void add_collectives(const struct pipeline_stage *stage, const struct top
 
 /* What the next stage waited for sends. */
 static void add_sends(const struct pipeline_stage *stage, const struct pipeline_stage *next,
-                      const struct topology *topology, struct pressure *of_link)
+                      struct pressure *of_link)
 {
     const struct link_traffic *traffic = &stage->meter.sends;
     const struct hop *hop = &stage->hop;
     if (traffic->bytes <= 0)
         return;
-    struct pressure *pressure = narrowest_of(traffic, hop->sharing, topology, of_link);
+    struct pressure *pressure = narrowest_of(traffic, hop->sharing, of_link);
     double waited_s = sim_s_from_ps(next->tally.transfer - next->tally.kv);
     pressure->waited_s += waited_s;
     pressure->bound_s += fmin(waited_s, bytes_s(traffic, hop->path, hop->held_up));
@@ -79,13 +79,12 @@ static void add_sends(const struct pipeline_stage *stage, const struct pipeline_
 static void add_replica(const struct fleet *fleet, const struct replica *replica,
                         struct pressure *of_link)
 {
-    const struct topology *topology = &fleet->pools[0].deployment.topology;
     const struct pipeline *pipeline = &replica->pipeline;
     for (uint32_t s = 0; s < pipeline->stage_count; s++) {
         const struct pipeline_stage *stage = &pipeline->stages[s];
-        add_collectives(stage, topology, of_link);
+        add_collectives(stage, of_link);
         if (s + 1 < pipeline->stage_count)
-            add_sends(stage, stage + 1, topology, of_link);
+            add_sends(stage, stage + 1, of_link);
         if (stage->tally.kv == 0)
             continue;
         struct pressure *pressure = &of_link[handover_tightest(&fleet->handover, replica)];
@@ -130,21 +129,27 @@ static void add_bytes(const struct fleet *fleet, struct pressure *of_link)
     }
 }
 
-/* What a link could have carried in the run. */
-static double capacity_bytes_of(const struct run_parts *parts, const struct topology_link *link,
-                                uint32_t index)
+static double run_s(const struct run_parts *parts)
 {
+    return sim_s_from_ps(engine_now(parts->session->engine) - parts->begun);
+}
+
+static void set_rates(const struct run_parts *parts, struct pressure *of_link)
+{
+    const struct topology *topology = &parts->fleet->pools[0].deployment.topology;
     sim_ps end = engine_now(parts->session->engine);
-    double bytes = link->cost.bytes_per_s * sim_s_from_ps(end - parts->begun);
-    return parts->faults ? bytes * faults_link_share(parts->faults, index, parts->begun, end)
-                         : bytes;
+    for (uint32_t i = 0; i < topology->link_count; i++) {
+        of_link[i].bytes_per_s = topology->links[i].cost.bytes_per_s;
+        if (parts->faults)
+            of_link[i].bytes_per_s *= faults_link_share(parts->faults, i, parts->begun, end);
+    }
 }
 
 static struct link_summary summary_of(const struct run_parts *parts,
                                       const struct topology_link *link, uint32_t index,
                                       const struct pressure *pressure)
 {
-    double capacity_bytes = capacity_bytes_of(parts, link, index);
+    double capacity_bytes = pressure->bytes_per_s * run_s(parts);
     struct link_summary summary = {
         .link = index,
         .users = pressure->users,
@@ -190,6 +195,7 @@ int summarize_links(const struct run_parts *parts, struct summary *summary, stru
     struct pressure *of_link = arena_calloc(arena, topology->link_count, sizeof(*of_link));
     if (!of_link)
         return error_out_of_memory(error, "summary");
+    set_rates(parts, of_link);
     add_bytes(fleet, of_link);
     for (uint32_t r = 0; r < fleet->replica_count; r++)
         add_replica(fleet, &fleet->replicas[r], of_link);

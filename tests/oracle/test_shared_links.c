@@ -281,6 +281,24 @@ START_TEST(what_many_share_is_what_they_wait_for)
 }
 END_TEST
 
+/* Expectation: a sender's own slot that an event makes thirty times slower is what is waited for,
+   and not the NIC behind it, which two pipelines share and neither fills. */
+START_TEST(what_is_slow_is_what_they_wait_for)
+{
+    const struct fault fault = {
+        .target = FAULT_LINK, .link = "node0/gpu0>bridge0", .until = SIM_PS_MAX, .slowdown = 30};
+    struct scenario scenario = two_pipelines();
+    scenario.cluster.nic.bytes_per_s = 100e9;
+    struct link_summary usual = worst_link(&scenario);
+    scenario.faults = &fault;
+    scenario.fault_count = 1;
+    struct link_summary slow = worst_link(&scenario);
+    ck_assert_str_ne(usual.name, fault.link);
+    ck_assert_str_eq(slow.name, fault.link);
+    ck_assert_double_gt(slow.waited_s, usual.waited_s);
+}
+END_TEST
+
 /* Expectation: the same of rings that meet on a leaf's uplink, as fast as each one's NICs: twice
    that, by half the oversubscription, gives each ring its NICs' rate. */
 START_TEST(twice_a_shared_uplink_saves_what_it_says)
@@ -304,6 +322,7 @@ int main(void)
         slow_private_links_are_never_shared,     all_reduces_share_a_leafs_uplink,
         a_summary_names_the_links_that_matter,   twice_a_shared_nic_saves_what_it_says,
         what_many_share_is_what_they_wait_for,   twice_a_shared_uplink_saves_what_it_says,
+        what_is_slow_is_what_they_wait_for,
     };
     return suite_run("shared links", tests, ARRAY_LENGTH(tests));
 }
