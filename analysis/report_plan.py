@@ -151,8 +151,10 @@ def break_words(plan, rank):
 
 def node_lost_words(plan, row):
     lost = plan.node_lost(row["rank"])
-    if lost is None:
-        return "nothing is left" if row["nodes"] == 1 else "all replicas fit on the others"
+    if lost["replicas"] == 0:
+        return "nothing is left"
+    if lost["replicas"] == row["replicas"]:
+        return "all replicas fit on the others"
     several = "s" if lost["replicas"] != 1 else ""
     return f"{lost['replicas']} replica{several}: {OUTCOMES[text(lost['outcome'])]}"
 

@@ -478,9 +478,8 @@ class Plan:
         return rows[numpy.argsort(rows["load"])]
 
     def node_lost(self, rank):
-        """How a ranked plan does without a node; None where nothing is left, or all of it."""
-        rows = self.growth[(self.growth["rank"] == rank) & (self.growth["nodes_lost"] > 0)]
-        return rows[0] if len(rows) else None
+        """How a ranked plan does without a node."""
+        return self.growth[(self.growth["rank"] == rank) & (self.growth["nodes_lost"] > 0)][0]
 
 
 def open_results(path):

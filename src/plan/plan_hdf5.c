@@ -246,42 +246,52 @@ static int write_plans(const struct writer *writer, const struct plan_answer *an
     return close_table(writer, &table, status);
 }
 
-/* A ranked plan under some load, or without some nodes. */
+/* What became of a ranked plan, `option`, under some load or without a node; of no replicas there
+   is no verdict. */
 static int append_growth(const struct writer *writer, const struct plan_answer *answer,
-                         struct hdf5_table *table, size_t place, double load, uint32_t replicas,
+                         struct hdf5_table *table, size_t place, const struct plan_option *option,
                          const struct plan_verdict *verdict)
 {
     char why[PLAN_PRESSURE_TEXT_BYTES] = "";
     const struct plan_search *search = answer->search;
     const struct plan_candidate *candidate = &search->candidates[search->ranked[place]];
-    struct plan_option option = candidate->option;
-    option.load *= load;
-    struct row row = row_of(search->plan, &candidate->hardware, &option);
+    struct row row = row_of(search->plan, &candidate->hardware, option);
     row.rank = (uint32_t)place + 1;
-    row.nodes_lost = replicas < option.replicas ? 1 : 0;
-    row.replicas = replicas;
-    put_verdict(&row, verdict);
-    if (verdict->outcome != PLAN_MEETS)
+    row.nodes_lost = option->nodes_lost;
+    if (option->replicas > 0)
+        put_verdict(&row, verdict);
+    if (option->replicas > 0 && verdict->outcome != PLAN_MEETS)
         plan_pressure_text(&verdict->pressure, why);
     put(row.why, sizeof(row.why), why);
     return hdf5_table_append(table, &row, writer->error);
 }
 
+/* Every load that a ranked plan was put to, and the loss of a node. */
+static int append_stress(const struct writer *writer, const struct plan_answer *answer,
+                         struct hdf5_table *table, size_t place)
+{
+    const struct plan_search *search = answer->search;
+    const struct plan_stress *stress = &answer->stresses[place];
+    const struct plan_option *whole = &search->candidates[search->ranked[place]].option;
+    int status = 0;
+    for (size_t i = 0; i < stress->count && status == 0; i++) {
+        struct plan_option grown = *whole;
+        grown.load *= stress->points[i].load;
+        status = append_growth(writer, answer, table, place, &grown, &stress->points[i].verdict);
+    }
+    struct plan_option left = *whole;
+    left.nodes_lost = 1;
+    left.replicas = stress->replicas_left;
+    return status < 0 ? status
+                      : append_growth(writer, answer, table, place, &left, &stress->without_node);
+}
+
 static int write_growth(const struct writer *writer, const struct plan_answer *answer)
 {
     struct hdf5_table table;
-    const struct plan_search *search = answer->search;
     int status = open_table(writer, "growth", growth_columns, ARRAY_LENGTH(growth_columns), &table);
-    for (size_t i = 0; i < search->ranked_count && status == 0; i++) {
-        const struct plan_stress *stress = &answer->stresses[i];
-        uint32_t replicas = search->candidates[search->ranked[i]].option.replicas;
-        for (size_t k = 0; k < stress->count && status == 0; k++)
-            status = append_growth(writer, answer, &table, i, stress->points[k].load, replicas,
-                                   &stress->points[k].verdict);
-        if (status == 0 && stress->replicas_left > 0)
-            status = append_growth(writer, answer, &table, i, 1, stress->replicas_left,
-                                   &stress->without_node);
-    }
+    for (size_t i = 0; i < answer->search->ranked_count && status == 0; i++)
+        status = append_stress(writer, answer, &table, i);
     return close_table(writer, &table, status);
 }
 

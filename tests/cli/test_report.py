@@ -125,11 +125,11 @@ class ReportTest(TandemTest):
         self.tandem_ok("report", results, "-o", page)
         return results, page
 
-    def report_of_plan(self, text=PLAN):
+    def report_of_plan(self, text=PLAN, *options):
         plan = self.folder / "plan.yaml"
         plan.write_text(text)
         results, page = self.folder / "plan.h5", self.folder / "plan.html"
-        self.assertIn(self.tandem("plan", plan, "-o", results).returncode, (0, 1))
+        self.assertIn(self.tandem("plan", plan, "-o", results, *options).returncode, (0, 1))
         self.tandem_ok("report", results)
         return results, page
 
@@ -468,6 +468,31 @@ class Report(ReportTest):
         self.assertEqual(values.count("NaN"), sum(whole["outcome"] == b"too_short"))
         self.assertEqual(sorted(value for value in values if value != "NaN"),
                          sorted(kept_up["ttft_s"]))
+
+    def test_plan_says_what_a_lost_node_leaves(self):
+        # Expect a row for the loss of a node whatever is left, as the JSON has it. Of a replica over
+        # both nodes of a plan that is nothing; of one beside a node that is empty, all.
+        plan = PLAN.replace("tensor_parallel: [3, 4, 8]  # three do not divide the heads",
+                            "tensor_parallel: [8]").replace("requests: 600", "requests: 100")
+        plan = plan.replace("rate: 9 /s", "rate: 2 /s")
+        results, page = self.report_of_plan(
+            plan.replace("pipeline_parallel: [1]", "pipeline_parallel: [2]"))
+        with h5py.File(results) as file:
+            plans, growth = file["plans"][:], file["growth"][:]
+        self.assertEqual({*plans[plans["rank"] > 0]["nodes"]}, {2})
+        lost = growth[growth["nodes_lost"] > 0]
+        self.assertEqual([*lost["replicas"]], [0] * (plans["rank"] > 0).sum())
+        self.assertTrue(numpy.isnan(lost["ttft_s"]).all())
+        self.assertIn("<td>nothing is left</td>", page.read_text())
+        self.assertNotIn("all replicas fit", page.read_text())
+        results, page = self.report_of_plan(
+            plan, "--check", "--set", "cluster=clusters/hgx-h100-4-nodes", "--set", "layout.replicas=3",
+            "--set", "layout.pipeline_parallel=1", "--set", "layout.tensor_parallel=8")
+        with h5py.File(results) as file:
+            growth = file["growth"][:]
+        self.assertEqual([*growth[growth["nodes_lost"] > 0]["replicas"]], [3])
+        self.assertEqual((growth["load"] == 1).sum(), 2)
+        self.assertIn("<td>all replicas fit on the others</td>", page.read_text())
 
     def test_plan_accounts_for_every_candidate(self):
         # Expect the fates of candidates to add up to all of them, and what decides whether one
