@@ -120,6 +120,7 @@ struct plan {
     uint32_t seeds;
     struct sweep_load load; /* the scenario's key that growth scales; see plan_option_learn() */
     double load_value;      /* what the scenario has there */
+    double load_factor;     /* of it to be served: growth, in whole requests where it is of these */
     uint64_t seed;          /* the scenario's */
     struct config_inputs inputs; /* of all its scenarios */
     struct diagnostics diagnostics;

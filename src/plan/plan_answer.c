@@ -92,7 +92,8 @@ struct plan_untold plan_answer_untold(const struct plan_answer *answer)
         struct plan_bill bill = plan_cost_bill(search->plan, plan_answer_hardware(answer, option),
                                                option, verdict->lasting_busy);
         bool is_cheap = !best || bill.usd_per_hour <= best->bill.usd_per_hour;
-        if (verdict->outcome != PLAN_TOO_SHORT || option->load != search->plan->growth || !is_cheap)
+        if (verdict->outcome != PLAN_TOO_SHORT || option->load != search->plan->load_factor ||
+            !is_cheap)
             continue;
         untold.count++;
         untold.requests_to_tell = fmax(untold.requests_to_tell, verdict->balance.requests_to_tell);

@@ -267,8 +267,7 @@ int plan_candidate_init_own(struct plan_candidate *candidate, const struct plan 
                                                  .tensor_parallel = layout->tensor_parallel,
                                                  .pipeline_parallel = layout->pipeline_parallel,
                                                  .replicas = layout->replicas,
-                                                 .nodes = cluster->nodes,
-                                                 .load = plan->growth};
+                                                 .nodes = cluster->nodes};
         status = plan_hardware_init(&candidate->hardware, plan, NULL, cluster, error);
     }
     config_release(&config);

@@ -133,7 +133,7 @@ static struct row row_of(const struct plan *plan, const struct plan_hardware *ha
                          const struct plan_option *option)
 {
     struct row row = unknown;
-    row.load = option->load / plan->growth;
+    row.load = option->load / plan->load_factor;
     row.tensor_parallel = option->tensor_parallel;
     row.pipeline_parallel = option->pipeline_parallel;
     row.replicas = option->replicas;

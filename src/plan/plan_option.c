@@ -73,18 +73,35 @@ static void set_purchase(struct option_settings *set, const struct plan *plan,
     set_count(set, "layout.replicas", option->replicas);
 }
 
+static bool is_counted(const struct plan *plan)
+{
+    return sweep_load_value_kind(plan->load.kind) == SWEEP_VALUE_COUNT;
+}
+
+/* What the scenario's load comes to, `load` times. */
+static double load_value(const struct plan *plan, double load)
+{
+    double value = plan->load_value * load;
+    if (!is_counted(plan))
+        return value;
+    /* Requests in flight are whole; rounded to the nearest, a growth of few would be none. */
+    return fmax(1, load > 1 ? ceil(value - COUNT_SLACK) : floor(value + COUNT_SLACK));
+}
+
+double plan_option_growth(const struct plan *plan, const struct plan_option *option, double growth)
+{
+    return is_counted(plan)
+               ? load_value(plan, option->load * growth) / load_value(plan, option->load)
+               : growth;
+}
+
 /* Makes the workload `option->load` times as heavy. */
 static void set_load(struct option_settings *set, const struct plan *plan,
                      const struct plan_option *option)
 {
-    double value = plan->load_value * option->load;
-    if (option->load == 1)
-        return;
-    /* Requests in flight are whole; rounded to the nearest, a growth of few would be none. */
-    if (sweep_load_value_kind(plan->load.kind) == SWEEP_VALUE_COUNT)
-        value = fmax(1, option->load > 1 ? ceil(value - COUNT_SLACK) : floor(value + COUNT_SLACK));
-    set_node(set, sweep_load_path(plan->load.kind),
-             sweep_load_value(&plan->load, value, set->arena));
+    if (option->load != 1)
+        set_node(set, sweep_load_path(plan->load.kind),
+                 sweep_load_value(&plan->load, load_value(plan, option->load), set->arena));
 }
 
 /* Sets what tells the plan's own scenarios from the one that it is of. */
@@ -221,6 +238,8 @@ static void learn_load(struct plan *plan, const struct workload_spec *workload)
         plan->load.kind = SWEEP_LOAD_RATE;
         plan->load_value = arrivals->rate_per_s;
     }
+    plan->load_factor =
+        is_counted(plan) ? load_value(plan, plan->growth) / plan->load_value : plan->growth;
 }
 
 /* The axis of a plan that lists none. */

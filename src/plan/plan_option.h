@@ -20,12 +20,16 @@ struct plan_option {
 
 /*
  * Learns from the scenario, with what `option` buys, its seed, which of its keys
- * sets the load and to what; and where the plan lists no engine settings, those
- * to try: the scenario's max_step_tokens, a quarter and four times of it. Call it
- * before loading any option whose load is not 1, or any draw but the first.
- * ERROR_CONFIG, ERROR_MEMORY.
+ * sets the load, to what, and how many times that is to be served; and where the plan lists no
+ * engine settings, those to try: the scenario's max_step_tokens, a quarter and four times of it.
+ * Call it before loading any option whose load is not 1, or any draw but the first. ERROR_CONFIG,
+ * ERROR_MEMORY.
  */
 int plan_option_learn(struct plan *plan, const struct plan_option *option, struct error *error);
+
+/* How many times the load of `option` is served where it is to grow `growth` times: as many, but of
+   requests in flight, which are whole. */
+double plan_option_growth(const struct plan *plan, const struct plan_option *option, double growth);
 
 /*
  * The scenario of `option`, without its tree, for config_release() in any case; it

@@ -42,14 +42,14 @@ static int check_scenario(const struct plan *plan, const struct scenario *scenar
     return status < 0 ? diagnostic_locate(plan->scenario->position, error) : 0;
 }
 
-/* Reads what all options share, as `option` has it. */
-static int read_task(struct plan_search *search, const struct plan_option *option,
-                     struct error *error)
+/* Reads what all options share, as `option` has it, and puts it to the plan's load. */
+static int read_task(struct plan_search *search, struct plan_option *option, struct error *error)
 {
     struct config config;
     int status = plan_option_learn(search->plan, option, error);
     if (status < 0)
         return status;
+    option->load = search->plan->load_factor;
     status = plan_option_load(search->plan, option, 0, &config, error);
     search->runner.slo = config.scenario.slo;
     search->is_drawn = workload_spec_is_drawn(&config.workload);
@@ -99,7 +99,7 @@ static int list_candidates(struct plan_search *search, struct error *error)
             .engine = i % engines,
             .tensor_parallel = plan->tensor_parallel[cut / widths % plan->tensor_parallel_count],
             .pipeline_parallel = plan->pipeline_parallel[cut % widths],
-            .load = plan->growth,
+            .load = plan->load_factor,
         };
         status = plan_candidate_init(&search->candidates[i], &terms, &option, error);
         search->candidates[i].cut = cut;
@@ -285,11 +285,8 @@ int plan_search_run(struct plan_search *search, struct error *error)
 {
     if (search->plan->kind_count == 0)
         return refuse_search(search->plan, error);
-    const struct plan_option any = {.tensor_parallel = 1,
-                                    .pipeline_parallel = 1,
-                                    .replicas = 1,
-                                    .nodes = 1,
-                                    .load = search->plan->growth};
+    struct plan_option any = {
+        .tensor_parallel = 1, .pipeline_parallel = 1, .replicas = 1, .nodes = 1};
     int status = read_task(search, &any, error);
     if (status == 0)
         status = list_candidates(search, error);

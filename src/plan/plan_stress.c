@@ -51,16 +51,38 @@ const struct plan_stress_point *plan_stress_untold(const struct plan_stress *str
     return beyond && beyond->load < stress->fails ? beyond : NULL;
 }
 
+/* Whether a load is none that was tried, and none of `loads`, which will be. */
+static bool is_new(const struct plan_stress *stress, const double *loads, size_t count, double load)
+{
+    for (size_t i = 0; i < count; i++)
+        if (loads[i] == load)
+            return false;
+    for (size_t i = 0; i < stress->count; i++)
+        if (stress->points[i].load == load)
+            return false;
+    return true;
+}
+
+/* Tries what `count` loads, ABREAST at most, come to; of few requests in flight, several come to
+   the same. */
 static int try_loads(struct plan_stress *stress, struct plan_search *search,
-                     const struct plan_option *option, const double *loads, size_t count,
+                     const struct plan_option *option, const double *asked, size_t asked_count,
                      struct error *error)
 {
     struct plan_option options[ABREAST] = {*option};
     struct plan_verdict verdicts[ABREAST];
-    for (size_t i = 0; i < count; i++) {
-        options[i] = *option;
-        options[i].load *= loads[i];
+    double loads[ABREAST];
+    size_t count = 0;
+    for (size_t i = 0; i < asked_count; i++) {
+        double load = plan_option_growth(search->plan, option, asked[i]);
+        if (!is_new(stress, loads, count, load))
+            continue;
+        options[count] = *option;
+        options[count].load *= load;
+        loads[count++] = load;
     }
+    if (count == 0)
+        return 0;
     int status = plan_runner_judge(&search->runner, options, count, verdicts, error);
     for (size_t i = 0; i < count && status == 0; i++)
         insert(stress, loads[i], &verdicts[i]);

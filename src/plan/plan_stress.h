@@ -13,7 +13,7 @@
 #define PLAN_STRESS_POINTS_MAX 16
 
 struct plan_stress_point {
-    double load; /* times the plan's traffic */
+    double load; /* times the plan's traffic, of which requests in flight are whole */
     struct plan_verdict verdict;
 };
 

@@ -162,6 +162,32 @@ class Search(PlanTest):
             traffic = self.answer(text, "--check")["traffic"]
             self.assertEqual((traffic["requests_per_s"], traffic["concurrency"]), (None, concurrency))
 
+    def test_a_closed_loop_is_stressed_by_whole_requests(self):
+        # Expect each load that a closed loop is put to to be a whole number of requests in flight,
+        # none of them twice, and what holds and what fails to be such loads: of 5 a growth of 0.05
+        # is 1, and of 1 the next load is 2, whatever it was asked as; the file to say the same.
+        file = self.folder / "plan.h5"
+        for asked, growth, concurrency in ((5, 0.05, 1), (1, 1, 1), (3, 1.1, 4), (40, 1, 40)):
+            text = PLAN.replace("process: poisson, rate: 9 /s",
+                                f"process: closed_loop, concurrency: {asked}").replace(
+                                    "requests: 800", "requests: 100").replace("50 ms", "500 ms").replace(
+                                        "700 ms", "20 s") + f"growth: {growth}\n"
+            found = self.answer(text, "--check", "-o", file)["plans"][0]["growth"]
+            loads = [point["load"] for point in found["points"]]
+            counts = [round(load * concurrency) for load in loads]
+            for load, count in zip(loads, counts):
+                self.assertAlmostEqual(load, count / concurrency, 12)
+            self.assertEqual(counts, sorted(set(counts)))
+            self.assertEqual(counts[0], concurrency)
+            self.assertLessEqual(counts[-1], 8 * concurrency)
+            self.assertIn(found["holds"], loads)
+            if found["fails"] is None:
+                self.assertGreater(counts[-1], 7 * concurrency)
+            with h5py.File(file) as plan:
+                rows, trials = plan["growth"][:], plan["trials"]["load"]
+            for tried in (rows[rows["nodes_lost"] == 0]["load"], sorted(set(trials))):
+                self.assertEqual([round(load * concurrency, 9) for load in tried], counts)
+
     def test_the_scenario_s_seed_is_the_first(self):
         # Expect two runs under the seeds 7 and 8, of which the emitted scenario is the first's: two
         # of 7 to share the second's draws with one of 8.
