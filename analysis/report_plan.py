@@ -53,10 +53,19 @@ def slo_words(plan):
 
 
 def traffic_words(plan):
-    rate = plan.summary["requests_per_s"]
-    load = f"{number(rate)} requests/s" if math.isfinite(rate) else "the closed loop"
-    return (f"{load} of {number(plan.summary['input_tokens'])} tokens in and "
-            f"{number(plan.summary['output_tokens'])} out")
+    rate, in_flight = plan.summary["requests_per_s"], int(plan.summary["concurrency"])
+    loads = [f"{number(rate)} requests/s"] * math.isfinite(rate)
+    if in_flight > 0:
+        loads.append(f"{in_flight:,} request{'s' if in_flight != 1 else ''} in flight")
+    return (f"{', '.join(loads) or 'the traffic'} of {number(plan.summary['input_tokens'])} tokens "
+            f"in and {number(plan.summary['output_tokens'])} out")
+
+
+def growth_words(plan):
+    """How many times the scenario's load that is, which requests in flight need not be exactly."""
+    growth = plan.summary["growth"]
+    return (f"growth {growth:g}, in whole requests" if plan.summary["concurrency"] > 0
+            else f"{growth:g} times the scenario's load")
 
 
 def answer(plan):
@@ -264,7 +273,7 @@ def others_section(page, plan):
 
 def assumption_rows(plan):
     summary = plan.summary
-    yield "traffic", (traffic_words(plan) + f", {summary['growth']:g} times the scenario's load")
+    yield "traffic", f"{traffic_words(plan)}, {growth_words(plan)}"
     yield "objective", (f"{slo_words(plan)}, with {percent(summary['headroom'])} headroom; latencies "
                         + ", ".join(f"{name.upper()}: {LATENCIES[name]}" for name in plan.slo_s))
     yield "confidence", (f"{summary['seeds']:g} seeds, batch means, Student's t interval at 95%, "

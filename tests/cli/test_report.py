@@ -494,6 +494,21 @@ class Report(ReportTest):
         self.assertEqual((growth["load"] == 1).sum(), 2)
         self.assertIn("<td>all replicas fit on the others</td>", page.read_text())
 
+    def test_plan_of_a_closed_loop_says_how_many_are_in_flight(self):
+        # Expect the count in the answer and among the assumptions, beside growth, which is rounded:
+        # 3 requests 1.5 times are 5, 2 times 0.5 one.
+        for asked, growth, in_flight in ((3, 1.5, "5 requests"), (2, 0.5, "1 request")):
+            _, page = self.report_of_plan(PLAN.replace(
+                "{process: poisson, rate: 9 /s}", f"{{process: closed_loop, concurrency: {asked}}}")
+                .replace("requests: 600", "requests: 100") + f"growth: {growth}\n")
+            text = page.read_text()
+            answer = re.search(r'<p class="answer">(.*?)</p>', text)[1]
+            self.assertIn(f"serves {in_flight} in flight of ", answer)
+            self.assertRegex(text, rf"<td>{in_flight} in flight of [^<]* out, growth {growth}, in "
+                                   "whole requests</td>")
+        _, page = self.report_of_plan()
+        self.assertIn("out, 1 times the scenario&#x27;s load</td>", page.read_text())
+
     def test_plan_accounts_for_every_candidate(self):
         # Expect the fates of candidates to add up to all of them, and what decides whether one
         # meets the SLO to be its share of requests at the interval's lower end.
