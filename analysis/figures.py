@@ -6,7 +6,8 @@
 Of a run: STEM-latency (percentiles), STEM-stages (where the time goes) and, where the run kept a
 timeline, STEM-timeline (the pipeline in the window, without one in the busiest 200 ms). Of a sweep:
 STEM-latency (against load, with the highest loads tried that each curve carries, and does within the
-SLO), STEM-throughput, STEM-pareto (of points that kept up with their load) and STEM-stages. Without -o, STEM is OUT.h5 without its suffix. The same file gives the same bytes.
+SLO), STEM-throughput, STEM-pareto (of points that kept up with their load) and STEM-stages. Without
+-o, STEM is OUT.h5 without its suffix. The same file gives the same bytes.
 """
 
 import argparse
@@ -74,9 +75,16 @@ def line_count(text):
     return text.count("\n") + 1
 
 
+def filled(name, letters):
+    """A name over several lines where need be, broken between words, or at hyphens where a word is
+    longer than a line."""
+    return textwrap.fill(name, letters,
+                         break_on_hyphens=any(len(word) > letters for word in name.split()))
+
+
 def wrapped(names):
     """The names of bars, over several lines where need be; and how many lines the longest has."""
-    texts = [textwrap.fill(name, NAME_LETTERS, break_on_hyphens=False) for name in names]
+    texts = [filled(name, NAME_LETTERS) for name in names]
     return texts, max(map(line_count, texts))
 
 
@@ -84,7 +92,7 @@ def legend_above(figure, axes, columns):
     """One legend for all of the figure, in room that its panels leave at the top. It has fewer
     columns where the figure is too narrow, which grows by a row's height for each but the first."""
     handles, names = axes.get_legend_handles_labels()
-    labels = [textwrap.fill(name, LEGEND_LETTERS, break_on_hyphens=False) for name in names]
+    labels = [filled(name, LEGEND_LETTERS) for name in names]
     for columns in range(columns, 0, -1):
         legend = figure.legend(handles, labels, ncols=columns, loc="upper center", fontsize=8)
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:

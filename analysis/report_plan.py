@@ -175,14 +175,15 @@ def ranked_section(page, plan):
     rows = []
     for row in plan.ranked:
         bought = whole_dollars(row["purchase_usd"]) if row["purchase_usd"] > 0 else "rented"
+        against_best = f"{100 * (row['usd_per_hour'] / best_usd - 1):+.0f}%"
         rows.append((layout_name(row), text(row["engine"]), f"{row['billed_gpus']}",
                      *[f"{row['racks']}"] * has_racks, *[bought] * is_bought,
-                     dollars(row["usd_per_hour"]), f"{100 * (row['usd_per_hour'] / best_usd - 1):+.0f}%",
+                     dollars(row["usd_per_hour"]), against_best,
                      dollars(row["usd_per_million_output_tokens"]),
                      number(row["wh_per_million_output_tokens"]), seconds(row["ttft_s"]),
                      seconds(row["tpot_s"]), percent(row["margin"])))
-    header = ("plan", "engine", "GPUs", *["racks"] * has_racks, *["to buy"] * is_bought, "an hour", "against the best", "$ per million",
-              "Wh per million", "TTFT", "TPOT", "headroom")
+    header = ("plan", "engine", "GPUs", *["racks"] * has_racks, *["to buy"] * is_bought, "an hour",
+              "against the best", "$ per million", "Wh per million", "TTFT", "TPOT", "headroom")
     page.section("The plans that meet it", table_html(header, rows, css="plans"),
                  "The cheapest first; of equals the one with fewer GPUs, then with more headroom: "
                  "what is free of the tighter bound at the upper end of the 95% interval. Of each "
@@ -276,7 +277,7 @@ def assumption_rows(plan):
     yield "traffic", f"{traffic_words(plan)}, {growth_words(plan)}"
     yield "objective", (f"{slo_words(plan)}, with {percent(summary['headroom'])} headroom; latencies "
                         + ", ".join(f"{name.upper()}: {LATENCIES[name]}" for name in plan.slo_s))
-    yield "confidence", (f"{summary['seeds']:g} seeds, batch means, Student's t interval at 95%, "
+    yield "confidence", (f"{summary['seeds']:g} seed{'s' if summary['seeds'] != 1 else ''}, batch means, Student's t interval at 95%, "
                          "of a share Wilson's where that is wider: a plan counts only where the "
                          "share of requests within the SLO less the headroom is no less than "
                          f"{summary['slo.percentile']:g}% at the interval's lower end")
@@ -287,8 +288,8 @@ def assumption_rows(plan):
     yield "energy", ("GPUs draw idle power, and up to board power for the share of time in which "
                      "they work (Fan, Weber and Barroso, ISCA 2007); "
                      f"power usage effectiveness {summary['pue']:g}")
-    yield "search", (f"{len(plan.candidates)} candidates, {summary['runs']:g} runs; more replicas "
-                     "are taken never to be worse")
+    yield "search", (f"{len(plan.candidates)} candidates, {summary['runs']:g} "
+                     f"run{'s' if summary['runs'] != 1 else ''}; more replicas are taken never to be worse")
 
 
 def warnings_of(plan):

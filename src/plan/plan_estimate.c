@@ -4,6 +4,9 @@
 
 #define CONFIDENCE_ONE_SIDE 0.975
 
+/* Batches that are all alike differ from their mean by what summing them rounds off: no spread. */
+#define ROUNDING 1e-12
+
 static double number_of(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -50,7 +53,8 @@ struct plan_estimate plan_estimate_of(const json_t *trials, const char *key)
     double degrees = (double)count - 1;
     double variance = sum_batches(trials, key, mean, true, &count) / degrees;
     double t = gsl_cdf_tdist_Pinv(CONFIDENCE_ONE_SIDE, degrees);
-    return (struct plan_estimate){mean, t * sqrt(variance / (double)count)};
+    double half = t * sqrt(variance / (double)count);
+    return (struct plan_estimate){mean, half < ROUNDING * fabs(mean) ? 0 : half};
 }
 
 /* The normal deviate of the confidence, squared. */

@@ -6,6 +6,9 @@
 
 #define RULED_OUT_REASON_MAX 180
 
+/* From so many times a bound on, percents are no longer read. */
+#define MANY_TIMES 10
+
 static void print_latency(const char *name, const struct plan_estimate *estimate, double limit_s,
                           FILE *stream)
 {
@@ -17,8 +20,13 @@ static void print_latency(const char *name, const struct plan_estimate *estimate
                   human_seconds(estimate->half).text);
     double left = 1 - estimate->mean / limit_s;
     if (limit_s > 0)
-        (void)fprintf(stream, " of the %s allowed, %s %s", human_seconds(limit_s).text,
-                      human_percent(fabs(left)).text, left < 0 ? "beyond it" : "of it free");
+        (void)fprintf(stream, " of the %s allowed, ", human_seconds(limit_s).text);
+    if (limit_s > 0 && estimate->mean >= MANY_TIMES * limit_s)
+        (void)fprintf(stream, "%s times what is allowed",
+                      human_number(estimate->mean / limit_s).text);
+    else if (limit_s > 0)
+        (void)fprintf(stream, "%s %s", human_percent(fabs(left)).text,
+                      left < 0 ? "beyond it" : "of it free");
     (void)fputc('\n', stream);
 }
 
@@ -88,9 +96,9 @@ static void print_lost_node(const struct plan_stress *stress,
 static void print_concurrency(const struct plan *plan, uint32_t concurrency, FILE *stream)
 {
     double asked = plan->load_value * plan->growth;
-    (void)fprintf(stream, "%u requests in flight", concurrency);
+    (void)fprintf(stream, "%u request%s in flight", concurrency, plural(concurrency));
     if (fabs(asked - concurrency) > 1e-3)
-        (void)fprintf(stream, " (%g x growth %g are %g)", plan->load_value, plan->growth, asked);
+        (void)fprintf(stream, " (%g x growth %g is %g)", plan->load_value, plan->growth, asked);
     (void)fputs(" of ", stream);
 }
 
@@ -115,8 +123,8 @@ static void print_traffic(const struct plan_search *search, FILE *stream)
         (void)fprintf(stream, " TTFT %s", human_seconds(slo->ttft_s).text);
     if (slo->tpot_s > 0)
         (void)fprintf(stream, " TPOT %s", human_seconds(slo->tpot_s).text);
-    (void)fprintf(stream, ", %.0f%% headroom (%zu runs)\n\n", search->plan->headroom * 100,
-                  search->runner.runs);
+    (void)fprintf(stream, ", %.0f%% headroom (%zu run%s)\n\n", search->plan->headroom * 100,
+                  search->runner.runs, plural(search->runner.runs));
 }
 
 static void print_details(const struct plan_search *search, const struct plan_candidate *candidate,

@@ -156,7 +156,7 @@ class Search(PlanTest):
                                     "requests: 800", "requests: 200").replace("50 ms", "500 ms").replace(
                                         "700 ms", "20 s") + f"growth: {growth}\n"
             done = self.plan(text, "--check", "--emit", scenario)
-            note = "" if asked == 100 or growth == 1 else rf" \({asked} x growth {growth} are [\d.]+\)"
+            note = "" if asked == 100 or growth == 1 else rf" \({asked} x growth {growth} is [\d.]+\)"
             self.assertRegex(done.stdout, f"plan: {concurrency} requests in flight{note} of ")
             self.assertIn(f"concurrency: {concurrency}\n", scenario.read_text())
             traffic = self.answer(text, "--check")["traffic"]
@@ -187,6 +187,24 @@ class Search(PlanTest):
                 rows, trials = plan["growth"][:], plan["trials"]["load"]
             for tried in (rows[rows["nodes_lost"] == 0]["load"], sorted(set(trials))):
                 self.assertEqual([round(load * concurrency, 9) for load in tried], counts)
+
+    def test_one_is_said_of_one(self):
+        # Expect one request in flight, and one run where nothing is drawn: fixed lengths.
+        text = re.sub(r"\{distribution.*\}", "100", PLAN).replace(
+            "process: poisson, rate: 9 /s", "process: closed_loop, concurrency: 1").replace(
+                "requests: 800", "requests: 100")
+        said = self.plan(text.replace("ttft: 700 ms", "ttft: 1 us"), "--check").stdout
+        self.assertRegex(said, r"^plan: 1 request in flight of .*, 10% headroom \(1 run\)\n")
+
+    def test_far_beyond_a_bound_is_said_in_times(self):
+        # Expect percents up to ten times of what is allowed, and times from there on.
+        for bound, words in (("100 ms", r"[\d.]+% beyond it"),
+                             ("1 ms", r"[\d.]+ times what is allowed")):
+            said = self.plan(PLAN.replace("ttft: 700 ms", f"ttft: {bound}"), "--check").stdout
+            mean = float(re.search(r"\n  TTFT +([\d.]+) ms", said)[1])
+            self.assertRegex(said, rf"TTFT .* allowed, {words}\n")
+        times = float(re.search(r"([\d.]+) times what", said)[1])
+        self.assertAlmostEqual(times / mean, 1, 2)
 
     def test_the_scenario_s_seed_is_the_first(self):
         # Expect two runs under the seeds 7 and 8, of which the emitted scenario is the first's: two

@@ -698,6 +698,20 @@ class Figures(ReportTest):
         figure, = self.figures(results, "--format", "svg", "--only", "stages").values()
         self.assertIn(b">hgx-h100<", figure)
 
+    def test_long_words_break_at_their_hyphens(self):
+        # Expect a name of words that are longer than a line to be cut at hyphens, never within what
+        # they join, and no line to begin with the comma that ends a word.
+        name = "hgx-h100-sxm-two-nodes-of-eight, chunked-prefill-and-more-of-it"
+        results, _ = self.report_of_sweep(SWEEP.replace("TP=4 x PP=2:", f'"{name}":'))
+        figure, = self.figures(results, "--format", "svg", "--only", "stages").values()
+        lines = [line for line in re.findall("<text [^>]*>([^<]*)</text>", figure.decode())
+                 if line in name and len(line) > 5]
+        self.assertEqual("".join(lines).replace(" ", ""), name.replace(" ", ""))
+        for line in lines:
+            self.assertLessEqual(len(line), 26)
+            self.assertTrue(line.startswith(name[0]) or line[0].isalpha(), line)
+            self.assertIn(line[-1], "-,t", line)
+
     def test_the_stages_say_at_which_load(self):
         results, _ = self.report_of_sweep()
         figure, = self.figures(results, "--format", "svg", "--only", "stages").values()

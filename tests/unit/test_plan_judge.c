@@ -67,6 +67,17 @@ START_TEST(interval_is_students)
 }
 END_TEST
 
+START_TEST(rounding_is_no_spread)
+{
+    /* Seven batches of 0.7 sum to other than 7 x 0.7, and their mean is an ulp from 0.7: that is no
+       half width, where a millionth of the mean is one. */
+    judge((struct seen){.count = 7, .within = 1, .ttft_s = 0.7});
+    ck_assert_double_eq(verdict.ttft_s.half, 0);
+    judge((struct seen){.count = 7, .within = 1, .ttft_s = 0.7, .spread_s = 0.7e-6});
+    ck_assert_double_gt(verdict.ttft_s.half, 0.1e-6);
+}
+END_TEST
+
 START_TEST(meets_when_the_lower_end_does)
 {
     /* 98% less 0.9% is no less than 95%. */
@@ -260,6 +271,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         interval_is_students,
+        rounding_is_no_spread,
         meets_when_the_lower_end_does,
         is_unproven_between,
         misses_when_the_upper_end_does,
