@@ -133,17 +133,24 @@ static int deliver(const char *output_path, const struct sweep_results *results,
     return command_join(status, error, more, &other);
 }
 
-/* Whether a finished file is what this sweep would write: another's, or another part, is kept. */
-static int check_finished(const struct sweep_results *asked, const struct sweep_results *there,
-                          const char *path, const char *output_path, struct error *error)
+/* Reads a finished file, which is what this sweep would write: another's, or another part, is
+   kept. */
+static int read_finished(const struct sweep_results *asked, struct sweep_results *there,
+                         const struct sweep_command *command, const char *output_path,
+                         struct arena *arena, struct error *error)
 {
     char reason[ERROR_TEXT_BYTES];
-    int status = sweep_results_check_same(asked, there, path, output_path, error);
+    int status = sweep_hdf5_read(output_path, there, arena, error);
+    if (status == 0)
+        status = sweep_results_check_same(asked, there, command->file.path, output_path, error);
     if (status == 0 && asked->shard != there->shard)
         status = error_set(error, ERROR_USAGE, "%s is part %u of the sweep, not %u", output_path,
                            there->shard, asked->shard);
-    if (status == 0)
-        return 0;
+    if (status == 0 && command->point_files)
+        status = error_set(error, ERROR_USAGE,
+                           "%s is finished, and its points' files are not made again", output_path);
+    if (status == 0 || error->code == ERROR_IO || error->code == ERROR_MEMORY)
+        return status;
     memcpy(reason, error->text, sizeof(reason));
     return error_set(error, ERROR_USAGE, "%s: remove it, or name another output", reason);
 }
@@ -157,12 +164,13 @@ static int show_finished(struct sweep *sweep, const struct sweep_command *comman
     struct sweep_results there = {.records = NULL};
     int status = sweep_run_header(sweep, options, &asked, error);
     if (status == 0)
-        status = sweep_hdf5_read(output_path, &there, &sweep->arena, error);
-    if (status == 0)
-        status = check_finished(&asked, &there, command->file.path, output_path, error);
+        status = read_finished(&asked, &there, command, output_path, &sweep->arena, error);
     if (status == 0) {
         if (!command->is_quiet)
-            (void)fprintf(stderr, "note: %s is finished, and stays as it is\n", output_path);
+            (void)fprintf(stderr,
+                          "note: %s is finished, and stays as it is; remove it to run the sweep on "
+                          "files that have changed\n",
+                          output_path);
         sweep_text_print(&there, stdout);
         status = command_flush(error);
     }

@@ -22,7 +22,7 @@ int sweep_hdf5_write(const char *path, const struct sweep_results *results, stru
 /*
  * Reads a file that sweep_hdf5_write() made; texts go to `arena`, and the
  * records are the caller's to json_decref() in any case. ERROR_IO where it
- * cannot be read or is no such file, ERROR_MEMORY.
+ * cannot be read, ERROR_CONFIG where it is no such file, ERROR_MEMORY.
  */
 int sweep_hdf5_read(const char *path, struct sweep_results *results, struct arena *arena,
                     struct error *error);

@@ -511,7 +511,8 @@ class Interruption(SweepTest):
         before = (output.read_bytes(), output.stat().st_mtime_ns)
         done = self.tandem("sweep", sweep, "-o", output, "--resume")
         self.assertEqual((done.returncode, done.stdout), (0, table))
-        self.assertEqual(done.stderr, f"note: {output} is finished, and stays as it is\n")
+        self.assertEqual(done.stderr, f"note: {output} is finished, and stays as it is; remove it to "
+                                      "run the sweep on files that have changed\n")
         for text, options, words in (
                 (BRIEF.replace("points: 6", "points: 5"), (), "is of another sweep than"),
                 (BRIEF, ("--set", "run.seed=2"), "is of another scenario than"),
@@ -523,6 +524,20 @@ class Interruption(SweepTest):
             self.assertIn(": remove it, or name another output", done.stderr)
         self.assertEqual((output.read_bytes(), output.stat().st_mtime_ns), before)
         self.assertEqual(sorted(self.folder.iterdir()), [output, sweep])
+        # Expect points' files, which nothing makes any more, and what no sweep wrote to be refused
+        # alike.
+        self.write(BRIEF)
+        with h5py.File(self.folder / "plan.h5", "w") as file:
+            file.attrs["plan"] = "another"
+        for name, options, words in (
+                ("out.h5", ("--point-files", self.folder / "files"),
+                 "is finished, and its points' files are not made again"),
+                ("plan.h5", (), "is not what 'tandem sweep' writes"),
+        ):
+            done = self.tandem("sweep", sweep, "-o", self.folder / name, "--resume", *options)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"tandem sweep: {self.folder / name} {words}: remove it, or name another "
+                          "output\n", done.stderr)
 
     def test_resuming_from_nothing_says_so(self):
         # Expect all points to run where there is no journal, as in a batch job's first try, with a
