@@ -28,10 +28,10 @@ struct calibrate_options {
     size_t input_count;
     const char *folder;
     const char *source;
-    const char *gpu_path;   /* NULL: gpu.yaml of the folder */
-    const char *model_path; /* NULL: not given */
-    uint32_t tensor_parallel;
-    uint32_t fabric; /* of fabrics[], of what does not say; FABRIC_UNSAID: not given */
+    const char *gpu_path;     /* NULL: gpu.yaml of the folder */
+    const char *model_path;   /* NULL: not given */
+    uint32_t tensor_parallel; /* of the profile; 0: not given */
+    uint32_t fabric;          /* of fabrics[], of what does not say; FABRIC_UNSAID: not given */
     enum format format;
     bool only_residuals;
     bool as_json;
@@ -91,16 +91,17 @@ static int take_inputs(struct calibrate_options *options, int argc, char **argv,
     if (options->only_residuals && options->source)
         return error_set(error, ERROR_USAGE,
                          "--residuals is of tables that name their source: --source is for others");
+    bool is_profile = options->format == FORMAT_LLMSERVINGSIM;
+    if (!is_profile && (options->model_path || options->tensor_parallel > 0))
+        return error_set(error, ERROR_USAGE, "%s goes with --format llmservingsim",
+                         options->model_path ? "--model" : "--tensor-parallel");
     if (options->only_residuals)
         return 0;
     if (!options->source || *options->source == '\0')
         return error_set(error, ERROR_USAGE,
                          "--source must say who measured, on what and when: tables name it");
-    bool is_profile = options->format == FORMAT_LLMSERVINGSIM;
     if (is_profile && !options->model_path)
         return error_set(error, ERROR_USAGE, "--format llmservingsim needs the profile's --model");
-    if (!is_profile && options->model_path)
-        return error_set(error, ERROR_USAGE, "--model goes with --format llmservingsim");
     return 0;
 }
 
@@ -140,13 +141,13 @@ static int read_profile(const struct calibrate_options *options, struct measurem
                         struct error *error)
 {
     struct model model;
+    uint32_t ranks = options->tensor_parallel > 0 ? options->tensor_parallel : 1;
     int status = calibrate_model_read(&model, options->model_path, measurements->arena, error);
-    if (status == 0 && model.heads % options->tensor_parallel != 0)
+    if (status == 0 && model.heads % ranks != 0)
         return error_set(error, ERROR_USAGE, "--tensor-parallel %u does not divide %s's %u heads",
-                         options->tensor_parallel, model.name, model.heads);
+                         ranks, model.name, model.heads);
     for (size_t i = 0; i < options->input_count && status == 0; i++)
-        status = llmservingsim_read(measurements, options->inputs[i], &model,
-                                    options->tensor_parallel, error);
+        status = llmservingsim_read(measurements, options->inputs[i], &model, ranks, error);
     if (status == 0 && measurements->passed_over > 0)
         (void)fprintf(stderr, "tandem calibrate: %zu rows that no table has a place for\n",
                       measurements->passed_over);
@@ -270,7 +271,7 @@ static int calibrate(const struct calibrate_options *options, struct error *erro
 int command_calibrate(int argc, char **argv)
 {
     struct error error = {0};
-    struct calibrate_options options = {.tensor_parallel = 1, .fabric = FABRIC_UNSAID};
+    struct calibrate_options options = {.fabric = FABRIC_UNSAID};
     int status = parse_options(&options, argc, argv, &error);
     if (status == 0)
         status = calibrate(&options, &error);

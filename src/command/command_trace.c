@@ -29,7 +29,9 @@ static const char help_info[] =
     "Prints how many requests FILE has, how fast and how burstily they arrive, and how long\n"
     "their inputs and outputs are.\n"
     "\n"
-    "  --format F   tandem, azure, mooncake or burstgpt; by default guessed from the first line\n"
+    "  --format F   tandem, azure, mooncake, burstgpt or auto, the default: guessed from the "
+    "first\n"
+    "               line\n"
     "  --json       print one JSON object\n";
 
 static const char help_synth[] =
@@ -59,7 +61,7 @@ static const char help_convert[] =
     "\n"
     "Writes the trace IN as tandem's own format: arrival_s,input_tokens,output_tokens.\n"
     "\n"
-    "  --format F       tandem, azure, mooncake or burstgpt; by default guessed\n"
+    "  --format F       tandem, azure, mooncake, burstgpt or auto, the default: guessed\n"
     "  --rate-scale X   arrivals come X times as fast (default 1)\n";
 
 /* A subcommand: the name it is called by, and what does it. */

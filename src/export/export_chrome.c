@@ -390,6 +390,11 @@ static int write_counters(struct chrome *chrome, struct error *error)
 
 static int write_document(struct chrome *chrome, struct error *error)
 {
+    const struct export_kind *kind = export_file_kind(chrome->file.id);
+    if (kind)
+        return error_set(error, ERROR_IO,
+                         "cannot read %s: a %s has no timeline; ask for --format csv --table %s",
+                         chrome->file.path, kind->name, kind->table);
     if (!export_table_exists(&chrome->file, "spans"))
         return damaged(chrome, "it has no timeline; run with --timeline steps or layers", error);
     int status = read_stages(chrome, error);

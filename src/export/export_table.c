@@ -1,5 +1,6 @@
 #include "export_table.h"
 
+#include "base.h"
 #include "hdf5_error.h"
 
 #include <stdlib.h>
@@ -20,13 +21,27 @@ void export_file_close(const struct export_file *file)
     (void)H5Fclose(file->id);
 }
 
-bool export_table_exists(const struct export_file *file, const char *name)
+static bool has_table(hid_t file, const char *name)
 {
-    hid_t dataset = H5Dopen2(file->id, name, H5P_DEFAULT);
+    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
     if (dataset < 0)
         return false;
     H5Dclose(dataset);
     return true;
+}
+
+bool export_table_exists(const struct export_file *file, const char *name)
+{
+    return has_table(file->id, name);
+}
+
+const struct export_kind *export_file_kind(hid_t file)
+{
+    static const struct export_kind kinds[] = {{"sweep", "points"}, {"plan", "plans"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++)
+        if (has_table(file, kinds[i].table))
+            return &kinds[i];
+    return NULL;
 }
 
 /* The type in memory of `column`, which is `in_file` in the file; the caller closes it. */
@@ -77,8 +92,10 @@ static hid_t open_dataset(struct export_table *table, hid_t file, struct error *
 {
     table->dataset = H5Dopen2(file, table->name, H5P_DEFAULT);
     if (table->dataset < 0) {
-        (void)error_set(error, ERROR_IO, "cannot read %s: it has no table '%s'", table->path,
-                        table->name);
+        const struct export_kind *kind = export_file_kind(file);
+        (void)error_set(error, ERROR_IO, "cannot read %s: it has no table '%s'%s%s%s%s",
+                        table->path, table->name, kind ? "; of a " : "", kind ? kind->name : "",
+                        kind ? ", ask for --table " : "", kind ? kind->table : "");
         return H5I_INVALID_HID;
     }
     hid_t type = H5Dget_type(table->dataset);

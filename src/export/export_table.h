@@ -43,6 +43,15 @@ struct export_table {
 int export_file_open(struct export_file *file, const char *path, struct error *error);
 void export_file_close(const struct export_file *file);
 
+/* What a file is of, and the table of it to ask for. */
+struct export_kind {
+    const char *name;
+    const char *table;
+};
+
+/* NULL: of a run. */
+const struct export_kind *export_file_kind(hid_t file);
+
 bool export_table_exists(const struct export_file *file, const char *name);
 
 /*

@@ -340,6 +340,12 @@ class CalibrateTest(TandemTest):
                 ([kernels, "-o", self.output], "--source must say"),
                 ([kernels, "-o", self.output, "--source", "x", "--format", "llmservingsim"],
                  "--model"),
+                ([kernels, "-o", self.output, "--source", "x", "--model", "x.yaml"],
+                 "--model goes with --format llmservingsim"),
+                ([kernels, "-o", self.output, "--source", "x", "--tensor-parallel", "2"],
+                 "--tensor-parallel goes with --format llmservingsim"),
+                (["-o", self.output, "--residuals", "--tensor-parallel", "1"],
+                 "--tensor-parallel goes with --format llmservingsim"),
                 ([kernels, "-o", self.output, "--source", "x", "--fabric", "y"], "--fabric is")):
             done = self.tandem("calibrate", *arguments)
             self.assertEqual(done.returncode, 2, done.stderr)

@@ -11,6 +11,7 @@ import subprocess
 import unittest
 
 import h5py
+import numpy
 
 from tandem_cli import ROOT, SCENARIO, SMALL, TandemTest, main
 
@@ -281,7 +282,7 @@ class Messages(Export):
             (["a.h5", "b.h5", "-f", "csv"], "what is 'b.h5'"),
             (["a.h5", "-f", "xml"], "not 'xml'"),
             (["a.h5", "-f", "csv", "--window", "2s"], "two times"),
-            (["a.h5", "-f", "csv", "--window", "2,3"], "no unit"),
+            (["a.h5", "-f", "csv", "--window", "2,3"], "--window: '2' has no unit"),
             (["a.h5", "-f", "csv", "--window", "3s,2s"], "ends before it starts"),
             (["a.h5", "-f", "csv", "--window", "1e9s,2e9s"], "beyond the 104 days that a run can"),
             (["a.h5", "-f", "chrome", "--table", "steps"], "--table goes with"),
@@ -298,6 +299,15 @@ class Messages(Export):
         text.write_text("not HDF5")
         self.assertIn("No such file", self.refuses(4, self.folder / "none.h5", "-f", "csv"))
         self.assertIn("text.h5", self.refuses(4, text, "-f", "chrome"))
+        # Expect of what is no run's what to ask for.
+        for table, kind in (("points", "sweep"), ("plans", "plan")):
+            other = self.folder / f"{kind}.h5"
+            with h5py.File(other, "w") as file:
+                file[table] = numpy.zeros(1, [("rank", "u4")])
+            self.assertIn(f"no table 'requests'; of a {kind}, ask for --table {table}\n",
+                          self.refuses(4, other, "-f", "csv"))
+            self.assertIn(f"a {kind} has no timeline; ask for --format csv --table {table}\n",
+                          self.refuses(4, other, "-f", "chrome"))
         path = self.record("--timeline", "none")
         self.assertIn("no table 'steps'", self.refuses(4, path, "-f", "csv", "--table", "steps"))
         message = self.refuses(2, path, "-f", "csv", "--table", "summary/stages", *WINDOW)

@@ -280,6 +280,9 @@ class Help(TraceTest):
     def test_help_goes_to_standard_output(self):
         for arguments in (["--help"], ["info", "--help"], ["synth", "-h"], ["convert", "--help"]):
             self.assertTrue(self.done(*arguments).startswith("usage: tandem trace"), arguments)
+        # Expect each format that the message of a wrong one lists.
+        for command in ("info", "convert"):
+            self.assertIn("tandem, azure, mooncake, burstgpt or auto", self.done(command, "--help"))
 
     def test_no_subcommand_is_wrong_use(self):
         for arguments, said in (([], ""), (["sing"], "tandem trace: there is no 'sing'\n\n")):
