@@ -22,9 +22,9 @@ static const struct source *option_source(struct config_loader *loader, const ch
 
 /* Puts `value` under `key`; NULL when memory is out. */
 static struct yaml_node *put(struct config_loader *loader, struct yaml_node *mapping,
-                             const char *key, struct yaml_node *value)
+                             const char *key, struct yaml_node *value, struct position position)
 {
-    struct yaml_node *key_node = yaml_node_new_scalar(loader->arena, value->position, key);
+    struct yaml_node *key_node = yaml_node_new_scalar(loader->arena, position, key);
     struct yaml_entry *entry = yaml_node_find(mapping, key);
     if (!key_node || (!entry && !yaml_node_append(loader->arena, mapping, key_node, value)))
         return out_of_memory(loader);
@@ -42,7 +42,7 @@ static struct yaml_node *enter(struct config_loader *loader, struct yaml_node *m
     const struct yaml_entry *entry = yaml_node_find(mapping, key);
     if (!entry || yaml_node_is_null(entry->value)) {
         struct yaml_node *made = yaml_node_new(loader->arena, YAML_KIND_MAPPING, position);
-        return made ? put(loader, mapping, key, made) : out_of_memory(loader);
+        return made ? put(loader, mapping, key, made, position) : out_of_memory(loader);
     }
     struct yaml_node *inner = config_reference_enter(loader, mapping, key);
     if (!inner || inner->is_broken)
@@ -55,16 +55,16 @@ static struct yaml_node *enter(struct config_loader *loader, struct yaml_node *m
 
 /* Follows the dotted `path`, which is cut up, and puts the value under its last key. */
 static void put_at(struct config_loader *loader, struct yaml_node *mapping, char *path,
-                   struct yaml_node *value)
+                   struct yaml_node *value, struct position position)
 {
     char *key = path;
     for (char *dot = strchr(key, '.'); dot && mapping; dot = strchr(key, '.')) {
         *dot = '\0';
-        mapping = enter(loader, mapping, key, value->position);
+        mapping = enter(loader, mapping, key, position);
         key = dot + 1;
     }
     if (mapping)
-        put(loader, mapping, key, value);
+        put(loader, mapping, key, value, position);
 }
 
 /* Whether the keys of `path` can be followed. */
@@ -85,13 +85,13 @@ static bool is_path(struct config_loader *loader, struct position position, cons
 }
 
 void config_override_put(struct config_loader *loader, struct yaml_node *root, const char *path,
-                         struct yaml_node *value)
+                         struct yaml_node *value, struct position position)
 {
     char *keys = arena_strdup(loader->arena, path);
     if (!keys)
         out_of_memory(loader);
-    else if (is_path(loader, value->position, path))
-        put_at(loader, root, keys, value);
+    else if (is_path(loader, position, path))
+        put_at(loader, root, keys, value, position);
 }
 
 void config_override_apply(struct config_loader *loader, struct yaml_node *root,
@@ -121,5 +121,5 @@ void config_override_apply(struct config_loader *loader, struct yaml_node *root,
     struct yaml_node *value =
         yaml_tree_parse(source, equals + 1, strlen(equals + 1), loader->arena, loader->diagnostics);
     if (value)
-        put_at(loader, root, path, value);
+        put_at(loader, root, path, value, value->position);
 }

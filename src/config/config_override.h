@@ -20,8 +20,8 @@ void config_override_apply(struct config_loader *loader, struct yaml_node *root,
                            const char *assignment);
 
 /* The same for a value that is parsed already, under the dotted `path`; `value` is shared, and what
-   is wrong with it is reported at its own position. */
+   is wrong with it is reported at its own position, with the path at `position`. */
 void config_override_put(struct config_loader *loader, struct yaml_node *root, const char *path,
-                         struct yaml_node *value);
+                         struct yaml_node *value, struct position position);
 
 #endif

@@ -191,8 +191,8 @@ static const struct yaml_node *build_tree(struct config_loader *loader, struct y
     for (size_t i = 0; i < overrides->inputs->set_count; i++)
         config_override_apply(loader, root, overrides->inputs->sets[i]);
     for (size_t i = 0; i < overrides->setting_count; i++)
-        config_override_put(loader, root, overrides->settings[i].path,
-                            overrides->settings[i].value);
+        config_override_put(loader, root, overrides->settings[i].path, overrides->settings[i].value,
+                            overrides->settings[i].position);
     add_default_host(loader, root);
     resolve_references(loader, root);
     return with_words_first(loader, root);

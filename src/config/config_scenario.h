@@ -25,6 +25,7 @@
 struct config_setting {
     const char *path;
     struct yaml_node *value;
+    struct position position; /* of the path, for what is wrong with it */
 };
 
 /* What was measured of a GPU. */

@@ -29,7 +29,8 @@ static void set_node(struct option_settings *set, const char *path, struct yaml_
 {
     assert(set->count < SETTINGS_MAX);
     set->is_out_of_memory |= !value;
-    set->settings[set->count++] = (struct config_setting){path, value};
+    set->settings[set->count++] =
+        (struct config_setting){path, value, value ? value->position : set->position};
 }
 
 static void set_text(struct option_settings *set, const char *path, const char *text)

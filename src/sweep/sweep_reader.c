@@ -116,7 +116,7 @@ static void read_variant(struct sweep *sweep, const struct yaml_entry *entry,
     for (const struct yaml_entry *set = node->first; set; set = set->next) {
         add_path(sweep, 0, set->key->text, set->key->position);
         place->settings[place->setting_count++] =
-            (struct config_setting){set->key->text, set->value};
+            (struct config_setting){set->key->text, set->value, set->key->position};
     }
 }
 
@@ -137,7 +137,8 @@ static void add_values(struct sweep *sweep, struct sweep_axis *axis, const struc
 {
     struct sweep_place *place = axis->places;
     for (const struct yaml_entry *item = list->first; item; item = item->next, place++)
-        place->settings[place->setting_count++] = (struct config_setting){key->text, item->value};
+        place->settings[place->setting_count++] =
+            (struct config_setting){key->text, item->value, key->position};
     add_path(sweep, (size_t)(axis - sweep->axes), key->text, key->position);
 }
 

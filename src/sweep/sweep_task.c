@@ -18,7 +18,8 @@ static int load_scenario(struct config *config, const struct sweep *sweep,
     struct config_setting settings[SWEEP_SETTINGS_MAX + 1];
     size_t count = sweep_series_settings(sweep, series, settings);
     if (load_value)
-        settings[count++] = (struct config_setting){sweep_load_path(sweep->load.kind), load_value};
+        settings[count++] = (struct config_setting){sweep_load_path(sweep->load.kind), load_value,
+                                                    load_value->position};
     int status = config_load_scenario_variant(config, sweep->scenario, settings, count,
                                               &options->inputs, error);
     if (status == 0 && !options->point_files)
@@ -48,8 +49,8 @@ static json_t *parameters_of(const struct sweep *sweep, const struct sweep_task 
     struct config_setting settings[SWEEP_SETTINGS_MAX + 1];
     size_t count = sweep_series_settings(sweep, task->series, settings);
     if (task->load_value)
-        settings[count++] =
-            (struct config_setting){sweep_load_path(sweep->load.kind), task->load_value};
+        settings[count++] = (struct config_setting){sweep_load_path(sweep->load.kind),
+                                                    task->load_value, task->load_value->position};
     json_t *parameters = json_object();
     int status = parameters ? 0 : -1;
     sweep_series_places(sweep, task->series, places);

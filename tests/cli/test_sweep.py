@@ -689,6 +689,15 @@ class Messages(SweepTest):
             self.assertEqual(re.findall(r"sweep\.yaml:(\d+:\d+): ", done.stderr), places,
                              done.stderr)
 
+    def test_a_wrong_key_is_told_once(self):
+        # Expect a key that there is not to be told where it stands, however many values it has.
+        done = self.tandem("sweep", self.write(SCENARIO.replace("REQUESTS", "9")
+                                               + "grid: {engine.policyy: [a, b]}\n"),
+                           "-o", self.folder / "out.h5")
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.stderr.count("unknown key 'policyy' in 'engine'"), 1)
+        self.assertIn("sweep.yaml:10:8: unknown key", done.stderr)
+
     def test_input_and_output_failures(self):
         # Expect exit code 4 and the system's words.
         for arguments, message in (
