@@ -197,6 +197,17 @@ static bool warn_kv_replicated(const struct scenario *scenario, const struct lay
         layout->tensor_parallel, kv_heads, copies, copies);
 }
 
+/* A layer of so many tokens, its collectives counted, on the layout's first group if its GPUs were
+   sharded so. */
+static double layer_s(const struct scenario *scenario, const struct layout *layout,
+                      const struct topology *topology, const struct sharding *sharding,
+                      uint32_t tokens)
+{
+    struct collective_group group =
+        collective_group_of(topology, layout_group(layout, 0, 0), layout->tensor_parallel);
+    return whole_s(time_layer(scenario, sharding, &group, tokens));
+}
+
 /* sequence_parallel_slower */
 static bool warn_sequence_parallel(const struct scenario *scenario, const struct layout *layout,
                                    const struct topology *topology, struct warning *warning)
@@ -206,11 +217,9 @@ static bool warn_sequence_parallel(const struct scenario *scenario, const struct
     if (!layout->sharding.sequence_parallel || layout->tensor_parallel == 1)
         return false;
     uint32_t tokens = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
-    struct collective_group group =
-        collective_group_of(topology, layout_group(layout, 0, 0), layout->tensor_parallel);
     without.sequence_parallel = false;
-    double with_s = whole_s(time_layer(scenario, &layout->sharding, &group, tokens));
-    double without_s = whole_s(time_layer(scenario, &without, &group, tokens));
+    double with_s = layer_s(scenario, layout, topology, &layout->sharding, tokens);
+    double without_s = layer_s(scenario, layout, topology, &without, tokens);
     if (with_s / without_s - 1 < GAIN_MIN)
         return false;
     return warning_set(
@@ -228,11 +237,9 @@ static bool warn_imbalanced(const struct scenario *scenario, const struct layout
     if (!sharding_has_whole_experts(&layout->sharding, layout->tensor_parallel))
         return false;
     uint32_t tokens = scenario->serving.max_step_tokens;
-    struct collective_group group =
-        collective_group_of(topology, layout_group(layout, 0, 0), layout->tensor_parallel);
     balanced.expert_imbalance = 1;
-    double busiest_s = whole_s(time_layer(scenario, &layout->sharding, &group, tokens));
-    double mean_s = whole_s(time_layer(scenario, &balanced, &group, tokens));
+    double busiest_s = layer_s(scenario, layout, topology, &layout->sharding, tokens);
+    double mean_s = layer_s(scenario, layout, topology, &balanced, tokens);
     if (busiest_s / mean_s - 1 < GAIN_MIN)
         return false;
     return warning_set(

@@ -59,6 +59,14 @@ FAULTY = PLAN.replace("  engine: {steps", """\
   engine: {steps""")
 
 
+def closed_loop(concurrency, growth, requests):
+    """PLAN of so many requests in flight, within bounds that any number of them meets."""
+    load = f"process: closed_loop, concurrency: {concurrency}"
+    text = PLAN.replace("process: poisson, rate: 9 /s", load)
+    text = text.replace("requests: 800", f"requests: {requests}")
+    return text.replace("50 ms", "500 ms").replace("700 ms", "20 s") + f"growth: {growth}\n"
+
+
 class PlanTest(TandemTest):
     def plan(self, text=PLAN, *options):
         path = self.folder / "plan.yaml"
@@ -151,10 +159,7 @@ class Search(PlanTest):
         # and 3 to shrink to 2 under 0.9; the answer to say so, and the scenario to have it.
         scenario = self.folder / "best.yaml"
         for asked, growth, concurrency in ((3, 1.1, 4), (100, 1.1, 110), (3, 0.9, 2), (3, 1, 3)):
-            text = PLAN.replace("process: poisson, rate: 9 /s",
-                                f"process: closed_loop, concurrency: {asked}").replace(
-                                    "requests: 800", "requests: 200").replace("50 ms", "500 ms").replace(
-                                        "700 ms", "20 s") + f"growth: {growth}\n"
+            text = closed_loop(asked, growth, 200)
             done = self.plan(text, "--check", "--emit", scenario)
             note = "" if asked == 100 or growth == 1 else rf" \({asked} x growth {growth} is [\d.]+\)"
             self.assertRegex(done.stdout, f"plan: {concurrency} requests in flight{note} of ")
@@ -168,10 +173,7 @@ class Search(PlanTest):
         # is 1, and of 1 the next load is 2, whatever it was asked as; the file to say the same.
         file = self.folder / "plan.h5"
         for asked, growth, concurrency in ((5, 0.05, 1), (1, 1, 1), (3, 1.1, 4), (40, 1, 40)):
-            text = PLAN.replace("process: poisson, rate: 9 /s",
-                                f"process: closed_loop, concurrency: {asked}").replace(
-                                    "requests: 800", "requests: 100").replace("50 ms", "500 ms").replace(
-                                        "700 ms", "20 s") + f"growth: {growth}\n"
+            text = closed_loop(asked, growth, 100)
             found = self.answer(text, "--check", "-o", file)["plans"][0]["growth"]
             loads = [point["load"] for point in found["points"]]
             counts = [round(load * concurrency) for load in loads]

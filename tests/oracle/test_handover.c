@@ -466,6 +466,20 @@ START_TEST(kv_takes_another_way)
 }
 END_TEST
 
+#define STREAM 30
+
+/* Three nodes and two replicas that decode, and a prompt every tenth of a second. */
+static void set_up_three_nodes(struct pools *pools, struct arrival arrivals[STREAM])
+{
+    for (uint32_t i = 0; i < STREAM; i++)
+        arrivals[i] = (struct arrival){
+            .at = i * (SIM_PS_PER_S / 10), .input_tokens = PROMPT / 10, .output_tokens = 50};
+    set_up(pools, 1);
+    pools->prefill.cluster.nodes = 3;
+    pools->decode.cluster.nodes = 3;
+    pools->decode.layout.replicas = 2;
+}
+
 /*
  * Expectation: a replica that no KV can reach, while another's can be, fails, and no other: to lose
  * a decoding replica's NIC, or a slot of one of its GPUs, is to lose its node. It comes back with
@@ -480,16 +494,10 @@ START_TEST(a_lost_nic_is_no_worse_than_its_node)
         add_down("node2/bridge0>gpu0", from, 2 * from),
     };
     struct played played[ARRAY_LENGTH(faults)];
-    struct arrival arrivals[30];
+    struct arrival arrivals[STREAM];
     struct pools pools;
-    for (uint32_t i = 0; i < ARRAY_LENGTH(arrivals); i++)
-        arrivals[i] = (struct arrival){
-            .at = i * (SIM_PS_PER_S / 10), .input_tokens = PROMPT / 10, .output_tokens = 50};
-    set_up(&pools, 1);
-    pools.prefill.cluster.nodes = 3;
-    pools.decode.cluster.nodes = 3;
+    set_up_three_nodes(&pools, arrivals);
     pools.decode.layout.tensor_parallel = 8;
-    pools.decode.layout.replicas = 2;
     pools.prefill.fault_count = 1;
     for (size_t i = 0; i < ARRAY_LENGTH(faults); i++) {
         pools.prefill.faults = &faults[i];
@@ -518,17 +526,11 @@ START_TEST(who_reaches_a_failed_replica_alone_is_cut_off)
         {.target = FAULT_GPU, .index = 8 + 4, .from = from, .until = SIM_PS_MAX},
     };
     struct pools pools;
-    struct arrival arrivals[30];
-    for (uint32_t i = 0; i < ARRAY_LENGTH(arrivals); i++)
-        arrivals[i] = (struct arrival){
-            .at = i * (SIM_PS_PER_S / 10), .input_tokens = PROMPT / 10, .output_tokens = 50};
-    set_up(&pools, 1);
-    pools.prefill.cluster.nodes = 3;
-    pools.decode.cluster.nodes = 3;
+    struct arrival arrivals[STREAM];
+    set_up_three_nodes(&pools, arrivals);
     pools.prefill.layout.tensor_parallel = 4;
     pools.prefill.layout.replicas = 3;
     pools.decode.layout.tensor_parallel = 4;
-    pools.decode.layout.replicas = 2;
     pools.prefill.faults = faults;
     pools.prefill.fault_count = ARRAY_LENGTH(faults);
     struct played played = play(&pools.prefill, arrivals, ARRAY_LENGTH(arrivals));
