@@ -1,8 +1,6 @@
-/* Does kernel_table keep its contract? Likewise collective_table and the surface under both. */
-#include "collective_table.h"
+/* Does kernel_table keep its contract? */
 #include "fixtures.h"
 #include "kernel_table.h"
-#include "op_name.h"
 #include "suite.h"
 
 static struct gpu gpu;
@@ -424,120 +422,6 @@ START_TEST(test_far_from_samples)
 }
 END_TEST
 
-START_TEST(test_collective)
-{
-    setup();
-    struct collective_sample samples[64];
-    struct collective_table table;
-    struct cost_grid grid;
-    struct error error;
-    size_t count = 0;
-    struct collective_kind kind = {COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER, true};
-    for (double ranks = 2; ranks <= 4; ranks *= 2)
-        for (double bytes = 1024; bytes <= 1e9; bytes *= 4)
-            samples[count++] = (struct collective_sample){
-                kind, ranks, bytes, 10e-6 + 2 * (ranks - 1) / ranks * bytes / 400e9};
-    ck_assert_int_eq(collective_table_init(&table, samples, count, &error), 0);
-    ck_assert_int_eq(collective_table_prepare(&table, &kind, 4, 1e9, &arena, &grid, &error), 0);
-    for (double bytes = 300; bytes < 1e12; bytes *= 7) {
-        /* Ring all-reduce over 4 ranks: 10 us + 2 x 3/4 x bytes at 400 GB/s, to 3%, anywhere. */
-        double expected_s = 10e-6 + 1.5 * bytes / 400e9;
-        ck_assert_double_eq_tol(cost_grid_at(&grid, bytes, 1).seconds / expected_s, 1, 0.03);
-    }
-    ck_assert_int_eq(cost_grid_at(&grid, 4096, 1).provenance, COST_MEASURED);
-    ck_assert_int_eq(cost_grid_at(&grid, 8192, 1).provenance, COST_INTERPOLATED);
-    ck_assert_int_eq(cost_grid_at(&grid, 1e11, 1).provenance, COST_EXTRAPOLATED);
-    kind.graph = false;
-    ck_assert(!collective_table_covers(&table, &kind));
-    collective_table_release(&table);
-    teardown();
-}
-END_TEST
-
-static struct surface_estimate estimate_at(const struct surface *surface, const double *at)
-{
-    struct surface_probe probe;
-    surface_probe_init(&probe, surface);
-    return surface_at(&probe, at);
-}
-
-START_TEST(test_surface)
-{
-    struct surface surface;
-    struct error error;
-    struct surface_kind kind = {.dimensions = 2, .length_octaves = {2, 2}, .noise = 0};
-    surface_init(&surface, &kind);
-    for (double x = 0; x < 8; x++)
-        for (double y = 0; y < 8; y++)
-            ck_assert_int_eq(surface_add(&surface, (double[]){x, y}, sin(x) + y, &error), 0);
-    /* Without noise the surface passes through its points. */
-    struct surface_estimate on = estimate_at(&surface, (double[]){3, 5});
-    ck_assert_double_eq_tol(on.value, sin(3) + 5, 1e-4);
-    ck_assert_double_eq_tol(on.nearest_octaves, 0, 1e-12);
-    ck_assert(!on.is_outside);
-    /* Twice the same point is no division by zero. */
-    ck_assert_int_eq(surface_add(&surface, (double[]){3, 5}, sin(3) + 5, &error), 0);
-    ck_assert(isfinite(estimate_at(&surface, (double[]){3, 5}).value));
-    /* Far outside, it holds one value. */
-    struct surface_estimate far = estimate_at(&surface, (double[]){3, 20});
-    ck_assert(far.is_outside);
-    ck_assert_double_eq(far.value, estimate_at(&surface, (double[]){3, 200}).value);
-    surface_release(&surface);
-}
-END_TEST
-
-START_TEST(test_surface_probe)
-{
-    struct surface surface;
-    struct surface_probe probe;
-    struct error error;
-    struct surface_kind kind = {.dimensions = 2, .length_octaves = {2, 1}, .noise = 0.01};
-    surface_init(&surface, &kind);
-    for (double x = 0; x < 16; x++) /* equally far from many places, some of them twice */
-        for (double y = 0; y < 16; y++)
-            for (double copy = 0; copy <= fmod(x + y, 3); copy++)
-                ck_assert_int_eq(surface_add(&surface, (double[]){x, y}, sin(x * y) + copy, &error),
-                                 0);
-    /* What is kept from place to place changes no answer, whether they are near or far. */
-    surface_probe_init(&probe, &surface);
-    for (double x = -1; x < 17; x += 0.5)
-        for (double y = 0; y < 16; y += fmod(x + 1, 4) + 0.25) {
-            const double at[SURFACE_DIMENSIONS_MAX] = {x, y};
-            ck_assert_double_eq(surface_at(&probe, at).value, estimate_at(&surface, at).value);
-        }
-    surface_release(&surface);
-}
-END_TEST
-
-/* What a surface of 0 says at (4, 3.5), off the points, when all points of x = 4 are 1. */
-static double value_on_odd_column(double fine_share)
-{
-    struct surface surface;
-    struct error error;
-    struct surface_kind kind = {.dimensions = 2,
-                                .length_octaves = {4, 4},
-                                .noise = 0.05,
-                                .fine_share = fine_share,
-                                .fine_length_octaves = {0.25, 8}};
-    surface_init(&surface, &kind);
-    for (double x = 0; x < 8; x++)
-        for (double y = 0; y < 8; y++)
-            ck_assert_int_eq(surface_add(&surface, (double[]){x, y}, x == 4, &error), 0);
-    double value = estimate_at(&surface, (double[]){4, 3.5}).value;
-    surface_release(&surface);
-    return value;
-}
-
-START_TEST(test_surface_fine)
-{
-    /* A share that is short in x and long in y carries a column's own deviation along y. */
-    double broad = value_on_odd_column(0);
-    double fine = value_on_odd_column(0.3);
-    ck_assert_double_gt(fine, broad + 0.1);
-    ck_assert_double_le(fine, 1.05);
-}
-END_TEST
-
 /* Seconds of the experts of a layer by the fixture's roofline: 3 weights of n x k each. */
 static double experts_roofline_s(const struct kernel_sample *sample)
 {
@@ -661,20 +545,6 @@ START_TEST(shared_experts_by_those_of_one_gpu_are_extrapolated)
 }
 END_TEST
 
-START_TEST(test_names)
-{
-    /* Every name finds its own op, and no other does. */
-    for (uint32_t op = 0; op < KERNEL_OP_COUNT; op++)
-        ck_assert_uint_eq(kernel_op_named(kernel_op_names[op]), op);
-    for (uint32_t op = 0; op < COLLECTIVE_OP_COUNT; op++)
-        ck_assert_uint_eq(collective_op_named(collective_op_names[op]), op);
-    ck_assert_int_eq(kernel_op_named("gem"), KERNEL_OP_COUNT);
-    ck_assert_int_eq(collective_op_named("all_red"), COLLECTIVE_OP_COUNT);
-    ck_assert_int_eq(kernel_op_of_span(SPAN_DOWN), KERNEL_GEMM);
-    ck_assert_int_eq(kernel_op_of_span(SPAN_ALL_REDUCE), KERNEL_OP_COUNT);
-}
-END_TEST
-
 int main(void)
 {
     const TTest *const tests[] = {
@@ -693,15 +563,10 @@ int main(void)
         chunks_that_were_measured_say_what_longer_history_costs,
         elementwise_kernels_beyond_their_samples_leave_the_cache,
         test_far_from_samples,
-        test_collective,
-        test_surface,
-        test_surface_probe,
-        test_surface_fine,
         test_experts,
         rows_of_others_experts_are_moved_between_memory_and_gpu,
         experts_of_gpus_that_share_them,
         shared_experts_by_those_of_one_gpu_are_extrapolated,
-        test_names,
     };
     return suite_run("kernel_table", tests, ARRAY_LENGTH(tests));
 }
