@@ -6,8 +6,9 @@
 Prints a line for each case and timeline, medians of N runs: requests a second of one core (of the
 CPU time of all of the process's threads, for the machine may have other work), the ratio to what
 another simulator quotes, requests a wall second of the simulation proper, set-up and summary
-left out, wall seconds of the process, peak memory, and instructions a request under callgrind,
-set-up left out, which a busy machine does not change. --quick is a test: smaller cases, and it
+left out, wall seconds of the process and their ratio to those without a timeline, which is run in
+turn with it, peak memory, and instructions a request under callgrind, set-up left out, which a busy
+machine does not change. --quick is a test: smaller cases, and it
 fails where a ratio or a bound on memory does not hold; no time is held against a clock.
 """
 
@@ -75,6 +76,19 @@ def run_child(command):
     return text, wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
+class Runs:
+    """What runs of one command took."""
+
+    def __init__(self):
+        self.wall_seconds, self.cpu_seconds, self.proper_rates, self.peak_bytes = [], [], [], 0
+
+    def add(self, wall_s, cpu_s, proper_rate, peak_bytes):
+        self.wall_seconds.append(wall_s)
+        self.cpu_seconds.append(cpu_s)
+        self.proper_rates.append(proper_rate)
+        self.peak_bytes = max(self.peak_bytes, peak_bytes)
+
+
 class Bench:
     """The cases, run one after the other with files in a scratch folder."""
 
@@ -120,42 +134,56 @@ class Bench:
             totals += [int(line.split()[1]) for line in lines if line.startswith(("summary:"))]
         return (totals[1] - totals[0]) / (CALLGRIND_REQUESTS[1] - CALLGRIND_REQUESTS[0])
 
-    def measure(self, case, timeline):
-        """Prints one line of the table; returns the instructions a request, or None."""
-        name, scenario, options, requests, published, _ = case
-        cpu_seconds, wall_seconds, proper_rates, peaks = [], [], [], []
+    def play(self, case):
+        """Of each timeline, what its runs took; a run of each in turn."""
+        name, scenario, options, requests, _, timelines = case
+        runs = {timeline: Runs() for timeline in timelines}
         for _ in range(self.options.runs):
-            text, wall_s, cpu_s, peak_bytes = run_child(
-                self.command(scenario, options, requests, timeline))
-            summary = json.loads(text)
-            if summary["requests"]["completed"] != requests:
-                sys.exit(f"bench.py: {name} did not complete all requests")
-            cpu_seconds.append(cpu_s)
-            wall_seconds.append(wall_s)
-            proper_rates.append(summary["simulation"]["requests_per_wall_s"])
-            peaks.append(peak_bytes)
-        rate = requests / statistics.median(cpu_seconds)
-        ratio = f"{rate / published:9.0f}" if published else f"{'':9}"
-        count = self.instructions(scenario, options, timeline)
-        print(f"{name:24}{requests:>11,} {timeline:7}{rate:>11,.0f}{ratio}"
-              f"{statistics.median(proper_rates):>11,.0f}{statistics.median(wall_seconds):>9.2f}"
-              f"{max(peaks) / MIB:>9.1f}" + (f"{count:>13,.0f}" if count else f"{'-':>13}"),
-              flush=True)
-        if scenario == "bench-trace" and max(peaks) > MEMORY_BYTES_MAX[timeline]:
-            self.faults.append(f"{name}, timeline {timeline}: {max(peaks) / MIB:.0f} MiB of memory,"
+            for timeline in timelines:
+                text, wall_s, cpu_s, peak_bytes = run_child(
+                    self.command(scenario, options, requests, timeline))
+                summary = json.loads(text)
+                if summary["requests"]["completed"] != requests:
+                    sys.exit(f"bench.py: {name} did not complete all requests")
+                runs[timeline].add(wall_s, cpu_s, summary["simulation"]["requests_per_wall_s"],
+                                   peak_bytes)
+        return runs
+
+    def judge(self, case, timeline, rate, peak_bytes):
+        """Notes what does not hold."""
+        name, scenario, _, _, published, _ = case
+        if scenario == "bench-trace" and peak_bytes > MEMORY_BYTES_MAX[timeline]:
+            self.faults.append(f"{name}, timeline {timeline}: {peak_bytes / MIB:.0f} MiB of memory,"
                                f" more than {MEMORY_BYTES_MAX[timeline] / MIB:.0f}")
         if self.options.quick and published and timeline == "none" and rate < 20 * published:
             self.faults.append(f"{name}: not 20 times as fast as the published {published}/s")
-        return count
+
+    def measure(self, case):
+        """Prints a case's lines of the table; returns the instructions a request by timeline."""
+        name, scenario, options, requests, published, _ = case
+        runs, counts = self.play(case), {}
+        for timeline, of in runs.items():
+            rate = requests / statistics.median(of.cpu_seconds)
+            wall_s = statistics.median(of.wall_seconds)
+            times = wall_s / statistics.median(runs["none"].wall_seconds)
+            ratio = f"{rate / published:9.0f}" if published else f"{'':9}"
+            count = self.instructions(scenario, options, timeline)
+            print(f"{name:24}{requests:>11,} {timeline:7}{rate:>11,.0f}{ratio}"
+                  f"{statistics.median(of.proper_rates):>11,.0f}{wall_s:>9.2f}{times:>7.2f}"
+                  f"{of.peak_bytes / MIB:>9.1f}" + (f"{count:>13,.0f}" if count else f"{'-':>13}"),
+                  flush=True)
+            self.judge(case, timeline, rate, of.peak_bytes)
+            counts[timeline] = count
+        return counts
 
     def run_cases(self):
         cases = QUICK if self.options.quick else CASES
         print(f"{'case':24}{'requests':>11} {'line':7}{'requests/s':>11}{'ratio':>9}"
-              f"{'proper':>11}{'wall s':>9}{'MiB':>9}{'instructions':>13}")
+              f"{'proper':>11}{'wall s':>9}{'times':>7}{'MiB':>9}{'instructions':>13}")
         for case in cases:
             if self.options.case and not case[0].startswith(tuple(self.options.case)):
                 continue
-            counts = {timeline: self.measure(case, timeline) for timeline in case[5]}
+            counts = self.measure(case)
             none, steps = counts["none"], counts.get("steps")
             if self.options.quick and steps and steps > 2.3 * none:
                 self.faults.append(f"{case[0]}: {steps:,.0f} instructions a request with a timeline"

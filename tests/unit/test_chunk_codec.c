@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS 4096 /* as tables have them */
+#define ROWS 4032 /* as tables have them */
 #define COLUMNS 8
 #define ROW_BYTES 45
 #define CHUNK_BYTES (ROWS * ROW_BYTES)
