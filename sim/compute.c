@@ -322,14 +322,28 @@ double compute_hot_share(const struct compute *compute, const struct kernel *ker
     return fmin(1, fmax(0, HOT_AT_RIDGE + HOT_PER_OCTAVE * octaves));
 }
 
+/* The op that times a kernel as the engine runs it. */
+static enum kernel_op op_of(const struct compute_setup *setup, const struct kernel *kernel)
+{
+    enum dtype kv = setup->model->kv;
+    switch (kernel->kind) {
+    case SPAN_ATTENTION_PREFILL:
+        return kernel_table_op(setup->table, setup->prefill_op, kv);
+    case SPAN_ATTENTION_DECODE:
+        return kernel_table_op(setup->table, setup->decode_op, kv);
+    default:
+        return kernel_op_of_span(kernel->kind);
+    }
+}
+
 /* A kernel's shape in the table; its op is KERNEL_OP_COUNT where no op times it. */
 static struct kernel_shape shape_of(const struct compute_setup *setup, const struct kernel *kernel)
 {
     const struct model *model = setup->model;
-    bool is_prefill = kernel->kind == SPAN_ATTENTION_PREFILL;
-    bool is_attention = is_prefill || kernel->kind == SPAN_ATTENTION_DECODE;
+    bool is_attention =
+        kernel->kind == SPAN_ATTENTION_PREFILL || kernel->kind == SPAN_ATTENTION_DECODE;
     struct kernel_shape shape = {
-        .op = is_prefill ? setup->prefill_op : kernel_op_of_span(kernel->kind),
+        .op = op_of(setup, kernel),
         .dtype = is_attention ? model->kv : kernel->weights,
     };
     if (is_attention) {

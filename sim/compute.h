@@ -63,7 +63,8 @@ struct compute_setup {
     uint32_t tensor_parallel;
     struct sharding sharding;
     const struct kernel_table *table; /* NULL: nothing was measured */
-    enum kernel_op prefill_op;        /* which measured prefill attention the engine runs */
+    enum kernel_op prefill_op;        /* which measured attention the engine runs for prompts */
+    enum kernel_op decode_op;         /* and for decodes */
     double measured_gap_s;
     uint32_t tokens_max;    /* of a step */
     uint32_t sequences_max; /* of a step */

@@ -10,13 +10,25 @@
 #define HOST_CAPTURED_MAX 128
 
 /* X(NAME, YAML name): which measured prefill attention the engine runs */
-#define PREFILL_ATTENTIONS(X)                                                                \
-    X(FASTEST, "fastest") /* what the GPU's table has as its own: FlashAttention-3, cuDNN */ \
-    X(FLASH2, "flash2")   /* FlashAttention-2 */
+#define PREFILL_ATTENTIONS(X)                                       \
+    X(FASTEST, "fastest") /* what the GPU's table has as its own */ \
+    X(FLASH2, "flash2")   /* FlashAttention-2 */                    \
+    X(FLASH3, "flash3")   /* FlashAttention-3, where the table has it */
 
 enum prefill_attention {
 #define X(name, text) PREFILL_ATTENTION_##name,
     PREFILL_ATTENTIONS(X)
+#undef X
+};
+
+/* The same for decodes. */
+#define DECODE_ATTENTIONS(X) \
+    X(FASTEST, "fastest")    \
+    X(FLASH3, "flash3")
+
+enum decode_attention {
+#define X(name, text) DECODE_ATTENTION_##name,
+    DECODE_ATTENTIONS(X)
 #undef X
 };
 
@@ -76,6 +88,7 @@ struct host {
     double process_spread;  /* share that a stage's host times grow by with each doubling of
                                its processes: the slowest counts */
     enum prefill_attention prefill_attention;
+    enum decode_attention decode_attention;
     enum expert_exchange expert_exchange;
     double kernel_gap_s;         /* between two kernels of measured time on the GPU */
     double kernel_gap_eager_s;   /* the same in a step that replays no graph */

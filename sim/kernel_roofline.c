@@ -89,10 +89,12 @@ double kernel_roofline_s(const struct gpu *gpu, const struct kernel_shape *shape
     case KERNEL_GEMM:
         return gemm_roofline_s(gpu, shape->dtype, x, shape->n * y, shape->k, 1);
     case KERNEL_ATTENTION_DECODE:
+    case KERNEL_ATTENTION_DECODE_FA3:
     case KERNEL_ATTENTION_BESIDE:
         return attention_roofline_s(gpu, shape, x, x * y, x * y);
     case KERNEL_ATTENTION_PREFILL:
     case KERNEL_ATTENTION_PREFILL_FA2:
+    case KERNEL_ATTENTION_PREFILL_FA3:
         return attention_roofline_s(gpu, shape, x, causal_pairs(x, y), x + y);
     case KERNEL_EXPERTS:
     case KERNEL_EXPERTS_PARALLEL:

@@ -25,6 +25,8 @@ static const struct surface_kind usual_kinds[KERNEL_OP_COUNT] = {
     [KERNEL_ATTENTION_DECODE] = {4, 2, {2, 2, 8, 4}, 0.01, 0, {0}},
     [KERNEL_ATTENTION_PREFILL] = {4, 2, {4, 4, 6, 64}, 0.005, 0, {0}},
     [KERNEL_ATTENTION_PREFILL_FA2] = {4, 2, {4, 4, 6, 64}, 0.005, 0, {0}},
+    [KERNEL_ATTENTION_PREFILL_FA3] = {4, 2, {4, 4, 6, 64}, 0.005, 0, {0}},
+    [KERNEL_ATTENTION_DECODE_FA3] = {4, 2, {2, 2, 8, 4}, 0.01, 0, {0}},
     [KERNEL_NORM] = {2, 1, {4, 8}, 0.005, 0, {0}},
     [KERNEL_ACTIVATION] = {2, 1, {4, 8}, 0.005, 0, {0}},
     [KERNEL_ROPE_KV] = {2, 1, {4, 8}, 0.005, 0, {0}},
@@ -47,12 +49,14 @@ static struct sizes sizes_of(const struct kernel_shape *shape, double x, double 
     case KERNEL_GEMM:
         return (struct sizes){{x, shape->n * y, shape->k}};
     case KERNEL_ATTENTION_DECODE:
+    case KERNEL_ATTENTION_DECODE_FA3:
         return (struct sizes){
             {x * shape->kv_heads, y, shape->heads / shape->kv_heads, shape->kv_heads}};
     case KERNEL_ATTENTION_BESIDE:
         return (struct sizes){{x * shape->kv_heads, y, shape->beside, shape->kv_heads}};
     case KERNEL_ATTENTION_PREFILL:
     case KERNEL_ATTENTION_PREFILL_FA2:
+    case KERNEL_ATTENTION_PREFILL_FA3:
         return (struct sizes){{x * shape->heads, x + y, shape->heads, shape->kv_heads}};
     case KERNEL_EXPERTS: /* how many are reached is the roofline's alone */
         return (struct sizes){{expert_rows, shape->experts, shape->n, shape->k, shape->top_k}};
@@ -79,9 +83,9 @@ static void locate(const struct kernel_shape *shape, double x, double y,
         at[d] = log2(sizes.of[d]);
 }
 
-static bool is_prefill(enum kernel_op op)
+static bool is_attention(enum kernel_op op)
 {
-    return op == KERNEL_ATTENTION_PREFILL || op == KERNEL_ATTENTION_PREFILL_FA2;
+    return kernel_op_is_prefill(op) || kernel_op_is_decode(op) || op == KERNEL_ATTENTION_BESIDE;
 }
 
 static int add_sample(const struct gpu *gpu, struct kernel_class *class,
@@ -114,7 +118,7 @@ int kernel_table_init(struct kernel_table *table, const struct gpu *gpu,
         assert(samples[i].seconds > 0 && samples[i].x > 0);
         struct kernel_class *class = class_of(table, &samples[i]);
         class->floor_s = fmin(class->floor_s, samples[i].seconds);
-        class->has_history |= is_prefill(samples[i].shape.op) && samples[i].y > 0;
+        class->has_history |= kernel_op_is_prefill(samples[i].shape.op) && samples[i].y > 0;
     }
     for (size_t i = 0; i < count; i++) {
         int status = add_sample(gpu, class_of(table, &samples[i]), &samples[i], error);
@@ -164,14 +168,24 @@ static const struct kernel_class *class_for(const struct kernel_table *table,
     return own->surface.count > 0 ? own : &table->classes[shape->op][DTYPE_BF16];
 }
 
+enum kernel_op kernel_table_op(const struct kernel_table *table, enum kernel_op op,
+                               enum dtype dtype)
+{
+    if (table->classes[op][dtype].surface.count > 0)
+        return op;
+    switch (op) {
+    case KERNEL_ATTENTION_PREFILL_FA3:
+        return KERNEL_ATTENTION_PREFILL;
+    case KERNEL_ATTENTION_DECODE_FA3:
+        return KERNEL_ATTENTION_DECODE;
+    default:
+        return op;
+    }
+}
+
 bool kernel_table_covers(const struct kernel_table *table, const struct kernel_shape *shape)
 {
     return class_for(table, shape)->surface.count > 0;
-}
-
-static bool is_decode(enum kernel_op op)
-{
-    return op == KERNEL_ATTENTION_DECODE || op == KERNEL_ATTENTION_BESIDE;
 }
 
 /* Nodes from one to the next at which the ratio is kriged. */
@@ -188,7 +202,7 @@ struct lattice {
 static struct lattice lattice_of(enum kernel_op op)
 {
     uint32_t octave = COST_GRID_OCTAVE_NODES;
-    if (is_decode(op) || is_prefill(op))
+    if (is_attention(op))
         return (struct lattice){octave, octave};
     return (struct lattice){octave / 4, kernel_op_is_experts(op) ? UINT32_MAX : octave / 4};
 }
@@ -220,7 +234,7 @@ static enum cost_provenance provenance_of(const struct kernel_shape *shape,
  */
 static bool folds_context(const struct kernel_class *class, enum kernel_op op)
 {
-    return op == KERNEL_ATTENTION_DECODE || (is_prefill(op) && !class->has_history);
+    return kernel_op_is_decode(op) || (kernel_op_is_prefill(op) && !class->has_history);
 }
 
 /* Takes a place beyond the longest context to that context; whether it did. */
@@ -234,7 +248,7 @@ static bool fold_context(const struct surface *surface, double at[SURFACE_DIMENS
 
 static bool is_elementwise(enum kernel_op op)
 {
-    return !is_decode(op) && !is_prefill(op) && !kernel_op_is_experts(op) && op != KERNEL_GEMM;
+    return !is_attention(op) && !kernel_op_is_experts(op) && op != KERNEL_GEMM;
 }
 
 /* A class of a table, asked for one shape. */
@@ -339,7 +353,7 @@ int kernel_table_prepare(const struct kernel_table *table, const struct kernel_s
     const struct kernel_class *class = class_for(table, shape);
     struct question question = {.table = table, .class = class, .shape = shape};
     struct cost_axis x = cost_axis_of(0, 0, x_max);
-    struct cost_axis y = is_prefill(shape->op)
+    struct cost_axis y = kernel_op_is_prefill(shape->op)
                              ? cost_axis_of(HISTORY_SHIFT, HISTORY_FIRST_OCTAVE, y_max)
                              : cost_axis_of(0, 0, y_max);
     int status = cost_grid_init(grid, x, y, arena, error);
@@ -365,10 +379,6 @@ enum kernel_op kernel_op_of_span(enum span_kind kind)
     case SPAN_DOWN:
     case SPAN_LM_HEAD:
         return KERNEL_GEMM;
-    case SPAN_ATTENTION_DECODE:
-        return KERNEL_ATTENTION_DECODE;
-    case SPAN_ATTENTION_PREFILL:
-        return KERNEL_ATTENTION_PREFILL;
     case SPAN_NORM:
     case SPAN_FINAL_NORM:
         return KERNEL_NORM;
@@ -383,6 +393,17 @@ enum kernel_op kernel_op_of_span(enum span_kind kind)
     default:
         return KERNEL_OP_COUNT;
     }
+}
+
+bool kernel_op_is_prefill(enum kernel_op op)
+{
+    return op == KERNEL_ATTENTION_PREFILL || op == KERNEL_ATTENTION_PREFILL_FA2 ||
+           op == KERNEL_ATTENTION_PREFILL_FA3;
+}
+
+bool kernel_op_is_decode(enum kernel_op op)
+{
+    return op == KERNEL_ATTENTION_DECODE || op == KERNEL_ATTENTION_DECODE_FA3;
 }
 
 bool kernel_op_is_experts(enum kernel_op op)

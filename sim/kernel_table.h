@@ -42,6 +42,8 @@
     X(ATTENTION_DECODE, "attn_decode")                                                           \
     X(ATTENTION_PREFILL, "attn_prefill")                                                         \
     X(ATTENTION_PREFILL_FA2, "attn_prefill_fa2") /* FlashAttention-2, for engines that use it */ \
+    X(ATTENTION_PREFILL_FA3, "attn_prefill_fa3") /* FlashAttention-3, the same */                \
+    X(ATTENTION_DECODE_FA3, "attn_decode_fa3")                                                   \
     X(NORM, "rmsnorm_residual")                                                                  \
     X(ACTIVATION, "silu_mul")                                                                    \
     X(ROPE_KV, "rope_kv_write")                                                                  \
@@ -146,8 +148,17 @@ int kernel_table_prepare(const struct kernel_table *table, const struct kernel_s
                          double x_max, double y_max, struct arena *arena, struct cost_grid *grid,
                          struct error *error);
 
-/* The op that times a span's kernel; KERNEL_OP_COUNT where none does. */
+/* The op to ask for where an engine runs `op`: the GPU's own attention where that is
+   FlashAttention-3, and the table has no times of it with this dtype. */
+enum kernel_op kernel_table_op(const struct kernel_table *table, enum kernel_op op,
+                               enum dtype dtype);
+
+/* The op that times a span's kernel; KERNEL_OP_COUNT where none does, or the engine has a say. */
 enum kernel_op kernel_op_of_span(enum span_kind kind);
+
+/* Whether it times attention of prompts, of decodes alone. */
+bool kernel_op_is_prefill(enum kernel_op op);
+bool kernel_op_is_decode(enum kernel_op op);
 
 /* Whether it times a mixture's experts as one operation. */
 bool kernel_op_is_experts(enum kernel_op op);

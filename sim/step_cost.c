@@ -22,8 +22,21 @@ bool step_cost_gathers_rows(const struct step_cost *cost)
 
 static enum kernel_op prefill_op(const struct host *host)
 {
-    return host->prefill_attention == PREFILL_ATTENTION_FLASH2 ? KERNEL_ATTENTION_PREFILL_FA2
-                                                               : KERNEL_ATTENTION_PREFILL;
+    switch (host->prefill_attention) {
+    case PREFILL_ATTENTION_FASTEST:
+        return KERNEL_ATTENTION_PREFILL;
+    case PREFILL_ATTENTION_FLASH2:
+        return KERNEL_ATTENTION_PREFILL_FA2;
+    case PREFILL_ATTENTION_FLASH3:
+        return KERNEL_ATTENTION_PREFILL_FA3;
+    }
+    return KERNEL_ATTENTION_PREFILL;
+}
+
+static enum kernel_op decode_op(const struct host *host)
+{
+    return host->decode_attention == DECODE_ATTENTION_FLASH3 ? KERNEL_ATTENTION_DECODE_FA3
+                                                             : KERNEL_ATTENTION_DECODE;
 }
 
 /* Whether each GPU sends its share of hidden states that all of them hold whole. */
@@ -78,6 +91,7 @@ static struct compute_setup compute_setup_of(const struct step_cost_setup *setup
         .sharding = setup->layout->sharding,
         .table = setup->measured->kernels,
         .prefill_op = prefill_op(&serving->host),
+        .decode_op = decode_op(&serving->host),
         .measured_gap_s = serving->host.kernel_gap_s,
         .tokens_max = extent.tokens,
         .sequences_max = extent.rows,

@@ -140,6 +140,12 @@ def attentions(source, l2_bytes):
     return pd.concat([from_memory(decode, l2_bytes), prefill])
 
 
+def of_vllm(kernels):
+    """Attention in bf16 on Hopper, told apart from tandem's own."""
+    rows = kernels[kernels.op.str.startswith("attn") & (kernels.dtype == "bf16")]
+    return rows.assign(op=rows.op + "_fa3")
+
+
 def reached_evenly(tokens, experts, top_k, ranks):
     """Distinct experts of the first of `ranks` GPUs that an even load of the source goes to: a
     token's are a stride apart, the next token's lie beside them or, of few tokens, are spread over
@@ -244,6 +250,9 @@ def main():
         if system.is_measured:
             write(gpus / system.folder / "kernels_fp8.csv", f"Kernel times on {system.name} in fp8.",
                   system.versions, kernels[kernels.dtype == "fp8"].reindex(columns=COLUMNS), note)
+            write(gpus / system.folder / "kernels_published.csv",
+                  f"Attention's times on {system.name} by vLLM, FlashAttention-3, in bf16.",
+                  system.versions.split(",")[0], of_vllm(kernels).reindex(columns=COLUMNS), note)
             write(gpus / system.folder / "collectives_published.csv",
                   f"Collectives on {system.name}: vLLM's all-reduce, and NCCL's of 8 GPUs.",
                   system.versions, all_collectives[is_beyond_own(all_collectives)])

@@ -37,7 +37,7 @@ static double least_s(const struct gpu *gpu, const struct kernel_sample *sample)
     double rows = kernel_op_is_experts(sample->shape.op) ? sample->y : sample->x;
     double memory_s = kernel_roofline_s(&loader, &shape, rows, sample->y);
     /* Between a layer's decodes an engine's other layers push its KV out of any cache. */
-    bool may_be_cached = sample->shape.op != KERNEL_ATTENTION_DECODE &&
+    bool may_be_cached = !kernel_op_is_decode(sample->shape.op) &&
                          memory_s * gpu->memory_bytes_per_s <= CACHED_BYTES;
     return fmax(compute_s, may_be_cached ? memory_s / CACHE_SPEEDUP : memory_s);
 }
@@ -49,15 +49,14 @@ static int check_kernel(const struct gpu *gpu, const struct kernel_sample *sampl
     struct gpu ideal = ideal_gpu(gpu, true, true);
     double roofline_s = kernel_roofline_s(&ideal, &sample->shape, sample->x, sample->y);
     if (sample->seconds < TOLERANCE * fastest_s)
-        return error_set(error, ERROR_CONFIG,
-                         "%s: %s in %s: by its datasheet %s cannot take less than %s; is the unit "
-                         "right%s?",
-                         place, kernel_op_names[sample->shape.op],
-                         human_seconds(sample->seconds).text, gpu->name,
-                         human_seconds(fastest_s).text,
-                         sample->shape.op == KERNEL_ATTENTION_DECODE
-                             ? ", and was its KV in memory, not in a cache"
-                             : "");
+        return error_set(
+            error, ERROR_CONFIG,
+            "%s: %s in %s: by its datasheet %s cannot take less than %s; is the unit "
+            "right%s?",
+            place, kernel_op_names[sample->shape.op], human_seconds(sample->seconds).text,
+            gpu->name, human_seconds(fastest_s).text,
+            kernel_op_is_decode(sample->shape.op) ? ", and was its KV in memory, not in a cache"
+                                                  : "");
     if (sample->seconds > SLOWNESS_MAX * (roofline_s + OVERHEAD_S))
         return error_set(error, ERROR_CONFIG,
                          "%s: %s in %s: by its datasheet %s takes some %s; is the unit right?",

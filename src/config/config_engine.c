@@ -37,6 +37,12 @@ static const char *const prefill_attention_names[] = {
 #undef X
 };
 
+static const char *const decode_attention_names[] = {
+#define X(name, text) text,
+    DECODE_ATTENTIONS(X)
+#undef X
+};
+
 static const char *const exchange_names[] = {
 #define X(name, text) text,
     EXPERT_EXCHANGES(X)
@@ -141,6 +147,9 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     host->prefill_attention = (enum prefill_attention)config_read_choice(
         &reader, "prefill_attention", CONFIG_OPTIONAL, prefill_attention_names,
         ARRAY_LENGTH(prefill_attention_names), PREFILL_ATTENTION_FASTEST);
+    host->decode_attention = (enum decode_attention)config_read_choice(
+        &reader, "decode_attention", CONFIG_OPTIONAL, decode_attention_names,
+        ARRAY_LENGTH(decode_attention_names), DECODE_ATTENTION_FASTEST);
     host->expert_exchange = (enum expert_exchange)config_read_choice(
         &reader, "expert_exchange", CONFIG_OPTIONAL, exchange_names, ARRAY_LENGTH(exchange_names),
         EXPERT_EXCHANGE_ALL_TO_ALL);

@@ -15,6 +15,7 @@
 
 const char *const gpu_samples_tables[] = {"/kernels.csv",
                                           "/kernels_fp8.csv",
+                                          "/kernels_published.csv",
                                           "/experts.csv",
                                           OF_COLLECTIVES ".csv",
                                           OF_COLLECTIVES "_published.csv",

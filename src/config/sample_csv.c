@@ -79,6 +79,8 @@ static const struct kernel_columns columns_of[KERNEL_OP_COUNT] = {
     [KERNEL_ATTENTION_DECODE] = {.x = COLUMN_BATCH, .y = COLUMN_CTX, .has_heads = true},
     [KERNEL_ATTENTION_PREFILL] = {.x = COLUMN_Q_LEN, .y = COLUMN_CTX, .has_heads = true},
     [KERNEL_ATTENTION_PREFILL_FA2] = {.x = COLUMN_Q_LEN, .y = COLUMN_CTX, .has_heads = true},
+    [KERNEL_ATTENTION_PREFILL_FA3] = {.x = COLUMN_Q_LEN, .y = COLUMN_CTX, .has_heads = true},
+    [KERNEL_ATTENTION_DECODE_FA3] = {.x = COLUMN_BATCH, .y = COLUMN_CTX, .has_heads = true},
     [KERNEL_NORM] = {.x = COLUMN_M, .n = COLUMN_N},
     [KERNEL_ACTIVATION] = {.x = COLUMN_M, .n = COLUMN_N},
     [KERNEL_ROPE_KV] = {.x = COLUMN_M, .has_heads = true},
@@ -97,11 +99,6 @@ static const struct kernel_columns columns_of[KERNEL_OP_COUNT] = {
                                  .has_experts = true,
                                  .has_ranks = true},
 };
-
-static bool is_prefill(enum kernel_op op)
-{
-    return op == KERNEL_ATTENTION_PREFILL || op == KERNEL_ATTENTION_PREFILL_FA2;
-}
 
 /* The rows, and their experts, of the GPU's own. */
 static int settle_experts(const struct csv_sheet *sheet, struct kernel_sample *sample,
@@ -128,10 +125,10 @@ static int settle_kernel(const struct csv_sheet *sheet, struct kernel_sample *sa
     if (shape->heads > 0 && fmod(shape->heads, shape->kv_heads) != 0)
         return csv_sheet_fault(sheet, sheet->fields[COLUMN_KV_HEADS], error,
                                "'kv_heads' must divide 'heads'");
-    if (is_prefill(shape->op) && sample->y < sample->x)
+    if (kernel_op_is_prefill(shape->op) && sample->y < sample->x)
         return csv_sheet_fault(sheet, sheet->fields[COLUMN_CTX], error,
                                "'ctx' counts the chunk's own tokens, so it is at least 'q_len'");
-    if (is_prefill(shape->op))
+    if (kernel_op_is_prefill(shape->op))
         sample->y -= sample->x;
     if (shape->op == KERNEL_ROPE_KV)
         shape->n = (shape->heads + 2 * shape->kv_heads) * HEAD_DIM;
@@ -351,7 +348,7 @@ static double kernel_field(const struct kernel_sample *sample, enum column colum
         return columns->has_experts ? sample->x * sample->shape.ranks / sample->shape.top_k
                                     : sample->x;
     if (column == columns->y)
-        return is_prefill(sample->shape.op) ? sample->x + sample->y : sample->y;
+        return kernel_op_is_prefill(sample->shape.op) ? sample->x + sample->y : sample->y;
     if (column == columns->n)
         return sample->shape.n;
     if (column == columns->k)

@@ -6,7 +6,7 @@
  * collectives.csv  op,ranks,bytes,p2p,graph,time_us
  *
  * A table names one source; what another had to give of the same GPU is in
- * kernels_fp8.csv and collectives_published.csv, of the same columns.
+ * kernels_fp8.csv, kernels_published.csv and collectives_published.csv, of the same columns.
  *
  * The first line that is not a comment (# ...) names the columns, in any order;
  * dtype may be left out and is bf16. A row leaves empty, or at 1, what does not
@@ -14,7 +14,8 @@
  *
  *     gemm                             m n k     (m, k) x (k, n)
  *     attn_decode                      batch heads kv_heads ctx
- *     attn_prefill, attn_prefill_fa2   q_len heads kv_heads ctx     ctx: KV at the chunk's end
+ *     attn_prefill                     q_len heads kv_heads ctx     ctx: KV at the chunk's end
+ *     attn_prefill_fa2, _fa3, attn_decode_fa3     the same, by FlashAttention-2 and -3
  *     attn_decode_beside               batch heads kv_heads ctx q_len       q_len: of the chunk
  *     rmsnorm_residual, silu_mul       m n       n: width of the output
  *     sample                           m n       n: vocabulary

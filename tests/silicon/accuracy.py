@@ -19,8 +19,8 @@ import published_vllm
 import rtx_pro_6000
 import serving
 
-CLASSES = {"GEMM": ("gemm",), "decode attention": ("attn_decode",),
-           "prefill attention": ("attn_prefill",), "experts": ("experts",),
+CLASSES = {"GEMM": ("gemm",), "decode attention": ("attn_decode", "attn_decode_fa3"),
+           "prefill attention": ("attn_prefill", "attn_prefill_fa3"), "experts": ("experts",),
            "parallel experts": ("experts_parallel",),
            "collectives": ("all_reduce", "custom_all_reduce", "all_gather", "reduce_scatter",
                            "all_to_all", "send_recv")}

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GPUS = ROOT / "configs" / "gpus"
 HELD_TO_BARS = "h200-sxm"
 BARS = {"gemm": 0.04, "attn_decode": 0.05, "attn_prefill": 0.05, "attn_prefill_fa2": 0.05,
-        "collectives": 0.07}
+        "attn_decode_fa3": 0.05, "attn_prefill_fa3": 0.05, "collectives": 0.07}
 LEFT_OUT = {"point": "sample_error", "shape": "shape_error"}
 
 

@@ -276,6 +276,7 @@ START_TEST(decodes_beside_a_prompt_take_what_was_measured_so)
                                   .model = &bench.model,
                                   .tensor_parallel = 4,
                                   .table = &table,
+                                  .decode_op = KERNEL_ATTENTION_DECODE,
                                   .tokens_max = 2048,
                                   .sequences_max = 8,
                                   .context_max = 1024};

@@ -287,6 +287,32 @@ START_TEST(decodes_beyond_the_longest_context_are_as_fast_as_others_of_as_much_k
 }
 END_TEST
 
+START_TEST(flash3_is_the_gpus_own_attention_where_it_was_not_timed)
+{
+    setup();
+    struct kernel_shape own = {.op = KERNEL_ATTENTION_DECODE, .heads = 8, .kv_heads = 1};
+    struct kernel_shape flash3 = own;
+    flash3.op = KERNEL_ATTENTION_DECODE_FA3;
+    struct kernel_sample samples[] = {{.shape = own, .x = 1, .y = 4096, .seconds = 20e-6},
+                                      {.shape = flash3, .x = 1, .y = 4096, .seconds = 10e-6}};
+    struct kernel_table table = table_of(samples, ARRAY_LENGTH(samples));
+    /* Timed with KV of 16 bits alone: KV of 8 has the GPU's own ratio, as prompts have. */
+    ck_assert_int_eq(kernel_table_op(&table, flash3.op, DTYPE_BF16), flash3.op);
+    ck_assert_int_eq(kernel_table_op(&table, flash3.op, DTYPE_FP8), own.op);
+    ck_assert_int_eq(kernel_table_op(&table, KERNEL_ATTENTION_PREFILL_FA3, DTYPE_BF16),
+                     KERNEL_ATTENTION_PREFILL);
+    /* Other kernels stand for themselves, timed or not. */
+    ck_assert_int_eq(kernel_table_op(&table, KERNEL_ATTENTION_PREFILL_FA2, DTYPE_BF16),
+                     KERNEL_ATTENTION_PREFILL_FA2);
+    struct cost_grid theirs = grid_of(&table, flash3, 8, 8192);
+    struct cost_grid ours = grid_of(&table, own, 8, 8192);
+    ck_assert_double_eq_tol(
+        cost_grid_at(&ours, 1, 4096).seconds / cost_grid_at(&theirs, 1, 4096).seconds, 2, 0.02);
+    kernel_table_release(&table);
+    teardown();
+}
+END_TEST
+
 START_TEST(test_prefill_history)
 {
     setup();
@@ -558,6 +584,7 @@ int main(void)
         test_gemm_dip,
         test_attention,
         decodes_beyond_the_longest_context_are_as_fast_as_others_of_as_much_kv,
+        flash3_is_the_gpus_own_attention_where_it_was_not_timed,
         test_prefill_history,
         chunks_beyond_the_longest_prompt_are_as_fast_as_more_queries,
         chunks_that_were_measured_say_what_longer_history_costs,
