@@ -214,6 +214,18 @@ static bool is_borrowed(const struct kernel_shape *shape)
     return shape->op == KERNEL_EXPERTS && shape->ranks > 1;
 }
 
+#define BORROWED_ERROR 0.28 /* half-way */
+
+static struct cost_errors errors_of(const struct kernel_class *class,
+                                    const struct kernel_shape *shape)
+{
+    struct cost_errors errors = class->errors;
+    double *extrapolated = &errors.by_provenance[COST_EXTRAPOLATED];
+    if (is_borrowed(shape))
+        *extrapolated = fmax(*extrapolated, BORROWED_ERROR);
+    return errors;
+}
+
 static enum cost_provenance provenance_of(const struct kernel_shape *shape,
                                           const struct surface_estimate *estimate)
 {
@@ -359,7 +371,7 @@ int kernel_table_prepare(const struct kernel_table *table, const struct kernel_s
     int status = cost_grid_init(grid, x, y, arena, error);
     if (status < 0)
         return status;
-    grid->errors = class->errors;
+    grid->errors = errors_of(class, shape);
     fill_ratios(&question, grid);
     for (uint32_t node_y = 0; node_y < y.nodes; node_y++)
         for (uint32_t node_x = 0; node_x < x.nodes; node_x++)

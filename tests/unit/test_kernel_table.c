@@ -566,6 +566,8 @@ START_TEST(shared_experts_by_those_of_one_gpu_are_extrapolated)
     /* Expectation: the same sample is near, but of a GPU with all experts. */
     ck_assert_int_le(cost_grid_at(&alone, 64, 2).provenance, COST_INTERPOLATED);
     ck_assert_int_eq(cost_grid_at(&shared, 64, 2).provenance, COST_EXTRAPOLATED);
+    /* Such times are off by 11% to 46% in the mean where they can be checked. */
+    ck_assert_double_ge(cost_grid_at(&shared, 64, 2).error, 0.25);
     kernel_table_release(&table);
     teardown();
 }
