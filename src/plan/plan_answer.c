@@ -2,6 +2,31 @@
 
 #include <stdio.h>
 
+/* Whether the ranked plan `a` costs what `b` does and stands more growth. */
+static bool stands_more(const struct plan_answer *answer, size_t a, size_t b)
+{
+    const struct plan_search *search = answer->search;
+    const struct plan_bill *of_a = &search->candidates[search->ranked[a]].bill;
+    const struct plan_bill *of_b = &search->candidates[search->ranked[b]].bill;
+    return of_a->usd_per_hour == of_b->usd_per_hour && of_a->gpus == of_b->gpus &&
+           answer->stresses[a].holds > answer->stresses[b].holds;
+}
+
+/* Puts first what stands the most growth of what costs the same. Its headroom under the plan's own
+   load, by which the search had them, is known less well: seeds disagree on it. */
+static void settle_ties(struct plan_answer *answer, struct plan_search *search)
+{
+    for (size_t i = 1; i < search->ranked_count; i++)
+        for (size_t at = i; at > 0 && stands_more(answer, at, at - 1); at--) {
+            struct plan_stress stress = answer->stresses[at];
+            size_t candidate = search->ranked[at];
+            answer->stresses[at] = answer->stresses[at - 1];
+            search->ranked[at] = search->ranked[at - 1];
+            answer->stresses[at - 1] = stress;
+            search->ranked[at - 1] = candidate;
+        }
+}
+
 int plan_answer_find(struct plan_answer *answer, struct plan_search *search, bool is_check,
                      struct arena *arena, struct error *error)
 {
@@ -10,6 +35,8 @@ int plan_answer_find(struct plan_answer *answer, struct plan_search *search, boo
     for (size_t i = 0; i < search->ranked_count && status == 0; i++)
         status = plan_stress_run(&answer->stresses[i], search,
                                  &search->candidates[search->ranked[i]], error);
+    if (status == 0)
+        settle_ties(answer, search);
     const struct plan_candidate *shown = status == 0 ? plan_answer_best(answer) : NULL;
     if (!shown && status == 0 && is_check)
         shown = &search->candidates[0];

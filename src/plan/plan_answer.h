@@ -14,8 +14,9 @@ struct plan_answer {
 };
 
 /*
- * Searches, or judges the scenario's own layout where `is_check`, and stresses what was found;
- * `arena` holds the scenario. Errors as plan_search_run().
+ * Searches, or judges the scenario's own layout where `is_check`, and stresses what was found,
+ * which settles the order of plans that cost the same: the most growth first. `arena` holds the
+ * scenario. Errors as plan_search_run().
  */
 int plan_answer_find(struct plan_answer *answer, struct plan_search *search, bool is_check,
                      struct arena *arena, struct error *error);
