@@ -206,15 +206,6 @@ struct request_list batcher_complete(struct batcher *batcher, struct batch *batc
     return finished;
 }
 
-static void evict_list(struct request_list *from, struct request_list *evicted)
-{
-    struct request *request;
-    while ((request = from->first)) {
-        request_list_remove(from, request);
-        request_list_append(evicted, request);
-    }
-}
-
 /* Takes the members out and puts the lane away. */
 static void evict_lane(struct batcher *batcher, struct lane *lane, struct request_list *evicted)
 {
@@ -246,8 +237,8 @@ void batcher_evict(struct batcher *batcher, struct request_list *evicted)
     if (batcher->forming)
         evict_lane(batcher, batcher->forming, evicted);
     batcher->forming = NULL;
-    evict_list(&batcher->prefilling, evicted);
-    evict_list(&batcher->waiting, evicted);
+    request_list_join(evicted, &batcher->prefilling);
+    request_list_join(evicted, &batcher->waiting);
     batcher->forming_prompts = 0;
     batcher->batches_decoding = 0;
     batcher->running = 0;

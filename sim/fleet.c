@@ -349,14 +349,13 @@ void fleet_enqueue(struct fleet *fleet, struct request *request)
 /* What a failed replica had starts over, or is lost. */
 static void give_up(struct fleet *fleet, struct request_list evicted)
 {
+    struct request *request;
     if (fleet->on_loss == ON_LOSS_LOSE) {
         if (evicted.first)
             fleet->lost(fleet->context, evicted);
         return;
     }
-    while (evicted.first) {
-        struct request *request = evicted.first;
-        request_list_remove(&evicted, request);
+    while ((request = request_list_pop(&evicted))) {
         fleet->retried += request->counted;
         request_restart(request);
         fleet_enqueue(fleet, request);
@@ -382,11 +381,9 @@ void fleet_restore(struct fleet *fleet, struct replica *replica)
     if (fleet->pool_count > 1)
         handover_restore(&fleet->handover);
     struct request_list stranded = request_list_take(&fleet->stranded);
-    while (stranded.first) {
-        struct request *request = stranded.first;
-        request_list_remove(&stranded, request);
+    struct request *request;
+    while ((request = request_list_pop(&stranded)))
         fleet_enqueue(fleet, request);
-    }
 }
 
 void fleet_begin(struct fleet *fleet, sim_ps begun)

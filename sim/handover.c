@@ -222,9 +222,8 @@ void handover_fail(struct handover *handover, struct replica *replica, struct re
 void handover_send(struct handover *handover, struct replica *replica,
                    struct request_list prefilled)
 {
-    while (prefilled.first) {
-        struct request *request = prefilled.first;
-        request_list_remove(&prefilled, request);
+    struct request *request;
+    while ((request = request_list_pop(&prefilled))) {
         if (request->move) {
             request->move->is_prefilled = true;
             kv_move_finish_if_done(request->move, engine_now(handover->session->engine));
@@ -241,9 +240,8 @@ void handover_send(struct handover *handover, struct replica *replica,
 
 void handover_admit(struct request_list admitted)
 {
-    while (admitted.first) {
-        struct request *request = admitted.first;
-        request_list_remove(&admitted, request);
+    struct request *request;
+    while ((request = request_list_pop(&admitted))) {
         request->move->is_admitted = true;
         for (uint32_t s = 0; s < request->move->segment_count; s++)
             kv_segment_add(&request->move->segments[s], request->move->segments[s].part.layers,

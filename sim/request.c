@@ -51,11 +51,30 @@ void request_list_remove(struct request_list *list, struct request *request)
     list->count--;
 }
 
+struct request *request_list_pop(struct request_list *list)
+{
+    struct request *first = list->first;
+    if (first)
+        request_list_remove(list, first);
+    return first;
+}
+
 struct request_list request_list_take(struct request_list *list)
 {
     struct request_list taken = *list;
     *list = (struct request_list){.first = NULL};
     return taken;
+}
+
+void request_list_join(struct request_list *list, struct request_list *more)
+{
+    struct request_list taken = request_list_take(more);
+    if (!taken.first)
+        return;
+    taken.first->previous = list->last;
+    *(list->last ? &list->last->next : &list->first) = taken.first;
+    list->last = taken.last;
+    list->count += taken.count;
 }
 
 void request_pool_init(struct request_pool *pool, struct arena *arena)

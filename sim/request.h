@@ -47,8 +47,14 @@ void request_list_prepend(struct request_list *list, struct request *request);
 void request_list_insert(struct request_list *list, struct request *request);
 void request_list_remove(struct request_list *list, struct request *request);
 
+/* Takes the first off; NULL: the list is empty. */
+struct request *request_list_pop(struct request_list *list);
+
 /* All of the list, which is empty then. */
 struct request_list request_list_take(struct request_list *list);
+
+/* Puts all of `more`, which is empty then, at the end. */
+void request_list_join(struct request_list *list, struct request_list *more);
 
 struct request_pool {
     struct arena *arena;

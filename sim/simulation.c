@@ -173,9 +173,8 @@ static void on_finished(void *context, struct replica *replica, struct request_l
 {
     struct simulation *simulation = context;
     sim_ps now = engine_now(simulation->session.engine);
-    while (finished.first) {
-        struct request *request = finished.first;
-        request_list_remove(&finished, request);
+    struct request *request;
+    while ((request = request_list_pop(&finished))) {
         record_request(simulation, replica, request, now);
         tally_done(&simulation->tally, request, now);
         simulation->session.completed++;
@@ -192,10 +191,9 @@ static void on_lost(void *context, struct request_list lost)
 {
     struct simulation *simulation = context;
     sim_ps now = engine_now(simulation->session.engine);
+    struct request *request;
     simulation->outstanding -= lost.count;
-    while (lost.first) {
-        struct request *request = lost.first;
-        request_list_remove(&lost, request);
+    while ((request = request_list_pop(&lost))) {
         tally_lost(&simulation->tally, request, now);
         if (is_closed_loop(simulation))
             places_free(&simulation->places, now);

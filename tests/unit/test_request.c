@@ -75,6 +75,43 @@ START_TEST(remove_closes_the_gap)
 }
 END_TEST
 
+START_TEST(pop_empties_from_the_front)
+{
+    struct bench bench = fresh_bench();
+    /* Expectation: the oldest first, what is left still in order, and then nothing. */
+    for (uint32_t i = 0; i < 3; i++)
+        request_list_append(&bench.list, &bench.requests[i]);
+    ck_assert_ptr_eq(request_list_pop(&bench.list), &bench.requests[0]);
+    check_list(&bench.list, (const uint64_t[]){10, 20}, 2);
+    ck_assert_ptr_eq(request_list_pop(&bench.list), &bench.requests[1]);
+    ck_assert_ptr_eq(request_list_pop(&bench.list), &bench.requests[2]);
+    check_list(&bench.list, NULL, 0);
+    ck_assert_ptr_null(request_list_pop(&bench.list));
+}
+END_TEST
+
+START_TEST(join_moves_one_list_behind_the_other)
+{
+    struct bench bench = fresh_bench();
+    struct request_list more = {.first = NULL};
+    /* Expectation: nothing joined to nothing is nothing; to nothing, the other; to some, both, in
+       their order; and the other is empty each time. */
+    request_list_join(&bench.list, &more);
+    check_list(&bench.list, NULL, 0);
+    request_list_append(&more, &bench.requests[0]);
+    request_list_append(&more, &bench.requests[1]);
+    request_list_join(&bench.list, &more);
+    check_list(&bench.list, (const uint64_t[]){0, 10}, 2);
+    check_list(&more, NULL, 0);
+    request_list_append(&more, &bench.requests[2]);
+    request_list_append(&more, &bench.requests[3]);
+    request_list_join(&bench.list, &more);
+    check_list(&bench.list, (const uint64_t[]){0, 10, 20, 30}, 4);
+    request_list_join(&bench.list, &more);
+    check_list(&bench.list, (const uint64_t[]){0, 10, 20, 30}, 4);
+}
+END_TEST
+
 START_TEST(the_pool_hands_out_clean_requests)
 {
     struct arena arena;
@@ -122,6 +159,8 @@ int main(void)
         append_and_prepend_put_at_the_ends,
         insert_keeps_the_order_of_admission,
         remove_closes_the_gap,
+        pop_empties_from_the_front,
+        join_moves_one_list_behind_the_other,
         the_pool_hands_out_clean_requests,
         the_pool_never_hands_one_out_twice,
     };
