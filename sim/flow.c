@@ -277,11 +277,7 @@ static void finish(struct flow_network *network, struct flow *flow)
     event_function done = flow->done;
     void *context = flow->context;
     uint64_t argument = flow->argument;
-    double carry_ps = flow->carry_ps;
-    if (flow->state == FLOW_MOVING)
-        carry_ps = moving_ps(flow) - (double)(engine_now(network->engine) - flow->since);
     leave_and_share(network, flow);
-    network->done_carry_ps = carry_ps;
     done(context, argument);
 }
 
@@ -338,7 +334,7 @@ flow_id flow_start(struct flow_network *network, const struct flow_spec *spec)
     if (!flow)
         return 0;
     sim_ps now = engine_now(network->engine);
-    double delay_ps = spec->latency_s * (double)SIM_PS_PER_S + spec->carry_ps;
+    double delay_ps = spec->latency_s * (double)SIM_PS_PER_S;
     sim_ps first_byte = moment_after(now, delay_ps, now);
     flow->carry_ps = delay_ps - (double)(first_byte - now);
     event_id event = first_byte == now && !has_nothing_to_move(flow)
@@ -359,21 +355,6 @@ bool flow_cancel(struct flow_network *network, flow_id id)
     (void)engine_cancel(network->engine, flow->event);
     leave_and_share(network, flow);
     return true;
-}
-
-double flow_bytes_per_s(struct flow_network *network, flow_id id)
-{
-    const struct flow *flow = find(network, id);
-    if (!flow)
-        return 0;
-    if (network->dirty_count > 0)
-        share(network);
-    return flow->bytes_per_s;
-}
-
-double flow_carry_ps(const struct flow_network *network)
-{
-    return network->done_carry_ps;
 }
 
 int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes_per_s,

@@ -14,8 +14,7 @@
  * What happens at one picosecond is shared out once, by an event of class SHARE at
  * its end. A flow alone on its links costs O(links of its route) and one event for
  * its latency, one for its end. Rates and bytes are doubles; each end is rounded
- * to the picosecond once, and what the rounding took can be carried on into the
- * flow that follows it (carry_ps), so that chains of flows do not drift.
+ * to the picosecond once, latency and bytes together.
  *
  * Sources: Bertsekas and Gallager, Data Networks, 2nd ed. 1992, section 6.5.2;
  * Casanova et al., J. Parallel Distrib. Comput. 74(10), 2014 (SimGrid's fluid
@@ -40,7 +39,6 @@ struct flow_spec {
     uint32_t link_count;   /* 0: the bytes take no time */
     double latency_s;      /* before the first byte */
     double bytes;
-    double carry_ps;     /* it starts this much after the clock, within (-1, 1) */
     uint32_t owner;      /* of its events: the order of those that end together; < 2^20 */
     event_function done; /* called at its end, when it has left its links */
     void *context;
@@ -60,12 +58,6 @@ flow_id flow_start(struct flow_network *network, const struct flow_spec *spec);
 
 /* Takes a flow out; false where it is done or cancelled. */
 bool flow_cancel(struct flow_network *network, flow_id id);
-
-/* The present rate; 0 before the first byte, and for a flow that is done or cancelled. */
-double flow_bytes_per_s(struct flow_network *network, flow_id id);
-
-/* How much later than the clock the last flow that was done ended: for a successor's carry_ps. */
-double flow_carry_ps(const struct flow_network *network);
 
 /* Changes a link's rate, > 0, from now on: a fault, or its repair. -ERROR_MEMORY changes nothing.
  */

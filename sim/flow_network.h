@@ -1,5 +1,6 @@
 /*
- * flow_network: what flow.c and flow_share.c know of each other; for them alone.
+ * flow_network: what flow.c and flow_share.c know of each other; for them
+ * alone, and for tests that look at rates.
  *
  * A flow's place on one of its links is a hop: hop h of flow f is numbered
  * f * FLOW_LINKS_MAX + h, and a link's hops are a doubly linked list through the
@@ -67,7 +68,6 @@ struct flow_network {
     uint32_t link_count;
     uint32_t capacity;
     uint32_t free_flow;
-    double done_carry_ps;
     event_id share_event;     /* on behalf of flows that have left */
     uint32_t *dirty;          /* (dirty_count) links whose flows need new rates */
     uint32_t dirty_count;     /* of link_count */

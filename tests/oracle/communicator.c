@@ -14,7 +14,6 @@ struct rank_progress {
 };
 
 struct communicator {
-    const struct engine *engine;
     struct flow_network *network;
     const struct topology *topology;
     struct collective_group group;
@@ -26,20 +25,16 @@ struct communicator {
     uint32_t round;         /* of a phase in which all wait for all */
     uint64_t under_way;     /* messages */
     double first_latency_s; /* the plan's start-up, before the first messages */
-    double latest_carry_ps; /* of the messages that ended last */
-    sim_ps latest;
     double moved_bytes;
 };
 
-struct communicator *communicator_new(const struct engine *engine, struct flow_network *network,
-                                      const struct topology *topology,
+struct communicator *communicator_new(struct flow_network *network, const struct topology *topology,
                                       const struct collective_group *group, const uint32_t *gpus,
                                       uint32_t owner)
 {
     struct communicator *communicator = calloc(1, sizeof(*communicator));
     ck_assert_ptr_nonnull(communicator);
     *communicator = (struct communicator){
-        .engine = engine,
         .network = network,
         .topology = topology,
         .group = *group,
@@ -105,7 +100,7 @@ static struct route route_of(const struct communicator *communicator, uint32_t f
 
 static void on_message(void *context, uint64_t argument);
 
-static void send(struct communicator *communicator, uint32_t from, uint32_t to, double carry_ps)
+static void send(struct communicator *communicator, uint32_t from, uint32_t to)
 {
     struct route route = route_of(communicator, from, to);
     struct flow_spec spec = {
@@ -114,7 +109,6 @@ static void send(struct communicator *communicator, uint32_t from, uint32_t to, 
         .latency_s = topology_route_cost(communicator->topology, &route).alpha_s +
                      communicator->first_latency_s,
         .bytes = communicator->plan.phases[communicator->phase].bytes,
-        .carry_ps = carry_ps,
         .owner = communicator->owner,
         .done = on_message,
         .context = communicator,
@@ -126,10 +120,10 @@ static void send(struct communicator *communicator, uint32_t from, uint32_t to, 
     ck_assert_uint_ne(flow_start(communicator->network, &spec), 0);
 }
 
-static void send_to_all(struct communicator *communicator, uint32_t from, double carry_ps)
+static void send_to_all(struct communicator *communicator, uint32_t from)
 {
     for (uint32_t step = 1; step < communicator->group.ranks; step++)
-        send(communicator, from, (from + step) % communicator->group.ranks, carry_ps);
+        send(communicator, from, (from + step) % communicator->group.ranks);
 }
 
 /* Whether a rank of a stream may send its next message. */
@@ -145,29 +139,29 @@ static bool may_send(const struct communicator *communicator, uint32_t rank)
            (rank == 0 || progress->received > progress->started);
 }
 
-static void send_next(struct communicator *communicator, uint32_t rank, double carry_ps)
+static void send_next(struct communicator *communicator, uint32_t rank)
 {
     if (may_send(communicator, rank))
-        send(communicator, rank, receiver_of(communicator, rank), carry_ps);
+        send(communicator, rank, receiver_of(communicator, rank));
 }
 
 /* All ranks begin a phase, or a round of one in which all wait for all. */
-static void begin_round(struct communicator *communicator, double carry_ps)
+static void begin_round(struct communicator *communicator)
 {
     enum collective_pattern pattern = communicator->plan.phases[communicator->phase].pattern;
     uint32_t ranks = communicator->group.ranks;
     bool to_all = pattern == PATTERN_DIRECT || pattern == PATTERN_SPREAD;
     if (pattern == PATTERN_ROOT) {
-        send_to_all(communicator, 0, carry_ps);
+        send_to_all(communicator, 0);
         return;
     }
     for (uint32_t rank = 0; rank < ranks; rank++) {
         if (to_all)
-            send_to_all(communicator, rank, carry_ps);
+            send_to_all(communicator, rank);
         else if (is_stream(pattern))
-            send_next(communicator, rank, carry_ps);
+            send_next(communicator, rank);
         else
-            send(communicator, rank, receiver_of(communicator, rank), carry_ps);
+            send(communicator, rank, receiver_of(communicator, rank));
     }
 }
 
@@ -182,32 +176,21 @@ static bool advance(struct communicator *communicator)
     return ++communicator->phase < communicator->plan.phase_count;
 }
 
-/* How far beyond the clock's picosecond the latest of simultaneous messages ended. */
-static double latest_carry_ps(struct communicator *communicator, sim_ps now)
-{
-    double carry_ps = flow_carry_ps(communicator->network);
-    if (communicator->latest < now || carry_ps > communicator->latest_carry_ps)
-        communicator->latest_carry_ps = carry_ps;
-    communicator->latest = now;
-    return communicator->latest_carry_ps;
-}
-
 /* A message has come: those that waited for it are sent. */
 static void on_message(void *context, uint64_t argument)
 {
     struct communicator *communicator = context;
     uint32_t from = (uint32_t)(argument >> 32);
     uint32_t to = (uint32_t)argument;
-    double carry_ps = latest_carry_ps(communicator, engine_now(communicator->engine));
     communicator->under_way--;
     communicator->ranks[from].sent++;
     communicator->ranks[to].received++;
     if (is_stream(communicator->plan.phases[communicator->phase].pattern)) {
-        send_next(communicator, from, carry_ps);
-        send_next(communicator, to, carry_ps);
+        send_next(communicator, from);
+        send_next(communicator, to);
     }
     if (communicator->under_way == 0 && advance(communicator))
-        begin_round(communicator, carry_ps);
+        begin_round(communicator);
 }
 
 void communicator_start(struct communicator *communicator, const struct collective_plan *plan)
@@ -216,10 +199,9 @@ void communicator_start(struct communicator *communicator, const struct collecti
     communicator->plan = *plan;
     communicator->phase = 0;
     communicator->round = 0;
-    communicator->latest = -1;
     memset(communicator->ranks, 0, communicator->group.ranks * sizeof(*communicator->ranks));
     communicator->first_latency_s = plan->start_s;
-    begin_round(communicator, 0);
+    begin_round(communicator);
     communicator->first_latency_s = 0;
 }
 

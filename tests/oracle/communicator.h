@@ -5,7 +5,8 @@
  * ring, rank i sends its message of a round when it has sent and got those of the
  * round before; in a chain, when the message has come; between phases, and rounds
  * in which a rank hears from several, all wait for all. Where nothing else uses the
- * links this takes as long as collective.h says. Fails the Check test that calls it
+ * links this takes as long as collective.h says, but for each message's rounding to
+ * the picosecond. Fails the Check test that calls it
  * where memory is out.
  */
 #ifndef TANDEM_TESTS_COMMUNICATOR_H
@@ -17,11 +18,10 @@
 struct communicator;
 
 /*
- * A group of `ranks` > 0 GPUs `gpus`, copied, which `group` describes, on `network` of `engine`.
+ * A group of `ranks` > 0 GPUs `gpus`, copied, which `group` describes, on `network`.
  * `owner` is its flows'. All of these but `gpus` must outlive it.
  */
-struct communicator *communicator_new(const struct engine *engine, struct flow_network *network,
-                                      const struct topology *topology,
+struct communicator *communicator_new(struct flow_network *network, const struct topology *topology,
                                       const struct collective_group *group, const uint32_t *gpus,
                                       uint32_t owner);
 

@@ -124,7 +124,7 @@ struct flow_set_run {
     double *ends_s;
 };
 
-static inline void flow_set_start(struct flow_set_run *run, uint64_t index, double carry_ps);
+static inline void flow_set_start(struct flow_set_run *run, uint64_t index);
 
 static inline void flow_set_on_done(void *context, uint64_t index)
 {
@@ -132,10 +132,10 @@ static inline void flow_set_on_done(void *context, uint64_t index)
     uint32_t then = run->set->flows[index].then;
     run->ends_s[index] = sim_s_from_ps(engine_now(run->engine));
     if (then > 0)
-        flow_set_start(run, then, flow_carry_ps(run->network));
+        flow_set_start(run, then);
 }
 
-static inline void flow_set_start(struct flow_set_run *run, uint64_t index, double carry_ps)
+static inline void flow_set_start(struct flow_set_run *run, uint64_t index)
 {
     const struct set_flow *flow = &run->set->flows[index];
     struct flow_spec spec = {
@@ -143,7 +143,6 @@ static inline void flow_set_start(struct flow_set_run *run, uint64_t index, doub
         .link_count = flow->link_count,
         .latency_s = flow->latency_s,
         .bytes = flow->bytes,
-        .carry_ps = carry_ps,
         .done = flow_set_on_done,
         .context = run,
         .argument = index,
@@ -155,7 +154,7 @@ static inline void flow_set_start(struct flow_set_run *run, uint64_t index, doub
 
 static inline void flow_set_on_start(void *context, uint64_t index)
 {
-    flow_set_start(context, index, 0);
+    flow_set_start(context, index);
 }
 
 /* Plays the set out with flow.h; ends_s (flow_count) are seconds from time 0. */

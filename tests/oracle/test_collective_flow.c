@@ -10,8 +10,8 @@
 
 #define GPUS_MAX 32
 
-/* Seconds of a plan over the cluster's first `ranks` GPUs, with everything exact but the last
-   picosecond; its links' bytes are added up in `bytes`. */
+/* Seconds of a plan over the cluster's first `ranks` GPUs; its links' bytes are added up in
+   `bytes`. */
 static double play_s(const struct topology *topology, const struct collective_group *group,
                      const uint32_t *gpus, const struct collective_plan *plan, double *bytes)
 {
@@ -20,11 +20,11 @@ static double play_s(const struct topology *topology, const struct collective_gr
     ck_assert_ptr_nonnull(engine);
     struct flow_network *network = transfer_network(engine, topology, &error);
     ck_assert_ptr_nonnull(network);
-    struct communicator *communicator = communicator_new(engine, network, topology, group, gpus, 0);
+    struct communicator *communicator = communicator_new(network, topology, group, gpus, 0);
     communicator_start(communicator, plan);
     while (!communicator_is_done(communicator))
         ck_assert(engine_step(engine));
-    double seconds = sim_s_from_ps(engine_now(engine)) + flow_carry_ps(network) * 1e-12;
+    double seconds = sim_s_from_ps(engine_now(engine));
     *bytes = communicator_moved_bytes(communicator);
     communicator_free(communicator);
     flow_network_free(network);
@@ -32,7 +32,19 @@ static double play_s(const struct topology *topology, const struct collective_gr
     return seconds;
 }
 
-/* Expectation: every algorithm that applies takes its closed form's time as flows, to 1e-9. */
+/* How far rounding may take a plan off: half a picosecond for each of the messages that wait for
+   one another, of a chain's last rank the others' too. */
+static double rounding_s(const struct collective_plan *plan, uint32_t ranks)
+{
+    uint32_t messages = 0;
+    for (uint32_t i = 0; i < plan->phase_count; i++)
+        messages +=
+            plan->phases[i].rounds + (plan->phases[i].pattern == PATTERN_CHAIN ? ranks - 2 : 0);
+    return 0.5e-12 * messages;
+}
+
+/* Expectation: every algorithm that applies takes its closed form's time as flows, to 1e-9 and
+   what rounding takes. */
 static uint32_t check_cluster(const struct cluster *cluster, uint32_t ranks, double bytes)
 {
     struct arena arena;
@@ -55,11 +67,11 @@ static uint32_t check_cluster(const struct cluster *cluster, uint32_t ranks, dou
                 continue;
             double expected_s = collective_s(&group, operation, algorithm, bytes);
             double seconds = play_s(&topology, &group, gpus, &plan, &moved);
-            ck_assert_msg(fabs(seconds - expected_s) <= 1e-9 * expected_s,
-                          "%s by %s of %u ranks on %s, %g bytes: %.12g s, not %.12g s",
-                          collective_operation_name(operation),
-                          collective_algorithm_name(algorithm), ranks, cluster->name, bytes,
-                          seconds, expected_s);
+            ck_assert_msg(
+                fabs(seconds - expected_s) <= 1e-9 * expected_s + rounding_s(&plan, ranks),
+                "%s by %s of %u ranks on %s, %g bytes: %.12g s, not %.12g s",
+                collective_operation_name(operation), collective_algorithm_name(algorithm), ranks,
+                cluster->name, bytes, seconds, expected_s);
             ck_assert_double_gt(moved, 0);
             checked++;
         }
@@ -142,7 +154,7 @@ START_TEST(two_rings_on_one_nic_take_twice_as_long)
         struct collective_group group = collective_group_of(&topology, gpus, 2);
         struct collective_plan plan;
         ck_assert(collective_plan_of(&plan, &group, OPERATION_ALL_REDUCE, COLLECTIVE_RING, 2e9));
-        communicators[i] = communicator_new(engine, network, &topology, &group, gpus, i);
+        communicators[i] = communicator_new(network, &topology, &group, gpus, i);
         communicator_start(communicators[i], &plan);
     }
     while (!communicator_is_done(communicators[0]) || !communicator_is_done(communicators[1]))

@@ -1,6 +1,7 @@
 /*
  * Do flows get their max-min fair rates, and end when the fluid model says?
  */
+#include "flow_rate.h"
 #include "flow_set.h"
 #include "suite.h"
 
