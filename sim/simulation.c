@@ -23,7 +23,7 @@ struct simulation {
     struct arrival_source source;
     struct arrival coming; /* the next arrival, read ahead */
     bool has_coming;
-    bool arrival_due; /* its event is in the queue */
+    bool arrival_due; /* its event is in the queue, or under way */
     sim_ps admission; /* from a request's arrival to the scheduler's sight of it */
     struct places places;
     struct request_pool pool;
@@ -54,7 +54,7 @@ static int places_init(struct places *places, uint32_t size, struct arena *arena
     return places->freed ? 0 : error_out_of_memory(error, "closed loop");
 }
 
-static void places_free(struct places *places, sim_ps now)
+static void places_give(struct places *places, sim_ps now)
 {
     places->freed[(places->first + places->count++) % places->size] = now;
 }
@@ -65,6 +65,15 @@ static void places_take(struct places *places)
     places->count--;
 }
 
+/* Closed loop: the next arrival comes into the place that came free first; without any, when one
+   does. */
+static void time_coming(struct simulation *simulation)
+{
+    const struct places *places = &simulation->places;
+    if (is_closed_loop(simulation))
+        simulation->coming.at = places->count > 0 ? places->freed[places->first] : SIM_PS_MAX;
+}
+
 /* Reads the next arrival ahead. */
 static void read_ahead(struct simulation *simulation)
 {
@@ -73,48 +82,16 @@ static void read_ahead(struct simulation *simulation)
     int rc = source->next(source->context, &simulation->coming, &session->error);
     session->failed = session->failed || rc < 0;
     simulation->has_coming = rc > 0;
+    time_coming(simulation);
 }
 
 /* When the next request comes to the scheduler; SIM_PS_MAX: none does, for now or for good. */
-static sim_ps next_admission(struct simulation *simulation)
+static sim_ps next_admission(const struct simulation *simulation)
 {
-    struct places *places = &simulation->places;
-    if (!simulation->has_coming || (is_closed_loop(simulation) && places->count == 0))
+    sim_ps at = simulation->has_coming ? simulation->coming.at : SIM_PS_MAX;
+    if (at == SIM_PS_MAX || at > simulation->scenario->run.duration)
         return SIM_PS_MAX;
-    if (is_closed_loop(simulation))
-        simulation->coming.at = places->freed[places->first];
-    return simulation->coming.at > simulation->scenario->run.duration
-               ? SIM_PS_MAX
-               : simulation->coming.at + simulation->admission;
-}
-
-/* Gives the arrival to a replica, or rejects it where it can never be served. */
-static void admit_arrival(struct simulation *simulation, const struct arrival *arrival)
-{
-    struct request *request = request_pool_take(&simulation->pool);
-    if (!request) {
-        fail(simulation, "requests");
-        return;
-    }
-    if (simulation->arrived == 0) {
-        simulation->begun = arrival->at;
-        fleet_begin(&simulation->fleet, arrival->at);
-    }
-    request->id = simulation->arrived++;
-    request->arrival = arrival->at;
-    request->input_tokens = arrival->input_tokens;
-    request->output_tokens = arrival->output_tokens;
-    request->counted = arrival->at >= simulation->scenario->run.warmup;
-    if (!fleet_can_fit(&simulation->fleet, request)) {
-        tally_rejected(&simulation->tally, request);
-        if (is_closed_loop(simulation))
-            places_free(&simulation->places, engine_now(simulation->session.engine));
-        request_pool_give(&simulation->pool, request);
-        return;
-    }
-    tally_admitted(&simulation->tally, request);
-    simulation->outstanding++;
-    fleet_enqueue(&simulation->fleet, request);
+    return at + simulation->admission;
 }
 
 static void on_arrival(void *context, uint64_t unused);
@@ -132,19 +109,57 @@ static void await_arrival(struct simulation *simulation)
     simulation->arrival_due = true;
 }
 
+/* A request has ended: in a closed loop the next one comes into its place. */
+static void give_place_back(struct simulation *simulation)
+{
+    if (!is_closed_loop(simulation))
+        return;
+    places_give(&simulation->places, engine_now(simulation->session.engine));
+    time_coming(simulation);
+    await_arrival(simulation);
+}
+
+/* Gives the arrival to a replica, or rejects it where it can never be served. */
+static void admit_arrival(struct simulation *simulation, struct arrival arrival)
+{
+    struct request *request = request_pool_take(&simulation->pool);
+    if (!request) {
+        fail(simulation, "requests");
+        return;
+    }
+    if (simulation->arrived == 0) {
+        simulation->begun = arrival.at;
+        fleet_begin(&simulation->fleet, arrival.at);
+    }
+    request->id = simulation->arrived++;
+    request->arrival = arrival.at;
+    request->input_tokens = arrival.input_tokens;
+    request->output_tokens = arrival.output_tokens;
+    request->counted = arrival.at >= simulation->scenario->run.warmup;
+    if (!fleet_can_fit(&simulation->fleet, request)) {
+        tally_rejected(&simulation->tally, request);
+        give_place_back(simulation);
+        request_pool_give(&simulation->pool, request);
+        return;
+    }
+    tally_admitted(&simulation->tally, request);
+    simulation->outstanding++;
+    fleet_enqueue(&simulation->fleet, request);
+}
+
 /* All that arrive at this moment arrive together, before any batch is picked. */
 static void on_arrival(void *context, uint64_t unused)
 {
     (void)unused;
     struct simulation *simulation = context;
     sim_ps now = engine_now(simulation->session.engine);
-    simulation->arrival_due = false;
     while (next_admission(simulation) <= now && !simulation->session.failed) {
         if (is_closed_loop(simulation))
             places_take(&simulation->places);
-        admit_arrival(simulation, &simulation->coming);
+        admit_arrival(simulation, simulation->coming);
         read_ahead(simulation);
     }
+    simulation->arrival_due = false;
     await_arrival(simulation);
 }
 
@@ -179,12 +194,9 @@ static void on_finished(void *context, struct replica *replica, struct request_l
         tally_done(&simulation->tally, request, now);
         simulation->session.completed++;
         simulation->outstanding--;
-        if (is_closed_loop(simulation))
-            places_free(&simulation->places, now);
+        give_place_back(simulation);
         request_pool_give(&simulation->pool, request);
     }
-    if (is_closed_loop(simulation))
-        await_arrival(simulation);
 }
 
 static void on_lost(void *context, struct request_list lost)
@@ -195,12 +207,9 @@ static void on_lost(void *context, struct request_list lost)
     simulation->outstanding -= lost.count;
     while ((request = request_list_pop(&lost))) {
         tally_lost(&simulation->tally, request, now);
-        if (is_closed_loop(simulation))
-            places_free(&simulation->places, now);
+        give_place_back(simulation);
         request_pool_give(&simulation->pool, request);
     }
-    if (is_closed_loop(simulation))
-        await_arrival(simulation);
 }
 
 static int start_session(struct simulation *simulation, struct recorder recorder,
