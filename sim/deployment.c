@@ -58,7 +58,7 @@ static int check_events(const struct scenario *scenario, const struct topology *
             continue;
         char key[ERROR_KEY_BYTES];
         (void)snprintf(key, sizeof(key), "events.%u.%s.link", i,
-                       fault->slowdown > 0 ? "slow" : "down");
+                       fault_is_outage(fault) ? "down" : "slow");
         return error_set_key(error, key,
                              "event %u: cluster '%s' has no link '%s'; its links are named as in "
                              "the routes of `tandem check`: node0/gpu0>nvswitch",

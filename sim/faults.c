@@ -67,15 +67,25 @@ static bool needs(struct faults *faults, const struct replica *replica,
     return false;
 }
 
+/* Whether it slows what it is of at present, or has it down. */
+static bool is_slow(const struct happening *happening)
+{
+    return happening->is_on && !fault_is_outage(happening->fault);
+}
+
+static bool is_down(const struct happening *happening)
+{
+    return happening->is_on && fault_is_outage(happening->fault);
+}
+
 /* How many times slower than usual a GPU is. */
 static double slowdown_of(const struct faults *faults, uint32_t gpu)
 {
     double slowdown = 1;
     for (uint32_t h = 0; h < faults->count; h++) {
-        const struct fault *fault = faults->happenings[h].fault;
-        bool is_slow =
-            faults->happenings[h].is_on && fault->target != FAULT_LINK && fault->slowdown > 0;
-        if (is_slow && strikes(faults, fault, &gpu, 1))
+        const struct happening *happening = &faults->happenings[h];
+        const struct fault *fault = happening->fault;
+        if (is_slow(happening) && fault->target != FAULT_LINK && strikes(faults, fault, &gpu, 1))
             slowdown *= fault->slowdown;
     }
     return slowdown;
@@ -104,9 +114,9 @@ static void slow_link(struct faults *faults, uint32_t link)
     double bytes_per_s = topology_of(faults)->links[link].cost.bytes_per_s;
     for (uint32_t h = 0; h < faults->count; h++) {
         const struct happening *happening = &faults->happenings[h];
-        bool is_here = happening->fault->target == FAULT_LINK && happening->link == link;
-        if (happening->is_on && is_here && happening->fault->slowdown > 0)
-            bytes_per_s /= happening->fault->slowdown;
+        const struct fault *fault = happening->fault;
+        if (is_slow(happening) && fault->target == FAULT_LINK && happening->link == link)
+            bytes_per_s /= fault->slowdown;
     }
     for (uint32_t r = 0; r < faults->fleet->replica_count; r++) {
         struct flow_network *network = faults->fleet->networks[r];
@@ -178,7 +188,7 @@ static void on_happening(void *context, uint64_t unused)
         happening->event = schedule(happening, fault->until);
         assert(happening->event != 0); /* the slot of the event under way is free */
     }
-    if (fault->slowdown <= 0) {
+    if (fault_is_outage(fault)) {
         stop_replicas(happening->faults, happening);
         if (happening->faults->fleet->pool_count > 1)
             divert_kv(happening->faults, happening);
@@ -228,9 +238,9 @@ size_t faults_pending(const struct faults *faults)
 static bool link_returns(const struct faults *faults)
 {
     for (uint32_t h = 0; h < faults->count; h++) {
-        const struct fault *fault = faults->happenings[h].fault;
-        bool is_cut = faults->happenings[h].is_on && fault->slowdown <= 0;
-        if (is_cut && fault->target == FAULT_LINK && fault->until != SIM_PS_MAX)
+        const struct happening *happening = &faults->happenings[h];
+        const struct fault *fault = happening->fault;
+        if (is_down(happening) && fault->target == FAULT_LINK && fault->until != SIM_PS_MAX)
             return true;
     }
     return false;
@@ -243,8 +253,7 @@ static bool is_repairable(struct faults *faults, const struct replica *replica)
         return false;
     for (uint32_t h = 0; h < faults->count; h++) {
         const struct happening *happening = &faults->happenings[h];
-        const struct fault *fault = happening->fault;
-        bool is_for_good = happening->is_on && fault->slowdown <= 0 && fault->until == SIM_PS_MAX;
+        bool is_for_good = is_down(happening) && happening->fault->until == SIM_PS_MAX;
         if (is_for_good && needs(faults, replica, happening))
             return false;
     }
@@ -284,7 +293,7 @@ static double link_share_at(const struct faults *faults, uint32_t link, sim_ps a
         bool has_begun = fault->from <= at;
         *until = sim_ps_min(*until, has_begun ? fault->until : fault->from);
         if (has_begun)
-            share = fault->slowdown > 0 ? share / fault->slowdown : 0;
+            share = fault_is_outage(fault) ? 0 : share / fault->slowdown;
     }
     return share;
 }

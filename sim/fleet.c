@@ -126,7 +126,7 @@ static void note_slow_links(struct fleet *fleet, const struct scenario *scenario
     for (uint32_t i = 0; i < scenario->fault_count; i++) {
         const struct fault *fault = &scenario->faults[i];
         uint32_t link;
-        bool is_slow_link = fault->target == FAULT_LINK && fault->slowdown > 0;
+        bool is_slow_link = fault->target == FAULT_LINK && !fault_is_outage(fault);
         if (is_slow_link && topology_find_link(topology, fault->link, &link))
             link_sharing_add_fault(&fleet->sharing, link);
     }

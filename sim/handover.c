@@ -54,10 +54,10 @@ static bool any_route(const struct handover *handover, const struct replica *rep
                       bool (*visit)(void *context, const struct route *route), void *context)
 {
     const struct kv_way *way = &handover->way;
-    bool is_from = handover_prefills(handover, replica);
+    enum kv_side side = handover_side_of(handover, replica);
+    bool is_from = side == KV_FROM;
     uint32_t index = handover_index_of(handover, replica);
-    uint32_t others = is_from ? way->to->replicas : way->from->replicas;
-    for (uint32_t other = 0; other < others; other++)
+    for (uint32_t other = 0; other < kv_way_others(way, side); other++)
         if (kv_way_any_route(way, is_from ? index : other, is_from ? other : index, visit, context))
             return true;
     return false;
@@ -70,18 +70,14 @@ void handover_note_link(struct handover *handover, uint32_t link, bool is_down)
 
 void handover_note_replica(struct handover *handover, const struct replica *replica, bool is_down)
 {
-    uint32_t index = handover_index_of(handover, replica);
-    if (handover_prefills(handover, replica))
-        kv_cut_note_from(&handover->cut, index, is_down);
-    else
-        kv_cut_note_to(&handover->cut, index, is_down);
+    kv_cut_note_replica(&handover->cut, handover_side_of(handover, replica),
+                        handover_index_of(handover, replica), is_down);
 }
 
 bool handover_isolates(const struct handover *handover, const struct replica *replica)
 {
-    uint32_t index = handover_index_of(handover, replica);
-    return handover_prefills(handover, replica) ? kv_cut_isolates_from(&handover->cut, index)
-                                                : kv_cut_isolates_to(&handover->cut, index);
+    return kv_cut_isolates(&handover->cut, handover_side_of(handover, replica),
+                           handover_index_of(handover, replica));
 }
 
 /* The link that has bound the most of some routes. */

@@ -35,17 +35,18 @@ struct kv_move {
     struct kv_move *previous;
 };
 
-static inline bool handover_prefills(const struct handover *handover, const struct replica *replica)
+static inline enum kv_side handover_side_of(const struct handover *handover,
+                                            const struct replica *replica)
 {
-    return replica < handover->to->replicas;
+    return replica < handover->to->replicas ? KV_FROM : KV_TO;
 }
 
 /* Which of its pool's replicas it is. */
 static inline uint32_t handover_index_of(const struct handover *handover,
                                          const struct replica *replica)
 {
-    return pool_index(handover_prefills(handover, replica) ? handover->from : handover->to,
-                      replica);
+    enum kv_side side = handover_side_of(handover, replica);
+    return pool_index(side == KV_FROM ? handover->from : handover->to, replica);
 }
 
 /* A move of a request's KV; NULL when memory is out, and then the session failed. */

@@ -41,30 +41,17 @@ void kv_cut_note_link(struct kv_cut *cut, uint32_t link, bool is_down)
                 note_pair(cut, from, to, is_down);
 }
 
-void kv_cut_note_from(struct kv_cut *cut, uint32_t from, bool is_down)
+void kv_cut_note_replica(struct kv_cut *cut, enum kv_side side, uint32_t index, bool is_down)
 {
-    for (uint32_t to = 0; to < cut->way->to->replicas; to++)
-        note_pair(cut, from, to, is_down);
+    for (uint32_t other = 0; other < kv_way_others(cut->way, side); other++)
+        note_pair(cut, side == KV_FROM ? index : other, side == KV_FROM ? other : index, is_down);
 }
 
-void kv_cut_note_to(struct kv_cut *cut, uint32_t to, bool is_down)
-{
-    for (uint32_t from = 0; from < cut->way->from->replicas; from++)
-        note_pair(cut, from, to, is_down);
-}
-
-bool kv_cut_isolates_from(const struct kv_cut *cut, uint32_t from)
+bool kv_cut_isolates(const struct kv_cut *cut, enum kv_side side, uint32_t index)
 {
     bool is_joined = cut->joined == 0;
-    for (uint32_t to = 0; !is_joined && to < cut->way->to->replicas; to++)
-        is_joined = kv_cut_joins(cut, from, to);
-    return !is_joined;
-}
-
-bool kv_cut_isolates_to(const struct kv_cut *cut, uint32_t to)
-{
-    bool is_joined = cut->joined == 0;
-    for (uint32_t from = 0; !is_joined && from < cut->way->from->replicas; from++)
-        is_joined = kv_cut_joins(cut, from, to);
+    for (uint32_t other = 0; !is_joined && other < kv_way_others(cut->way, side); other++)
+        is_joined =
+            side == KV_FROM ? kv_cut_joins(cut, index, other) : kv_cut_joins(cut, other, index);
     return !is_joined;
 }

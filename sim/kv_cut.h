@@ -21,11 +21,10 @@ struct kv_cut {
 int kv_cut_init(struct kv_cut *cut, const struct kv_way *way, struct arena *arena,
                 struct error *error);
 
-/* A link goes down, or comes up again; one thing more keeps a replica down, or one less: one that
-   prefills, and one that decodes. Being cut off is none. */
+/* A link goes down, or comes up again; one thing more keeps the replica with that place in its pool
+   down, or one less. Being cut off is none. */
 void kv_cut_note_link(struct kv_cut *cut, uint32_t link, bool is_down);
-void kv_cut_note_from(struct kv_cut *cut, uint32_t from, bool is_down);
-void kv_cut_note_to(struct kv_cut *cut, uint32_t to, bool is_down);
+void kv_cut_note_replica(struct kv_cut *cut, enum kv_side side, uint32_t index, bool is_down);
 
 /* Whether KV can go from one replica to another, by their places in their pools. */
 static inline bool kv_cut_joins(const struct kv_cut *cut, uint32_t from, uint32_t to)
@@ -33,8 +32,7 @@ static inline bool kv_cut_joins(const struct kv_cut *cut, uint32_t from, uint32_
     return cut->down[(size_t)from * cut->way->to->replicas + to] == 0;
 }
 
-/* Whether a replica is cut off: one that prefills, and one that decodes. */
-bool kv_cut_isolates_from(const struct kv_cut *cut, uint32_t from);
-bool kv_cut_isolates_to(const struct kv_cut *cut, uint32_t to);
+/* Whether a replica is cut off. */
+bool kv_cut_isolates(const struct kv_cut *cut, enum kv_side side, uint32_t index);
 
 #endif

@@ -22,6 +22,9 @@ struct kv_part {
     uint32_t layers;
 };
 
+/* Of two pools, the one that prefills, from which KV goes, and the one that decodes, to which. */
+enum kv_side { KV_FROM, KV_TO };
+
 struct kv_way {
     const struct topology *topology;
     const struct layout *from;
@@ -30,6 +33,12 @@ struct kv_way {
     uint32_t part_count;
     struct kv_part *parts; /* by layer */
 };
+
+/* How many replicas there are on the side across from one. */
+static inline uint32_t kv_way_others(const struct kv_way *way, enum kv_side side)
+{
+    return side == KV_FROM ? way->to->replicas : way->from->replicas;
+}
 
 /* Two layouts of `model`, whose replicas lie on `topology`; layouts and topology must outlive it.
  */

@@ -47,6 +47,12 @@ struct fault {
     const char *link; /* the link's name, as topology.h gives it */
 };
 
+/* Whether it takes its target down, rather than slow it. */
+static inline bool fault_is_outage(const struct fault *fault)
+{
+    return fault->slowdown <= 0;
+}
+
 struct slo {
     double ttft_s;     /* 0: no bound */
     double tpot_s;     /* 0: no bound */
