@@ -17,12 +17,13 @@ static uint32_t lane_count(const struct serving *serving)
 }
 
 int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
-                 struct quantiles *gaps, struct arena *arena, struct error *error)
+                 bool hands_over, struct quantiles *gaps, struct arena *arena, struct error *error)
 {
     *batcher = (struct batcher){
         .serving = serving,
         .kv = {.block_tokens = serving->kv_block_tokens, .capacity_blocks = capacity_blocks},
         .gaps = gaps,
+        .hands_over = hands_over,
     };
     uint32_t count = lane_count(serving);
     struct lane *lanes = arena_calloc(arena, count, sizeof(*lanes));

@@ -78,15 +78,16 @@ struct batcher {
     uint32_t forming_prompts;  /* static: its prompts not yet done */
     uint32_t batches_decoding; /* static: lanes that are not free and not forming */
     struct quantiles *gaps;    /* where inter-token times of requests that count go */
-    bool hands_over;           /* others decode; set after batcher_init() */
+    bool hands_over;           /* others decode */
 };
 
 /* As scenarios write it. */
 const char *batcher_policy_name(enum batcher_policy policy);
 
-/* `serving` must outlive it. `capacity_blocks` is the replica's KV capacity. */
+/* `serving` must outlive it. `capacity_blocks` is the replica's KV capacity; `hands_over`: others
+   decode what it prefills. */
 int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
-                 struct quantiles *gaps, struct arena *arena, struct error *error);
+                 bool hands_over, struct quantiles *gaps, struct arena *arena, struct error *error);
 
 /* Memory for one step in flight. */
 int batch_init(struct batch *batch, const struct serving *serving, struct arena *arena,

@@ -18,17 +18,12 @@ struct faults {
     size_t pending;               /* events in the queue */
 };
 
-static const struct topology *topology_of(const struct faults *faults)
-{
-    return &faults->fleet->pools[0].deployment.topology;
-}
-
 /* Whether some of the GPUs are the fault's, or on its node. */
 static bool strikes(const struct faults *faults, const struct fault *fault, const uint32_t *gpus,
                     uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t node = topology_node(topology_of(faults), gpus[i]);
+        uint32_t node = topology_node(fleet_topology(faults->fleet), gpus[i]);
         if (fault->index == (fault->target == FAULT_GPU ? gpus[i] : node))
             return true;
     }
@@ -111,7 +106,7 @@ static void slow_stages(struct faults *faults)
 static void slow_link(struct faults *faults, uint32_t link)
 {
     struct session *session = faults->fleet->session;
-    double bytes_per_s = topology_of(faults)->links[link].cost.bytes_per_s;
+    double bytes_per_s = fleet_topology(faults->fleet)->links[link].cost.bytes_per_s;
     for (uint32_t h = 0; h < faults->count; h++) {
         const struct happening *happening = &faults->happenings[h];
         const struct fault *fault = happening->fault;
@@ -216,7 +211,7 @@ struct faults *faults_new(struct fleet *fleet, const struct scenario *scenario, 
         happening->faults = faults;
         happening->fault = &scenario->faults[faults->count];
         if (happening->fault->target == FAULT_LINK)
-            (void)topology_find_link(topology_of(faults), happening->fault->link,
+            (void)topology_find_link(fleet_topology(faults->fleet), happening->fault->link,
                                      &happening->link); /* deployment_resolve() has found it */
         happening->event = schedule(happening, happening->fault->from);
         if (happening->event == 0)

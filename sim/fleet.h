@@ -10,8 +10,6 @@
 #include "link_sharing.h"
 #include "pool.h"
 
-#define FLEET_POOLS_MAX 2
-
 /* Requests that finished at the session's present time; they are the callee's. */
 typedef void (*fleet_finished)(void *context, struct replica *replica,
                                struct request_list finished);
@@ -22,7 +20,7 @@ typedef void (*fleet_lost)(void *context, struct request_list lost);
 struct fleet {
     struct session *session;
     uint32_t pool_count;
-    struct pool pools[FLEET_POOLS_MAX]; /* requests come to the first, and leave the last */
+    struct pool pools[POOLS_MAX]; /* requests come to the first, and leave the last */
     uint32_t replica_count;
     struct replica *replicas; /* of all pools, one after the other */
     struct link_sharing sharing;
@@ -67,6 +65,12 @@ void fleet_enqueue(struct fleet *fleet, struct request *request);
 /* A replica fails, or is restored; what it had is retried from its start, or lost. */
 void fleet_fail(struct fleet *fleet, struct replica *replica);
 void fleet_restore(struct fleet *fleet, struct replica *replica);
+
+/* The cluster that all of it is on. */
+static inline const struct topology *fleet_topology(const struct fleet *fleet)
+{
+    return &fleet->pools[0].deployment.topology;
+}
 
 /* The pool that a replica is of. */
 struct pool *fleet_pool_of(struct fleet *fleet, const struct replica *replica);

@@ -25,6 +25,12 @@ int handover_init(struct handover *handover, struct session *session, struct poo
     return rc < 0 ? rc : quantiles_init(&handover->waits, error);
 }
 
+void handover_start(struct handover *handover, struct flow_network **networks, size_t events)
+{
+    handover->networks = networks;
+    handover->events = events;
+}
+
 void handover_finish(struct handover *handover)
 {
     kv_meter_flush(&handover->meter, handover->session);
@@ -54,7 +60,7 @@ static bool any_route(const struct handover *handover, const struct replica *rep
                       bool (*visit)(void *context, const struct route *route), void *context)
 {
     const struct kv_way *way = &handover->way;
-    enum kv_side side = handover_side_of(handover, replica);
+    enum kv_side side = handover_side_of(replica);
     bool is_from = side == KV_FROM;
     uint32_t index = handover_index_of(handover, replica);
     for (uint32_t other = 0; other < kv_way_others(way, side); other++)
@@ -70,13 +76,13 @@ void handover_note_link(struct handover *handover, uint32_t link, bool is_down)
 
 void handover_note_replica(struct handover *handover, const struct replica *replica, bool is_down)
 {
-    kv_cut_note_replica(&handover->cut, handover_side_of(handover, replica),
+    kv_cut_note_replica(&handover->cut, handover_side_of(replica),
                         handover_index_of(handover, replica), is_down);
 }
 
 bool handover_isolates(const struct handover *handover, const struct replica *replica)
 {
-    return kv_cut_isolates(&handover->cut, handover_side_of(handover, replica),
+    return kv_cut_isolates(&handover->cut, handover_side_of(replica),
                            handover_index_of(handover, replica));
 }
 

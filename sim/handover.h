@@ -33,7 +33,7 @@ struct handover {
     struct session *session;
     struct pool *from;              /* prefills */
     struct pool *to;                /* decodes */
-    struct flow_network **networks; /* by replica that prefills; set before the first transfer */
+    struct flow_network **networks; /* by replica that prefills */
     enum kv_transfer mode;
     struct arena *arena;
     struct kv_way way;
@@ -53,6 +53,10 @@ struct handover {
 int handover_init(struct handover *handover, struct session *session, struct pool *from,
                   struct pool *to, enum kv_transfer mode, struct arena *arena, struct error *error);
 void handover_release(struct handover *handover);
+
+/* Before the first transfer: the flows' network of each replica that prefills, which must outlive
+   it, and for how many events the engine has room, which it adds to. */
+void handover_start(struct handover *handover, struct flow_network **networks, size_t events);
 
 /* Records what is still to be told of the links, when the run ends. */
 void handover_finish(struct handover *handover);

@@ -35,18 +35,17 @@ struct kv_move {
     struct kv_move *previous;
 };
 
-static inline enum kv_side handover_side_of(const struct handover *handover,
-                                            const struct replica *replica)
+static inline enum kv_side handover_side_of(const struct replica *replica)
 {
-    return replica < handover->to->replicas ? KV_FROM : KV_TO;
+    return replica->batcher.hands_over ? KV_FROM : KV_TO;
 }
 
 /* Which of its pool's replicas it is. */
 static inline uint32_t handover_index_of(const struct handover *handover,
                                          const struct replica *replica)
 {
-    enum kv_side side = handover_side_of(handover, replica);
-    return pool_index(side == KV_FROM ? handover->from : handover->to, replica);
+    bool is_from = handover_side_of(replica) == KV_FROM;
+    return pool_index(is_from ? handover->from : handover->to, replica);
 }
 
 /* A move of a request's KV; NULL when memory is out, and then the session failed. */

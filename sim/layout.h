@@ -18,6 +18,10 @@
 
 #define LAYOUT_STAGES_MAX 256
 
+/* Layouts that may lie beside each other on a cluster: of replicas that prefill, and of others that
+   decode. */
+#define POOLS_MAX 2
+
 /* X(NAME, YAML name) */
 #define STAGE_SPLITS(X)     \
     X(EVEN, "even")         \

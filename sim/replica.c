@@ -50,8 +50,8 @@ int replica_init(struct replica *replica, const struct replica_setup *setup, str
     };
     int rc = flight_init(&replica->flight, serving, setup->pipeline.stage_count, arena, error);
     if (rc == 0)
-        rc = batcher_init(&replica->batcher, serving, setup->kv_blocks, setup->gaps, arena, error);
-    replica->batcher.hands_over = setup->hands_over;
+        rc = batcher_init(&replica->batcher, serving, setup->kv_blocks, setup->hands_over,
+                          setup->gaps, arena, error);
     if (rc == 0)
         rc = init_pipeline(replica, setup, arena, error);
     if (rc == 0)

@@ -22,7 +22,7 @@
 
 /* Two of each pool and six others: where nothing is counted, nothing was rejected or lost; where
    requests are preempted, no pipeline is starved. */
-#define RUN_WARNINGS_MAX (2 * SUMMARY_POOLS_MAX + 6)
+#define RUN_WARNINGS_MAX (2 * POOLS_MAX + 6)
 
 /*
  * Fills in `warnings` from the rest of `summary`.

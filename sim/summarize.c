@@ -125,7 +125,7 @@ static struct pool_summary summarize_pool(const struct fleet *fleet, uint32_t in
 /* The cluster, the pools on it, and what they decoded from. */
 static void summarize_pools(const struct run_parts *parts, struct summary *summary)
 {
-    const struct fleet *fleet = parts->fleet;
+    struct fleet *fleet = parts->fleet;
     const struct cluster *cluster = &fleet->pools[0].deployment.scenario->cluster;
     summary->nodes = cluster->nodes;
     summary->gpus_per_node = cluster->gpus_per_node;
@@ -137,7 +137,7 @@ static void summarize_pools(const struct run_parts *parts, struct summary *summa
     summary->kv_transfer = (struct kv_transfer_summary){
         .count = fleet->handover.count,
         .bytes = fleet->handover.bytes,
-        .wait = quantiles_distribution(parts->kv_waits),
+        .wait = quantiles_distribution(&fleet->handover.waits),
     };
 }
 

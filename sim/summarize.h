@@ -9,10 +9,9 @@
 #include "tally.h"
 
 struct run_parts {
-    const struct fleet *fleet;
+    struct fleet *fleet;         /* percentiles sort its samples */
     const struct faults *faults; /* NULL: there are none */
-    struct tally *tally;         /* percentiles sort its samples */
-    struct quantiles *kv_waits;  /* the same */
+    struct tally *tally;         /* and these */
     const struct session *session;
     sim_ps begun;     /* when the first request arrived */
     bool closed_loop; /* arrivals wait for completions */

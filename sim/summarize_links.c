@@ -120,7 +120,7 @@ static void add_bytes(const struct fleet *fleet, struct pressure *of_link)
                 add_traffic(&meter->collectives[way], r + 1, of_link);
             add_traffic(&meter->sends, r + 1, of_link);
         }
-    uint32_t links = fleet->pools[0].deployment.topology.link_count;
+    uint32_t links = fleet_topology(fleet)->link_count;
     for (uint32_t i = 0; fleet->pool_count > 1 && i < links; i++) {
         double bytes = fleet->handover.meter.links[i].bytes;
         of_link[i].bytes += bytes;
@@ -136,7 +136,7 @@ static double run_s(const struct run_parts *parts)
 
 static void set_rates(const struct run_parts *parts, struct pressure *of_link)
 {
-    const struct topology *topology = &parts->fleet->pools[0].deployment.topology;
+    const struct topology *topology = fleet_topology(parts->fleet);
     sim_ps end = engine_now(parts->session->engine);
     for (uint32_t i = 0; i < topology->link_count; i++) {
         of_link[i].bytes_per_s = topology->links[i].cost.bytes_per_s;
@@ -191,7 +191,7 @@ int summarize_links(const struct run_parts *parts, struct summary *summary, stru
                     struct error *error)
 {
     const struct fleet *fleet = parts->fleet;
-    const struct topology *topology = &fleet->pools[0].deployment.topology;
+    const struct topology *topology = fleet_topology(fleet);
     struct pressure *of_link = arena_calloc(arena, topology->link_count, sizeof(*of_link));
     if (!of_link)
         return error_out_of_memory(error, "summary");

@@ -10,6 +10,7 @@
 #include "base.h"
 #include "cost_grid.h"
 #include "gpu.h"
+#include "layout.h"
 #include "warning.h"
 
 /* Seconds. */
@@ -55,8 +56,6 @@ struct pool_summary {
     uint64_t kv_capacity_tokens; /* of one replica */
     double kv_peak_fraction;
 };
-
-#define SUMMARY_POOLS_MAX 2
 
 /* KV that went from replicas that prefill to replicas that decode. */
 struct kv_transfer_summary {
@@ -119,7 +118,7 @@ struct summary {
     uint32_t stage_count; /* replicas x stages, of all pools */
     uint32_t nodes;       /* of the cluster, whether it uses them or not */
     uint32_t gpus_per_node;
-    struct pool_summary pools[SUMMARY_POOLS_MAX];
+    struct pool_summary pools[POOLS_MAX];
     uint32_t pool_count;
     struct kv_transfer_summary kv_transfer; /* where there are two pools */
     struct memory_summary *memory;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const char *const pool_names[CONFIG_POOLS] = {"prefill", "decode"};
+static const char *const pool_names[POOLS_MAX] = {"prefill", "decode"};
 
 static const char *const transfer_names[] = {
 #define X(name, text) text,
@@ -83,7 +83,7 @@ void config_pools_resolve(struct config_loader *loader, struct yaml_node *root)
     struct yaml_node *pools = config_reference_enter(loader, layout, "pools");
     if (!pools || pools->kind != YAML_KIND_MAPPING)
         return;
-    for (size_t i = 0; i < CONFIG_POOLS; i++) {
+    for (size_t i = 0; i < POOLS_MAX; i++) {
         struct yaml_node *pool = resolve_layout(loader, layout, pools, pool_names[i]);
         if (!pool)
             continue;
@@ -130,7 +130,7 @@ void config_pools_read(struct config_loader *loader, const struct yaml_node *lay
     config_reader_close(&reader);
     if (loader->diagnostics->count > mistakes) /* both pools would have them, too */
         return;
-    for (size_t i = 0; i < CONFIG_POOLS; i++)
+    for (size_t i = 0; i < POOLS_MAX; i++)
         read_pool(loader, &of_pools, pool_names[i], model, &pools->of[i]);
     config_reader_close(&of_pools);
 }

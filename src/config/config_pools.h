@@ -19,8 +19,6 @@
 #include "config_reader.h"
 #include "scenario.h"
 
-#define CONFIG_POOLS 2
-
 /* A pool's own. */
 struct config_pool {
     struct layout_spec layout;
@@ -32,7 +30,7 @@ struct config_pool {
 
 /* Those that prefill, and those that decode. */
 struct config_pools {
-    struct config_pool of[CONFIG_POOLS];
+    struct config_pool of[POOLS_MAX];
     enum kv_transfer kv_transfer;
 };
 

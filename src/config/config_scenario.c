@@ -364,7 +364,7 @@ struct position config_position(const struct config *config, const char *key)
 
 void config_release(struct config *config)
 {
-    for (size_t i = 0; i < CONFIG_POOLS; i++) {
+    for (size_t i = 0; i < POOLS_MAX; i++) {
         if (config->tables[i].are_read)
             gpu_tables_release(&config->tables[i].of);
         config->tables[i].are_read = false;

@@ -57,7 +57,7 @@ struct config {
     const char *text;             /* the same as one YAML text, which runs from anywhere */
     struct config_pools *pools;   /* NULL: replicas prefill and decode */
     struct scenario *decode;      /* the scenario's own `decode` */
-    struct config_tables tables[CONFIG_POOLS]; /* of the cluster's GPU; of the one that decodes */
+    struct config_tables tables[POOLS_MAX]; /* of the cluster's GPU; of the one that decodes */
     struct diagnostics diagnostics;
     struct arena arena;
 };

@@ -6,8 +6,6 @@
 /* Colours of Graphviz's scheme set38, pastels that tell eight stages apart. */
 #define STAGE_COLOURS 8
 
-#define POOLS_MAX 2
-
 /* Replicas of one layout. */
 struct pool {
     const char *name; /* what one of its replicas is called */

@@ -153,7 +153,7 @@ void sweep_point_fingerprint(const struct config *config, const char *file_path,
     else
         hash = hash_lengths(hash_lengths(hash, &config->workload.synthetic.input),
                             &config->workload.synthetic.output);
-    for (size_t i = 0; i < CONFIG_POOLS; i++) {
+    for (size_t i = 0; i < POOLS_MAX; i++) {
         const char *folder = config->tables[i].folder;
         for (const char *const *name = gpu_samples_tables; *name && folder; name++)
             hash = hash_table(hash, folder, *name);

@@ -97,7 +97,7 @@ static void set_up(struct trial *trial)
     struct error error;
     uint64_t tokens = dice_between(&trial->dice, 80, 400); /* the longest request has 100 */
     arena_init(&trial->arena);
-    ck_assert_int_eq(batcher_init(&trial->batcher, &trial->serving, blocks_of(trial, tokens),
+    ck_assert_int_eq(batcher_init(&trial->batcher, &trial->serving, blocks_of(trial, tokens), false,
                                   trial->gaps, &trial->arena, &error),
                      0);
     for (uint32_t i = 0; i < trial->serving.steps_in_flight; i++)

@@ -18,7 +18,7 @@ LAYERS = [
     " link_sharing",
     "group_cost group_links step_cost step_work step_items fullness accounting pipeline pipeline_events flight laps decode_run"
     " replica router",
-    "scenario deployment pool handover handover_parts kv_move fleet faults tally simulation summarize summarize_links"
+    "scenario deployment pool handover handover_parts kv_move fleet fleet_build fleet_parts faults tally simulation summarize summarize_links"
     " recommend layout_warnings run_warnings",
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names.split()}

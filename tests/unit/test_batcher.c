@@ -37,7 +37,7 @@ static void set_up(struct serving serving, uint64_t capacity_blocks)
     struct error error;
     bench = (struct bench){.serving = serving};
     ck_assert_int_eq(quantiles_init(&bench.gaps, &error), 0);
-    int rc = batcher_init(&bench.batcher, &bench.serving, capacity_blocks, &bench.gaps,
+    int rc = batcher_init(&bench.batcher, &bench.serving, capacity_blocks, false, &bench.gaps,
                           &bench.arena, &error);
     ck_assert_int_eq(rc, 0);
     for (uint32_t i = 0; i < STEPS_MAX; i++)
