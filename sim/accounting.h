@@ -41,6 +41,9 @@
    it; steps in order. */
 void accounting_add_step(struct pipeline *pipeline, const struct step *step, sim_ps returned);
 
+/* The same of a step that is given up at `now`. */
+void accounting_abandon_step(struct pipeline *pipeline, const struct step *step, sim_ps now);
+
 /* A time in which nothing could be done before KV came or went. */
 struct stall {
     uint64_t step;  /* the next one */
@@ -74,9 +77,6 @@ void accounting_add_lap(struct pipeline *pipeline, const struct step *step, cons
    laps.h divides it, their collectives left out. */
 void accounting_add_laps(struct pipeline *pipeline, const struct step *step,
                          const struct stage_tally *laps, uint64_t count, sim_ps end);
-
-/* The same for a step that is given up at `now`. */
-void accounting_abandon_step(struct pipeline *pipeline, const struct step *step, sim_ps now);
 
 /* The replica fails at `now`, its steps being given up; it had no work from `emptied` until
  * `woken`.

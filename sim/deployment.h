@@ -37,7 +37,7 @@ struct memory_terms deployment_memory_terms(const struct deployment *deployment)
 uint32_t deployment_gpus_after(const struct layout *beside, const struct gpu *beside_gpu,
                                const struct cluster *cluster);
 
-/* The collectives' view of one stage's group; its cost class is found or made. */
+/* What one stage's costs go by: its layers, and its group's class, which is found or made. */
 int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint32_t stage,
                           struct stage_part *part, struct arena *arena, struct error *error);
 

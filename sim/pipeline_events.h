@@ -6,9 +6,10 @@
  * form. Each stage has a queue of steps that wait for it and one of steps that
  * wait to be sent on. Where the links of a stage's tensor-parallel group are
  * shared, its layers compute and communicate in turns: a layer's collectives are
- * one transfer from each rank to the next, of a ring's bytes, and what they take
- * beyond these bytes is latency. Slower by far than the closed form, and the same
- * to the picosecond where both apply, which a property test holds.
+ * one transfer each way that they go (collective_way.h), one way after the other,
+ * from each rank to its peer, and what they take beyond these bytes is latency
+ * before the first. Slower by far than the closed form, and the same to the
+ * picosecond where both apply, which a property test holds.
  */
 #ifndef TANDEM_PIPELINE_EVENTS_H
 #define TANDEM_PIPELINE_EVENTS_H

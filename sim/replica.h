@@ -21,7 +21,9 @@ struct replica;
 /*
  * Whom a replica tells what happens, at the session's present time: requests finished, or are
  * to be handed over; others whose KV is elsewhere were admitted; a batch was picked; a layer of a
- * step was computed by a stage. The lists' requests are the callee's; the last three may be NULL.
+ * step was computed by a stage. The lists' requests are the callee's. `prefilled` may be NULL where
+ * the replica does not hand over, `admitted` where no request's KV is elsewhere (request->move),
+ * and the last two anywhere.
  */
 struct replica_owner {
     void *context;

@@ -41,9 +41,9 @@ struct stage_summary {
     double power_capped; /* and what it would be shorter by without a power limit */
 };
 
-/* Replicas of one kind. */
 #define SUMMARY_ROLE_BYTES 8
 
+/* Replicas of one kind. */
 struct pool_summary {
     char role[SUMMARY_ROLE_BYTES]; /* "both", "prefill" or "decode" */
     uint32_t tensor_parallel;
