@@ -38,7 +38,6 @@ void tally_lost(struct tally *tally, const struct request *request, sim_ps now)
 {
     if (!request->counted)
         return;
-    tally->lost++;
     tally->last_event = sim_ps_max(tally->last_event, now);
     tally->preemptions += request->preemptions;
 }

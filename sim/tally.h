@@ -13,7 +13,7 @@ struct tally {
     uint64_t warmup; /* requests that arrived before: they do not count */
     uint64_t arrived;
     uint64_t rejected;
-    uint64_t lost; /* with a replica that failed, or waiting for one */
+    uint64_t lost; /* with a replica that failed, or waiting for one; known at the run's end */
     uint64_t completed;
     uint64_t good; /* of those completed, within the SLO */
     uint64_t preemptions;
@@ -37,10 +37,10 @@ void tally_release(struct tally *tally);
 void tally_admitted(struct tally *tally, const struct request *request);
 void tally_rejected(struct tally *tally, const struct request *request);
 
-/* Counts a request that ended with its replica, at `now`. */
+/* Notes that a request ended with its replica, at `now`; how many did, the end tells. */
 void tally_lost(struct tally *tally, const struct request *request, sim_ps now);
 
-/* At the run's end: what has not ended waits for replicas that never came back. */
+/* At the run's end: what was neither turned away nor done was lost. */
 void tally_finish(struct tally *tally);
 
 /* Counts a request whose last token came at `done`, and its latencies. */
