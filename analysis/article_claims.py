@@ -284,7 +284,8 @@ OVERLOOKED = {
     "latency": "a decode all-reduces a few kB at a time, which costs less than GPUs save that read "
                "the weights of a layer together: more of them, even over slow links, are faster.",
     "throughput": "replicas of fewer GPUs wait less for each other: fewer stages have fewer "
-                  "bubbles, narrower groups all-reduce less.",
+                  "bubbles and deal a replica's 256 sequences out over fewer steps, narrower "
+                  "groups all-reduce less.",
 }
 
 

@@ -42,10 +42,10 @@ static void print_trials(const struct preflight_recommendations *recommendations
     if (trials->count == 0)
         return;
     (void)fprintf(stream,
-                  "\nlayouts that fit, simulated with at most %s sequences a step\n"
+                  "\nlayouts that fit, simulated with at most %s sequences at once in a replica\n"
                   "                            median E2E of         output tokens/s while\n"
                   "                replicas  %5s as they come    %7s requests wait\n",
-                  human_count(trials->step_sequences).text,
+                  human_count(trials->sequences).text,
                   human_count(trials->requests[RECOMMEND_LATENCY]).text,
                   human_count(trials->requests[RECOMMEND_THROUGHPUT]).text);
     for (uint32_t i = 0; i < trials->count; i++)

@@ -76,14 +76,8 @@ static int simulate(const struct scenario *scenario, struct opening *opening,
     return status;
 }
 
-static uint32_t step_sequences(const struct serving *serving)
-{
-    return u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
-}
-
-/* A deep pipeline under the scenario's max_sequences would run on crumbs: it is a step's that
- * stays.
- */
+/* What `tandem run` makes of the scenario with the trial's layout in it; but from its first request
+   to its last. */
 static struct scenario scenario_of(const struct scenario *scenario,
                                    const struct recommend_trial *trial)
 {
@@ -93,7 +87,6 @@ static struct scenario scenario_of(const struct scenario *scenario,
     tried.layout.replicas = trial->replicas;
     tried.layout.split = STAGE_SPLIT_BALANCED;
     tried.serving.steps_in_flight = trial->pipeline_parallel;
-    tried.serving.max_sequences = step_sequences(&scenario->serving) * trial->pipeline_parallel;
     tried.run.warmup = 0;
     tried.run.duration = SIM_PS_MAX;
     tried.run.exact = false; /* the same numbers, sooner */
@@ -219,7 +212,7 @@ int recommend_trials_run(struct recommend_trials *trials, const struct scenario 
                          const struct recommendation *const rules[RECOMMEND_GOAL_COUNT],
                          struct error *error)
 {
-    *trials = (struct recommend_trials){.step_sequences = step_sequences(&scenario->serving)};
+    *trials = (struct recommend_trials){.sequences = scenario->serving.max_sequences};
     int status = add_candidates(trials, scenario, rules, error);
     trials->requests[RECOMMEND_LATENCY] = RECOMMEND_LATENCY_REQUESTS;
     trials->requests[RECOMMEND_THROUGHPUT] = throughput_requests(trials, scenario);

@@ -8,9 +8,10 @@
  * are four times as many as any candidate serves at once, within the bounds below,
  * over and over where the workload has fewer: where the upper one is less than
  * that, candidates that serve many at once seem slower than they are. Stages are
- * balanced, one step a stage is in flight, a step holds as many sequences as one
- * of the scenario's may, nothing is warm-up and no request comes too late; all
- * else is the scenario's.
+ * balanced, one step a stage is in flight, nothing is warm-up and no request comes
+ * too late; all else is the scenario's, max_sequences of a replica too: so a run of
+ * the scenario with a candidate's layout says the same, and the scenario's own
+ * layout says nothing of the others'.
  */
 #ifndef TANDEM_RECOMMEND_TRIAL_H
 #define TANDEM_RECOMMEND_TRIAL_H
@@ -42,7 +43,7 @@ struct recommend_trial {
 struct recommend_trials {
     uint64_t requests[RECOMMEND_GOAL_COUNT]; /* for latency fewer than the above where the workload
                                                 has no more */
-    uint32_t step_sequences;                 /* at most, in a step of each */
+    uint32_t sequences;                      /* at most at once, in a replica of each */
     uint32_t count;
     struct recommend_trial of[RECOMMEND_TRIALS_MAX]; /* wide groups first */
 };

@@ -58,9 +58,7 @@ class Recommend(TandemTest):
         # Expect the median E2E of a layout's own run of the same requests, to the last bit.
         _, trials = self.recommend(*LIGHT)
         layout = ["--set", "layout={tensor_parallel: 8, pipeline_parallel: 1}"]
-        one_step = ["--set", f"engine.max_sequences={256 // 2}"]  # a step's of two in flight
-        ran = json.loads(
-            self.tandem_ok("run", SCENARIO, "--json", "-q", *LIGHT, *layout, *one_step))
+        ran = json.loads(self.tandem_ok("run", SCENARIO, "--json", "-q", *LIGHT, *layout))
         self.assertEqual(self.layouts(trials)[8, 1]["e2e_s_p50"], ran["e2e_s"]["p50"])
         self.assertEqual(trials["latency_requests"], 60)
 
@@ -80,6 +78,16 @@ class Recommend(TandemTest):
         ran = json.loads(self.tandem_ok("run", SCENARIO, "--json", "-q", *LIGHT, *options))
         return self.layouts(trials)[2, 2]["e2e_s_p50"], ran["e2e_s"]["p50"]
 
+    def test_the_scenario_s_own_layout_is_no_matter(self):
+        # Expect the same of every layout whichever of them the scenario has: max_sequences is what
+        # a replica serves at once, as the scenario gives it.
+        few = [*LIGHT, "--set", "engine.max_sequences=32"]
+        trials = [self.recommend(*few, "--set",
+                                 f"layout={{tensor_parallel: {width}, pipeline_parallel: {stages}}}")
+                  for width, stages in ((8, 1), (4, 2), (1, 8))]
+        self.assertEqual(trials[0], trials[1])
+        self.assertEqual(trials[0], trials[2])
+
     def test_the_best_loses_fewest(self):
         # Expect no layout to be the best that loses requests with a GPU that others do without: a
         # replica of all eight GPUs serves none after it, quick as it was before.
@@ -94,8 +102,8 @@ class Recommend(TandemTest):
 
     def test_throughput_is_of_a_backlog(self):
         # Expect the tokens that a run makes while the middle half of its requests start, of a trace
-        # whose requests, the workload's over and over, all arrive at 0; with as many sequences in
-        # each of eight steps as the scenario has in each of two.
+        # whose requests, the workload's over and over, all arrive at 0; with as many sequences as
+        # the scenario has.
         _, trials = self.recommend(*LIGHT, "--set", "engine.max_sequences=8")
         count = trials["throughput_requests"]
         trace, results = self.folder / "at-once.csv", self.folder / "at-once.h5"
@@ -103,7 +111,7 @@ class Recommend(TandemTest):
         self.tandem_ok(
             "run", SCENARIO, "-q", "--timeline", "none", "-o", results,
             "--set", "layout={tensor_parallel: 1, pipeline_parallel: 8, stage_layers: balanced}",
-            "--set", f"engine.max_sequences={8 // 2 * 8}",
+            "--set", "engine.max_sequences=8",
             "--set", f"workload={{trace: {{file: {trace}, format: tandem}}}}")
         with h5py.File(results) as file:
             requests = file["requests"][:]
@@ -129,17 +137,17 @@ class Recommend(TandemTest):
             ran = json.loads(self.tandem_ok(
                 "run", SCENARIO, "--json", "-q", "--timeline", "none", *lengths,
                 "--set", "workload.requests=200000",
-                "--set", "workload.arrivals.rate=100000 /s", "--set", "engine.max_sequences=128",
+                "--set", "workload.arrivals.rate=100000 /s",
                 "--set", f"layout={{tensor_parallel: {width}, replicas: {replicas}}}"))
             tried = self.layouts(trials)[width, 1]["output_tokens_per_s"]
             self.assertAlmostEqual(tried / ran["output_tokens_per_s"], 1, delta=0.05)
 
     def test_only_the_first_requests_are_tried(self):
-        # Expect 500 of a workload that has 10,000, and four times the 128 that each of eight
+        # Expect 500 of a workload that has 10,000, and four times the 256 that each of eight
         # replicas serves at once.
         _, trials = self.recommend("--set", "model=models/llama-3.1-8b")
         self.assertEqual(trials["latency_requests"], 500)
-        self.assertEqual(trials["throughput_requests"], 4 * 128 * 8)
+        self.assertEqual(trials["throughput_requests"], 4 * 256 * 8)
 
     def test_throughput_trials_are_bounded(self):
         # Expect no more than 250,000 requests, and no fewer than 4,000, however many or few a
