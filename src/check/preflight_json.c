@@ -133,10 +133,21 @@ static json_t *hop_json(const struct preflight *preflight)
     });
 }
 
-static json_t *trial_json(const struct recommend_trial *trial)
+/* GPUs that hold whole experts, 1 where each expert is split, as scenario_json_layout() has them.
+ */
+static json_t *expert_parallel_json(const struct recommend_trial *trial)
 {
+    return json_build_count(trial->expert_parallel ? trial->tensor_parallel : 1);
+}
+
+static json_t *trial_json(const struct recommend_trials *trials,
+                          const struct recommend_trial *trial)
+{
+    double imbalance = trial->expert_parallel ? trials->sharding.expert_imbalance : 1;
     return json_build_object((const struct json_member[]){
         {"tensor_parallel", json_build_count(trial->tensor_parallel)},
+        {"expert_parallel", expert_parallel_json(trial)},
+        {"expert_imbalance", json_build_real(imbalance)},
         {"pipeline_parallel", json_build_count(trial->pipeline_parallel)},
         {"replicas", json_build_count(trial->replicas)},
         {"e2e_s_p50", json_build_real(trial->value[RECOMMEND_LATENCY])},
@@ -151,7 +162,7 @@ static json_t *trials_json(const struct recommend_trials *trials)
 {
     json_t *array = json_array();
     for (uint32_t i = 0; i < trials->count; i++)
-        array = json_build_append(array, trial_json(&trials->of[i]));
+        array = json_build_append(array, trial_json(trials, &trials->of[i]));
     return json_build_object((const struct json_member[]){
         {"latency_requests", json_build_count(trials->requests[RECOMMEND_LATENCY])},
         {"throughput_requests", json_build_count(trials->requests[RECOMMEND_THROUGHPUT])},
@@ -170,6 +181,7 @@ static json_t *verdict_json(const struct preflight_recommendations *recommendati
     json_t *agrees = rule ? json_boolean(recommend_trial_agrees(rule, best, goal)) : json_null();
     json_t *value = json_build_object((const struct json_member[]){
         {"tensor_parallel", json_build_count(best->tensor_parallel)},
+        {"expert_parallel", expert_parallel_json(best)},
         {"pipeline_parallel", json_build_count(best->pipeline_parallel)},
         {"value", json_build_real(best->value[goal])},
         {0},

@@ -13,10 +13,11 @@
  *     stage_hop{route[],latency_s,bandwidth_bytes_per_s,bytes,time_s}
  *     warnings[]{code,text}
  *     recommendations[]{goal,tensor_parallel,pipeline_parallel,reason,
- *                       simulation{agrees,rule,best{tensor_parallel,pipeline_parallel,value}}}
+ *                       simulation{agrees,rule,best{tensor_parallel,expert_parallel,
+ *                                                   pipeline_parallel,value}}}
  *     trials{latency_requests,throughput_requests,
- *            layouts[]{tensor_parallel,pipeline_parallel,replicas,e2e_s_p50,
- *                      output_tokens_per_s,rejected,lost}}
+ *            layouts[]{tensor_parallel,expert_parallel,expert_imbalance,pipeline_parallel,
+ *                      replicas,e2e_s_p50,output_tokens_per_s,rejected,lost}}
  *
  * The last two with --recommend only. `rule` and `value` are the goal's: e2e_s_p50
  * or output_tokens_per_s. What is not there is null: the group of one GPU, the hop

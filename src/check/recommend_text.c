@@ -3,6 +3,24 @@
 #include "human.h"
 #include "summary_text.h"
 
+#define LAYOUT_BYTES 48
+
+struct layout_text {
+    char text[LAYOUT_BYTES];
+};
+
+/* "TP=4 x PP=2, EP=4". */
+static struct layout_text layout_text(const struct recommend_trial *trial)
+{
+    struct layout_text layout;
+    int length = snprintf(layout.text, sizeof(layout.text), "TP=%u x PP=%u", trial->tensor_parallel,
+                          trial->pipeline_parallel);
+    if (trial->expert_parallel)
+        (void)snprintf(layout.text + length, sizeof(layout.text) - (size_t)length, ", EP=%u",
+                       trial->tensor_parallel);
+    return layout;
+}
+
 static struct human value_text(const struct recommend_trial *trial, enum recommend_goal goal)
 {
     return goal == RECOMMEND_LATENCY ? human_seconds(trial->value[goal])
@@ -22,8 +40,10 @@ static const char *mark(const struct preflight_recommendations *recommendations,
 static void print_trial(const struct preflight_recommendations *recommendations,
                         const struct recommend_trial *trial, FILE *stream)
 {
-    (void)fprintf(stream, "  TP=%-2u x PP=%-2u %9u  ", trial->tensor_parallel,
-                  trial->pipeline_parallel, trial->replicas);
+    (void)fprintf(stream, "  TP=%-2u x PP=%-2u ", trial->tensor_parallel, trial->pipeline_parallel);
+    if (recommendations->trials.has_whole_experts)
+        (void)fprintf(stream, "EP=%-2u ", trial->expert_parallel ? trial->tensor_parallel : 1);
+    (void)fprintf(stream, "%9u  ", trial->replicas);
     (void)fprintf(stream, "%9s  %-12s", value_text(trial, RECOMMEND_LATENCY).text,
                   mark(recommendations, trial, RECOMMEND_LATENCY));
     const char *last = mark(recommendations, trial, RECOMMEND_THROUGHPUT);
@@ -41,12 +61,22 @@ static void print_trials(const struct preflight_recommendations *recommendations
     const struct recommend_trials *trials = &recommendations->trials;
     if (trials->count == 0)
         return;
+    const struct sharding *sharding = &trials->sharding;
+    const char *gap = trials->has_whole_experts ? "      " : "";
+    (void)fprintf(
+        stream, "\nlayouts that fit, simulated with at most %s sequences at once in a replica%s\n",
+        human_count(trials->sequences).text,
+        sharding->sequence_parallel ? ", sequence parallel" : "");
+    if (trials->has_whole_experts)
+        (void)fprintf(
+            stream,
+            "EP: GPUs that share the experts whole, the busiest one's with %.3g times the "
+            "mean's tokens\n",
+            sharding->expert_imbalance);
     (void)fprintf(stream,
-                  "\nlayouts that fit, simulated with at most %s sequences at once in a replica\n"
-                  "                            median E2E of         output tokens/s while\n"
-                  "                replicas  %5s as they come    %7s requests wait\n",
-                  human_count(trials->sequences).text,
-                  human_count(trials->requests[RECOMMEND_LATENCY]).text,
+                  "%s                            median E2E of         output tokens/s while\n"
+                  "%s                replicas  %5s as they come    %7s requests wait\n",
+                  gap, gap, human_count(trials->requests[RECOMMEND_LATENCY]).text,
                   human_count(trials->requests[RECOMMEND_THROUGHPUT]).text);
     for (uint32_t i = 0; i < trials->count; i++)
         print_trial(recommendations, &trials->of[i], stream);
@@ -64,12 +94,12 @@ static void print_verdict(const struct preflight_recommendations *recommendation
     else if (rule && recommend_trial_agrees(rule, best, goal))
         (void)fprintf(stream, "simulation agrees: %s%s\n", value_text(rule, goal).text, unit);
     else if (rule)
-        (void)fprintf(stream, "simulation disagrees: TP=%u x PP=%u has %s%s, the rule's %s\n",
-                      best->tensor_parallel, best->pipeline_parallel, value_text(best, goal).text,
-                      unit, value_text(rule, goal).text);
+        (void)fprintf(stream, "simulation disagrees: %s has %s%s, the rule's %s\n",
+                      layout_text(best).text, value_text(best, goal).text, unit,
+                      value_text(rule, goal).text);
     else
-        (void)fprintf(stream, "simulation picks TP=%u x PP=%u: %s%s\n", best->tensor_parallel,
-                      best->pipeline_parallel, value_text(best, goal).text, unit);
+        (void)fprintf(stream, "simulation picks %s: %s%s\n", layout_text(best).text,
+                      value_text(best, goal).text, unit);
 }
 
 static void print_rule(const struct preflight_recommendations *recommendations,

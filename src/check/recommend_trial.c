@@ -86,6 +86,7 @@ static struct scenario scenario_of(const struct scenario *scenario,
     tried.layout.pipeline_parallel = trial->pipeline_parallel;
     tried.layout.replicas = trial->replicas;
     tried.layout.split = STAGE_SPLIT_BALANCED;
+    tried.layout.sharding.expert_parallel = trial->expert_parallel;
     tried.serving.steps_in_flight = trial->pipeline_parallel;
     tried.run.warmup = 0;
     tried.run.duration = SIM_PS_MAX;
@@ -149,31 +150,47 @@ static int fits(const struct scenario *scenario, const struct recommend_trial *c
     return status;
 }
 
-/* Adds a candidate if it is new and fits, behind those with wider groups and shorter pipelines. */
+/* Whether `one` is listed before `other`, another layout. */
+static bool is_before(const struct recommend_trial *one, const struct recommend_trial *other)
+{
+    if (one->tensor_parallel != other->tensor_parallel)
+        return one->tensor_parallel > other->tensor_parallel;
+    if (one->pipeline_parallel != other->pipeline_parallel)
+        return one->pipeline_parallel < other->pipeline_parallel;
+    return !one->expert_parallel;
+}
+
+/* Adds a candidate, in its place, if it fits. */
 static int add(struct recommend_trials *trials, const struct scenario *scenario,
-               uint32_t tensor_parallel, uint32_t stages, struct error *error)
+               const struct recommend_trial *candidate, struct error *error)
+{
+    int fitting = fits(scenario, candidate, error);
+    if (fitting <= 0)
+        return fitting;
+    uint32_t at = trials->count++;
+    for (; at > 0 && is_before(candidate, &trials->of[at - 1]); at--)
+        trials->of[at] = trials->of[at - 1];
+    trials->of[at] = *candidate;
+    trials->has_whole_experts |= candidate->expert_parallel;
+    return 0;
+}
+
+/* Adds a layout if it is new: with split experts, or none, and with whole ones where several GPUs
+   can share them. */
+static int add_layout(struct recommend_trials *trials, const struct scenario *scenario,
+                      uint32_t tensor_parallel, uint32_t stages, struct error *error)
 {
     if (recommend_trials_find(trials, tensor_parallel, stages))
         return 0;
     uint64_t groups = layout_group_capacity(&scenario->cluster, tensor_parallel);
-    const struct recommend_trial candidate = {
+    struct recommend_trial candidate = {
         .tensor_parallel = tensor_parallel,
         .pipeline_parallel = stages,
         .replicas = (uint32_t)(groups / stages),
     };
-    int fitting = fits(scenario, &candidate, error);
-    if (fitting <= 0)
-        return fitting;
-    uint32_t at = trials->count++;
-    for (; at > 0; at--) {
-        const struct recommend_trial *before = &trials->of[at - 1];
-        if (before->tensor_parallel > tensor_parallel ||
-            (before->tensor_parallel == tensor_parallel && before->pipeline_parallel < stages))
-            break;
-        trials->of[at] = *before;
-    }
-    trials->of[at] = candidate;
-    return 0;
+    int status = add(trials, scenario, &candidate, error);
+    candidate.expert_parallel = true;
+    return status < 0 || tensor_parallel == 1 ? status : add(trials, scenario, &candidate, error);
 }
 
 static int add_candidates(struct recommend_trials *trials, const struct scenario *scenario,
@@ -183,12 +200,12 @@ static int add_candidates(struct recommend_trials *trials, const struct scenario
     int status = 0;
     for (size_t i = 0; status == 0 && i < RECOMMEND_GOAL_COUNT; i++) {
         if (rules[i])
-            status = add(trials, scenario, rules[i]->layout.tensor_parallel,
-                         rules[i]->layout.pipeline_parallel, error);
+            status = add_layout(trials, scenario, rules[i]->layout.tensor_parallel,
+                                rules[i]->layout.pipeline_parallel, error);
     }
     for (uint32_t width = 1; width <= REPLICA_GPUS_MAX; width *= 2) {
         for (uint32_t stages = 1; status == 0 && width * stages <= REPLICA_GPUS_MAX; stages *= 2)
-            status = add(trials, scenario, width, stages, error);
+            status = add_layout(trials, scenario, width, stages, error);
     }
     return status;
 }
@@ -212,7 +229,10 @@ int recommend_trials_run(struct recommend_trials *trials, const struct scenario 
                          const struct recommendation *const rules[RECOMMEND_GOAL_COUNT],
                          struct error *error)
 {
-    *trials = (struct recommend_trials){.sequences = scenario->serving.max_sequences};
+    *trials = (struct recommend_trials){
+        .sequences = scenario->serving.max_sequences,
+        .sharding = scenario->layout.sharding,
+    };
     int status = add_candidates(trials, scenario, rules, error);
     trials->requests[RECOMMEND_LATENCY] = RECOMMEND_LATENCY_REQUESTS;
     trials->requests[RECOMMEND_THROUGHPUT] = throughput_requests(trials, scenario);
@@ -229,7 +249,8 @@ const struct recommend_trial *recommend_trials_find(const struct recommend_trial
 {
     for (uint32_t i = 0; i < trials->count; i++) {
         const struct recommend_trial *trial = &trials->of[i];
-        if (trial->tensor_parallel == tensor_parallel && trial->pipeline_parallel == stages)
+        if (trial->tensor_parallel == tensor_parallel && trial->pipeline_parallel == stages &&
+            !trial->expert_parallel)
             return trial;
     }
     return NULL;

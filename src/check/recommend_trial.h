@@ -2,7 +2,8 @@
  * recommend_trial: what simulation says of the layouts that rules of thumb choose among.
  *
  * Candidates are the rules' own layouts and every TP x PP of powers of two, up to
- * 64 GPUs, that fits; each as often as the cluster holds it. Each serves the
+ * 64 GPUs, that fits; each as often as the cluster holds it; of a mixture with its
+ * experts split, and where a group's GPUs can share them whole, so too. Each serves the
  * workload's first requests twice: as they arrive, for its latency, and all at
  * t = 0, for its throughput while they wait (backlog_meter.h). Of the latter there
  * are four times as many as any candidate serves at once, within the bounds below,
@@ -25,14 +26,16 @@
 #define RECOMMEND_THROUGHPUT_REQUESTS_MIN 4000
 #define RECOMMEND_THROUGHPUT_REQUESTS_MAX 250000
 
-/* 28 pairs of powers of two whose product is at most 64, and the rules' layouts. */
-#define RECOMMEND_TRIALS_MAX (28 + RECOMMEND_GOAL_COUNT)
+/* 28 pairs of powers of two whose product is at most 64, and the rules' layouts; either with split
+   experts and with whole ones. */
+#define RECOMMEND_TRIALS_MAX (2 * (28 + RECOMMEND_GOAL_COUNT))
 
 struct recommend_trial {
     uint32_t tensor_parallel;
     uint32_t pipeline_parallel;
     uint32_t replicas;
-    uint64_t completed; /* of both trials */
+    bool expert_parallel; /* each GPU of several holds whole experts */
+    uint64_t completed;   /* of both trials */
     uint64_t rejected;
     uint64_t lost;
     double value[RECOMMEND_GOAL_COUNT]; /* latency: median E2E, seconds; throughput: output tokens
@@ -44,8 +47,11 @@ struct recommend_trials {
     uint64_t requests[RECOMMEND_GOAL_COUNT]; /* for latency fewer than the above where the workload
                                                 has no more */
     uint32_t sequences;                      /* at most at once, in a replica of each */
+    struct sharding
+        sharding;           /* the scenario's: all of it is each candidate's but expert_parallel */
+    bool has_whole_experts; /* in some of them */
     uint32_t count;
-    struct recommend_trial of[RECOMMEND_TRIALS_MAX]; /* wide groups first */
+    struct recommend_trial of[RECOMMEND_TRIALS_MAX]; /* wide groups first, and split experts */
 };
 
 /*
@@ -57,7 +63,7 @@ int recommend_trials_run(struct recommend_trials *trials, const struct scenario 
                          const struct recommendation *const rules[RECOMMEND_GOAL_COUNT],
                          struct error *error);
 
-/* NULL where there is none. */
+/* The layout's with split experts; NULL where there is none. */
 const struct recommend_trial *recommend_trials_find(const struct recommend_trials *trials,
                                                     uint32_t tensor_parallel, uint32_t stages);
 

@@ -24,7 +24,7 @@ class Recommend(TandemTest):
 
     def layouts(self, trials):
         return {(one["tensor_parallel"], one["pipeline_parallel"]): one
-                for one in trials["layouts"]}
+                for one in trials["layouts"] if one["expert_parallel"] == 1}
 
     def test_trials_use_every_gpu(self):
         # Expect each layout that fits on eight GPUs once, as often as it goes; a 70B model's
@@ -87,6 +87,41 @@ class Recommend(TandemTest):
                   for width, stages in ((8, 1), (4, 2), (1, 8))]
         self.assertEqual(trials[0], trials[1])
         self.assertEqual(trials[0], trials[2])
+
+    def test_whole_experts_are_tried_beside_split_ones(self):
+        # Expect both of each layout of several GPUs, told apart, whichever the scenario has; each
+        # what a run of it says, the scenario's imbalance in it where experts are whole.
+        mixture = ["--set", "model=models/qwen3-30b-a3b", "--set", "layout.pipeline_parallel=1",
+                   "--set", "layout.tensor_parallel=4", "--set", "layout.expert_imbalance=1.5",
+                   *LIGHT]
+        rules, trials = self.recommend(*mixture)
+        whole = [*mixture, "--set", "layout.expert_parallel=4"]
+        self.assertEqual((rules, trials), self.recommend(*whole))
+        tried = {(one["tensor_parallel"], one["pipeline_parallel"], one["expert_parallel"]): one
+                 for one in trials["layouts"]}
+        self.assertEqual(len(tried), len(trials["layouts"]))
+        for width, stages, experts in tried:
+            self.assertIn((width, stages, 1), tried)
+            self.assertIn((width, stages, width), tried)
+            self.assertIn(experts, (1, width))
+        for options, experts in ((mixture, 1), (whole, 4)):
+            ran = json.loads(self.tandem_ok("run", SCENARIO, "--json", "-q", *options,
+                                            "--set", "layout.replicas=2"))
+            self.assertEqual(tried[4, 1, experts]["e2e_s_p50"], ran["e2e_s"]["p50"])
+        self.assertNotEqual(tried[4, 1, 1]["e2e_s_p50"], tried[4, 1, 4]["e2e_s_p50"])
+        self.assertEqual(tried[4, 1, 4]["expert_imbalance"], 1.5)
+        self.assertEqual(tried[4, 1, 1]["expert_imbalance"], 1)
+        text = self.tandem_ok("check", SCENARIO, "--recommend", *mixture)
+        self.assertRegex(text, r"(?m)^  TP=4  x PP=1  EP=4 .*\d")
+        self.assertRegex(text, r"(?m)^  TP=4  x PP=1  EP=1 .*\d")
+        self.assertIn("the busiest one's with 1.5 times the mean's tokens", text)
+
+    def test_sequence_parallelism_is_told(self):
+        # Expect the table to say that all are, where the scenario is; and nothing of experts.
+        text = self.tandem_ok("check", SCENARIO, "--recommend", *LIGHT,
+                              "--set", "layout.sequence_parallel=true")
+        self.assertIn("sequences at once in a replica, sequence parallel\n", text)
+        self.assertNotIn("EP", text)
 
     def test_the_best_loses_fewest(self):
         # Expect no layout to be the best that loses requests with a GPU that others do without: a
