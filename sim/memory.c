@@ -129,21 +129,37 @@ static double fill_plan(struct memory_plan *plan, const struct layout *layout,
     return blocks_least;
 }
 
+/* A replica that is sharded plainly and split `balanced`, with one step in flight for each stage.
+ */
+struct plain_replica {
+    struct layout layout;
+    struct serving serving;
+    struct memory_terms terms;
+    struct memory_plan plan;
+};
+
+/* `replica` is where it lives. Returns the blocks that it has room for, as fill_plan(). */
+static double fill_plain(struct plain_replica *replica, const struct memory_terms *terms,
+                         uint32_t tensor_parallel, uint32_t stages)
+{
+    replica->layout =
+        (struct layout){.tensor_parallel = tensor_parallel, .stages = stages, .replicas = 1};
+    layout_balance(terms->model->layers, stages, terms->extras, replica->layout.stage_layers);
+    replica->serving = *terms->serving;
+    replica->serving.steps_in_flight = stages;
+    replica->terms = *terms;
+    replica->terms.serving = &replica->serving;
+    return fill_plan(&replica->plan, &replica->layout, &replica->terms);
+}
+
 bool memory_fits(const struct memory_terms *terms, uint32_t tensor_parallel, uint32_t stages)
 {
     const struct model *model = terms->model;
-    if (stages == 0 || stages > LAYOUT_STAGES_MAX || stages > model->layers ||
-        !layout_divides(model, tensor_parallel) ||
-        layout_group_capacity(terms->cluster, tensor_parallel) < stages)
-        return false;
-    struct layout layout = {.tensor_parallel = tensor_parallel, .stages = stages, .replicas = 1};
-    layout_balance(model->layers, stages, terms->extras, layout.stage_layers);
-    struct serving serving = *terms->serving;
-    serving.steps_in_flight = stages;
-    struct memory_terms in_flight = *terms;
-    in_flight.serving = &serving;
-    struct memory_plan plan;
-    return fill_plan(&plan, &layout, &in_flight) >= 1;
+    struct plain_replica replica;
+    return stages > 0 && stages <= LAYOUT_STAGES_MAX && stages <= model->layers &&
+           layout_divides(model, tensor_parallel) &&
+           layout_group_capacity(terms->cluster, tensor_parallel) >= stages &&
+           fill_plain(&replica, terms, tensor_parallel, stages) >= 1;
 }
 
 /* Appends "TP=2 x PP=2 (4 GPUs)" at `used`; returns the text's length, at most text_bytes - 1. */
@@ -212,6 +228,14 @@ static int error_no_room(const struct memory_plan *plan, const struct layout *la
         terms->serving->memory_utilization, (block - stage->kv_bytes) / GB,
         found > 0 ? "layouts that fit: " : "no layout of one replica fits on cluster ",
         found > 0 ? fitting : terms->cluster->name);
+}
+
+int memory_error_misfit(const struct memory_terms *terms, uint32_t tensor_parallel, uint32_t stages,
+                        struct error *error)
+{
+    struct plain_replica replica;
+    (void)fill_plain(&replica, terms, tensor_parallel, stages);
+    return error_no_room(&replica.plan, &replica.layout, &replica.terms, error);
 }
 
 int memory_plan_resolve(struct memory_plan *plan, const struct layout *layout,

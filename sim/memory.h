@@ -71,6 +71,11 @@ int memory_plan_resolve(struct memory_plan *plan, const struct layout *layout,
  */
 bool memory_fits(const struct memory_terms *terms, uint32_t tensor_parallel, uint32_t stages);
 
+/* Of such a replica, which can be placed and does not fit: the ERROR_CONFIG of
+   memory_plan_resolve() in `error`. */
+int memory_error_misfit(const struct memory_terms *terms, uint32_t tensor_parallel, uint32_t stages,
+                        struct error *error);
+
 /*
  * Writes the smallest plain layouts that fit into `text`: "TP=2 (2 GPUs), TP=1 x PP=3
  * (3 GPUs)"; cut to `text_bytes`, empty where none does. Returns their number.

@@ -5,6 +5,9 @@
 /* GPUs that the rules spread one model over inside a node. */
 #define NODE_GPUS_MAX 8
 
+/* Of a cluster that is grown until it holds a replica. */
+#define GPUS_MAX 1024
+
 #define FITTING_BYTES 256
 
 #define GB 1e9
@@ -28,7 +31,9 @@ static uint32_t widest_group(const struct memory_terms *terms)
     return width;
 }
 
-static void choose(struct recommendation *recommendation, uint32_t tensor_parallel, uint32_t stages)
+/* Whether the layout fits; it is the recommendation's in either case. */
+static bool choose(struct recommendation *recommendation, const struct memory_terms *terms,
+                   uint32_t tensor_parallel, uint32_t stages)
 {
     recommendation->layout = (struct layout_spec){
         .tensor_parallel = tensor_parallel,
@@ -36,14 +41,14 @@ static void choose(struct recommendation *recommendation, uint32_t tensor_parall
         .replicas = 1,
         .split = STAGE_SPLIT_BALANCED,
     };
+    return memory_fits(terms, tensor_parallel, stages);
 }
 
 /* Rule 1. */
 static bool try_single(const struct memory_terms *terms, struct recommendation *recommendation)
 {
-    if (!memory_fits(terms, 1, 1))
+    if (!choose(recommendation, terms, 1, 1))
         return false;
-    choose(recommendation, 1, 1);
     const struct model *model = terms->model;
     double weights_bytes = memory_weights_bytes(model, 1, 0, 1, model->layers, false);
     (void)snprintf(recommendation->reason, sizeof(recommendation->reason),
@@ -57,9 +62,8 @@ static bool try_single(const struct memory_terms *terms, struct recommendation *
 static bool try_node_tensor(const struct memory_terms *terms, struct recommendation *recommendation)
 {
     uint32_t width = widest_group(terms);
-    if (!memory_fits(terms, width, 1))
+    if (!choose(recommendation, terms, width, 1))
         return false;
-    choose(recommendation, width, 1);
     (void)snprintf(recommendation->reason, sizeof(recommendation->reason),
                    "latency, and NVLink joins the GPUs of a node: TP=%u lets every GPU read its "
                    "share of the weights for the same token",
@@ -72,9 +76,8 @@ static bool try_node_pipeline(const struct memory_terms *terms,
                               struct recommendation *recommendation)
 {
     uint32_t stages = u32_min(node_gpus(terms), terms->model->layers);
-    if (!memory_fits(terms, 1, stages))
+    if (!choose(recommendation, terms, 1, stages))
         return false;
-    choose(recommendation, 1, stages);
     const char *why = has_nvlink(terms)
                           ? "throughput: stages of PP=%u send hidden states once a stage, where TP "
                             "would all-reduce them twice a layer"
@@ -91,9 +94,8 @@ static bool try_cluster(const struct memory_terms *terms, struct recommendation 
     uint64_t groups = layout_group_capacity(terms->cluster, width);
     uint32_t stages = u32_min(terms->model->layers, LAYOUT_STAGES_MAX);
     stages = (uint32_t)u64_min(groups, stages);
-    if (terms->cluster->nodes == 1 || !memory_fits(terms, width, stages))
+    if (terms->cluster->nodes == 1 || !choose(recommendation, terms, width, stages))
         return false;
-    choose(recommendation, width, stages);
     if (has_nvlink(terms))
         (void)snprintf(
             recommendation->reason, sizeof(recommendation->reason),
@@ -109,14 +111,33 @@ static bool try_cluster(const struct memory_terms *terms, struct recommendation 
     return true;
 }
 
-static int error_none_fits(const struct memory_terms *terms, struct error *error)
+/* Lists in `text` what fits on twice the nodes, on four times, and so on; "" where nothing does. */
+static void list_fitting_on_more(const struct memory_terms *terms, char *text, size_t text_bytes)
+{
+    struct cluster more = *terms->cluster;
+    struct memory_terms grown = *terms;
+    grown.cluster = &more;
+    text[0] = '\0';
+    while (text[0] == '\0' && (uint64_t)more.nodes * more.gpus_per_node <= GPUS_MAX / 2) {
+        more.nodes *= 2;
+        (void)memory_list_fitting(&grown, text, text_bytes);
+    }
+}
+
+/* By how much the last layout that was tried is too large, and what would fit. */
+static int error_none_fits(const struct layout_spec *last, const struct memory_terms *terms,
+                           struct error *error)
 {
     char fitting[FITTING_BYTES];
-    uint32_t found = memory_list_fitting(terms, fitting, sizeof(fitting));
-    return error_set(error, ERROR_CONFIG,
-                     "no layout that the rules know fits '%s' on cluster '%s'%s%s",
-                     terms->model->name, terms->cluster->name,
-                     found > 0 ? "; layouts that fit: " : ", nor any other", fitting);
+    int status = memory_error_misfit(terms, last->tensor_parallel, last->pipeline_parallel, error);
+    if (memory_list_fitting(terms, fitting, sizeof(fitting)) > 0)
+        return status; /* it lists them */
+    struct error misfit = *error;
+    list_fitting_on_more(terms, fitting, sizeof(fitting));
+    return error_set(error, ERROR_CONFIG, "%s; %s%s", misfit.text,
+                     fitting[0] ? "on more of its nodes would fit "
+                                : "nor does any on more of its nodes",
+                     fitting);
 }
 
 int recommend_layout(struct recommendation *recommendation, enum recommend_goal goal,
@@ -129,7 +150,7 @@ int recommend_layout(struct recommendation *recommendation, enum recommend_goal 
         return 0;
     if (try_cluster(terms, recommendation))
         return 0;
-    return error_none_fits(terms, error);
+    return error_none_fits(&recommendation->layout, terms, error);
 }
 
 const char *recommend_goal_name(enum recommend_goal goal)

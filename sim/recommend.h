@@ -36,7 +36,8 @@ struct recommendation {
 
 /*
  * Applies the rules for `goal`; memory counts one step in flight for each stage.
- * ERROR_CONFIG where no rule's layout fits, with those that would.
+ * ERROR_CONFIG where no rule's layout fits: by how much the last of them does not,
+ * and those that would, on more nodes of the cluster where none does on those it has.
  */
 int recommend_layout(struct recommendation *recommendation, enum recommend_goal goal,
                      const struct memory_terms *terms, struct error *error);

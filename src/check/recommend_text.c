@@ -115,6 +115,8 @@ static void print_rule(const struct preflight_recommendations *recommendations,
         (void)fputs("none\n    ", stream);
     summary_text_print_wrapped(has_rule ? rule->reason : recommendations->errors[goal].text, 4,
                                stream);
+    if (recommendations->trials.count == 0)
+        return;
     (void)fputs("    ", stream);
     print_verdict(recommendations, goal, stream);
 }

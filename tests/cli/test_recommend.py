@@ -222,11 +222,18 @@ class Recommend(TandemTest):
         self.assertIn("no layout serves a request of this workload", text)
 
     def test_no_rule_has_a_layout(self):
-        # Expect why, and no trials, where the model fits nowhere.
+        # Expect by how much, what would fit, and no trials nor a word of them, where the model
+        # fits nowhere.
         done = self.tandem("check", SCENARIO, "--recommend", "--set", "cluster.gpu.memory=8 GB")
         self.assertEqual(done.returncode, 3)
-        self.assertIn("for latency: none", done.stdout)
-        self.assertIn("no layout that the rules know fits", done.stdout)
+        said = " ".join(done.stdout.split())
+        for goal, layout in (("latency", "tensor_parallel 8 x pipeline_parallel 1"),
+                             ("throughput", "tensor_parallel 1 x pipeline_parallel 8")):
+            self.assertRegex(said, rf"for {goal}: none '[^']*' does not fit with {layout}: "
+                                   r"[^;]* GB too few; no layout of one replica fits on cluster "
+                                   r"[^;]*; on more of its nodes would fit TP=\d+")
+        self.assertNotIn("simulation", said)
+        self.assertNotIn("serves", said)
 
     def test_bad_trace(self):
         # Expect the trace's line and exit code 3: a trial reads it.

@@ -105,6 +105,11 @@ START_TEST(more_than_a_node_pipelines_nodes)
 }
 END_TEST
 
+static bool has(const char *text, const char *part)
+{
+    return strstr(text, part) != NULL;
+}
+
 START_TEST(nothing_that_fits_is_an_error)
 {
     use_400b();
@@ -112,9 +117,39 @@ START_TEST(nothing_that_fits_is_an_error)
     struct recommendation recommendation;
     ck_assert_int_eq(recommend_layout(&recommendation, RECOMMEND_LATENCY, &terms, &error),
                      -ERROR_CONFIG);
-    ck_assert_str_eq(error.text, "no layout that the rules know fits 'llama-3.1-70b' on cluster "
-                                 "'fixture-nvlink', nor any other");
+    /* 800 GB of layers on eight GPUs of 72 GB: 30 GB too few on each; two nodes are enough. */
+    ck_assert_msg(has(error.text, "'llama-3.1-70b' does not fit with tensor_parallel 8 x "
+                                  "pipeline_parallel 1: each GPU of stage 0 (126 layers) needs "),
+                  "%s", error.text);
+    ck_assert_msg(has(error.text, " GB too few; no layout of one replica fits on cluster "
+                                  "fixture-nvlink; on more of its nodes would fit "),
+                  "%s", error.text);
+    ck_assert_msg(has(error.text, "TP=8 x PP=2 (16 GPUs)"), "%s", error.text);
+    /* A pipeline is what throughput would take. */
+    ck_assert_int_eq(recommend_layout(&recommendation, RECOMMEND_THROUGHPUT, &terms, &error),
+                     -ERROR_CONFIG);
+    ck_assert(has(error.text, "tensor_parallel 1 x pipeline_parallel 8"));
+    /* A GPU that the engine's reserve fills holds nothing, however many there are. */
+    scenario.serving.reserve_bytes = scenario.cluster.gpu.memory_bytes;
+    ck_assert_int_eq(recommend_layout(&recommendation, RECOMMEND_LATENCY, &terms, &error),
+                     -ERROR_CONFIG);
+    ck_assert_msg(has(error.text, "; nor does any on more of its nodes"), "%s", error.text);
     ck_assert_str_eq(recommend_goal_name(RECOMMEND_THROUGHPUT), "throughput");
+}
+END_TEST
+
+START_TEST(what_the_rules_pass_over_is_named)
+{
+    /* 141 GB over four of a node's six GPUs of 36 GB are too much, over five they are not. */
+    scenario.cluster = fixture_nvlink_cluster(1, 6);
+    scenario.cluster.gpu.memory_bytes = 36e9;
+    struct recommendation recommendation;
+    ck_assert_int_eq(recommend_layout(&recommendation, RECOMMEND_LATENCY, &terms, &error),
+                     -ERROR_CONFIG);
+    ck_assert_msg(has(error.text, "tensor_parallel 4 x pipeline_parallel 1"), "%s", error.text);
+    ck_assert_msg(has(error.text, "; layouts that fit: TP=1 x PP=5 (5 GPUs), TP=2 x PP=3 (6 "),
+                  "%s", error.text);
+    ck_assert(!has(error.text, "more of its nodes"));
 }
 END_TEST
 
@@ -291,6 +326,7 @@ int main(void)
         pcie_takes_a_pipeline_for_either_goal,
         more_than_a_node_pipelines_nodes,
         nothing_that_fits_is_an_error,
+        what_the_rules_pass_over_is_named,
         sound_layouts_have_no_warnings,
         tensor_parallel_over_pcie_shows_its_price,
         tensor_parallel_across_nodes_shows_its_price,
