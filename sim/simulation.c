@@ -299,6 +299,13 @@ void simulation_free(struct simulation *simulation)
     free(simulation);
 }
 
+bool simulation_can_serve(const struct simulation *simulation, uint32_t input_tokens,
+                          uint32_t output_tokens)
+{
+    const struct request request = {.input_tokens = input_tokens, .output_tokens = output_tokens};
+    return fleet_can_fit(&simulation->fleet, &request);
+}
+
 /* Ends the replicas' tallies, once. */
 static void finish(struct simulation *simulation)
 {

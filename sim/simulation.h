@@ -21,6 +21,10 @@ struct simulation *simulation_new(const struct scenario *scenario, struct arriva
                                   struct recorder recorder, struct error *error);
 void simulation_free(struct simulation *simulation);
 
+/* Whether a request of so many tokens could ever be served; one that could not is rejected. */
+bool simulation_can_serve(const struct simulation *simulation, uint32_t input_tokens,
+                          uint32_t output_tokens);
+
 /*
  * Runs until about `requests` more requests are done, or all are. 1: there is
  * more to do; 0: the run is over; negative: it failed. Call it in a loop.

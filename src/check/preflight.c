@@ -1,6 +1,7 @@
 #include "preflight.h"
 
 #include "kv_way.h"
+#include "workload_survey.h"
 
 /* Whether one of the first `count` places is of that kind too. */
 static bool has_before(const struct exchange_place *places, uint32_t count, enum exchange exchange)
@@ -150,6 +151,32 @@ int preflight_resolve(struct preflight *preflight, const struct scenario *scenar
     status =
         resolve_pool(preflight->decode, scenario->decode, &preflight->deployment, arena, error);
     return status < 0 ? status : resolve_kv_hop(preflight, arena, error);
+}
+
+/* Tokens that each pool has room for. */
+static uint64_t kv_tokens_least(const struct preflight *preflight)
+{
+    uint64_t tokens = preflight->deployment.memory.kv_tokens;
+    return preflight->decode ? u64_min(tokens, preflight->decode->deployment.memory.kv_tokens)
+                             : tokens;
+}
+
+int preflight_survey(struct preflight *preflight, const struct workload_spec *workload,
+                     struct error *error)
+{
+    struct workload_survey survey;
+    int status = workload_survey_run(&survey, preflight->deployment.scenario, workload, error);
+    if (status < 0 || survey.refused == 0)
+        return status;
+    preflight->warning_count += warning_set(
+        &preflight->warnings[preflight->warning_count], "requests_rejected",
+        "%llu of %s%llu requests will be rejected: longer than the KV capacity of %llu tokens, or "
+        "than max_step_tokens where prompts are not chunked; the longest has %u input and %u "
+        "output tokens",
+        (unsigned long long)survey.refused, survey.is_cut ? "the first " : "",
+        (unsigned long long)survey.requests, (unsigned long long)kv_tokens_least(preflight),
+        survey.input_tokens, survey.output_tokens);
+    return 0;
 }
 
 int preflight_recommend(struct preflight_recommendations *recommendations,

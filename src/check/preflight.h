@@ -28,6 +28,9 @@ struct preflight_experts {
     double mean_s;    /* were all experts equally busy */
 };
 
+/* The layout's, and that requests will be rejected. */
+#define PREFLIGHT_WARNINGS_MAX (LAYOUT_WARNINGS_MAX + 1)
+
 /* A decode of one request, the fullest decode step, the largest step. */
 #define PREFLIGHT_SIZES 3
 #define PREFLIGHT_EXCHANGES_MAX (PREFLIGHT_SIZES * EXCHANGES_OF_LAYER_MAX)
@@ -50,7 +53,7 @@ struct preflight {
     struct alpha_beta hop; /* replica 0, stage 0 to 1, all GPUs at once; zero without a pipeline */
     double hop_bytes;      /* from each GPU, of the largest step */
     uint32_t warning_count;
-    struct warning warnings[LAYOUT_WARNINGS_MAX];
+    struct warning warnings[PREFLIGHT_WARNINGS_MAX];
     struct preflight *decode;       /* of the pool that decodes; NULL: there is one pool */
     struct preflight_kv_hop kv_hop; /* from this pool to that */
 };
@@ -72,6 +75,11 @@ struct preflight_recommendations {
  */
 int preflight_resolve(struct preflight *preflight, const struct scenario *scenario,
                       struct arena *arena, struct error *error);
+
+/* Adds a warning to `preflight`, of a scenario that fits, where requests of `workload` are too long
+   for it: the run's `requests_rejected`. Errors as workload_survey_run(). */
+int preflight_survey(struct preflight *preflight, const struct workload_spec *workload,
+                     struct error *error);
 
 /* Errors as recommend_trials_run(), `error` else left alone; a goal that no rule has a layout for
  * is none. */

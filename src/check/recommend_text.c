@@ -82,6 +82,17 @@ static void print_trials(const struct preflight_recommendations *recommendations
         print_trial(recommendations, &trials->of[i], stream);
 }
 
+/* Where the rule's layout serves fewer requests than the best, times are of different ones. */
+static void print_unserved(const struct recommend_trial *rule, const struct recommend_trial *best,
+                           FILE *stream)
+{
+    uint64_t requests = best->completed + best->rejected + best->lost;
+    (void)fprintf(stream, "simulation disagrees: %s serves ", layout_text(best).text);
+    (void)fprintf(stream, "%s of %s requests, ", human_count(best->completed).text,
+                  human_count(requests).text);
+    (void)fprintf(stream, "the rule's %s\n", human_count(rule->completed).text);
+}
+
 /* What simulation says of the rule's layout, as the end of a line. */
 static void print_verdict(const struct preflight_recommendations *recommendations,
                           enum recommend_goal goal, FILE *stream)
@@ -93,6 +104,8 @@ static void print_verdict(const struct preflight_recommendations *recommendation
         (void)fputs("no layout serves a request of this workload\n", stream);
     else if (rule && recommend_trial_agrees(rule, best, goal))
         (void)fprintf(stream, "simulation agrees: %s%s\n", value_text(rule, goal).text, unit);
+    else if (rule && rule->completed < best->completed)
+        print_unserved(rule, best, stream);
     else if (rule)
         (void)fprintf(stream, "simulation disagrees: %s has %s%s, the rule's %s\n",
                       layout_text(best).text, value_text(best, goal).text, unit,

@@ -15,7 +15,7 @@ struct check_options {
 static const char help[] =
     "usage: tandem check SCENARIO [OPTION]...\n\n"
     "Prints what the scenario comes to without running it: its stages and their GPUs,\n"
-    "memory, the cost of its links, and what it does wrong.\n\n"
+    "memory, the cost of its links, and what it does wrong. A trace is read through.\n\n"
     "      --set KEY=VALUE    override a key: --set layout.tensor_parallel=4; repeatable\n"
     "      --json             print one JSON object\n"
     "      --recommend        also the layouts that rules of thumb pick, and why, beside what\n"
@@ -60,8 +60,8 @@ static int check(const struct check_options *options, const struct config *confi
     int fitting = preflight_resolve(&preflight, &config->scenario, arena, error);
     if (fitting < 0 && error->code != ERROR_CONFIG)
         return fitting;
-    int status = 0;
-    if (options->wants_recommendations)
+    int status = fitting < 0 ? 0 : preflight_survey(&preflight, &config->workload, error);
+    if (status == 0 && options->wants_recommendations)
         status = preflight_recommend(&recommendations, &preflight, &config->workload, error);
     if (status == 0)
         status = print(options, fitting < 0 ? NULL : &preflight,

@@ -53,6 +53,11 @@ int workload_source_open(struct workload_source *source, const struct workload_s
     return source->trace || source->workload ? 0 : -(int)error->code;
 }
 
+bool workload_source_reopens(const struct workload_spec *spec)
+{
+    return !spec->is_trace || is_regular(spec->trace_path);
+}
+
 void workload_source_close(struct workload_source *source)
 {
     if (source->trace)
@@ -71,7 +76,7 @@ int workload_source_count(const struct workload_spec *spec, sim_ps until, uint64
                           struct error *error)
 {
     *count = spec->is_trace ? 0 : spec->synthetic.requests;
-    if (!spec->is_trace || !is_regular(spec->trace_path))
+    if (!spec->is_trace || !workload_source_reopens(spec))
         return 0;
     struct trace *trace = open_trace(spec, error);
     if (!trace)

@@ -19,6 +19,9 @@ struct workload_source {
 int workload_source_open(struct workload_source *source, const struct workload_spec *spec,
                          uint64_t seed, struct error *error);
 
+/* Whether it yields the same each time that it is opened: a trace that is a pipe does not. */
+bool workload_source_reopens(const struct workload_spec *spec);
+
 /* A zeroed or closed source may be closed. */
 void workload_source_close(struct workload_source *source);
 

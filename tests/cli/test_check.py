@@ -2,6 +2,7 @@
 """tandem check: does it show what a scenario comes to, without running it?"""
 
 import json
+import os
 import re
 import resource
 from pathlib import Path
@@ -76,6 +77,67 @@ class Check(TandemTest):
             self.assertIn(link, ways["across"])
         text = self.tandem_ok("check", SCENARIO, *wide)
         self.assertRegex(text, r"in a node +node0/gpu0>nvswitch.*\n +across +node0/gpu0>bridge0")
+
+    def check_and_run(self, *options):
+        """The warning of requests that check sees rejected, if any; those that a run rejects."""
+        said = [one["text"] for one in self.check_json(*options)["warnings"]
+                if one["code"] == "requests_rejected"]
+        ran = json.loads(self.tandem_ok("run", SCENARIO, "--json", "-q", *options))["requests"]
+        return said, ran["rejected"], ran["arrived"]
+
+    def test_requests_that_no_replica_can_serve(self):
+        # Expect the run's own count, before it: of prompts longer than all KV, of those longer than
+        # a step where they go whole, drawn or of a trace, within warm-up and duration; of a pool
+        # that decodes; in a closed loop too.
+        lengths = ("input_tokens: {distribution: lognormal, mean: 2000, cv: 1, max: 30000},"
+                   " output_tokens: 20")
+        drawn = f"workload={{arrivals: {{process: poisson, rate: 4 /s}}, requests: 400, {lengths}}}"
+        closed = ("workload={arrivals: {process: closed_loop, concurrency: 4}, requests: 100, "
+                  + lengths + "}")
+        trace = self.folder / "long.csv"
+        trace.write_text("arrival_s,input_tokens,output_tokens\n0,100,10\n1,9000,10\n2,100,9000\n")
+        small = ["--set", "engine.kv_tokens=8192"]
+        counted = ["--set", "run.warmup=20 s", "--set", "run.duration=60 s"]
+        pools = "layout={pools: {prefill: {tensor_parallel: 4}, decode: {tensor_parallel: 4,"
+        pools += " engine: {kv_tokens: 8192}}}}"
+        for options in (["--set", drawn, *small],
+                        ["--set", drawn, "--set", pools],
+                        ["--set", drawn, *small, *counted],
+                        ["--set", drawn, "--set", "engine.policy=prefill_first"],
+                        ["--set", drawn, "--set", "engine.policy=continuous", *counted],
+                        ["--set", closed, *small],
+                        ["--set", f"workload.trace={{file: {trace}}}", *small]):
+            said, rejected, arrived = self.check_and_run(*options)
+            self.assertGreater(rejected, 0, options)
+            self.assertEqual(len(said), 1, options)
+            self.assertIn(f"{rejected} of {arrived} requests will be rejected", said[0])
+        self.assertIn("capacity of 8192 tokens", said[0])
+        self.assertIn("the longest has 100 input and 9000 output tokens", said[0])
+        self.assertIn("2 of 3 requests will be rejected",
+                      " ".join(self.tandem_ok("check", SCENARIO, *options).split()))
+
+    def test_requests_that_fit_are_no_warning(self):
+        # Expect none where the longest can be served, and none of the requests that come after the
+        # duration; nothing is read of a trace that can be read but once.
+        said, rejected, _ = self.check_and_run()
+        self.assertEqual((said, rejected), ([], 0))
+        trace = self.folder / "late.csv"
+        trace.write_text("arrival_s,input_tokens,output_tokens\n0,100,10\n9,9000,10\n")
+        said, rejected, _ = self.check_and_run(
+            "--set", f"workload.trace={{file: {trace}}}", "--set", "engine.kv_tokens=8192",
+            "--set", "run.duration=5 s")
+        self.assertEqual((said, rejected), ([], 0))
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        self.check_json("--set", f"workload.trace={{file: {pipe}}}")
+
+    def test_a_bad_trace_is_told(self):
+        # Expect its line, as a run of it would say.
+        trace = self.folder / "bad.csv"
+        trace.write_text("arrival_s,input_tokens,output_tokens\n0,10,10\n1,ten,10\n")
+        done = self.tandem("check", SCENARIO, "--set", f"workload.trace={{file: {trace}}}")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("bad.csv:3", done.stderr)
 
     def test_sequence_parallel(self):
         # Expect two collectives in an all-reduce's place, an eighth of the residual's memory in its

@@ -2,6 +2,7 @@
 """tandem check --recommend: do rules of thumb stand beside what simulation says?"""
 
 import json
+import re
 
 import h5py
 import numpy
@@ -220,6 +221,23 @@ class Recommend(TandemTest):
         self.assertTrue(all(one["rejected"] == tried for one in trials["layouts"]))
         text = self.tandem_ok("check", SCENARIO, "--recommend", *long)
         self.assertIn("no layout serves a request of this workload", text)
+
+    def test_a_rule_that_serves_fewer_is_not_praised_for_its_times(self):
+        # Expect how many requests each serves, where the rule's one GPU has no room for the longest:
+        # it is quick with what is left.
+        long = ["--set", "model=models/llama-3.1-8b", "--set",
+                "workload={arrivals: {process: poisson, rate: 4 /s}, requests: 60, output_tokens: 20,"
+                " input_tokens: {distribution: uniform, min: 10000, max: 90000}}",
+                "--set", "cluster.gpu.memory=30 GB"]
+        rules, trials = self.recommend(*long)
+        tried = self.layouts(trials)
+        rejected, requests = tried[1, 1]["rejected"], 60 + trials["throughput_requests"]
+        self.assertGreater(rejected, 0)
+        for goal in ("latency", "throughput"):
+            self.assertFalse(rules[goal]["simulation"]["agrees"])
+        text = self.tandem_ok("check", SCENARIO, "--recommend", *long)
+        said = rf"serves {requests:,} of {requests:,} requests, the rule's {requests - rejected:,}\n"
+        self.assertEqual(len(re.findall(r"simulation disagrees: TP=\d+ x PP=\d+ " + said, text)), 2)
 
     def test_no_rule_has_a_layout(self):
         # Expect by how much, what would fit, and no trials nor a word of them, where the model

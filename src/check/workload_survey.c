@@ -1,0 +1,79 @@
+#include "workload_survey.h"
+
+#include "simulation.h"
+#include "workload_source.h"
+
+static int next_of_none(void *context, struct arrival *arrival, struct error *error)
+{
+    (void)context;
+    (void)arrival;
+    (void)error;
+    return 0;
+}
+
+/* Whether any request that the workload may draw is served; a trace may hold anything. */
+static bool serves_longest(const struct simulation *simulation,
+                           const struct workload_spec *workload)
+{
+    const struct synthetic *synthetic = &workload->synthetic;
+    return !workload->is_trace &&
+           simulation_can_serve(simulation, synthetic->input.max, synthetic->output.max);
+}
+
+static void look_at(struct workload_survey *survey, const struct simulation *simulation,
+                    const struct arrival *arrival)
+{
+    uint32_t input_tokens = arrival->input_tokens;
+    uint32_t output_tokens = arrival->output_tokens;
+    survey->requests++;
+    if (simulation_can_serve(simulation, input_tokens, output_tokens))
+        return;
+    survey->refused++;
+    if ((uint64_t)input_tokens + output_tokens <
+        (uint64_t)survey->input_tokens + survey->output_tokens)
+        return;
+    survey->input_tokens = input_tokens;
+    survey->output_tokens = output_tokens;
+}
+
+/* Open loops count what arrives after the warm-up; when a closed loop's do is not known yet. */
+static int look_at_all(struct workload_survey *survey, const struct simulation *simulation,
+                       const struct run *run, struct arrival_source arrivals, struct error *error)
+{
+    bool is_timed = arrivals.concurrency == 0;
+    uint64_t left = WORKLOAD_SURVEY_REQUESTS_MAX;
+    struct arrival arrival;
+    int status = 0;
+    for (; left > 0; left--) {
+        status = arrivals.next(arrivals.context, &arrival, error);
+        if (status <= 0 || (is_timed && arrival.at > run->duration))
+            break;
+        if (!is_timed || arrival.at >= run->warmup)
+            look_at(survey, simulation, &arrival);
+    }
+    survey->is_cut = left == 0;
+    return status < 0 ? status : 0;
+}
+
+int workload_survey_run(struct workload_survey *survey, const struct scenario *scenario,
+                        const struct workload_spec *workload, struct error *error)
+{
+    const struct arrival_source none = {.next = next_of_none};
+    *survey = (struct workload_survey){0};
+    if (!workload_source_reopens(workload))
+        return 0;
+    struct simulation *simulation = simulation_new(scenario, none, (struct recorder){0}, error);
+    if (!simulation)
+        return -(int)error->code;
+    struct workload_source source = {0};
+    int status = 0;
+    if (!serves_longest(simulation, workload)) {
+        status = workload_source_open(&source, workload, scenario->run.seed, error);
+        if (status == 0)
+            status = look_at_all(survey, simulation, &scenario->run,
+                                 workload_source_arrivals(&source), error);
+    }
+    workload_source_close(&source);
+    simulation_free(simulation);
+    return status;
+}
