@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows at a time: what record_hdf5 writes as one chunk, so that each is inflated once. */
-#define CHUNK_ROWS 8192
+/* Rows at a time of a table that somebody has rewritten in one piece. */
+#define UNCHUNKED_ROWS 4096
 
 int export_file_open(struct export_file *file, const char *path, struct error *error)
 {
@@ -87,6 +87,18 @@ static int not_as_expected(const struct export_table *table, struct error *error
                      table->path, table->name);
 }
 
+/* How many rows a dataset has in a chunk: read so many at a time, each chunk is inflated once. */
+static hsize_t chunk_rows_of(hid_t dataset)
+{
+    hsize_t rows = 0;
+    hid_t properties = H5Dget_create_plist(dataset);
+    bool is_chunked = properties >= 0 && H5Pget_layout(properties) == H5D_CHUNKED &&
+                      H5Pget_chunk(properties, 1, &rows) == 1;
+    if (properties >= 0)
+        H5Pclose(properties);
+    return is_chunked ? rows : UNCHUNKED_ROWS;
+}
+
 /* Opens the dataset; its rows' type in the file, or negative. The caller closes it. */
 static hid_t open_dataset(struct export_table *table, hid_t file, struct error *error)
 {
@@ -105,8 +117,10 @@ static hid_t open_dataset(struct export_table *table, hid_t file, struct error *
                     H5Sget_simple_extent_dims(space, &table->row_count, NULL) == 1;
     if (space >= 0)
         H5Sclose(space);
-    if (is_table)
+    if (is_table) {
+        table->chunk_rows = chunk_rows_of(table->dataset);
         return type;
+    }
     if (type >= 0)
         H5Tclose(type);
     (void)not_as_expected(table, error);
@@ -181,7 +195,7 @@ int export_table_open(struct export_table *table, const struct export_file *file
         status = not_as_expected(table, error);
     } else {
         table->row_bytes = H5Tget_size(table->row_type);
-        table->buffer = calloc(CHUNK_ROWS, table->row_bytes);
+        table->buffer = calloc((size_t)table->chunk_rows, table->row_bytes);
         status = table->buffer ? 0 : error_out_of_memory(error, "the rows of a table");
     }
     H5Tclose(file_type);
@@ -193,7 +207,7 @@ int export_table_open(struct export_table *table, const struct export_file *file
 int export_table_read(struct export_table *table, struct error *error)
 {
     hsize_t left = table->row_count - table->next_row;
-    hsize_t count = left < CHUNK_ROWS ? left : CHUNK_ROWS;
+    hsize_t count = left < table->chunk_rows ? left : table->chunk_rows;
     if (count == 0)
         return 0;
     hid_t in_file = H5Dget_space(table->dataset);

@@ -32,6 +32,7 @@ struct export_table {
     hid_t dataset;
     hid_t row_type; /* compound, as rows lie in `buffer` */
     size_t row_bytes;
+    hsize_t chunk_rows; /* as in the file: rows that are read at a time */
     hsize_t next_row;
     hsize_t row_count;
     char *buffer;
