@@ -18,18 +18,24 @@ typedef int64_t sim_ps;
 #define SIM_PS_MAX INT64_MAX
 #define SIM_PS_PER_S INT64_C(1000000000000)
 
-/* Where the clock ends, after the last arrival (workload.h) and before its count does; and the
-   longest that one thing may take. Runs that reach either fail: all that is in flight when the
-   clock ends fits between. */
-#define SIM_CLOCK_END (9050000 * SIM_PS_PER_S)
+#define SIM_DAY_S 86400
+
+/* In order: the latest arrival, after 104 days; where the clock ends, which leaves the last
+   requests half a day; and two days on where its count does. The longest that one thing may take.
+   Runs that reach the clock's end or take longer fail: all that is in flight when the clock ends
+   fits before its count does. */
+#define ARRIVAL_S_MAX 9.0e6
+#define SIM_CLOCK_END_S 9050000
+#define SIM_CLOCK_END (SIM_CLOCK_END_S * SIM_PS_PER_S)
+#define SIM_COUNT_END_S ((double)(SIM_PS_MAX / SIM_PS_PER_S))
 #define SIM_SPAN_MAX (1000 * SIM_PS_PER_S)
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The nearest picosecond, ties away from zero; `seconds` must lie within 106 days. */
+/* The nearest picosecond, ties away from zero; `seconds` must lie within what the clock counts. */
 static inline sim_ps sim_ps_from_s(double seconds)
 {
-    assert(fabs(seconds) < 9.2e6);
+    assert(fabs(seconds) < SIM_COUNT_END_S);
     return (sim_ps)(seconds * (double)SIM_PS_PER_S + copysign(0.5, seconds));
 }
 

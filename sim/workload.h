@@ -11,11 +11,8 @@
 #include "base.h"
 #include "error.h"
 
-/* The latest arrival, in seconds: 104 days, which leaves the clock two for the last requests. */
-#define ARRIVAL_S_MAX 9.0e6
-
 struct arrival {
-    sim_ps at;              /* never before the previous one's; at most ARRIVAL_S_MAX */
+    sim_ps at;              /* never before the previous one's; at most ARRIVAL_S_MAX (base.h) */
     uint32_t input_tokens;  /* at least 1 */
     uint32_t output_tokens; /* at least 1 */
 };

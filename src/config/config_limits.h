@@ -5,14 +5,16 @@
 #ifndef TANDEM_CONFIG_LIMITS_H
 #define TANDEM_CONFIG_LIMITS_H
 
+#include "base.h"
+
 #define CONFIG_BYTES_MIN 1e6
 #define CONFIG_BYTES_MAX 1e15
 #define CONFIG_BYTES_PER_S_MIN 1e6
 #define CONFIG_BYTES_PER_S_MAX 1e18
 #define CONFIG_FLOPS_PER_S_MIN 1e9
 #define CONFIG_FLOPS_PER_S_MAX 1e20
-#define CONFIG_COST_S_MAX 60.0       /* of one kernel's launch, one hop, one host action */
-#define CONFIG_CLOCK_S_MAX 8640000.0 /* 100 of the clock's 106 days */
+#define CONFIG_COST_S_MAX 60.0 /* of one kernel's launch, one hop, one host action */
+#define CONFIG_CLOCK_S_MAX (100.0 * SIM_DAY_S) /* of the 104 days on which requests may arrive */
 #define CONFIG_POWER_W_MAX 1e6
 #define CONFIG_USD_PER_HOUR_MIN 1e-3 /* of what is free, any number is as cheap */
 #define CONFIG_USD_PER_HOUR_MAX 1e6

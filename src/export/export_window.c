@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where simulated time ends: 106 days, less a little for rounding. */
-#define WINDOW_S_MAX 9.0e6
-
 sim_ps export_window_ps(double seconds)
 {
-    return isnan(seconds) ? 0 : sim_ps_from_s(fmax(-WINDOW_S_MAX, fmin(seconds, WINDOW_S_MAX)));
+    return isnan(seconds) ? 0
+                          : sim_ps_from_s(fmax(-SIM_CLOCK_END_S, fmin(seconds, SIM_CLOCK_END_S)));
 }
 
 static int parse_end(const char *text, double *seconds, struct error *error)
@@ -26,10 +24,10 @@ static int check(const char *text, double start_s, double end_s, struct error *e
 {
     if (end_s <= start_s)
         return error_set(error, ERROR_USAGE, "--window '%s' ends before it starts", text);
-    if (start_s >= WINDOW_S_MAX)
+    if (start_s >= SIM_CLOCK_END_S)
         return error_set(error, ERROR_USAGE,
                          "--window '%s' starts beyond the %.0f days that a run can last", text,
-                         WINDOW_S_MAX / 86400);
+                         floor((double)SIM_CLOCK_END_S / SIM_DAY_S));
     return 0;
 }
 

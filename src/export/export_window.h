@@ -17,7 +17,8 @@ struct export_window {
 /* Reads "60s,62s". ERROR_USAGE. */
 int export_window_parse(const char *text, struct export_window *window, struct error *error);
 
-/* The clock's value for what a file says in seconds, which may be anything. */
+/* The clock's value for what a file says in seconds, which may be anything: beyond the clock's end
+   it is the end. */
 sim_ps export_window_ps(double seconds);
 
 /* Whether [start, end], which may be a moment, has a part in the window [start, end). */

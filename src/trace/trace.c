@@ -235,7 +235,7 @@ static int arrival_time(struct trace *trace, const struct trace_row *row, sim_ps
         return trace_row_fault(place, row->time_field.begin, error,
                                "expected an arrival within the %.0f days that the clock holds, "
                                "found one after %.4g days",
-                               ARRIVAL_S_MAX / 86400, arrival_s / 86400);
+                               ARRIVAL_S_MAX / SIM_DAY_S, arrival_s / SIM_DAY_S);
     /* Scaled from the start rather than gap by gap, so that rounding does not add up; unscaled
        times stay exact. */
     bool is_exact = trace->rate_scale == 1.0 && s >= 0;
