@@ -15,6 +15,7 @@ RESOURCES = {
     "compute": "the GPUs' compute",
     "collectives": "collectives between GPUs",
     "step_length": "the length of a step",
+    "none": "nothing that is full: none is served",
 }
 
 OUTCOMES = {

@@ -12,6 +12,11 @@ json_t *json_build_real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+double json_build_number(const json_t *value)
+{
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
 json_t *json_build_count(uint64_t value)
 {
     return json_integer((json_int_t)value);

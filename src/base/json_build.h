@@ -1,5 +1,5 @@
 /*
- * json_build: what jansson lacks for building and printing objects.
+ * json_build: what jansson lacks for building, reading and printing objects.
  *
  * NULL, which every jansson function gives when memory is out, passes through;
  * so only the finished object need be looked at.
@@ -16,6 +16,9 @@
 
 /* A number; null where `value` is not finite. */
 json_t *json_build_real(double value);
+
+/* The same back: NaN for null, for what is no number and for NULL, a member that is not there. */
+double json_build_number(const json_t *value);
 
 json_t *json_build_count(uint64_t value);
 

@@ -1,5 +1,7 @@
 #include "plan_estimate.h"
 
+#include "json_build.h"
+
 #include <gsl/gsl_cdf.h>
 
 #define CONFIDENCE_ONE_SIDE 0.975
@@ -7,17 +9,11 @@
 /* Batches that are all alike differ from their mean by what summing them rounds off: no spread. */
 #define ROUNDING 1e-12
 
-static double number_of(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
 double plan_estimate_mean(const json_t *trials, const char *key)
 {
     double sum = 0;
     for (size_t i = 0; i < json_array_size(trials); i++)
-        sum += number_of(json_array_get(trials, i), key);
+        sum += json_build_number(json_object_get(json_array_get(trials, i), key));
     return sum / (double)json_array_size(trials);
 }
 

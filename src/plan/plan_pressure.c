@@ -2,6 +2,7 @@
 
 #include "base.h"
 #include "human.h"
+#include "plan_estimate.h"
 
 #include <stdio.h>
 
@@ -10,30 +11,24 @@
 #define SLOTS_FULL 0.9
 #define STAGE_FULL 0.85
 
-static double mean_of(const json_t *trials, const char *key)
-{
-    double sum = 0;
-    for (size_t i = 0; i < json_array_size(trials); i++)
-        sum += json_number_value(json_object_get(json_array_get(trials, i), key));
-    return sum / (double)json_array_size(trials);
-}
-
 struct plan_pressure plan_pressure_mean(const json_t *trials)
 {
     const json_t *first = json_array_get(trials, 0);
     return (struct plan_pressure){
-        .busy = mean_of(trials, "busy"),
+        .busy = plan_estimate_mean(trials, "busy"),
         .stage = (uint32_t)json_integer_value(json_object_get(first, "stage")),
-        .compute = mean_of(trials, "compute"),
-        .collective = mean_of(trials, "collective"),
-        .kv = mean_of(trials, "kv"),
-        .preemptions = mean_of(trials, "preemptions"),
-        .slots = mean_of(trials, "slots"),
+        .compute = plan_estimate_mean(trials, "compute"),
+        .collective = plan_estimate_mean(trials, "collective"),
+        .kv = plan_estimate_mean(trials, "kv"),
+        .preemptions = plan_estimate_mean(trials, "preemptions"),
+        .slots = plan_estimate_mean(trials, "slots"),
     };
 }
 
 enum plan_resource plan_pressure_first(const struct plan_pressure *pressure)
 {
+    if (isnan(pressure->preemptions))
+        return PLAN_RESOURCE_NONE;
     if (pressure->preemptions > 0 || pressure->kv >= KV_FULL)
         return PLAN_RESOURCE_KV_MEMORY;
     if (pressure->slots >= SLOTS_FULL)
@@ -58,6 +53,9 @@ void plan_pressure_text(const struct plan_pressure *pressure, char text[PLAN_PRE
 {
     struct human busy = human_percent(pressure->compute + pressure->collective);
     switch (plan_pressure_first(pressure)) {
+    case PLAN_RESOURCE_NONE:
+        (void)snprintf(text, PLAN_PRESSURE_TEXT_BYTES, "no request is served to its end");
+        break;
     case PLAN_RESOURCE_KV_MEMORY:
         (void)snprintf(text, PLAN_PRESSURE_TEXT_BYTES,
                        "KV memory is full: %s at its peak, %s preemptions a request",

@@ -5,7 +5,8 @@
  * A resource is full when hardly anything of it is left: KV memory at its peak
  * or with preemptions, the engine's slots for requests (Little's law over the
  * time that requests are in service), or the busiest stage. Where none is, it is
- * the length of the steps themselves that a latency fails by.
+ * the length of the steps themselves that a latency fails by; where nothing is
+ * served, no resource.
  */
 #ifndef TANDEM_PLAN_PRESSURE_H
 #define TANDEM_PLAN_PRESSURE_H
@@ -13,7 +14,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
-/* Shares are of 1; means over runs, but for `stage` of the first. */
+/* Shares are of 1; means over runs, but for `stage` of the first. NaN where one of them does not
+   know: `preemptions` and `slots` of a run that serves no request. */
 struct plan_pressure {
     double busy;        /* of the GPUs' time, all stages alike: kernels and collectives */
     uint32_t stage;     /* the busiest of all replicas */
@@ -29,6 +31,7 @@ struct plan_pressure plan_pressure_mean(const json_t *trials);
 
 /* X(NAME, YAML-like name) */
 #define PLAN_RESOURCES(X)        \
+    X(NONE, "none")              \
     X(KV_MEMORY, "kv_memory")    \
     X(SLOTS, "max_sequences")    \
     X(COMPUTE, "compute")        \

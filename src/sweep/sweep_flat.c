@@ -20,7 +20,7 @@ static void set(json_t *flat, const char *name, json_t *value, int *status)
 /* A number as a real; null and what is no number stay null. */
 static json_t *real_of(const json_t *value)
 {
-    return json_build_real(json_is_number(value) ? json_number_value(value) : (double)NAN);
+    return json_build_real(json_build_number(value));
 }
 
 static json_t *text_of(const json_t *value)
@@ -34,8 +34,7 @@ enum fold { FOLD_MEAN, FOLD_MAX, FOLD_TIGHTEST };
 static double number_at(const json_t *item, const char *group, const char *key)
 {
     const json_t *object = group ? json_object_get(item, group) : item;
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+    return json_build_number(json_object_get(object, key));
 }
 
 static double number_of_tightest(const json_t *memory, const char *key)

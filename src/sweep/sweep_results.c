@@ -10,8 +10,7 @@
 
 static double number_of(const json_t *object, const char *key)
 {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+    return json_build_number(json_object_get(object, key));
 }
 
 static int compare_numbers(double a, double b)

@@ -1,5 +1,6 @@
 #include "sweep_table.h"
 
+#include "json_build.h"
 #include "quantity.h"
 #include "sweep_flat.h"
 
@@ -150,7 +151,7 @@ static struct plan *plan_columns(struct sweep_table *table, json_t *const *rows,
 
 static void fill_cell(const struct plan *plan, const json_t *value, char *cell)
 {
-    double number = json_is_number(value) ? json_number_value(value) : (double)NAN;
+    double number = json_build_number(value);
     int64_t count = json_integer_value(value);
     switch (plan->column->type) {
     case HDF5_TEXT:

@@ -65,8 +65,27 @@ START_TEST(runs_are_averaged)
 }
 END_TEST
 
+START_TEST(a_run_that_serves_nothing_leans_on_nothing)
+{
+    /* What a run does not know is null in its trial, and unknown in the mean, not 0: steps are not
+       too long where none was served to its end. */
+    json_t *trials =
+        json_pack("[{s:f, s:i, s:f, s:f, s:f, s:n, s:n}]", "busy", 0.0, "stage", 0, "compute", 0.0,
+                  "collective", 0.0, "kv", 0.0, "preemptions", "slots");
+    ck_assert_ptr_nonnull(trials);
+    struct plan_pressure mean = plan_pressure_mean(trials);
+    json_decref(trials);
+    ck_assert_double_nan(mean.preemptions);
+    ck_assert_double_nan(mean.slots);
+    ck_assert_double_eq(mean.kv, 0);
+    expect(mean, PLAN_RESOURCE_NONE, "no request is served to its end");
+    ck_assert_str_eq(plan_resource_name(PLAN_RESOURCE_NONE), "none");
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {the_fullest_resource_is_named, runs_are_averaged};
+    const TTest *const tests[] = {the_fullest_resource_is_named, runs_are_averaged,
+                                  a_run_that_serves_nothing_leans_on_nothing};
     return suite_run("plan_pressure", tests, sizeof(tests) / sizeof(*tests));
 }
