@@ -92,14 +92,22 @@ int command_parse_set(const struct command_option *option, const char *value, st
     return 0;
 }
 
+const char *command_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *count)
+{
+    char *end;
+    if (*text < '0' || *text > '9') /* nor blanks and signs, which strtoull() lets pass */
+        return NULL;
+    errno = 0;
+    *count = strtoull(text, &end, 10);
+    return errno == 0 && *count >= min && *count <= max ? end : NULL;
+}
+
 int command_parse_jobs(const struct command_option *option, const char *value, struct error *error)
 {
     size_t *workers = option->target;
-    char *end;
-    errno = 0;
-    unsigned long jobs = strtoul(value, &end, 10);
-    bool is_count = *value >= '0' && *value <= '9' && *end == '\0' && errno == 0;
-    if (!is_count || jobs < 1 || jobs > WORKER_POOL_MAX)
+    uint64_t jobs;
+    const char *end = command_parse_count(value, 1, WORKER_POOL_MAX, &jobs);
+    if (!end || *end != '\0')
         return error_set(error, ERROR_USAGE, "-j takes a number from 1 to %d, not '%s'",
                          WORKER_POOL_MAX, value);
     *workers = jobs;

@@ -66,6 +66,10 @@ int command_scenario_fault(const struct command_scenario *scenario, const struct
 int command_scenario_take(struct command_scenario *scenario, const char *kind, int argc,
                           char **argv, struct error *error);
 
+/* Reads the whole number, `min` to `max`, that `text` begins with. Returns what comes behind its
+   digits; NULL where it has none, or another number. */
+const char *command_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *count);
+
 /* An option's parse(): --set, into a struct command_scenario. */
 int command_parse_set(const struct command_option *option, const char *value, struct error *error);
 

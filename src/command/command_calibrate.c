@@ -3,13 +3,13 @@
 #include "calibrate_check.h"
 #include "calibrate_folder.h"
 #include "calibrate_report.h"
+#include "config_cluster.h"
 #include "gpu_samples.h"
 #include "llmservingsim.h"
 #include "measurement_file.h"
 #include "progress.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define PATH_BYTES 4096
@@ -68,12 +68,13 @@ static const char help[] =
 static int parse_ranks(const struct command_option *option, const char *value, struct error *error)
 {
     uint32_t *ranks = option->target;
-    char *end;
-    unsigned long count = strtoul(value, &end, 10);
+    uint64_t count;
+    const char *end = command_parse_count(value, 1, CONFIG_GPUS_MAX, &count);
+    if (!end || *end != '\0')
+        return error_set(error, ERROR_USAGE, "--tensor-parallel is a count of GPUs, not '%s'",
+                         value);
     *ranks = (uint32_t)count;
-    if (*end == '\0' && count >= 1 && count <= 1024)
-        return 0;
-    return error_set(error, ERROR_USAGE, "--tensor-parallel is a count of GPUs, not '%s'", value);
+    return 0;
 }
 
 static int take_inputs(struct calibrate_options *options, int argc, char **argv,

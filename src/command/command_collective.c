@@ -6,7 +6,6 @@
 #include "gpu_tables.h"
 #include "quantity.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,14 +115,9 @@ static int bad_gpus(const char *text, uint32_t gpu_count, struct error *error)
 /* One number of a GPU; NULL where there is none below `gpu_count`. */
 static const char *parse_gpu(const char *text, uint32_t gpu_count, uint32_t *gpu)
 {
-    char *end;
-    if (*text < '0' || *text > '9')
-        return NULL;
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
-    if (errno != 0 || value >= gpu_count)
-        return NULL;
-    *gpu = (uint32_t)value;
+    uint64_t number = 0;
+    const char *end = command_parse_count(text, 0, gpu_count - 1, &number);
+    *gpu = (uint32_t)number;
     return end;
 }
 

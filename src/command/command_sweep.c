@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,24 +42,14 @@ static const char help[] =
     "which --resume then goes on with. Exit codes: 0 done, 1 stopped, 2 wrong use,\n"
     "3 bad configuration, 4 I/O.\n";
 
-/* A whole number from 1 to `max` and what ends it; NULL where there is none. */
-static const char *parse_count(const char *text, unsigned long max, unsigned long *count)
-{
-    char *end;
-    errno = 0;
-    *count = strtoul(text, &end, 10);
-    bool is_count = *text >= '0' && *text <= '9' && errno == 0 && *count >= 1 && *count <= max;
-    return is_count ? end : NULL;
-}
-
 static int parse_shard(const struct command_option *option, const char *value, struct error *error)
 {
     struct sweep_command *command = option->target;
-    unsigned long shard;
-    unsigned long count = 0;
-    const char *end = parse_count(value, SWEEP_POINTS_MAX, &shard);
+    uint64_t shard;
+    uint64_t count = 0;
+    const char *end = command_parse_count(value, 1, SWEEP_POINTS_MAX, &shard);
     if (end && *end == '/')
-        end = parse_count(end + 1, SWEEP_POINTS_MAX, &count);
+        end = command_parse_count(end + 1, 1, SWEEP_POINTS_MAX, &count);
     else
         end = NULL;
     if (!end || *end != '\0' || shard > count)

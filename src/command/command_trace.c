@@ -8,7 +8,6 @@
 #include "trace_stats.h"
 #include "trace_writer.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,10 +84,8 @@ static int parse_number(const struct command_option *option, const char *value, 
 static int parse_whole(const struct command_option *option, const char *value, struct error *error)
 {
     uint64_t *number = option->target;
-    char *end;
-    errno = 0;
-    *number = strtoull(value, &end, 10);
-    if (*value < '0' || *value > '9' || *end != '\0' || errno != 0)
+    const char *end = command_parse_count(value, 0, UINT64_MAX, number);
+    if (!end || *end != '\0')
         return error_set(error, ERROR_USAGE, "--%s: expected a whole number, found '%s'",
                          option->name, value);
     return 0;

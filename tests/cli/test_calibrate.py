@@ -405,6 +405,15 @@ class CalibrateTest(TandemTest):
         self.tandem_ok(*self.arguments(self.folder / "profile"), *options)
         self.assertIn("3072", [row["n"] for row in self.table("kernels.csv")[2]])
 
+    def test_llmservingsim_wrong_counts(self):
+        """What is no count of GPUs is refused, however it may read as one."""
+        options = self.profile()
+        for wrong in ("0", "two", "2x", " 2", "+2", "-18446744073709551614", "18446744073709551618"):
+            done = self.tandem(*self.arguments(self.folder / "profile"), *options,
+                               f"--tensor-parallel={wrong}")
+            self.assertEqual(done.returncode, 2, wrong)
+            self.assertIn(f"--tensor-parallel is a count of GPUs, not '{wrong}'", done.stderr)
+
     def test_llmservingsim_faults(self):
         """A file that is not there, or has other columns, is named."""
         options = self.profile(dense="layer,tokens\nqkv_proj,16\n")
