@@ -1,6 +1,7 @@
 #include "error.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int set(struct error *error, enum error_code code, const char *key, const char *format,
                va_list arguments)
@@ -27,6 +28,28 @@ int error_set_key(struct error *error, const char *key, const char *format, ...)
     int status = set(error, ERROR_CONFIG, key, format, arguments);
     va_end(arguments);
     return status;
+}
+
+int error_append(struct error *error, const char *format, ...)
+{
+    size_t bytes = strlen(error->text);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(error->text + bytes, sizeof(error->text) - bytes, format, arguments);
+    va_end(arguments);
+    return -(int)error->code;
+}
+
+int error_prepend(struct error *error, const char *format, ...)
+{
+    struct error whole = {.text = ""};
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(whole.text, sizeof(whole.text), format, arguments);
+    va_end(arguments);
+    (void)error_append(&whole, "%s", error->text);
+    memcpy(error->text, whole.text, sizeof(error->text));
+    return -(int)error->code;
 }
 
 int error_out_of_memory(struct error *error, const char *what)

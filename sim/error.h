@@ -44,6 +44,14 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
 int error_set_key(struct error *error, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Say more, behind the text that `error` has or in front of it; its code and key stay. Return
+ * -code.
+ */
+int error_append(struct error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+int error_prepend(struct error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* The usual one: fills in ERROR_MEMORY with what was being allocated; returns -ERROR_MEMORY. */
 int error_out_of_memory(struct error *error, const char *what);
 

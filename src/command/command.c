@@ -68,9 +68,7 @@ int command_scenario_fault(const struct command_scenario *scenario, const struct
         return -(int)error->code;
     if (error->key[0] != '\0')
         return diagnostic_locate(config_position(config, error->key), error);
-    char text[ERROR_TEXT_BYTES];
-    memcpy(text, error->text, sizeof(text));
-    return error_set(error, ERROR_CONFIG, "%s: %s", scenario->path, text);
+    return error_prepend(error, "%s: ", scenario->path);
 }
 
 int command_scenario_take(struct command_scenario *scenario, const char *kind, int argc,
@@ -147,9 +145,7 @@ int command_join(int status, struct error *error, int more, const struct error *
         *error = *other;
         return more;
     }
-    char text[ERROR_TEXT_BYTES];
-    memcpy(text, error->text, sizeof(text));
-    return error_set(error, error->code, "%s; %s", text, other->text);
+    return error_append(error, "; %s", other->text);
 }
 
 int command_flush(struct error *error)

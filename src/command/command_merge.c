@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char help[] =
     "usage: tandem merge OUT.h5 PART.h5...\n\n"
@@ -57,10 +56,8 @@ static int parse_and_merge(int argc, char **argv, struct error *error)
 /* What is wrong with parts stands in no line of theirs: the command says it. */
 static int fail(struct error *error)
 {
-    char text[ERROR_TEXT_BYTES];
-    memcpy(text, error->text, sizeof(text));
     if (error->code == ERROR_CONFIG)
-        (void)error_set(error, ERROR_CONFIG, "tandem merge: %s", text);
+        (void)error_prepend(error, "tandem merge: ");
     return command_fail("merge", error);
 }
 

@@ -101,10 +101,7 @@ static int write_file(const char *path, const struct sweep_results *results,
         sweep_journal_remove(journal);
         return 0;
     }
-    char reason[ERROR_TEXT_BYTES];
-    memcpy(reason, error->text, sizeof(reason));
-    return error_set(error, error->code, "%s; the points are kept: --resume writes the file",
-                     reason);
+    return error_append(error, "; the points are kept: --resume writes the file");
 }
 
 /* The table is shown also where the disk has no room for the file. */
@@ -128,7 +125,6 @@ static int read_finished(const struct sweep_results *asked, struct sweep_results
                          const struct sweep_command *command, const char *output_path,
                          struct arena *arena, struct error *error)
 {
-    char reason[ERROR_TEXT_BYTES];
     int status = sweep_hdf5_read(output_path, there, arena, error);
     if (status == 0)
         status = sweep_results_check_same(asked, there, command->file.path, output_path, error);
@@ -140,8 +136,8 @@ static int read_finished(const struct sweep_results *asked, struct sweep_results
                            "%s is finished, and its points' files are not made again", output_path);
     if (status == 0 || error->code == ERROR_IO || error->code == ERROR_MEMORY)
         return status;
-    memcpy(reason, error->text, sizeof(reason));
-    return error_set(error, ERROR_USAGE, "%s: remove it, or name another output", reason);
+    error->code = ERROR_USAGE;
+    return error_append(error, ": remove it, or name another output");
 }
 
 /* Shows the file of a sweep that is done, and leaves it as it is. */

@@ -13,11 +13,10 @@ sim_ps export_window_ps(double seconds)
 
 static int parse_end(const char *text, double *seconds, struct error *error)
 {
-    char reason[ERROR_TEXT_BYTES];
     if (quantity_parse(text, QUANTITY_SECONDS, seconds, error) == 0)
         return 0;
-    memcpy(reason, error->text, sizeof(reason));
-    return error_set(error, ERROR_USAGE, "--window: %s", reason);
+    error->code = ERROR_USAGE;
+    return error_prepend(error, "--window: ");
 }
 
 static int check(const char *text, double start_s, double end_s, struct error *error)

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #define SETTINGS_MAX (13 + PLAN_AXES_MAX)
 #define VALUE_BYTES 64
@@ -153,13 +152,10 @@ static int load(const struct plan *plan, const struct plan_option *option, uint3
     int status = load_with(plan, option, draw, true, config, arena, error);
     if (status != -ERROR_CONFIG || option->is_own || !events_are_amiss(plan, option, draw, arena))
         return status;
-    char reason[ERROR_TEXT_BYTES];
-    memcpy(reason, error->text, sizeof(reason));
-    return error_set(error, ERROR_CONFIG,
-                     "%s\nnote: a search tries each kind of cluster from one node on, and all must "
-                     "have what events name;\nleave events out (--set events=null), or judge the "
-                     "scenario's own cluster (--check)",
-                     reason);
+    return error_append(error,
+                        "\nnote: a search tries each kind of cluster from one node on, and all "
+                        "must have what events name;\nleave events out (--set events=null), "
+                        "or judge the scenario's own cluster (--check)");
 }
 
 /* Whether a cluster has what an event happens to. */

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define LOOK_UP_S 0.1 /* at the signals and the progress bar */
 
@@ -207,10 +206,7 @@ static int take_result(struct runner *runner, const struct worker_result *ended,
 /* What ends a sweep early says how to go on: what is done is in the journal. */
 static int stop(const struct runner *runner, struct error *error)
 {
-    char reason[ERROR_TEXT_BYTES];
-    memcpy(reason, error->text, sizeof(reason));
-    return error_set(error, error->code, "%s; points done: %zu; go on with --resume", reason,
-                     runner->done_count);
+    return error_append(error, "; points done: %zu; go on with --resume", runner->done_count);
 }
 
 static int run_all(struct runner *runner, struct error *error)
