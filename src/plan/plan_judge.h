@@ -19,7 +19,8 @@
 #include "plan_pressure.h"
 #include "scenario.h"
 
-/* X(NAME, for programs, in words) */
+/* X(NAME, for programs, in words): from MEETS to TOO_SHORT those of options that may meet the SLO
+ */
 #define PLAN_OUTCOMES(X)                                                        \
     X(MEETS, "meets", "meets the SLO")                                          \
     X(UNPROVEN, "unproven", "may meet the SLO, which more seeds would show")    \
