@@ -78,6 +78,7 @@ static const struct look looks[] = {
     {"all_gather", "collective", "rail_animation", TRACK_WORK},
     {"dispatch", "collective", "rail_animation", TRACK_WORK},
     {"combine", "collective", "rail_animation", TRACK_WORK},
+    {"launch", "launch", "thread_state_runnable", TRACK_WORK},
     {"idle_no_work", "idle", "grey", TRACK_IDLE},
     {"idle_fill_drain", "idle", "yellow", TRACK_IDLE},
     {"idle_imbalance", "idle", "bad", TRACK_IDLE},

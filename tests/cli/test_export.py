@@ -83,6 +83,16 @@ class Chrome(Export):
         self.assertEqual({event["name"] for event in events if event.get("cat") == "collective"},
                          {"all_reduce", "reduce_scatter", "all_gather", "dispatch", "combine"})
 
+    def test_waits_for_launches_are_no_kernels(self):
+        # Expect a wait inside a step to have a category of its own, and the colour of idle times
+        # that the host causes, so that compute is what kernels take.
+        slow = ["--set", "engine.host={base: engines/eager, slowdown: 4}"]
+        events = self.chrome(self.record(*LAYERS, *slow), *WINDOW)
+        waits = [event for event in events if event["name"] == "launch"]
+        self.assertGreater(len(waits), 10)
+        self.assertEqual({(event["cat"], event["cname"]) for event in waits},
+                         {("launch", "thread_state_runnable")})
+
     def test_steps_hold_their_kernels(self):
         # Expect the kernels and collectives of a step to be of that step.
         events = self.chrome(self.record(*LAYERS), *WINDOW)
