@@ -67,6 +67,11 @@ void plan_candidate_rule_out(struct plan_candidate *candidate, enum plan_constra
     candidate->constraint = constraint;
 }
 
+bool plan_candidate_is_final(const struct plan_candidate *candidate)
+{
+    return candidate->state == PLAN_FOUND || candidate->option.is_own;
+}
+
 const char *plan_candidate_bound(const struct plan_candidate *candidate)
 {
     return candidate->is_one_node ? " (one node: the cluster has no 'nic')" : "";

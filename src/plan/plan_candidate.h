@@ -93,6 +93,10 @@ void plan_candidate_find(struct plan_candidate *candidate, const struct plan *pl
 void plan_candidate_rule_out(struct plan_candidate *candidate, enum plan_constraint constraint,
                              const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Whether `bill` is of what `verdict` says of it, as of what was found and of the scenario's own:
+   of a candidate that is open it is the least, and of one that is ruled out of no use. */
+bool plan_candidate_is_final(const struct plan_candidate *candidate);
+
 /* Why there cannot be more replicas, for a reason's end: " (one node: the cluster has no 'nic')",
    or "" where the limits alone say so. */
 const char *plan_candidate_bound(const struct plan_candidate *candidate);

@@ -11,128 +11,99 @@
 #define CHUNK_ROWS 256
 #define WORD_BYTES 16
 
-/* An option, what it costs and how it did; NaN, 0 and "" for what is not known. Members come in the
-   order of columns. */
+/* Texts, filled up with NUL. */
+typedef char kind_text[NAME_BYTES];
+typedef char engine_text[PLAN_ENGINE_NAME_BYTES];
+typedef char word_text[WORD_BYTES];
+typedef char reason_text[PLAN_REASON_BYTES];
+
+/* X(column, C type, units, what it holds where it is not known) */
+#define RANK(X) X(rank, uint32_t, "1", 0)
+#define SIZES(X)                                \
+    X(tensor_parallel, uint32_t, "GPUs", 0)     \
+    X(pipeline_parallel, uint32_t, "stages", 0) \
+    X(replicas, uint32_t, "1", 0)               \
+    X(nodes, uint32_t, "1", 0)
+#define NODES_LOST(X) X(nodes_lost, uint32_t, "1", 0)
+#define GPUS(X)                  \
+    X(racks, uint32_t, "1", 0)   \
+    X(gpus, uint32_t, "GPUs", 0) \
+    X(billed_gpus, uint32_t, "GPUs", 0)
+#define LOAD(X) X(load, double, "1", NAN)
+#define COSTS(X)                                         \
+    X(usd_per_hour, double, "USD/h", NAN)                \
+    X(usd_per_million_output_tokens, double, "USD", NAN) \
+    X(purchase_usd, double, "USD", NAN)                  \
+    X(power_w, double, "W", NAN)                         \
+    X(wh_per_million_output_tokens, double, "Wh", NAN)
+#define RESULTS(X)                                   \
+    X(ttft_s, double, "s", NAN)                      \
+    X(ttft_half_s, double, "s", NAN)                 \
+    X(tpot_s, double, "s", NAN)                      \
+    X(tpot_half_s, double, "s", NAN)                 \
+    X(margin, double, "1", NAN)                      \
+    X(served, double, "1", NAN)                      \
+    X(good, double, "1", NAN)                        \
+    X(within, double, "1", NAN)                      \
+    X(within_half, double, "1", NAN)                 \
+    X(rejected, double, "1", NAN)                    \
+    X(lost, double, "1", NAN)                        \
+    X(requests_per_s, double, "requests/s", NAN)     \
+    X(output_tokens_per_s, double, "tokens/s", NAN)  \
+    X(lasting_tokens_per_s, double, "tokens/s", NAN) \
+    X(lasting_busy, double, "1", NAN)                \
+    X(busy, double, "1", NAN)                        \
+    X(kv, double, "1", NAN)                          \
+    X(backlog_growth, double, "1", NAN)              \
+    X(backlog_growth_half, double, "1", NAN)         \
+    X(requests_to_tell, double, "1", NAN)
+#define NAMES(X)                \
+    X(kind, kind_text, "1", "") \
+    X(engine, engine_text, "1", "")
+#define VERDICT(X)                 \
+    X(outcome, word_text, "1", "") \
+    X(figure, word_text, "1", "")  \
+    X(resource, word_text, "1", "")
+#define STATE(X) X(state, word_text, "1", "")
+#define CONSTRAINT(X) X(constraint, word_text, "1", "")
+#define WHY(X) X(why, reason_text, "1", "")
+
+/* The tables, in the order of their columns. */
+#define PLAN_COLUMNS(X) \
+    RANK(X) SIZES(X) GPUS(X) COSTS(X) RESULTS(X) NAMES(X) STATE(X) VERDICT(X) CONSTRAINT(X) WHY(X)
+#define GROWTH_COLUMNS(X) \
+    RANK(X) SIZES(X) NODES_LOST(X) LOAD(X) RESULTS(X) NAMES(X) VERDICT(X) WHY(X)
+#define TRIAL_COLUMNS(X) SIZES(X) GPUS(X) LOAD(X) COSTS(X) RESULTS(X) NAMES(X) VERDICT(X)
+
+/* An option, what it costs and how it did. */
+#define MEMBER(column, c_type, unit, unknown) c_type column;
 struct row {
-    uint32_t rank;
-    uint32_t tensor_parallel;
-    uint32_t pipeline_parallel;
-    uint32_t replicas;
-    uint32_t nodes;
-    uint32_t nodes_lost;
-    uint32_t racks;
-    uint32_t gpus;
-    uint32_t billed_gpus;
-    uint32_t padding;
-    double load;
-    double usd_per_hour;
-    double usd_per_million_output_tokens;
-    double purchase_usd;
-    double power_w;
-    double wh_per_million_output_tokens;
-    double ttft_s;
-    double ttft_half_s;
-    double tpot_s;
-    double tpot_half_s;
-    double margin;
-    double served;
-    double good;
-    double within;
-    double within_half;
-    double rejected;
-    double lost;
-    double requests_per_s;
-    double output_tokens_per_s;
-    double lasting_tokens_per_s;
-    double lasting_busy;
-    double busy;
-    double kv;
-    double backlog_growth;
-    double backlog_growth_half;
-    double requests_to_tell;
-    char kind[NAME_BYTES];
-    char engine[PLAN_ENGINE_NAME_BYTES];
-    char state[WORD_BYTES];
-    char outcome[WORD_BYTES];
-    char figure[WORD_BYTES];
-    char resource[WORD_BYTES];
-    char constraint[WORD_BYTES];
-    char why[PLAN_REASON_BYTES];
+    PLAN_COLUMNS(MEMBER)
+    NODES_LOST(MEMBER)
+    LOAD(MEMBER)
 };
+#undef MEMBER
 
-#define COLUMN(member, units)             \
-    {                                     \
-        HDF5_COLUMN(row, member, (units)) \
-    }
-#define TEXT(member) COLUMN(member, "1")
+#define COLUMN(column, c_type, unit, unknown) {HDF5_COLUMN(row, column, unit)},
+static const struct hdf5_column plan_columns[] = {PLAN_COLUMNS(COLUMN)};
+static const struct hdf5_column growth_columns[] = {GROWTH_COLUMNS(COLUMN)};
+static const struct hdf5_column trial_columns[] = {TRIAL_COLUMNS(COLUMN)};
+#undef COLUMN
 
-/* What every table has; between, each may have more. */
-#define SIZES                                                                                    \
-    COLUMN(tensor_parallel, "GPUs"), COLUMN(pipeline_parallel, "stages"), COLUMN(replicas, "1"), \
-        COLUMN(nodes, "1")
-#define GPUS COLUMN(racks, "1"), COLUMN(gpus, "GPUs"), COLUMN(billed_gpus, "GPUs")
-#define COSTS                                                                    \
-    COLUMN(usd_per_hour, "USD/h"), COLUMN(usd_per_million_output_tokens, "USD"), \
-        COLUMN(purchase_usd, "USD"), COLUMN(power_w, "W"),                       \
-        COLUMN(wh_per_million_output_tokens, "Wh")
-#define RESULTS                                                                                   \
-    COLUMN(ttft_s, "s"), COLUMN(ttft_half_s, "s"), COLUMN(tpot_s, "s"), COLUMN(tpot_half_s, "s"), \
-        COLUMN(margin, "1"), COLUMN(served, "1"), COLUMN(good, "1"), COLUMN(within, "1"),         \
-        COLUMN(within_half, "1"), COLUMN(rejected, "1"), COLUMN(lost, "1"),                       \
-        COLUMN(requests_per_s, "requests/s"), COLUMN(output_tokens_per_s, "tokens/s"),            \
-        COLUMN(lasting_tokens_per_s, "tokens/s"), COLUMN(lasting_busy, "1"), COLUMN(busy, "1"),   \
-        COLUMN(kv, "1"), COLUMN(backlog_growth, "1"), COLUMN(backlog_growth_half, "1"),           \
-        COLUMN(requests_to_tell, "1")
-#define NAMES TEXT(kind), TEXT(engine)
-#define VERDICT TEXT(outcome), TEXT(figure), TEXT(resource)
-
-static const struct hdf5_column plan_columns[] = {COLUMN(rank, "1"), SIZES,    GPUS,        COSTS,
-                                                  RESULTS,           NAMES,    TEXT(state), VERDICT,
-                                                  TEXT(constraint),  TEXT(why)};
-static const struct hdf5_column growth_columns[] = {
-    COLUMN(rank, "1"), SIZES,    COLUMN(nodes_lost, "1"), COLUMN(load, "1"), RESULTS, NAMES,
-    VERDICT,           TEXT(why)};
-static const struct hdf5_column trial_columns[] = {SIZES, GPUS,   COLUMN(load, "1"), COSTS, RESULTS,
-                                                   NAMES, VERDICT};
+/* An option that is neither judged nor billed. */
+#define UNKNOWN(column, c_type, unit, unknown) .column = unknown,
+static const struct row unknown_row = {PLAN_COLUMNS(UNKNOWN) NODES_LOST(UNKNOWN) LOAD(UNKNOWN)};
+#undef UNKNOWN
 
 static void put(char *to, size_t bytes, const char *text)
 {
     (void)snprintf(to, bytes, "%s", text);
 }
 
-/* What is not known of an option until it is judged or billed. */
-static const struct row unknown = {
-    .usd_per_hour = NAN,
-    .usd_per_million_output_tokens = NAN,
-    .purchase_usd = NAN,
-    .power_w = NAN,
-    .wh_per_million_output_tokens = NAN,
-    .ttft_s = NAN,
-    .ttft_half_s = NAN,
-    .tpot_s = NAN,
-    .tpot_half_s = NAN,
-    .margin = NAN,
-    .served = NAN,
-    .good = NAN,
-    .within = NAN,
-    .within_half = NAN,
-    .rejected = NAN,
-    .lost = NAN,
-    .requests_per_s = NAN,
-    .output_tokens_per_s = NAN,
-    .lasting_tokens_per_s = NAN,
-    .lasting_busy = NAN,
-    .busy = NAN,
-    .kv = NAN,
-    .backlog_growth = NAN,
-    .backlog_growth_half = NAN,
-    .requests_to_tell = NAN,
-};
-
 static struct row row_of(const struct plan *plan, const struct plan_hardware *hardware,
                          const struct plan_option *option)
 {
-    struct row row = unknown;
+    struct row row = unknown_row;
     row.load = option->load / plan->load_factor;
     row.tensor_parallel = option->tensor_parallel;
     row.pipeline_parallel = option->pipeline_parallel;
@@ -194,7 +165,7 @@ static struct row candidate_row(const struct plan_answer *answer, size_t index)
 {
     const struct plan *plan = answer->search->plan;
     const struct plan_candidate *candidate = &answer->search->candidates[index];
-    bool is_final = candidate->state == PLAN_FOUND || candidate->option.is_own;
+    bool is_final = plan_candidate_is_final(candidate);
     struct row row = row_of(plan, &candidate->hardware, &candidate->option);
     row.rank = (uint32_t)(plan_answer_rank(answer, index) + 1);
     if (candidate->is_judged)

@@ -78,11 +78,9 @@ static json_t *join(json_t *object, json_t *extra)
 static json_t *bill_json(const struct plan *plan, const struct plan_candidate *candidate)
 {
     const struct plan_bill *bill = &candidate->bill;
-    bool is_known = candidate->state != PLAN_RULED_OUT || candidate->option.is_own;
-    double tokens_per_s = candidate->state == PLAN_FOUND || candidate->option.is_own
-                              ? candidate->verdict.lasting_tokens_per_s
-                              : (double)NAN;
-    if (!is_known)
+    bool is_final = plan_candidate_is_final(candidate);
+    double tokens_per_s = is_final ? candidate->verdict.lasting_tokens_per_s : (double)NAN;
+    if (!is_final && candidate->state != PLAN_OPEN)
         return json_object();
     return json_build_object((const struct json_member[]){
         {"replicas", json_build_count(candidate->option.replicas)},
