@@ -47,21 +47,11 @@ const struct export_kind *export_file_kind(hid_t file)
 /* The type in memory of `column`, which is `in_file` in the file; the caller closes it. */
 static hid_t column_type(const struct hdf5_column *column, hid_t in_file)
 {
-    switch (column->type) {
-    case HDF5_UINT8_ENUM:
-        return H5Tget_size(in_file) == 1 ? H5Tcopy(in_file) : H5I_INVALID_HID;
-    case HDF5_INT32:
-        return H5Tcopy(H5T_NATIVE_INT32);
-    case HDF5_UINT32:
-        return H5Tcopy(H5T_NATIVE_UINT32);
-    case HDF5_INT64:
-        return H5Tcopy(H5T_NATIVE_INT64);
-    case HDF5_FLOAT64:
-        return H5Tcopy(H5T_NATIVE_DOUBLE);
-    case HDF5_TEXT:
-        return H5Tget_size(in_file) == column->text_bytes ? H5Tcopy(in_file) : H5I_INVALID_HID;
-    }
-    return H5I_INVALID_HID;
+    bool is_number = column->type != HDF5_UINT8_ENUM && column->type != HDF5_TEXT;
+    if (is_number)
+        return H5Tcopy(hdf5_number_type(column->type));
+    size_t bytes = column->type == HDF5_TEXT ? column->text_bytes : 1;
+    return H5Tget_size(in_file) == bytes ? H5Tcopy(in_file) : H5I_INVALID_HID;
 }
 
 /* Adds `column` of the file's rows to the rows in memory. */

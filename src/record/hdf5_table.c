@@ -47,24 +47,35 @@ static hid_t enum_type(const char *const *names, size_t count)
     return type;
 }
 
+hid_t hdf5_number_type(enum hdf5_column_type type)
+{
+    switch (type) {
+    case HDF5_INT32:
+        return H5T_NATIVE_INT32;
+    case HDF5_UINT32:
+        return H5T_NATIVE_UINT32;
+    case HDF5_INT64:
+        return H5T_NATIVE_INT64;
+    case HDF5_FLOAT64:
+        return H5T_NATIVE_DOUBLE;
+    case HDF5_UINT8_ENUM:
+    case HDF5_TEXT:
+        break;
+    }
+    return H5I_INVALID_HID;
+}
+
 /* A new type that the caller closes. */
 static hid_t column_type(const struct hdf5_column *column)
 {
     switch (column->type) {
     case HDF5_UINT8_ENUM:
         return enum_type(column->enum_names, column->enum_count);
-    case HDF5_INT32:
-        return H5Tcopy(H5T_NATIVE_INT32);
-    case HDF5_UINT32:
-        return H5Tcopy(H5T_NATIVE_UINT32);
-    case HDF5_INT64:
-        return H5Tcopy(H5T_NATIVE_INT64);
-    case HDF5_FLOAT64:
-        return H5Tcopy(H5T_NATIVE_DOUBLE);
     case HDF5_TEXT:
         return text_type(column->text_bytes);
+    default:
+        return H5Tcopy(hdf5_number_type(column->type));
     }
-    return H5I_INVALID_HID;
 }
 
 /* Adds a column at the end of a row's type; its bytes, 0 if that fails. */

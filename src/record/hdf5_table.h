@@ -45,6 +45,9 @@ struct hdf5_column {
     size_t enum_count;
 };
 
+/* HDF5's type of the numbers of such a column, which nobody closes; negative: it holds none. */
+hid_t hdf5_number_type(enum hdf5_column_type type);
+
 /* The type of a column that holds `value`; a uint64_t is a count below 2^63. */
 #define HDF5_TYPE_OF(value) \
     _Generic((value),               \
