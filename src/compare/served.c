@@ -200,6 +200,22 @@ static int compare_places(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+static int add_request(void *context, const void *row, struct error *error)
+{
+    struct served *served = context;
+    const struct run_row *request = row;
+    (void)error;
+    served->requests[served->count++] =
+        (struct served_request){.arrival_s = request->arrival_s,
+                                .start_s = request->arrival_s,
+                                .first_token_s = request->first_token_s,
+                                .done_s = request->done_s,
+                                .input_tokens = request->input_tokens,
+                                .output_tokens = request->output_tokens,
+                                .place = (uint64_t)request->id};
+    return 0;
+}
+
 /* Runs write requests as they end; here they are in the order of their arrivals. */
 static int read_run_rows(struct served *served, struct export_table *table, struct arena *arena,
                          struct error *error)
@@ -208,23 +224,11 @@ static int read_run_rows(struct served *served, struct export_table *table, stru
     served->cases = arena_calloc(arena, 1, sizeof(*served->cases));
     if (!served->requests || !served->cases)
         return error_out_of_memory(error, "a run's requests");
-    int count;
-    while ((count = export_table_read(table, error)) > 0) {
-        const struct run_row *rows = (const struct run_row *)(const void *)table->buffer;
-        for (int i = 0; i < count; i++)
-            served->requests[served->count++] =
-                (struct served_request){.arrival_s = rows[i].arrival_s,
-                                        .start_s = rows[i].arrival_s,
-                                        .first_token_s = rows[i].first_token_s,
-                                        .done_s = rows[i].done_s,
-                                        .input_tokens = rows[i].input_tokens,
-                                        .output_tokens = rows[i].output_tokens,
-                                        .place = (uint64_t)rows[i].id};
-    }
+    int status = export_table_each(table, add_request, served, error);
     qsort(served->requests, served->count, sizeof(*served->requests), compare_places);
     served->cases[0] = (struct served_case){.name = "", .count = served->count};
     served->case_count = 1;
-    return count;
+    return status;
 }
 
 int served_read_run(struct served *served, const char *path, struct arena *arena,

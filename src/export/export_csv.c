@@ -33,7 +33,7 @@ static const struct time_columns times[] = {
 };
 
 struct csv {
-    FILE *stream;
+    const struct output_file *out;
     struct export_table table;
     struct csv_column *columns;
     unsigned column_count;
@@ -200,31 +200,27 @@ static int set_window(struct csv *csv, const struct export_window *window, struc
                      csv->table.name, csv->times->start, csv->times->end);
 }
 
-static int write_rows(struct csv *csv, const struct output_file *out, struct error *error)
+static void write_header(const struct csv *csv)
 {
     for (unsigned i = 0; i < csv->column_count; i++) {
-        (void)fputs(i > 0 ? "," : "", csv->stream);
-        write_text(csv->stream, csv->columns[i].name, SIZE_MAX);
+        (void)fputs(i > 0 ? "," : "", csv->out->stream);
+        write_text(csv->out->stream, csv->columns[i].name, SIZE_MAX);
     }
-    (void)fputc('\n', csv->stream);
-    int count;
-    while ((count = export_table_read(&csv->table, error)) > 0) {
-        for (int r = 0; r < count; r++) {
-            const char *row = csv->table.buffer + (size_t)r * csv->table.row_bytes;
-            if (!is_in_window(csv, row))
-                continue;
-            for (unsigned i = 0; i < csv->column_count; i++) {
-                if (i > 0)
-                    (void)fputc(',', csv->stream);
-                write_cell(csv->stream, &csv->columns[i], row);
-            }
-            (void)fputc('\n', csv->stream);
-        }
-        int status = output_file_check(out, error);
-        if (status < 0)
-            return status;
+    (void)fputc('\n', csv->out->stream);
+}
+
+static int write_row(void *context, const void *row, struct error *error)
+{
+    const struct csv *csv = context;
+    if (!is_in_window(csv, row))
+        return 0;
+    for (unsigned i = 0; i < csv->column_count; i++) {
+        if (i > 0)
+            (void)fputc(',', csv->out->stream);
+        write_cell(csv->out->stream, &csv->columns[i], row);
     }
-    return count;
+    (void)fputc('\n', csv->out->stream);
+    return output_file_check(csv->out, error);
 }
 
 static void release(struct csv *csv)
@@ -241,7 +237,7 @@ static void release(struct csv *csv)
 int export_csv_write(const struct output_file *out, const char *path, const char *name,
                      const struct export_window *window, struct error *error)
 {
-    struct csv csv = {.stream = out->stream};
+    struct csv csv = {.out = out};
     struct export_file file;
     int status = export_file_open(&file, path, error);
     if (status < 0)
@@ -251,8 +247,10 @@ int export_csv_write(const struct output_file *out, const char *path, const char
         status = open_columns(&csv, error);
     if (status == 0)
         status = set_window(&csv, window, error);
-    if (status == 0)
-        status = write_rows(&csv, out, error);
+    if (status == 0) {
+        write_header(&csv);
+        status = export_table_each(&csv.table, write_row, &csv, error);
+    }
     release(&csv);
     export_file_close(&file);
     return status;

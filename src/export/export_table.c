@@ -21,6 +21,11 @@ void export_file_close(const struct export_file *file)
     (void)H5Fclose(file->id);
 }
 
+int export_file_damaged(const struct export_file *file, const char *what, struct error *error)
+{
+    return error_set(error, ERROR_IO, "cannot read %s: %s", file->path, what);
+}
+
 static bool has_table(hid_t file, const char *name)
 {
     hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
@@ -194,25 +199,34 @@ int export_table_open(struct export_table *table, const struct export_file *file
     return status;
 }
 
-int export_table_read(struct export_table *table, struct error *error)
+/* Reads `count` rows from `first` on into the buffer. */
+static int read_rows(struct export_table *table, hsize_t first, hsize_t count, struct error *error)
 {
-    hsize_t left = table->row_count - table->next_row;
-    hsize_t count = left < table->chunk_rows ? left : table->chunk_rows;
-    if (count == 0)
-        return 0;
     hid_t in_file = H5Dget_space(table->dataset);
     hid_t in_memory = H5Screate_simple(1, &count, NULL);
-    bool is_read =
-        in_file >= 0 && in_memory >= 0 &&
-        H5Sselect_hyperslab(in_file, H5S_SELECT_SET, &table->next_row, NULL, &count, NULL) >= 0 &&
-        H5Dread(table->dataset, table->row_type, in_memory, in_file, H5P_DEFAULT, table->buffer) >=
-            0;
-    int status = is_read ? (int)count : hdf5_error_set(error, "read", table->path);
+    bool is_read = in_file >= 0 && in_memory >= 0 &&
+                   H5Sselect_hyperslab(in_file, H5S_SELECT_SET, &first, NULL, &count, NULL) >= 0 &&
+                   H5Dread(table->dataset, table->row_type, in_memory, in_file, H5P_DEFAULT,
+                           table->buffer) >= 0;
+    int status = is_read ? 0 : hdf5_error_set(error, "read", table->path);
     if (in_memory >= 0)
         H5Sclose(in_memory);
     if (in_file >= 0)
         H5Sclose(in_file);
-    table->next_row += count;
+    return status;
+}
+
+int export_table_each(struct export_table *table, export_visit *visit, void *context,
+                      struct error *error)
+{
+    int status = 0;
+    for (hsize_t first = 0; first < table->row_count && status == 0; first += table->chunk_rows) {
+        hsize_t left = table->row_count - first;
+        hsize_t count = left < table->chunk_rows ? left : table->chunk_rows;
+        status = read_rows(table, first, count, error);
+        for (hsize_t i = 0; i < count && status == 0; i++)
+            status = visit(context, table->buffer + i * table->row_bytes, error);
+    }
     return status;
 }
 

@@ -33,9 +33,8 @@ struct export_table {
     hid_t row_type; /* compound, as rows lie in `buffer` */
     size_t row_bytes;
     hsize_t chunk_rows; /* as in the file: rows that are read at a time */
-    hsize_t next_row;
     hsize_t row_count;
-    char *buffer;
+    char *buffer;     /* of a chunk's rows */
     const char *path; /* of the file, and */
     const char *name; /* of the table in it, for errors */
 };
@@ -43,6 +42,9 @@ struct export_table {
 /* `path` must outlive the file. On failure there is nothing to close. */
 int export_file_open(struct export_file *file, const char *path, struct error *error);
 void export_file_close(const struct export_file *file);
+
+/* ERROR_IO: the file cannot be read, for `what` is wrong with it. */
+int export_file_damaged(const struct export_file *file, const char *what, struct error *error);
 
 /* What a file is of, and the table of it to ask for. */
 struct export_kind {
@@ -63,8 +65,13 @@ bool export_table_exists(const struct export_file *file, const char *name);
 int export_table_open(struct export_table *table, const struct export_file *file, const char *name,
                       const struct export_row *row, struct error *error);
 
-/* Reads the next rows into table->buffer. Returns how many, 0 at the end, negative for errors. */
-int export_table_read(struct export_table *table, struct error *error);
+/* Called with each row, as `row` or, without one, the table's row_type says; below 0, with `error`
+   filled in, ends it. */
+typedef int export_visit(void *context, const void *row, struct error *error);
+
+/* Hands the table's rows to `visit`, in order. */
+int export_table_each(struct export_table *table, export_visit *visit, void *context,
+                      struct error *error);
 
 /* A zeroed or released table may be released. */
 void export_table_release(struct export_table *table);

@@ -45,27 +45,42 @@ static void write_numbers(char path[])
     ck_assert_int_ge(H5Fclose(file), 0);
 }
 
-START_TEST(a_chunk_is_read_at_a_time)
+/* What is seen of the rows. */
+struct seen {
+    uint32_t count;
+    uint32_t refused; /* the row at which it is enough */
+};
+
+static int see(void *context, const void *row, struct error *error)
 {
-    /* Of 60 rows, written 24 a chunk, come 24, 24 and the 12 that are left. */
-    static const int expected[] = {24, 24, 12, 0};
+    struct seen *seen = context;
+    const struct number_row *number = row;
+    if (number->number == seen->refused)
+        return error_set(error, ERROR_RUN, "enough");
+    ck_assert_uint_eq(number->number, seen->count);
+    ck_assert(number->half == seen->count / 2.0);
+    seen->count++;
+    return 0;
+}
+
+START_TEST(each_row_is_seen)
+{
+    /* 60 rows in chunks of 24, which are read one at a time, come in order; and none behind one
+       that its visitor refuses. */
     char path[] = "/tmp/tandem-export-XXXXXX";
     struct export_file file;
     struct export_table table;
     struct error error;
-    uint32_t next = 0;
+    struct seen all = {.refused = UINT32_MAX};
+    struct seen some = {.refused = CHUNK_ROWS + 1};
     write_numbers(path);
     ck_assert_int_eq(export_file_open(&file, path, &error), 0);
     ck_assert_int_eq(export_table_open(&table, &file, "numbers", &number_row, &error), 0);
-    for (size_t read = 0; read < ARRAY_LENGTH(expected); read++) {
-        int count = export_table_read(&table, &error);
-        ck_assert_int_eq(count, expected[read]);
-        const struct number_row *rows = (const void *)table.buffer;
-        for (int i = 0; i < count; i++, next++) {
-            ck_assert_uint_eq(rows[i].number, next);
-            ck_assert(rows[i].half == next / 2.0);
-        }
-    }
+    ck_assert_uint_eq(table.chunk_rows, CHUNK_ROWS);
+    ck_assert_int_eq(export_table_each(&table, see, &all, &error), 0);
+    ck_assert_uint_eq(all.count, ROWS);
+    ck_assert_int_eq(export_table_each(&table, see, &some, &error), -ERROR_RUN);
+    ck_assert_uint_eq(some.count, CHUNK_ROWS + 1);
     export_table_release(&table);
     export_file_close(&file);
     ck_assert_int_eq(unlink(path), 0);
@@ -74,6 +89,6 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {a_chunk_is_read_at_a_time};
+    const TTest *const tests[] = {each_row_is_seen};
     return suite_run("export_table", tests, ARRAY_LENGTH(tests));
 }
