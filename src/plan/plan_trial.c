@@ -163,7 +163,7 @@ static json_t *pressure_of(const struct scenario *scenario, const struct experie
 static json_t *load_of(const struct serving *serving, const struct metered_run *run)
 {
     const struct summary *summary = &run->summary;
-    const struct sweep_reading *reading = &run->reading;
+    const struct load_reading *reading = &run->reading;
     double arrived = (double)summary->arrived;
     double tokens = summary->output_tokens_per_s / summary->requests_per_s; /* of a request */
     double prompt_tokens =

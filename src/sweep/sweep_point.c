@@ -72,7 +72,7 @@ static double usd_per_hour(const struct scenario *scenario)
 
 static json_t *result_of(const struct metered_run *run, const struct scenario *scenario)
 {
-    const struct sweep_reading *reading = &run->reading;
+    const struct load_reading *reading = &run->reading;
     bool is_saturated = balance_answer(&reading->balance) == BALANCE_SATURATED;
     return json_build_object((const struct json_member[]){
         {"status", json_string("done")},

@@ -6,7 +6,7 @@
  *     status   "done"
  *     gpus     that it takes, all pools together
  *     usd_per_hour              to rent them; null where the price of one is unknown
- *     offered_requests_per_s    see sweep_meter.h; with those that were rejected
+ *     offered_requests_per_s    see load_meter.h; with those that were rejected
  *     saturated, balance        whether it was, and all that is known (balance_json.h)
  *     refusing                  it rejected or lost more requests than the SLO's percentile leaves
  *                               over, that of its default where there is no SLO

@@ -5,12 +5,12 @@
 #define TANDEM_METERED_RUN_H
 
 #include "config_scenario.h"
+#include "load_meter.h"
 #include "summary.h"
-#include "sweep_meter.h"
 
 struct metered_run {
     struct summary summary;
-    struct sweep_reading reading;
+    struct load_reading reading;
     struct arena arena; /* the summary's */
 };
 

@@ -1,21 +1,21 @@
-#include "sweep_meter.h"
+#include "load_meter.h"
 
 #include "array_room.h"
 
 #include <stdlib.h>
 
-void sweep_meter_init(struct sweep_meter *meter, struct recorder next)
+void load_meter_init(struct load_meter *meter, struct recorder next)
 {
-    *meter = (struct sweep_meter){.next = next};
+    *meter = (struct load_meter){.next = next};
 }
 
-void sweep_meter_release(struct sweep_meter *meter)
+void load_meter_release(struct load_meter *meter)
 {
     free(meter->passages);
-    *meter = (struct sweep_meter){.count = 0};
+    *meter = (struct load_meter){.count = 0};
 }
 
-static int hear_request(struct sweep_meter *meter, const struct request_record *request,
+static int hear_request(struct load_meter *meter, const struct request_record *request,
                         struct error *error)
 {
     struct passage *passages = array_room_on_heap(meter->passages, meter->count, sizeof(*passages));
@@ -29,7 +29,7 @@ static int hear_request(struct sweep_meter *meter, const struct request_record *
 
 static int hear(void *context, const union record *records, size_t count, struct error *error)
 {
-    struct sweep_meter *meter = context;
+    struct load_meter *meter = context;
     for (size_t i = 0; i < count; i++)
         if (records[i].type == RECORD_REQUEST &&
             hear_request(meter, &records[i].request, error) < 0)
@@ -37,15 +37,15 @@ static int hear(void *context, const union record *records, size_t count, struct
     return meter->next.record ? meter->next.record(meter->next.context, records, count, error) : 0;
 }
 
-struct recorder sweep_meter_recorder(struct sweep_meter *meter)
+struct recorder load_meter_recorder(struct load_meter *meter)
 {
     return (struct recorder){.context = meter, .record = hear};
 }
 
-struct sweep_reading sweep_meter_read(const struct sweep_meter *meter, bool is_closed_loop)
+struct load_reading load_meter_read(const struct load_meter *meter, bool is_closed_loop)
 {
     if (is_closed_loop || meter->count == 0)
-        return (struct sweep_reading){NAN, balance_of_closed_loop(meter->count)};
+        return (struct load_reading){NAN, balance_of_closed_loop(meter->count)};
     sim_ps first = SIM_PS_MAX;
     sim_ps last = 0;
     for (size_t i = 0; i < meter->count; i++) {
@@ -54,6 +54,5 @@ struct sweep_reading sweep_meter_read(const struct sweep_meter *meter, bool is_c
     }
     double offered_requests_per_s =
         last > first ? (double)(meter->count - 1) / sim_s_from_ps(last - first) : (double)NAN;
-    return (struct sweep_reading){offered_requests_per_s,
-                                  balance_of(meter->passages, meter->count)};
+    return (struct load_reading){offered_requests_per_s, balance_of(meter->passages, meter->count)};
 }

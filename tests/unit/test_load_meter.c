@@ -1,6 +1,6 @@
 /* Does a meter tell a system that keeps up from one that does not, and from one that it saw too
    little of? */
-#include "sweep_meter.h"
+#include "load_meter.h"
 
 #include "../suite.h"
 
@@ -32,11 +32,11 @@ static double latency_at(const struct latency *latency, int i)
 }
 
 /* REQUESTS requests a second apart, the first at 100 s. */
-static struct sweep_reading read_latency(struct latency latency, bool is_closed_loop)
+static struct load_reading read_latency(struct latency latency, bool is_closed_loop)
 {
-    struct sweep_meter meter;
-    sweep_meter_init(&meter, (struct recorder){.record = hear_next});
-    struct recorder recorder = sweep_meter_recorder(&meter);
+    struct load_meter meter;
+    load_meter_init(&meter, (struct recorder){.record = hear_next});
+    struct recorder recorder = load_meter_recorder(&meter);
     for (int i = 0; i < REQUESTS; i++) {
         sim_ps arrival = sim_ps_from_s(100 + i);
         union record records[] = {
@@ -48,19 +48,19 @@ static struct sweep_reading read_latency(struct latency latency, bool is_closed_
         };
         ck_assert_int_eq(recorder.record(recorder.context, records, 2, &error), 0);
     }
-    struct sweep_reading reading = sweep_meter_read(&meter, is_closed_loop);
-    sweep_meter_release(&meter);
+    struct load_reading reading = load_meter_read(&meter, is_closed_loop);
+    load_meter_release(&meter);
     return reading;
 }
 
-static struct sweep_reading read_run(double latency_s, double growth_s, bool is_closed_loop)
+static struct load_reading read_run(double latency_s, double growth_s, bool is_closed_loop)
 {
     return read_latency((struct latency){latency_s, growth_s, 0}, is_closed_loop);
 }
 
 static enum balance_answer answer(double latency_s, double growth_s)
 {
-    struct sweep_reading reading = read_run(latency_s, growth_s, false);
+    struct load_reading reading = read_run(latency_s, growth_s, false);
     return balance_answer(&reading.balance);
 }
 
@@ -87,7 +87,7 @@ END_TEST
 START_TEST(a_latency_that_settles_is_no_saturation)
 {
     /* It still grows over the second half, from 17.3 s to 19.6 s, but ever more slowly. */
-    struct sweep_reading reading = read_latency((struct latency){1, 0, 20}, false);
+    struct load_reading reading = read_latency((struct latency){1, 0, 20}, false);
     ck_assert_double_gt(reading.balance.growth, reading.balance.half);
     ck_assert_int_eq(balance_answer(&reading.balance), BALANCE_KEPT_UP);
 }
@@ -105,7 +105,7 @@ END_TEST
 START_TEST(a_closed_loop_never_saturates)
 {
     /* It has no load of its own. */
-    struct sweep_reading reading = read_run(1, 0.5, true);
+    struct load_reading reading = read_run(1, 0.5, true);
     ck_assert_int_eq(balance_answer(&reading.balance), BALANCE_KEPT_UP);
     ck_assert_double_nan(reading.offered_requests_per_s);
 }
@@ -115,7 +115,7 @@ START_TEST(hands_everything_on)
 {
     /* The recorder behind it hears of everything, the meter itself of requests alone. */
     heard_next = 0;
-    struct sweep_reading reading = read_run(1, 0, false);
+    struct load_reading reading = read_run(1, 0, false);
     ck_assert_uint_eq(heard_next, 2 * REQUESTS);
     ck_assert_double_eq_tol(reading.offered_requests_per_s, 1, 1e-12);
 }
@@ -128,5 +128,5 @@ int main(void)
         a_latency_that_settles_is_no_saturation, a_run_as_short_as_its_requests_cannot_tell,
         a_closed_loop_never_saturates,           hands_everything_on,
     };
-    return suite_run("sweep_meter", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("load_meter", tests, sizeof(tests) / sizeof(*tests));
 }

@@ -25,18 +25,18 @@ int metered_run_play(struct metered_run *run, const struct config *config, struc
     bool is_closed_loop =
         !workload->is_trace && workload->synthetic.arrivals.process == ARRIVAL_CLOSED_LOOP;
     struct workload_source source;
-    struct sweep_meter meter;
+    struct load_meter meter;
     *run = (struct metered_run){.summary = {0}};
     arena_init(&run->arena);
     int status = workload_source_open(&source, workload, config->scenario.run.seed, error);
     if (status < 0)
         return status;
-    sweep_meter_init(&meter, recorder);
+    load_meter_init(&meter, recorder);
     status = simulate(run, &config->scenario, workload_source_arrivals(&source),
-                      sweep_meter_recorder(&meter), error);
+                      load_meter_recorder(&meter), error);
     if (status == 0)
-        run->reading = sweep_meter_read(&meter, is_closed_loop);
-    sweep_meter_release(&meter);
+        run->reading = load_meter_read(&meter, is_closed_loop);
+    load_meter_release(&meter);
     workload_source_close(&source);
     return status;
 }
