@@ -45,3 +45,11 @@ void metered_run_release(struct metered_run *run)
 {
     arena_release(&run->arena);
 }
+
+json_t *metered_run_failure(struct error *error)
+{
+    json_t *result = json_pack("{s:s, s:s}", "status", "failed", "error", error->text);
+    if (!result)
+        (void)error_out_of_memory(error, "a run's result");
+    return result;
+}

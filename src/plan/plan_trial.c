@@ -230,15 +230,11 @@ static json_t *run_config(const struct config *config, double headroom, struct e
 }
 
 /* The trial of an option that is wrong, or runs beyond what the clock holds; NULL where the error
-   is another, or memory is out. */
+   is another, as that of a bad trace, which all options have, or memory is out. */
 static json_t *failure_of(struct error *error)
 {
-    if (error->code != ERROR_CONFIG && error->code != ERROR_RUN)
-        return NULL;
-    json_t *result = json_pack("{s:s, s:s}", "status", "failed", "error", error->text);
-    if (!result)
-        (void)error_out_of_memory(error, "a run's result");
-    return result;
+    bool is_own = error->code == ERROR_CONFIG || error->code == ERROR_RUN;
+    return is_own ? metered_run_failure(error) : NULL;
 }
 
 json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint32_t draw,

@@ -18,9 +18,10 @@
  *               empty where there were fewer than PLAN_REQUESTS_MIN
  *     ttft_s, tpot_s   arrays: the SLO's percentile of those of each batch that were served
  *
- * or, of an option that is wrong, status "failed" and error. A request that was rejected or lost is
- * within no SLO. Batches stand for runs of their own: their spread says how sure a share or a
- * percentile is (batch means: Law, Simulation Modeling and Analysis, 5th ed., 9.5.3).
+ * or, of an option that is wrong or runs beyond the clock, as metered_run.h has it. A request that
+ * was rejected or lost is within no SLO. Batches stand for runs of their own: their spread says how
+ * sure a share or a percentile is (batch means: Law, Simulation Modeling and Analysis, 5th ed.,
+ * 9.5.3).
  */
 #ifndef TANDEM_PLAN_TRIAL_H
 #define TANDEM_PLAN_TRIAL_H
@@ -35,8 +36,8 @@
 /* Fewer show nothing: each would be worth more than a tenth of its batch. */
 #define PLAN_REQUESTS_MIN (10 * PLAN_BATCHES)
 
-/* NULL where not the option failed, but the program: any error but ERROR_CONFIG. The caller
-   json_decref()s it. */
+/* NULL where not the option failed, but the program: any error but ERROR_CONFIG and ERROR_RUN. The
+   caller json_decref()s it. */
 json_t *plan_trial_run(const struct plan *plan, const struct plan_option *option, uint32_t draw,
                        struct error *error);
 

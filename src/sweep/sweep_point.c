@@ -103,12 +103,7 @@ json_t *sweep_point_failure(struct error *error)
 {
     bool is_own = error->code == ERROR_CONFIG || error->code == ERROR_TRACE ||
                   error->code == ERROR_RUN; /* beyond what the clock holds */
-    if (!is_own)
-        return NULL;
-    json_t *result = json_pack("{s:s, s:s}", "status", "failed", "error", error->text);
-    if (!result)
-        (void)error_out_of_memory(error, "a point's result");
-    return result;
+    return is_own ? metered_run_failure(error) : NULL;
 }
 
 static uint64_t hash_text(uint64_t hash, const char *text)

@@ -12,10 +12,7 @@
  *                               over, that of its default where there is no SLO
  *     summary  what `tandem run --json` prints, but for its wall-clock numbers
  *
- * or, where there is something wrong with the point,
- *
- *     status   "failed"
- *     error    why
+ * or, where there is something wrong with the point, as metered_run.h has it.
  *
  * The same scenario gives the same object.
  */
