@@ -1,6 +1,7 @@
 #include "backlog_meter.h"
 
 #include "array_room.h"
+#include "rows.h"
 
 #include <stdlib.h>
 
@@ -15,9 +16,9 @@ void backlog_meter_release(struct backlog_meter *meter)
     *meter = (struct backlog_meter){.count = 0};
 }
 
-static int hear_request(struct backlog_meter *meter, const struct request_record *request,
-                        struct error *error)
+static int hear_request(void *context, const struct request_record *request, struct error *error)
 {
+    struct backlog_meter *meter = context;
     struct request_record *requests =
         array_room_on_heap(meter->requests, meter->count, sizeof(*requests));
     if (!requests)
@@ -29,12 +30,8 @@ static int hear_request(struct backlog_meter *meter, const struct request_record
 
 static int hear(void *context, const union record *records, size_t count, struct error *error)
 {
-    struct backlog_meter *meter = context;
-    for (size_t i = 0; i < count; i++)
-        if (records[i].type == RECORD_REQUEST &&
-            hear_request(meter, &records[i].request, error) < 0)
-            return -(int)error->code;
-    return 0;
+    struct rows rows = {.context = context, .request = hear_request};
+    return rows_record(&rows, records, count, error);
 }
 
 struct recorder backlog_meter_recorder(struct backlog_meter *meter)

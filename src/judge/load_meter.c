@@ -1,6 +1,7 @@
 #include "load_meter.h"
 
 #include "array_room.h"
+#include "rows.h"
 
 #include <stdlib.h>
 
@@ -15,9 +16,9 @@ void load_meter_release(struct load_meter *meter)
     *meter = (struct load_meter){.count = 0};
 }
 
-static int hear_request(struct load_meter *meter, const struct request_record *request,
-                        struct error *error)
+static int hear_request(void *context, const struct request_record *request, struct error *error)
 {
+    struct load_meter *meter = context;
     struct passage *passages = array_room_on_heap(meter->passages, meter->count, sizeof(*passages));
     if (!passages)
         return error_out_of_memory(error, "the times of requests");
@@ -30,11 +31,11 @@ static int hear_request(struct load_meter *meter, const struct request_record *r
 static int hear(void *context, const union record *records, size_t count, struct error *error)
 {
     struct load_meter *meter = context;
-    for (size_t i = 0; i < count; i++)
-        if (records[i].type == RECORD_REQUEST &&
-            hear_request(meter, &records[i].request, error) < 0)
-            return -(int)error->code;
-    return meter->next.record ? meter->next.record(meter->next.context, records, count, error) : 0;
+    const struct recorder *next = &meter->next;
+    struct rows rows = {.context = meter, .request = hear_request};
+    int status = rows_record(&rows, records, count, error);
+    return status == 0 && next->record ? next->record(next->context, records, count, error)
+                                       : status;
 }
 
 struct recorder load_meter_recorder(struct load_meter *meter)
