@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+/* More than there ever are, and no sum with those that are done overflows. */
+#define ALL_REQUESTS (UINT64_MAX / 2)
+
 /* Closed loop: when each place for a request came free that has not been taken again; a ring. */
 struct places {
     sim_ps *freed;
@@ -378,4 +381,16 @@ int simulation_summarize(struct simulation *simulation, struct summary *summary,
         .closed_loop = is_closed_loop(simulation),
     };
     return summarize(&parts, summary, arena, error);
+}
+
+int simulation_play(const struct scenario *scenario, struct arrival_source source,
+                    struct recorder recorder, struct summary *summary, struct arena *arena,
+                    struct error *error)
+{
+    struct simulation *simulation = simulation_new(scenario, source, recorder, error);
+    int rc = simulation ? simulation_advance(simulation, ALL_REQUESTS, error) : -(int)error->code;
+    if (rc == 0)
+        rc = simulation_summarize(simulation, summary, arena, error);
+    simulation_free(simulation);
+    return rc;
 }

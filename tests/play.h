@@ -63,16 +63,9 @@ static inline struct played play_source(const struct scenario *scenario,
     struct error error = {.code = ERROR_NONE};
     struct rows rows = {.context = &played, .request = played_request};
     struct recorder recorder = {.context = &rows, .record = rows_record};
-    struct simulation *simulation = simulation_new(scenario, source, recorder, &error);
-    if (!simulation)
-        ck_abort_msg("%s", error.text);
-    int more;
-    while ((more = simulation_advance(simulation, 1000, &error)) > 0)
-        continue;
     arena_init(&played.arena);
-    if (more < 0 || simulation_summarize(simulation, &played.summary, &played.arena, &error) < 0)
+    if (simulation_play(scenario, source, recorder, &played.summary, &played.arena, &error) < 0)
         ck_abort_msg("%s", error.text);
-    simulation_free(simulation);
     return played;
 }
 
@@ -92,12 +85,12 @@ static inline void play_rows(const struct scenario *scenario, const struct arriv
     struct arrival_source source = {.context = &script, .next = script_next};
     struct recorder recorder = {.context = rows, .record = rows_record};
     struct error error = {.code = ERROR_NONE};
-    struct simulation *simulation = simulation_new(scenario, source, recorder, &error);
-    ck_assert_msg(simulation != NULL, "%s", error.text);
-    while (simulation_advance(simulation, 1000, &error) > 0)
-        continue;
-    ck_assert_msg(error.code == ERROR_NONE, "%s", error.text);
-    simulation_free(simulation);
+    struct summary summary;
+    struct arena arena;
+    arena_init(&arena);
+    int status = simulation_play(scenario, source, recorder, &summary, &arena, &error);
+    arena_release(&arena);
+    ck_assert_msg(status == 0, "%s", error.text);
 }
 
 /* Whether two requests fared alike, field by field: their records have gaps. */

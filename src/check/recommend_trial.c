@@ -63,17 +63,7 @@ static int simulate(const struct scenario *scenario, struct opening *opening,
         .next = next_of_opening,
         .concurrency = opening->at_once ? 0 : whole.concurrency,
     };
-    uint64_t requests = opening->left;
-    struct simulation *simulation = simulation_new(scenario, arrivals, recorder, error);
-    if (!simulation)
-        return -(int)error->code;
-    int status;
-    while ((status = simulation_advance(simulation, requests, error)) > 0)
-        ;
-    if (status == 0)
-        status = simulation_summarize(simulation, summary, arena, error);
-    simulation_free(simulation);
-    return status;
+    return simulation_play(scenario, arrivals, recorder, summary, arena, error);
 }
 
 /* What `tandem run` makes of the scenario with the trial's layout in it; but from its first request

@@ -4,8 +4,6 @@
 #include "json_build.h"
 #include "simulation.h"
 
-#define SLICE_REQUESTS 65536
-
 /* The error of a step's time, relative, by what `summary` says of its costs. */
 static double cost_error_of(const struct summary *summary)
 {
@@ -31,14 +29,8 @@ static int run_scaled(const struct scenario *scenario, const struct workload_spe
     int status = workload_source_open(&source, workload, scaled.run.seed, error);
     if (status < 0)
         return status;
-    struct simulation *simulation =
-        simulation_new(&scaled, workload_source_arrivals(&source), recorder, error);
-    status = simulation ? 1 : -(int)error->code;
-    while (status > 0)
-        status = simulation_advance(simulation, SLICE_REQUESTS, error);
-    if (status == 0)
-        status = simulation_summarize(simulation, summary, arena, error);
-    simulation_free(simulation);
+    status = simulation_play(&scaled, workload_source_arrivals(&source), recorder, summary, arena,
+                             error);
     workload_source_close(&source);
     return status;
 }

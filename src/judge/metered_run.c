@@ -3,21 +3,6 @@
 #include "simulation.h"
 #include "workload_source.h"
 
-#define ALL_REQUESTS (UINT64_MAX / 2)
-
-static int simulate(struct metered_run *run, const struct scenario *scenario,
-                    struct arrival_source arrivals, struct recorder recorder, struct error *error)
-{
-    struct simulation *simulation = simulation_new(scenario, arrivals, recorder, error);
-    int status = simulation ? 0 : -(int)error->code;
-    if (status == 0)
-        status = simulation_advance(simulation, ALL_REQUESTS, error);
-    if (status == 0)
-        status = simulation_summarize(simulation, &run->summary, &run->arena, error);
-    simulation_free(simulation);
-    return status;
-}
-
 int metered_run_play(struct metered_run *run, const struct config *config, struct recorder recorder,
                      struct error *error)
 {
@@ -32,8 +17,8 @@ int metered_run_play(struct metered_run *run, const struct config *config, struc
     if (status < 0)
         return status;
     load_meter_init(&meter, recorder);
-    status = simulate(run, &config->scenario, workload_source_arrivals(&source),
-                      load_meter_recorder(&meter), error);
+    status = simulation_play(&config->scenario, workload_source_arrivals(&source),
+                             load_meter_recorder(&meter), &run->summary, &run->arena, error);
     if (status == 0)
         run->reading = load_meter_read(&meter, is_closed_loop);
     load_meter_release(&meter);

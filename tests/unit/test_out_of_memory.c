@@ -110,17 +110,9 @@ static int live_once(const struct scenario *scenario, const struct arrival *arri
     struct arrival_source source = {.context = &script, .next = script_next};
     struct rows rows = {.context = &spans, .span = count_span};
     struct recorder recorder = {.context = &rows, .record = rows_record};
-    struct simulation *simulation = simulation_new(scenario, source, recorder, error);
-    if (!simulation)
-        return -(int)error->code;
-    int rc;
-    while ((rc = simulation_advance(simulation, 100, error)) > 0)
-        continue;
     arena_init(&arena);
-    if (rc == 0)
-        rc = simulation_summarize(simulation, &summary, &arena, error);
+    int rc = simulation_play(scenario, source, recorder, &summary, &arena, error);
     arena_release(&arena);
-    simulation_free(simulation);
     return rc;
 }
 
