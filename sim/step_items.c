@@ -17,8 +17,7 @@ static uint32_t attention_items(const struct step_cost *cost, const struct step_
             (struct step_item){.kind = SPAN_ATTENTION_PREFILL,
                                .seconds = step_cost_chunk(cost, &batch->chunks[i]).seconds};
     if (batch->decode_rows > 0) {
-        uint32_t padding = work->tokens - batch->decode_rows - batch->prefill_tokens;
-        struct cost decodes = step_cost_decodes(cost, batch, padding);
+        struct cost decodes = step_cost_decodes(cost, batch, work->padding);
         items[count++] =
             (struct step_item){.kind = SPAN_ATTENTION_DECODE, .seconds = decodes.seconds};
     }
