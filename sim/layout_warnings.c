@@ -1,7 +1,6 @@
 #include "layout_warnings.h"
 
 #include "collective.h"
-#include "compute.h"
 #include "exchange.h"
 
 #include <stdio.h>
@@ -23,61 +22,93 @@ struct layer_time {
     double collectives_s;
 };
 
-static double layer_compute_s(const struct scenario *scenario, const struct sharding *sharding,
-                              uint32_t tensor_parallel, double tokens)
+/* What the layers of a group cost, laid out as the scenario has it or otherwise. */
+struct group_layer {
+    struct step_cost cost;
+    struct arena arena;
+};
+
+static void group_layer_release(struct group_layer *layer)
 {
-    const struct compute compute = {
-        .gpu = &scenario->cluster.gpu,
+    arena_release(&layer->arena);
+}
+
+/* Of the GPUs `gpus`, as many as `spec` has in a group. Release it in any case. */
+static int group_layer_init(struct group_layer *layer, const struct deployment *deployment,
+                            const struct layout_spec *spec, const uint32_t *gpus,
+                            struct error *error)
+{
+    const struct scenario *scenario = deployment->scenario;
+    const struct topology *topology = &deployment->topology;
+    uint32_t ranks = spec->tensor_parallel;
+    const struct step_cost_setup setup = {
         .model = &scenario->model,
-        .tensor_parallel = tensor_parallel,
-        .sharding = *sharding,
+        .gpu = &scenario->cluster.gpu,
+        .serving = &scenario->serving,
+        .measured = &scenario->measured,
+        .layout = spec,
+        .context_max = 1, /* attention is left out */
+        .scale = deployment->cost.group.scale,
     };
-    struct kernel kernels[LAYER_KERNELS_MAX];
-    uint32_t count = compute_layer_kernels(&compute, tokens, kernels);
-    double seconds = 0;
-    for (uint32_t i = 0; i < count; i++)
-        seconds += compute_kernel(&compute, &kernels[i]).seconds;
-    return seconds;
+    arena_init(&layer->arena);
+    int rc = step_cost_init(&layer->cost, &setup, &layer->arena, error);
+    if (rc < 0)
+        return rc;
+    struct collective_group group = collective_group_of(topology, gpus, ranks);
+    struct group_links links = group_links_of(topology, deployment->measured, gpus, ranks);
+    return step_cost_class(&layer->cost, &group, &links, &layer->arena, error);
 }
 
-static struct layer_time time_layer(const struct scenario *scenario,
-                                    const struct sharding *sharding,
-                                    const struct collective_group *group, double tokens)
+static struct layer_time group_layer_time(struct group_layer *layer, uint32_t tokens)
 {
-    const struct model *model = &scenario->model;
-    struct exchange_place places[EXCHANGES_OF_LAYER_MAX];
-    uint32_t count = exchange_places(model, sharding, group->ranks, places);
-    struct layer_time time = {layer_compute_s(scenario, sharding, group->ranks, tokens), 0};
-    for (uint32_t i = 0; i < count; i++) {
-        enum exchange exchange = places[i].exchange;
-        double bytes = exchange_bytes(exchange, model, group->ranks, tokens) *
-                       exchange_imbalance(exchange, model, sharding, group->ranks);
-        time.collectives_s += collective_engine_s(group, exchange_operation(exchange), bytes,
-                                                  scenario->serving.host.custom_all_reduce, NULL);
-    }
+    struct step_cost *cost = &layer->cost;
+    struct layer_time time = {step_cost_tokens(cost, tokens)->layer_s, 0};
+    for (uint32_t i = 0; i < cost->exchange_count; i++)
+        time.collectives_s +=
+            step_cost_exchange(cost, 0, cost->exchanges[i].exchange, tokens).seconds;
     return time;
-}
-
-/* The same on the reference NVLink. */
-static struct layer_time time_layer_on_nvlink(const struct scenario *scenario,
-                                              const struct sharding *sharding,
-                                              const struct collective_group *group, double tokens)
-{
-    const struct alpha_beta nvlink = {NVLINK_HOP_S, NVLINK_BYTES_PER_S};
-    const struct collective_group reference = {
-        .ranks = group->ranks,
-        .nodes = 1,
-        .ring = nvlink,
-        .direct = nvlink,
-        .spread = nvlink,
-        .start_s = group->start_s,
-    };
-    return time_layer(scenario, sharding, &reference, tokens);
 }
 
 static double whole_s(struct layer_time time)
 {
     return time.compute_s + time.collectives_s;
+}
+
+/* What a layer of `tokens` tokens takes on those GPUs. 0 or negative. */
+static int time_layer(const struct deployment *deployment, const struct layout_spec *spec,
+                      const uint32_t *gpus, uint32_t tokens, double *seconds, struct error *error)
+{
+    struct group_layer layer;
+    int rc = group_layer_init(&layer, deployment, spec, gpus, error);
+    if (rc == 0)
+        *seconds = whole_s(group_layer_time(&layer, tokens));
+    group_layer_release(&layer);
+    return rc;
+}
+
+/* The collectives of a layer over the reference NVLink, by the models. */
+static double nvlink_collectives_s(const struct step_cost *cost, uint32_t tokens)
+{
+    const struct alpha_beta nvlink = {NVLINK_HOP_S, NVLINK_BYTES_PER_S};
+    const struct compute *compute = &cost->compute;
+    const struct collective_group reference = {
+        .ranks = compute->tensor_parallel,
+        .nodes = 1,
+        .ring = nvlink,
+        .direct = nvlink,
+        .spread = nvlink,
+        .start_s = cost->classes[0].group.start_s,
+    };
+    double seconds = 0;
+    for (uint32_t i = 0; i < cost->exchange_count; i++) {
+        enum exchange exchange = cost->exchanges[i].exchange;
+        double bytes = step_cost_exchange_bytes(cost, exchange, tokens) *
+                       exchange_imbalance(exchange, compute->model, &compute->sharding,
+                                          compute->tensor_parallel);
+        seconds += collective_engine_s(&reference, exchange_operation(exchange), bytes,
+                                       cost->host->custom_all_reduce, NULL);
+    }
+    return cost->group.scale * seconds;
 }
 
 /* The group over the slowest medium, the first of equals. */
@@ -99,48 +130,81 @@ static const uint32_t *slowest_group(const struct layout *layout, const struct t
     return slowest;
 }
 
-/* tp_over_pcie, tp_across_nodes. */
-static bool warn_slow_group(const struct scenario *scenario, const struct layout *layout,
-                            const struct topology *topology, struct warning *warning)
+/* A layer of a group over slow links, beside NVLink's and one GPU's. */
+struct slow_layer {
+    double collectives_s;
+    double over_nvlink; /* its collectives, over what NVLink's take */
+    double share;       /* of the layer */
+    double speedup;     /* over one GPU */
+};
+
+static struct slow_layer slow_layer_of(struct group_layer *group, struct group_layer *one,
+                                       uint32_t tokens)
 {
+    struct layer_time time = group_layer_time(group, tokens);
+    return (struct slow_layer){
+        .collectives_s = time.collectives_s,
+        .over_nvlink = time.collectives_s / nvlink_collectives_s(&group->cost, tokens),
+        .share = time.collectives_s / whole_s(time),
+        .speedup = whole_s(group_layer_time(one, tokens)) / whole_s(time),
+    };
+}
+
+/* Of one token, and of the largest step. 0 or negative. */
+static int look_at_slow_group(const struct deployment *deployment, const uint32_t *gpus,
+                              struct slow_layer layers[2], struct error *error)
+{
+    const struct scenario *scenario = deployment->scenario;
+    const uint32_t tokens[2] = {1, scenario->serving.max_step_tokens};
+    struct layout_spec alone = scenario->layout;
+    alone.tensor_parallel = 1;
+    struct group_layer group;
+    struct group_layer one;
+    int rc = group_layer_init(&group, deployment, &scenario->layout, gpus, error);
+    int rc_one = group_layer_init(&one, deployment, &alone, gpus, error);
+    rc = rc < 0 ? rc : rc_one;
+    for (size_t i = 0; i < ARRAY_LENGTH(tokens) && rc == 0; i++)
+        layers[i] = slow_layer_of(&group, &one, tokens[i]);
+    group_layer_release(&group);
+    group_layer_release(&one);
+    return rc;
+}
+
+/* tp_over_pcie, tp_across_nodes. */
+static int warn_slow_group(const struct deployment *deployment, struct warning *warning,
+                           struct error *error)
+{
+    uint32_t ranks = deployment->layout.tensor_parallel;
     enum medium medium;
-    const uint32_t *gpus = slowest_group(layout, topology, &medium);
+    const uint32_t *gpus = slowest_group(&deployment->layout, &deployment->topology, &medium);
     if (medium != MEDIUM_PCIE && medium != MEDIUM_NETWORK)
-        return false;
-    struct collective_group group = collective_group_of(topology, gpus, layout->tensor_parallel);
-    const double tokens[2] = {1, scenario->serving.max_step_tokens};
-    double collectives_s[2];
-    double ratio[2];
-    double share[2];
-    double speedup[2];
-    for (size_t i = 0; i < ARRAY_LENGTH(tokens); i++) {
-        struct layer_time here = time_layer(scenario, &layout->sharding, &group, tokens[i]);
-        struct layer_time nvlink =
-            time_layer_on_nvlink(scenario, &layout->sharding, &group, tokens[i]);
-        collectives_s[i] = here.collectives_s;
-        ratio[i] = here.collectives_s / nvlink.collectives_s;
-        share[i] = here.collectives_s / whole_s(here);
-        speedup[i] = layer_compute_s(scenario, &layout->sharding, 1, tokens[i]) / whole_s(here);
-    }
+        return 0;
+    struct slow_layer of[2];
+    int rc = look_at_slow_group(deployment, gpus, of, error);
+    if (rc < 0)
+        return rc;
     return warning_set(
         warning, medium == MEDIUM_PCIE ? "tp_over_pcie" : "tp_across_nodes",
-        "tensor-parallel groups of %u GPUs talk over %s: with 1 and %.0f tokens the collectives of "
+        "tensor-parallel groups of %u GPUs talk over %s: with 1 and %u tokens the collectives of "
         "a layer take %.1f and %.1f us, %.1fx and %.1fx an H100's NVLink (450 GB/s), which is "
         "%.0f%% and %.0f%% of the layer's time, attention aside, and leaves %u GPUs %.2fx and "
         "%.2fx as fast as one",
-        group.ranks, medium_name(medium), tokens[1], collectives_s[0] * US, collectives_s[1] * US,
-        ratio[0], ratio[1], share[0] * 100, share[1] * 100, group.ranks, speedup[0], speedup[1]);
+        ranks, medium_name(medium), deployment->scenario->serving.max_step_tokens,
+        of[0].collectives_s * US, of[1].collectives_s * US, of[0].over_nvlink, of[1].over_nvlink,
+        of[0].share * 100, of[1].share * 100, ranks, of[0].speedup, of[1].speedup);
 }
 
 /* pipeline_underfilled */
-static bool warn_underfilled(const struct scenario *scenario, const struct layout *layout,
-                             struct warning *warning)
+static int warn_underfilled(const struct deployment *deployment, struct warning *warning,
+                            struct error *error)
 {
-    const struct serving *serving = &scenario->serving;
+    (void)error;
+    const struct layout *layout = &deployment->layout;
+    const struct serving *serving = &deployment->scenario->serving;
     /* A step holds one sequence at least, and a sequence is in one step. */
     uint32_t steps = u32_min(serving->steps_in_flight, serving->max_sequences);
     if (steps >= layout->stages)
-        return false;
+        return 0;
     const char *key = steps < serving->steps_in_flight ? "max_sequences" : "steps_in_flight";
     return warning_set(warning, "pipeline_underfilled",
                        "%s %u cannot fill a pipeline of %u stages: on average each works at most "
@@ -161,16 +225,19 @@ static void print_split(const uint32_t stage_layers[], uint32_t stages, char tex
 }
 
 /* unbalanced_stages */
-static bool warn_unbalanced(const struct scenario *scenario, const struct layout *layout,
-                            struct stage_extras extras, struct warning *warning)
+static int warn_unbalanced(const struct deployment *deployment, struct warning *warning,
+                           struct error *error)
 {
+    (void)error;
+    const struct layout *layout = &deployment->layout;
+    const struct stage_extras extras = deployment->extras;
     uint32_t better[LAYOUT_STAGES_MAX];
-    layout_balance(scenario->model.layers, layout->stages, extras, better);
+    layout_balance(deployment->scenario->model.layers, layout->stages, extras, better);
     double slowest = layout_slowest_stage(layout->stage_layers, layout->stages, extras);
     double slowest_better = layout_slowest_stage(better, layout->stages, extras);
     double gain = slowest / slowest_better - 1;
     if (gain < GAIN_MIN)
-        return false;
+        return 0;
     char split[SPLIT_BYTES];
     char better_split[SPLIT_BYTES];
     print_split(layout->stage_layers, layout->stages, split);
@@ -183,12 +250,14 @@ static bool warn_unbalanced(const struct scenario *scenario, const struct layout
 }
 
 /* kv_heads_replicated */
-static bool warn_kv_replicated(const struct scenario *scenario, const struct layout *layout,
-                               struct warning *warning)
+static int warn_kv_replicated(const struct deployment *deployment, struct warning *warning,
+                              struct error *error)
 {
-    uint32_t kv_heads = scenario->model.kv_heads;
+    (void)error;
+    const struct layout *layout = &deployment->layout;
+    uint32_t kv_heads = deployment->scenario->model.kv_heads;
     if (layout->tensor_parallel <= kv_heads)
-        return false;
+        return 0;
     double copies = (double)layout->tensor_parallel / kv_heads;
     return warning_set(
         warning, "kv_heads_replicated",
@@ -197,31 +266,36 @@ static bool warn_kv_replicated(const struct scenario *scenario, const struct lay
         layout->tensor_parallel, kv_heads, copies, copies);
 }
 
-/* A layer of so many tokens, its collectives counted, on the layout's first group if its GPUs were
-   sharded so. */
-static double layer_s(const struct scenario *scenario, const struct layout *layout,
-                      const struct topology *topology, const struct sharding *sharding,
-                      uint32_t tokens)
+/* A layer of so many tokens, its collectives counted, on the layout's first group; and the same if
+   its GPUs were sharded otherwise. 0 or negative. */
+static int compare_sharding(const struct deployment *deployment, const struct sharding *otherwise,
+                            uint32_t tokens, double *here_s, double *otherwise_s,
+                            struct error *error)
 {
-    struct collective_group group =
-        collective_group_of(topology, layout_group(layout, 0, 0), layout->tensor_parallel);
-    return whole_s(time_layer(scenario, sharding, &group, tokens));
+    const uint32_t *gpus = layout_group(&deployment->layout, 0, 0);
+    struct layout_spec spec = deployment->scenario->layout;
+    int rc = time_layer(deployment, &spec, gpus, tokens, here_s, error);
+    if (rc < 0)
+        return rc;
+    spec.sharding = *otherwise;
+    return time_layer(deployment, &spec, gpus, tokens, otherwise_s, error);
 }
 
 /* sequence_parallel_slower */
-static bool warn_sequence_parallel(const struct scenario *scenario, const struct layout *layout,
-                                   const struct topology *topology, struct warning *warning)
+static int warn_sequence_parallel(const struct deployment *deployment, struct warning *warning,
+                                  struct error *error)
 {
-    const struct serving *serving = &scenario->serving;
-    struct sharding without = layout->sharding;
-    if (!layout->sharding.sequence_parallel || layout->tensor_parallel == 1)
-        return false;
+    const struct serving *serving = &deployment->scenario->serving;
+    struct sharding without = deployment->layout.sharding;
+    if (!without.sequence_parallel || deployment->layout.tensor_parallel == 1)
+        return 0;
     uint32_t tokens = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
+    double with_s;
+    double without_s;
     without.sequence_parallel = false;
-    double with_s = layer_s(scenario, layout, topology, &layout->sharding, tokens);
-    double without_s = layer_s(scenario, layout, topology, &without, tokens);
-    if (with_s / without_s - 1 < GAIN_MIN)
-        return false;
+    int rc = compare_sharding(deployment, &without, tokens, &with_s, &without_s, error);
+    if (rc < 0 || with_s / without_s - 1 < GAIN_MIN)
+        return rc;
     return warning_set(
         warning, "sequence_parallel_slower",
         "sequence_parallel starts two collectives for one: with %u tokens, the fullest "
@@ -230,25 +304,27 @@ static bool warn_sequence_parallel(const struct scenario *scenario, const struct
 }
 
 /* experts_imbalanced */
-static bool warn_imbalanced(const struct scenario *scenario, const struct layout *layout,
-                            const struct topology *topology, struct warning *warning)
+static int warn_imbalanced(const struct deployment *deployment, struct warning *warning,
+                           struct error *error)
 {
-    struct sharding balanced = layout->sharding;
-    if (!sharding_has_whole_experts(&layout->sharding, layout->tensor_parallel))
-        return false;
+    const struct scenario *scenario = deployment->scenario;
+    uint32_t ranks = deployment->layout.tensor_parallel;
+    struct sharding balanced = deployment->layout.sharding;
+    double imbalance = sharding_imbalance(&balanced, &scenario->model, ranks);
+    if (!sharding_has_whole_experts(&balanced, ranks))
+        return 0;
     uint32_t tokens = scenario->serving.max_step_tokens;
+    double busiest_s;
+    double mean_s;
     balanced.expert_imbalance = 1;
-    double busiest_s = layer_s(scenario, layout, topology, &layout->sharding, tokens);
-    double mean_s = layer_s(scenario, layout, topology, &balanced, tokens);
-    if (busiest_s / mean_s - 1 < GAIN_MIN)
-        return false;
-    return warning_set(
-        warning, "experts_imbalanced",
-        "all wait for the busiest GPU's experts, which get %.4g times the mean's "
-        "tokens: with %u tokens a layer takes %.1f us, attention aside, and %.1f us "
-        "were they equally busy",
-        sharding_imbalance(&layout->sharding, &scenario->model, layout->tensor_parallel), tokens,
-        busiest_s * US, mean_s * US);
+    int rc = compare_sharding(deployment, &balanced, tokens, &busiest_s, &mean_s, error);
+    if (rc < 0 || busiest_s / mean_s - 1 < GAIN_MIN)
+        return rc;
+    return warning_set(warning, "experts_imbalanced",
+                       "all wait for the busiest GPU's experts, which get %.4g times the mean's "
+                       "tokens: with %u tokens a layer takes %.1f us, attention aside, and %.1f us "
+                       "were they equally busy",
+                       imbalance, tokens, busiest_s * US, mean_s * US);
 }
 
 /* Groups stand in the order of the cluster's GPUs, as packed ones do. */
@@ -263,9 +339,12 @@ static bool is_in_order(const struct layout *layout)
 }
 
 /* without_effect */
-static bool warn_without_effect(const struct scenario *scenario, const struct layout *layout,
-                                bool has_measured_sums, struct warning *warning)
+static int warn_without_effect(const struct deployment *deployment, struct warning *warning,
+                               struct error *error)
 {
+    (void)error;
+    const struct scenario *scenario = deployment->scenario;
+    const struct layout *layout = &deployment->layout;
     const struct sharding *sharding = &layout->sharding;
     const struct cluster *cluster = &scenario->cluster;
     bool is_whole = sharding_has_whole_experts(sharding, layout->tensor_parallel);
@@ -280,7 +359,7 @@ static bool warn_without_effect(const struct scenario *scenario, const struct la
         {scenario->layout.placement == LAYOUT_PLACEMENT_SPREAD && cluster->nodes == 1 &&
              is_in_order(layout),
          "placement: spread, for there is one node"},
-        {cluster->nvlink_reduces && has_measured_sums,
+        {cluster->nvlink_reduces && step_cost_measures_sums(&deployment->cost),
          "nvlink_reduces, for the GPU's measured collectives go in front of the models and are as "
          "its switches did them"},
     };
@@ -293,17 +372,19 @@ static bool warn_without_effect(const struct scenario *scenario, const struct la
     return used > 0 && warning_set(warning, "without_effect", "without effect here: %s", text);
 }
 
-uint32_t layout_warnings_of(const struct scenario *scenario, const struct layout *layout,
-                            const struct topology *topology, struct stage_extras extras,
-                            bool has_measured_sums, struct warning warnings[LAYOUT_WARNINGS_MAX])
+int layout_warnings_of(const struct deployment *deployment,
+                       struct warning warnings[LAYOUT_WARNINGS_MAX], struct error *error)
 {
-    uint32_t count = 0;
-    count += warn_slow_group(scenario, layout, topology, &warnings[count]);
-    count += warn_underfilled(scenario, layout, &warnings[count]);
-    count += warn_unbalanced(scenario, layout, extras, &warnings[count]);
-    count += warn_kv_replicated(scenario, layout, &warnings[count]);
-    count += warn_sequence_parallel(scenario, layout, topology, &warnings[count]);
-    count += warn_imbalanced(scenario, layout, topology, &warnings[count]);
-    count += warn_without_effect(scenario, layout, has_measured_sums, &warnings[count]);
+    int (*const of[])(const struct deployment *, struct warning *, struct error *) = {
+        warn_slow_group,        warn_underfilled, warn_unbalanced,     warn_kv_replicated,
+        warn_sequence_parallel, warn_imbalanced,  warn_without_effect,
+    };
+    int count = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(of); i++) {
+        int rc = of[i](deployment, &warnings[count], error);
+        if (rc < 0)
+            return rc;
+        count += rc;
+    }
     return count;
 }

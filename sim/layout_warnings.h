@@ -14,23 +14,20 @@
 #ifndef TANDEM_LAYOUT_WARNINGS_H
 #define TANDEM_LAYOUT_WARNINGS_H
 
-#include "scenario.h"
+#include "deployment.h"
 #include "summary.h"
-#include "topology.h"
 
 #define LAYOUT_WARNINGS_MAX 7
 
 /*
- * Fills in `warnings` for `scenario` as resolved to `layout` on `topology`;
- * `extras` as for the balanced split. `has_measured_sums`: what its groups add up takes
- * the GPU's measured times. Returns their count; never fails.
+ * Fills in `warnings` for a resolved deployment; returns their count, or -ERROR_MEMORY.
  *
- * Times are the models' of compute.h and collective.h. The NVLink that slower
- * links are held against is an H100 SXM's: 450 GB/s a GPU and direction (NVIDIA
- * H100 datasheet: 900 GB/s both), 0.6 us a hop (NCCL's tuning table, NVLink LL).
+ * Layers cost what steps take them to (step_cost.h): by the GPU's measured tables where there are
+ * any. The NVLink that slower links are held against is an H100 SXM's by collective.h's models:
+ * 450 GB/s a GPU and direction (NVIDIA H100 datasheet: 900 GB/s both), 0.6 us a hop (NCCL's tuning
+ * table, NVLink LL).
  */
-uint32_t layout_warnings_of(const struct scenario *scenario, const struct layout *layout,
-                            const struct topology *topology, struct stage_extras extras,
-                            bool has_measured_sums, struct warning warnings[LAYOUT_WARNINGS_MAX]);
+int layout_warnings_of(const struct deployment *deployment,
+                       struct warning warnings[LAYOUT_WARNINGS_MAX], struct error *error);
 
 #endif

@@ -188,10 +188,11 @@ static int summarize_warnings(const struct run_parts *parts, struct summary *sum
     double arrival_span_s =
         tally->completed > 0 ? sim_s_from_ps(tally->last_arrival - tally->first_arrival) : 0;
     for (uint32_t p = 0; p < fleet->pool_count; p++) {
-        const struct deployment *deployment = &fleet->pools[p].deployment;
-        summary->warning_count += layout_warnings_of(
-            deployment->scenario, &deployment->layout, &deployment->topology, deployment->extras,
-            step_cost_measures_sums(&deployment->cost), summary->warnings + summary->warning_count);
+        int count = layout_warnings_of(&fleet->pools[p].deployment,
+                                       summary->warnings + summary->warning_count, error);
+        if (count < 0)
+            return count;
+        summary->warning_count += (uint32_t)count;
     }
     summary->warning_count +=
         run_warnings_of(summary, parts->closed_loop ? 0 : arrival_span_s, room_share_of(fleet),

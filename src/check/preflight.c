@@ -106,11 +106,9 @@ static int resolve_pool(struct preflight *preflight, const struct scenario *scen
     if (status < 0)
         return status;
     resolve_hop(preflight);
-    preflight->warning_count = layout_warnings_of(
-        scenario, &preflight->deployment.layout, &preflight->deployment.topology,
-        preflight->deployment.extras, step_cost_measures_sums(&preflight->deployment.cost),
-        preflight->warnings);
-    return 0;
+    int count = layout_warnings_of(&preflight->deployment, preflight->warnings, error);
+    preflight->warning_count = count < 0 ? 0 : (uint32_t)count;
+    return count < 0 ? count : 0;
 }
 
 static int resolve_kv_hop(struct preflight *preflight, struct arena *arena, struct error *error)

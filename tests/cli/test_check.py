@@ -195,6 +195,28 @@ class Check(TandemTest):
                          [len(plain["tensor_parallel_group"][kind]) for kind in COLLECTIVES])
         self.assertEqual(summed["layout"]["expert_parallel"], 4)
 
+    def test_warnings_cost_what_the_rest_does(self):
+        # Expect the layer that waits for the busiest experts to take longer than those experts do,
+        # and to gain what they would: the warning's times are of the GPU's tables, as theirs are.
+        whole = ["--set", "model=models/mixtral-8x7b", "--set", "cluster=clusters/hgx-a100",
+                 "--set", "layout.expert_parallel=4", "--set", "layout.expert_imbalance=1.2"]
+        result = self.check_json(*whole)
+        experts = result["tensor_parallel_group"]["experts"][-1]
+        warnings = {warning["code"]: warning["text"] for warning in result["warnings"]}
+        times = re.search(r"a layer takes ([\d.]+) us.* and ([\d.]+) us",
+                          warnings["experts_imbalanced"])
+        busiest_s, mean_s = (float(time) * 1e-6 for time in times.groups())
+        self.assertGreater(busiest_s, experts["busiest_s"])
+        self.assertGreater(busiest_s - mean_s, 0.99 * (experts["busiest_s"] - experts["mean_s"]))
+        # Expect the same of the collectives over PCIe: two all-reduces a layer.
+        result = self.check_json("--set", "cluster=clusters/pcie-l40s", "--set",
+                                 "model=models/llama-3.1-8b")
+        reduces = result["tensor_parallel_group"]["all_reduces"]
+        warnings = {warning["code"]: warning["text"] for warning in result["warnings"]}
+        times = re.search(r"take ([\d.]+) and ([\d.]+) us", warnings["tp_over_pcie"])
+        for time, reduce in zip(times.groups(), (reduces[0], reduces[-1])):
+            self.assertAlmostEqual(float(time), 2e6 * reduce["time_s"], delta=0.06)
+
     def test_one_gpu_a_stage_has_no_group(self):
         # Expect null where there is no collective or no hop.
         small = ["--set", "model=models/llama-3.1-8b"]

@@ -153,17 +153,25 @@ START_TEST(what_the_rules_pass_over_is_named)
 }
 END_TEST
 
-/* The warnings of the scenario's layout; their count. */
+/* The warnings of the scenario's layout, whether or not memory holds it; their count. */
 static uint32_t warn_of(bool has_measured_sums)
 {
-    struct layout layout;
-    struct topology topology;
-    int status = layout_resolve(&layout, &scenario.layout, &scenario.model, &scenario.cluster,
-                                no_extras, &arena, &error);
+    static const struct cost_grid grid;
+    static struct deployment deployment;
+    deployment = (struct deployment){.scenario = &scenario};
+    int status = layout_resolve(&deployment.layout, &scenario.layout, &scenario.model,
+                                &scenario.cluster, no_extras, &arena, &error);
     ck_assert_msg(status == 0, "%s", error.text);
-    ck_assert_int_eq(topology_build(&topology, &scenario.cluster, &arena, &error), 0);
-    return layout_warnings_of(&scenario, &layout, &topology, no_extras, has_measured_sums,
-                              warnings);
+    ck_assert_int_eq(topology_build(&deployment.topology, &scenario.cluster, &arena, &error), 0);
+    deployment.measured = measured_node_new(&scenario.cluster, &arena, &error);
+    ck_assert_ptr_nonnull(deployment.measured);
+    deployment.cost.group.scale = 1;
+    deployment.cost.class_count = 1;
+    if (has_measured_sums)
+        deployment.cost.classes[0].measured[EXCHANGE_ALL_REDUCE] = &grid;
+    int count = layout_warnings_of(&deployment, warnings, &error);
+    ck_assert_int_ge(count, 0);
+    return (uint32_t)count;
 }
 
 static uint32_t warn(void)
