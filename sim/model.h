@@ -18,6 +18,7 @@ struct model {
     uint32_t kv_heads;
     uint32_t head_dim;
     uint32_t vocab;
+    uint32_t max_context;       /* tokens that a sequence may have, prompt and output; 0: any */
     uint32_t experts;           /* 0: dense */
     uint32_t experts_per_token; /* top-k */
     bool tied_embeddings;       /* the LM head is the embedding table */

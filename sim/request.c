@@ -23,7 +23,19 @@ void request_restart(struct request *request)
         .output_tokens = request->output_tokens,
         .preemptions = request->preemptions,
         .counted = request->counted,
+        .cut = request->cut,
     };
+}
+
+bool request_fit_context(struct request *request, uint32_t max_context)
+{
+    uint32_t input_tokens = request->input_tokens;
+    if (max_context == 0)
+        return true;
+    uint32_t room = max_context - u32_min(input_tokens, max_context);
+    request->cut = request->output_tokens > room;
+    request->output_tokens = u32_min(request->output_tokens, room);
+    return room > 0;
 }
 
 void request_list_append(struct request_list *list, struct request *request)

@@ -27,11 +27,16 @@ struct request {
     uint32_t target;    /* tokens to prefill: the prompt, and after a preemption its output too */
     uint32_t preemptions;
     bool counted; /* arrived after the warm-up */
+    bool cut;     /* its output ends where the model's context does */
 };
 
 /* Forgets what was done for it, but not when it was first in a step: it is to be served from its
    start. */
 void request_restart(struct request *request);
+
+/* Cuts its output where prompt and output come to `max_context` tokens, 0: nowhere, as engines do.
+   False: its prompt alone does, and leaves no output. */
+bool request_fit_context(struct request *request, uint32_t max_context);
 
 /* First in, first out; or sorted by admission, where the caller inserts so. */
 struct request_list {

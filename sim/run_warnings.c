@@ -107,13 +107,20 @@ static bool warn_nothing_counted(const struct summary *summary, struct warning *
 
 static bool warn_rejected(const struct summary *summary, struct warning *warning)
 {
-    if (summary->rejected == 0)
+    uint64_t rejected = summary->rejected - summary->too_long;
+    if (rejected == 0)
         return false;
     return warning_set(warning, "requests_rejected",
                        "%llu of %llu requests were rejected: longer than the KV capacity of %llu "
                        "tokens, or than max_step_tokens where prompts are not chunked",
-                       (unsigned long long)summary->rejected, (unsigned long long)summary->arrived,
+                       (unsigned long long)rejected, (unsigned long long)summary->arrived,
                        (unsigned long long)summary->kv_capacity_tokens);
+}
+
+static bool warn_context(const struct summary *summary, struct warning *warning)
+{
+    return warning_set_context(warning, summary->max_context, summary->arrived, summary->too_long,
+                               summary->cut);
 }
 
 static bool warn_lost(const struct summary *summary, struct warning *warning)
@@ -200,6 +207,7 @@ uint32_t run_warnings_of(const struct summary *summary, double arrival_span_s, d
     count += warn_preemptions(summary, &warnings[count]);
     count += warn_nothing_counted(summary, &warnings[count]);
     count += warn_rejected(summary, &warnings[count]);
+    count += warn_context(summary, &warnings[count]);
     count += warn_lost(summary, &warnings[count]);
     count += warn_decode_pool(summary, room_share, &warnings[count]);
     count += warn_link(summary, &warnings[count]);

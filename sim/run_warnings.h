@@ -8,6 +8,7 @@
  *     kv_preemptions      requests started over for want of KV blocks
  *     nothing_counted     all requests arrived in the warm-up
  *     requests_rejected   requests that no replica can ever hold
+ *     context_exceeded    requests beyond the model's context: rejected, or their output cut
  *     requests_lost       requests that ended with a failed replica
  *     decode_pool_full    what is prefilled finds no room where it is to be decoded
  *     link_bottleneck     a link bounds the stages that use it: what twice its bandwidth gives
@@ -20,9 +21,9 @@
 
 #include "summary.h"
 
-/* Two of each pool and six others: where nothing is counted, nothing was rejected or lost; where
+/* Two of each pool and seven others: where nothing is counted, nothing was rejected or lost; where
    requests are preempted, no pipeline is starved. */
-#define RUN_WARNINGS_MAX (2 * POOLS_MAX + 6)
+#define RUN_WARNINGS_MAX (2 * POOLS_MAX + 7)
 
 /*
  * Fills in `warnings` from the rest of `summary`.

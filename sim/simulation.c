@@ -139,8 +139,9 @@ static void admit_arrival(struct simulation *simulation, struct arrival arrival)
     request->input_tokens = arrival.input_tokens;
     request->output_tokens = arrival.output_tokens;
     request->counted = arrival.at >= simulation->scenario->run.warmup;
-    if (!fleet_can_fit(&simulation->fleet, request)) {
-        tally_rejected(&simulation->tally, request);
+    bool fits = request_fit_context(request, simulation->scenario->model.max_context);
+    if (!fits || !fleet_can_fit(&simulation->fleet, request)) {
+        tally_rejected(&simulation->tally, request, !fits);
         give_place_back(simulation);
         request_pool_give(&simulation->pool, request);
         return;
@@ -302,11 +303,9 @@ void simulation_free(struct simulation *simulation)
     free(simulation);
 }
 
-bool simulation_can_serve(const struct simulation *simulation, uint32_t input_tokens,
-                          uint32_t output_tokens)
+bool simulation_can_serve(const struct simulation *simulation, const struct request *request)
 {
-    const struct request request = {.input_tokens = input_tokens, .output_tokens = output_tokens};
-    return fleet_can_fit(&simulation->fleet, &request);
+    return fleet_can_fit(&simulation->fleet, request);
 }
 
 /* Ends the replicas' tallies, once. */

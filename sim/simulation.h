@@ -8,6 +8,7 @@
 
 #include "deployment.h"
 #include "recorder.h"
+#include "request.h"
 #include "summary.h"
 
 struct simulation;
@@ -21,9 +22,9 @@ struct simulation *simulation_new(const struct scenario *scenario, struct arriva
                                   struct recorder recorder, struct error *error);
 void simulation_free(struct simulation *simulation);
 
-/* Whether a request of so many tokens could ever be served; one that could not is rejected. */
-bool simulation_can_serve(const struct simulation *simulation, uint32_t input_tokens,
-                          uint32_t output_tokens);
+/* Whether a replica could ever serve a request that fits the model's context; one that none could
+   is rejected. */
+bool simulation_can_serve(const struct simulation *simulation, const struct request *request);
 
 /*
  * Runs until about `requests` more requests are done, or all are. 1: there is

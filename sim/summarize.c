@@ -15,6 +15,9 @@ static void summarize_requests(const struct run_parts *parts, struct summary *su
     summary->arrived = tally->arrived;
     summary->completed = tally->completed;
     summary->rejected = tally->rejected;
+    summary->too_long = tally->too_long;
+    summary->cut = tally->cut;
+    summary->max_context = parts->fleet->pools[0].deployment.scenario->model.max_context;
     summary->retried = parts->fleet->retried;
     summary->lost = tally->lost;
     summary->warmup = tally->warmup;

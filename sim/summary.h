@@ -95,7 +95,11 @@ struct link_summary {
 struct summary {
     uint64_t arrived; /* once a run is over: completed, rejected or lost */
     uint64_t completed;
-    uint64_t rejected; /* no replica can ever hold them */
+    uint64_t
+        rejected; /* no replica can ever hold them, or the model's context no output of theirs */
+    uint64_t too_long;    /* of those, the latter; for the warnings, as the next two */
+    uint64_t cut;         /* whose output ends where the model's context does */
+    uint32_t max_context; /* of the model; 0: any */
     uint64_t preemptions;
     uint64_t retried;  /* requests that started over because a replica failed */
     uint64_t lost;     /* requests that ended with it */

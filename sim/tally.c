@@ -29,9 +29,11 @@ static bool count_arrival(struct tally *tally, const struct request *request)
     return request->counted;
 }
 
-void tally_rejected(struct tally *tally, const struct request *request)
+void tally_rejected(struct tally *tally, const struct request *request, bool is_too_long)
 {
-    tally->rejected += count_arrival(tally, request);
+    bool is_counted = count_arrival(tally, request);
+    tally->rejected += is_counted;
+    tally->too_long += is_counted && is_too_long;
 }
 
 void tally_lost(struct tally *tally, const struct request *request, sim_ps now)
@@ -51,6 +53,7 @@ void tally_admitted(struct tally *tally, const struct request *request)
 {
     if (!count_arrival(tally, request))
         return;
+    tally->cut += request->cut;
     tally->first_arrival = sim_ps_min(tally->first_arrival, request->arrival);
     tally->last_arrival = request->arrival;
     tally->last_event = sim_ps_max(tally->last_event, request->arrival);

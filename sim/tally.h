@@ -13,7 +13,9 @@ struct tally {
     uint64_t warmup; /* requests that arrived before: they do not count */
     uint64_t arrived;
     uint64_t rejected;
-    uint64_t lost; /* with a replica that failed, or waiting for one; known at the run's end */
+    uint64_t too_long; /* of those rejected: their prompts leave no room in the model's context */
+    uint64_t cut;      /* of those let in: outputs that end where it does */
+    uint64_t lost;     /* with a replica that failed, or waiting for one; known at the run's end */
     uint64_t completed;
     uint64_t good; /* of those completed, within the SLO */
     uint64_t preemptions;
@@ -33,9 +35,9 @@ struct tally {
 int tally_init(struct tally *tally, const struct slo *slo, struct error *error);
 void tally_release(struct tally *tally);
 
-/* Counts a request that was let in, or one that cannot be. */
+/* Counts a request that was let in, or one that cannot be, `is_too_long` for the model. */
 void tally_admitted(struct tally *tally, const struct request *request);
-void tally_rejected(struct tally *tally, const struct request *request);
+void tally_rejected(struct tally *tally, const struct request *request, bool is_too_long);
 
 /* Notes that a request ended with its replica, at `now`; how many did, the end tells. */
 void tally_lost(struct tally *tally, const struct request *request, sim_ps now);

@@ -19,4 +19,9 @@ struct warning {
 bool warning_set(struct warning *warning, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* context_exceeded: of `requests`, so many were rejected for a prompt that leaves no room in the
+   model's context of `max_context` tokens, and so many had their output cut there; false: none. */
+bool warning_set_context(struct warning *warning, uint32_t max_context, uint64_t requests,
+                         uint64_t too_long, uint64_t cut);
+
 #endif

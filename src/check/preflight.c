@@ -164,8 +164,14 @@ int preflight_survey(struct preflight *preflight, const struct workload_spec *wo
 {
     struct workload_survey survey;
     int status = workload_survey_run(&survey, preflight->deployment.scenario, workload, error);
-    if (status < 0 || survey.refused == 0)
+    if (status < 0)
         return status;
+    preflight->warning_count += warning_set_context(
+        &preflight->warnings[preflight->warning_count],
+        preflight->deployment.scenario->model.max_context, survey.requests, survey.too_long,
+        survey.cut);
+    if (survey.refused == 0)
+        return 0;
     preflight->warning_count += warning_set(
         &preflight->warnings[preflight->warning_count], "requests_rejected",
         "%llu of %s%llu requests will be rejected: longer than the KV capacity of %llu tokens, or "

@@ -1,9 +1,9 @@
 /*
- * workload_survey: which of a workload's requests no replica can ever serve.
+ * workload_survey: which of a workload's requests are not served as they are.
  *
  * The requests are those of a run of the scenario, drawn or read through once, and
- * the run's own rule refuses them; nothing is simulated. Where the longest that the
- * distributions allow can be served, none is drawn.
+ * the run's own rules refuse them, or cut their outputs; nothing is simulated. Where
+ * the longest that the distributions allow is served whole, none is drawn.
  */
 #ifndef TANDEM_WORKLOAD_SURVEY_H
 #define TANDEM_WORKLOAD_SURVEY_H
@@ -16,8 +16,10 @@
 
 struct workload_survey {
     uint64_t requests; /* that a run counts, of those looked at */
-    uint64_t refused;
-    uint32_t input_tokens; /* of the longest that is refused */
+    uint64_t too_long; /* their prompts leave no room in the model's context */
+    uint64_t cut;      /* their outputs end where that does */
+    uint64_t refused;  /* no replica can ever serve them */
+    uint32_t input_tokens; /* of the longest of those */
     uint32_t output_tokens;
     bool is_cut; /* there may be more */
 };

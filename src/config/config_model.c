@@ -7,6 +7,7 @@
 #define HEADS_MAX 65536
 #define VOCAB_MAX 16777216
 #define EXPERTS_MAX 65536
+#define CONTEXT_MAX 1000000000
 
 static enum dtype read_dtype(struct config_reader *reader, const char *key)
 {
@@ -56,6 +57,7 @@ void config_model_read(struct diagnostics *diagnostics, const struct yaml_node *
     config_read_count(&reader, "ffn", CONFIG_REQUIRED, 1, WIDTH_MAX, &model->ffn);
     read_heads(&reader, model);
     config_read_count(&reader, "vocab", CONFIG_REQUIRED, 1, VOCAB_MAX, &model->vocab);
+    config_read_count(&reader, "max_context", CONFIG_OPTIONAL, 2, CONTEXT_MAX, &model->max_context);
     read_experts(&reader, model);
     config_read_flag(&reader, "tied_embeddings", CONFIG_OPTIONAL, &model->tied_embeddings);
     config_read_flag(&reader, "qk_norm", CONFIG_OPTIONAL, &model->qk_norm);

@@ -92,13 +92,16 @@ static void explain_share(struct plan_verdict *verdict, const struct slo *slo, d
 void plan_judge_refusals(const struct plan_verdict *verdict, char text[PLAN_REASON_BYTES])
 {
     bool is_whole = !isnan(verdict->prompt_tokens);
+    bool is_bounded = !isnan(verdict->context_tokens);
     *text = '\0';
     if (verdict->rejected > 0)
-        explain(text, "rejects %s of the requests: KV holds %s tokens%s%s",
+        explain(text, "rejects %s of the requests: KV holds %s tokens%s%s%s%s",
                 human_percent(verdict->rejected).text,
                 human_count((uint64_t)verdict->kv_tokens).text,
                 is_whole ? ", a step of whole prompts " : "",
-                is_whole ? human_count((uint64_t)verdict->prompt_tokens).text : "");
+                is_whole ? human_count((uint64_t)verdict->prompt_tokens).text : "",
+                is_bounded ? ", the model's context " : "",
+                is_bounded ? human_count((uint64_t)verdict->context_tokens).text : "");
     if (verdict->lost > 0)
         explain(text, "loses %s of the requests with replicas that fail",
                 human_percent(verdict->lost).text);
@@ -238,6 +241,7 @@ static struct plan_verdict sum_up(const json_t *trials, const struct slo *slo)
         .lost = plan_estimate_mean(trials, "lost"),
         .kv_tokens = plan_estimate_mean(trials, "kv_tokens"),
         .prompt_tokens = plan_estimate_mean(trials, "prompt_tokens"),
+        .context_tokens = plan_estimate_mean(trials, "context_tokens"),
         .requests_per_s = plan_estimate_mean(trials, "requests_per_s"),
         .output_tokens_per_s = plan_estimate_mean(trials, "output_tokens_per_s"),
         .margin = NAN,

@@ -58,12 +58,13 @@ struct plan_verdict {
     struct plan_estimate ttft_s; /* the SLO's percentile of those that were served */
     struct plan_estimate tpot_s;
     struct balance balance;
-    double served;        /* share of the load; NaN in a closed loop, and where nobody knows */
-    double good;          /* share of the requests within the SLO */
-    double rejected;      /* share of them */
-    double lost;          /* share of them */
-    double kv_tokens;     /* that a replica's KV holds */
-    double prompt_tokens; /* that a step takes of one prompt; NaN: prompts are cut in chunks */
+    double served;         /* share of the load; NaN in a closed loop, and where nobody knows */
+    double good;           /* share of the requests within the SLO */
+    double rejected;       /* share of them */
+    double lost;           /* share of them */
+    double kv_tokens;      /* that a replica's KV holds */
+    double prompt_tokens;  /* that a step takes of one prompt; NaN: prompts are cut in chunks */
+    double context_tokens; /* that the model takes; NaN: any */
     double requests_per_s;
     double output_tokens_per_s;
     double lasting_tokens_per_s; /* the same without the runs' ends, in which nothing arrives any

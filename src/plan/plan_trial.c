@@ -168,6 +168,7 @@ static json_t *load_of(const struct serving *serving, const struct metered_run *
     double tokens = summary->output_tokens_per_s / summary->requests_per_s; /* of a request */
     double prompt_tokens =
         serving->policy == BATCHER_CHUNKED_PREFILL ? (double)NAN : serving->max_step_tokens;
+    double max_context = summary->max_context;
     return json_build_object((const struct json_member[]){
         {"status", json_string("done")},
         {"balance", balance_json_new(&reading->balance)},
@@ -176,6 +177,7 @@ static json_t *load_of(const struct serving *serving, const struct metered_run *
         {"lost", json_build_real((double)summary->lost / arrived)},
         {"kv_tokens", json_build_count(summary->kv_capacity_tokens)},
         {"prompt_tokens", json_build_real(prompt_tokens)},
+        {"context_tokens", json_build_real(max_context > 0 ? max_context : (double)NAN)},
         {"requests_per_s", json_build_real(summary->requests_per_s)},
         {"output_tokens_per_s", json_build_real(summary->output_tokens_per_s)},
         {"arriving_tokens_per_s", json_build_real(reading->offered_requests_per_s * tokens)},

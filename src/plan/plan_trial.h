@@ -8,8 +8,8 @@
  *               closed loop
  *     requests  that arrived after the warm-up: all of what follows is of them
  *     rejected, lost   shares of them
- *     kv_tokens, prompt_tokens   that a replica's KV holds, and a step takes of one prompt; null
- *               where prompts are cut in chunks
+ *     kv_tokens, prompt_tokens, context_tokens   that a replica's KV holds, a step takes of one
+ *               prompt (null where prompts are cut in chunks), and the model takes (null: any)
  *     good      share of them whose own TTFT and TPOT are within the SLO
  *     busy, stage, compute, collective, kv, preemptions, slots    as plan_pressure.h has them
  *     judged    requests in the batches of what follows, together

@@ -217,6 +217,31 @@ class Check(TandemTest):
         for time, reduce in zip(times.groups(), (reduces[0], reduces[-1])):
             self.assertAlmostEqual(float(time), 2e6 * reduce["time_s"], delta=0.06)
 
+    def test_requests_beyond_the_context(self):
+        # Expect of a model of 4,096 tokens, without running anything, what a run counts: a prompt
+        # of 4,096 or more is rejected, an output that goes beyond is cut there, the rest is served.
+        trace = self.folder / "long.csv"
+        with open(trace, "w", encoding="ascii") as file:
+            file.write("arrival_s,input_tokens,output_tokens\n0,126195,10\n1,4096,1\n2,4095,9\n"
+                       "3,4000,96\n4,4000,97\n")
+        options = ["--set", "model=models/llama-2-70b", "--set", f"workload={{trace: {{file: {trace}}}}}",
+                   "--set", "run={}"]
+        result = json.loads(self.tandem_ok("run", SCENARIO, *options, "--json", "--quiet"))
+        self.assertEqual((result["requests"]["rejected"], result["requests"]["completed"]), (2, 3))
+        # 1 + 96 + 96 tokens of output, whose prompts are 12,095.
+        self.assertAlmostEqual(result["output_tokens_per_s"] / result["input_tokens_per_s"],
+                               193 / 12095)
+        warnings = {each["code"]: each["text"] for each in result["warnings"]}
+        self.assertIn("of 5 requests 2 are rejected", warnings["context_exceeded"])
+        self.assertIn("the output of 2 is cut", warnings["context_exceeded"])
+        self.assertNotIn("requests_rejected", warnings)
+        checked = {each["code"]: each["text"] for each in self.check_json(*options)["warnings"]}
+        self.assertEqual(checked["context_exceeded"], warnings["context_exceeded"])
+        # Expect a model that says nothing of it to serve them all.
+        free = json.loads(self.tandem_ok("run", SCENARIO, *options, "--set", "model.max_context=1000000",
+                                         "--json", "--quiet"))
+        self.assertEqual(free["requests"]["completed"], 5)
+
     def test_one_gpu_a_stage_has_no_group(self):
         # Expect null where there is no collective or no hop.
         small = ["--set", "model=models/llama-3.1-8b"]

@@ -161,7 +161,8 @@ END_TEST
 
 START_TEST(test_every_key_of_the_machines)
 {
-    load("model: {base: models/tiny, head_dim: 64, experts: 8, experts_per_token: 2, "
+    load("model: {base: models/tiny, head_dim: 64, experts: 8, experts_per_token: 2, max_context: "
+         "4096, "
          "tied_embeddings: true, qk_norm: true, weights: int4, kv: fp8}\n"
          "cluster: {base: clusters/box, nodes: 2, gpu: {peak: {fp8: 200 TFLOP/s}, power: 700 W, "
          "price: 3.5 USD/h, power_capping: {slowdown: 1.2, delay: 60 ms, release: 10 ms, "
@@ -180,6 +181,7 @@ START_TEST(test_every_key_of_the_machines)
     ck_assert_uint_eq(shape->head_dim, 64);
     ck_assert_uint_eq(shape->experts, 8);
     ck_assert_uint_eq(shape->experts_per_token, 2);
+    ck_assert_uint_eq(shape->max_context, 4096);
     ck_assert(shape->tied_embeddings && shape->qk_norm);
     ck_assert_int_eq(shape->weights, DTYPE_INT4);
     ck_assert_int_eq(shape->kv, DTYPE_FP8);

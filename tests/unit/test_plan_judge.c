@@ -142,6 +142,11 @@ START_TEST(refusals_are_misses)
     ck_assert(isnan(verdict.margin));
     ck_assert_ptr_nonnull(strstr(verdict.reason, "rejects 6.0% of the requests: KV holds 21,712 "
                                                  "tokens; loses 2.0% of the requests"));
+    /* A model that takes no more than so many tokens may be why, too. */
+    char text[PLAN_REASON_BYTES];
+    verdict.context_tokens = 4096;
+    plan_judge_refusals(&verdict, text);
+    ck_assert_ptr_nonnull(strstr(text, "KV holds 21,712 tokens, the model's context 4,096; loses"));
     /* At p95 a few may be rejected. */
     judge((struct seen){.count = 8, .within = 0.97, .ttft_s = 0.1, .rejected = 0.02});
     ck_assert_int_eq(verdict.outcome, PLAN_MEETS);

@@ -153,6 +153,32 @@ START_TEST(the_pool_never_hands_one_out_twice)
 }
 END_TEST
 
+START_TEST(a_models_context_cuts_outputs)
+{
+    /* Expectation, as of vLLM's max_model_len: prompt and output are 4,096 tokens at the most; a
+       prompt of as many leaves no output, and is refused. Without a limit nothing is. */
+    const struct {
+        uint32_t max_context;
+        uint32_t input_tokens;
+        uint32_t output_tokens;
+        bool fits;
+        bool cut;
+        uint32_t left;
+    } cases[] = {
+        {4096, 4000, 96, true, false, 96}, {4096, 4000, 97, true, true, 96},
+        {4096, 4095, 500, true, true, 1},  {4096, 4096, 1, false, true, 0},
+        {4096, 126195, 1, false, true, 0}, {0, 126195, 500, true, false, 500},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct request request = {.input_tokens = cases[i].input_tokens,
+                                  .output_tokens = cases[i].output_tokens};
+        ck_assert(request_fit_context(&request, cases[i].max_context) == cases[i].fits);
+        ck_assert(request.cut == cases[i].cut);
+        ck_assert_uint_eq(request.output_tokens, cases[i].left);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -163,6 +189,7 @@ int main(void)
         join_moves_one_list_behind_the_other,
         the_pool_hands_out_clean_requests,
         the_pool_never_hands_one_out_twice,
+        a_models_context_cuts_outputs,
     };
     return suite_run("request", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -200,6 +200,26 @@ START_TEST(rejections_are_counted)
 }
 END_TEST
 
+START_TEST(requests_beyond_the_context_are_counted)
+{
+    /* Expectation: two of the three rejected were too long for the model, which one warning says,
+       with the outputs that were cut; the other says it of the third. */
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    summary.max_context = 4096;
+    summary.rejected = 3;
+    summary.too_long = 2;
+    summary.cut = 5;
+    const char *const expected[][2] = {
+        {"requests_rejected", "1 of 1000 requests"},
+        {"context_exceeded", "4096 tokens (max_context): of 1000 requests 2 are rejected"}};
+    check_warnings(&summary, 100, expected, 2);
+    summary.rejected = 2;
+    const char *const alone[][2] = {{"context_exceeded", "the output of 5 is cut"}};
+    check_warnings(&summary, 100, alone, 1);
+}
+END_TEST
+
 START_TEST(losses_are_counted)
 {
     struct stage_summary stages[STAGES];
@@ -311,6 +331,7 @@ START_TEST(everything_at_once_has_room)
                                            .power_capped = 0.05};
     summary.rejected = 1;
     summary.lost = 1;
+    summary.cut = 1;
     summary.duration_s = 1000;
     summary.queue.p95 = 500;
     struct warning warnings[RUN_WARNINGS_MAX];
@@ -330,6 +351,7 @@ int main(void)
         a_replica_without_work_is_no_bubble,
         preemptions_are_counted,
         rejections_are_counted,
+        requests_beyond_the_context_are_counted,
         losses_are_counted,
         a_warm_up_that_leaves_nothing_is_told,
         overload_shows_in_the_queue_and_after_the_last_arrival,
