@@ -104,6 +104,10 @@ void batcher_enqueue(struct batcher *batcher, struct request *request);
 /* Whether anything is waiting or running. */
 bool batcher_has_work(const struct batcher *batcher);
 
+/* Whether the first waiting request has no place: all of max_sequences are taken, as the step that
+   was picked last had it. */
+bool batcher_is_crowded(const struct batcher *batcher);
+
 /* Picks the next step's batch at `now`; an empty one where nothing can be done now. */
 void batcher_pick(struct batcher *batcher, struct batch *batch, sim_ps now);
 

@@ -1,15 +1,29 @@
 #include "batcher_parts.h"
 
-/* Whether the scheduler has a place for a waiting request, and knows of one. */
+/* Whether the scheduler is that of a step that is under way: it knows what was so when that was
+   picked. */
+static bool looks_back(const struct batcher *batcher)
+{
+    return serving_schedules_ahead(batcher->serving) && batcher->running > 0;
+}
+
+/* Whether the scheduler has a place to give. */
+static bool has_place(const struct batcher *batcher)
+{
+    uint32_t taken = batcher->running + (looks_back(batcher) ? batcher->just_finished : 0);
+    return taken < batcher->serving->max_sequences;
+}
+
+/* Whether it has one for a waiting request, and knows of one. */
 static bool may_admit(const struct batcher *batcher)
 {
-    uint32_t taken = batcher->running;
-    if (serving_schedules_ahead(batcher->serving) && batcher->running > 0) {
-        if (batcher->known_waiting == 0)
-            return false;
-        taken += batcher->just_finished;
-    }
-    return batcher->waiting.first && taken < batcher->serving->max_sequences;
+    bool knows = !looks_back(batcher) || batcher->known_waiting > 0;
+    return knows && batcher->waiting.first && has_place(batcher);
+}
+
+bool batcher_is_crowded(const struct batcher *batcher)
+{
+    return batcher->waiting.first && !has_place(batcher);
 }
 
 /* Admits the first waiting request if there are a place and blocks for it. */

@@ -95,6 +95,12 @@ static void note_in_flight(struct replica *replica, sim_ps now)
     fullness_note(&pipeline->fullness, replica->flight.count >= pipeline->stage_count, now);
 }
 
+/* Somebody waits for a place from now on, or nobody. */
+static void note_crowding(struct replica *replica, sim_ps now)
+{
+    crowding_note(&replica->crowding, batcher_is_crowded(&replica->batcher), now);
+}
+
 /* Whether some of a step's work took as long as nothing may. */
 static bool is_endless(const struct replica *replica, const struct step *step)
 {
@@ -227,6 +233,7 @@ static void take_turn(struct replica *replica, sim_ps now)
     struct step *step = flight_next(&replica->flight);
     replica->turn_at = SIM_PS_MAX;
     batcher_pick(&replica->batcher, &step->batch, now);
+    note_crowding(replica, now);
     if (replica->batcher.admitted.first)
         replica->owner.admitted(replica->owner.context, replica,
                                 request_list_take(&replica->batcher.admitted));
@@ -398,6 +405,7 @@ void replica_enqueue(struct replica *replica, struct request *request)
     if (!batcher_has_work(&replica->batcher))
         wake(replica);
     batcher_enqueue(&replica->batcher, request);
+    note_crowding(replica, engine_now(replica->session->engine));
     stir(replica);
 }
 
@@ -445,6 +453,7 @@ void replica_withdraw(struct replica *replica, struct request *request)
 {
     replica_make_up(replica);
     batcher_withdraw(&replica->batcher, request);
+    note_crowding(replica, engine_now(replica->session->engine));
     rest_if_empty(replica);
 }
 
@@ -475,6 +484,7 @@ void replica_fail(struct replica *replica, struct request_list *evicted)
     abandon_steps(replica, now, evicted);
     note_in_flight(replica, now);
     batcher_evict(&replica->batcher, evicted);
+    note_crowding(replica, now);
     accounting_fail(&replica->pipeline, replica->emptied,
                     replica->slept ? replica->woken : SIM_PS_MAX, now);
     if (replica->player)

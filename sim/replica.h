@@ -14,6 +14,7 @@
 #define TANDEM_REPLICA_H
 
 #include "batcher.h"
+#include "crowding.h"
 #include "flight.h"
 
 struct replica;
@@ -53,6 +54,7 @@ struct replica {
     bool is_down;
     sim_ps stalled;      /* no work before KV comes or goes since; SIM_PS_MAX: it is not so */
     uint32_t kv_flights; /* parts of requests' KV that are moving, to it or from it */
+    struct crowding crowding;
     struct replica_owner owner;
 };
 

@@ -11,6 +11,11 @@
 /* What stages that prefill wait for room to decode, under which that is no bottleneck. */
 #define ROOM_SHARE_MIN 0.10
 
+/* Of the time with work, that in which requests waited for a place, under which that is no
+   bottleneck; and how full KV may have been at the peak, over which it would have been the next. */
+#define CROWDED_MIN 0.10
+#define CROWDED_KV_MAX 0.90
+
 /* What the power limit costs of a stage's working time, under which it is not worth a warning. */
 #define CAPPED_MIN 0.03
 
@@ -89,6 +94,19 @@ static bool warn_preemptions(const struct summary *summary, struct warning *warn
                        (unsigned long long)summary->preemptions,
                        (unsigned long long)summary->completed,
                        (unsigned long long)summary->kv_capacity_tokens);
+}
+
+/* The pool that requests come to: what the other lacks, decode_pool_full says. */
+static bool warn_crowded(const struct summary *summary, struct warning *warning)
+{
+    const struct pool_summary *pool = &summary->pools[0];
+    if (pool->crowded < CROWDED_MIN || pool->kv_peak_fraction > CROWDED_KV_MAX)
+        return false;
+    return warning_set(warning, "sequences_full",
+                       "while there was work, requests waited %.0f%% of the time for one of the %u "
+                       "places of max_sequences, with KV %.0f%% used at the peak: a larger "
+                       "engine.max_sequences would serve more at once",
+                       pool->crowded * 100, pool->max_sequences, pool->kv_peak_fraction * 100);
 }
 
 static bool warn_nothing_counted(const struct summary *summary, struct warning *warning)
@@ -205,6 +223,7 @@ uint32_t run_warnings_of(const struct summary *summary, double arrival_span_s, d
     for (uint32_t p = 0; p < summary->pool_count; p++)
         count += warn_bubbles(summary, &summary->pools[p], &warnings[count]);
     count += warn_preemptions(summary, &warnings[count]);
+    count += warn_crowded(summary, &warnings[count]);
     count += warn_nothing_counted(summary, &warnings[count]);
     count += warn_rejected(summary, &warnings[count]);
     count += warn_context(summary, &warnings[count]);

@@ -6,6 +6,7 @@
  *                         pipeline scaling is left; of each pool that has several
  *     pipeline_starved    most of that for want of steps: batches too small to fill it
  *     kv_preemptions      requests started over for want of KV blocks
+ *     sequences_full      requests waited for a place among max_sequences, with KV to spare
  *     nothing_counted     all requests arrived in the warm-up
  *     requests_rejected   requests that no replica can ever hold
  *     context_exceeded    requests beyond the model's context: rejected, or their output cut
@@ -21,9 +22,9 @@
 
 #include "summary.h"
 
-/* Two of each pool and seven others: where nothing is counted, nothing was rejected or lost; where
+/* Two of each pool and eight others: where nothing is counted, nothing was rejected or lost; where
    requests are preempted, no pipeline is starved. */
-#define RUN_WARNINGS_MAX (2 * POOLS_MAX + 7)
+#define RUN_WARNINGS_MAX (2 * POOLS_MAX + 8)
 
 /*
  * Fills in `warnings` from the rest of `summary`.

@@ -102,6 +102,19 @@ static const char *role_of(const struct fleet *fleet, uint32_t pool)
     return pool == 0 ? "prefill" : "decode";
 }
 
+/* Of the time in which a pool's replicas had work, that in which requests waited for a place. */
+static double crowded_share_of(const struct fleet *fleet, uint32_t index)
+{
+    const struct pool *pool = &fleet->pools[index];
+    double crowded = 0;
+    double working = 0;
+    for (uint32_t r = 0; r < pool->deployment.layout.replicas; r++) {
+        crowded += (double)pool->replicas[r].crowding.time;
+        working += (double)stage_tally_working(&pool->replicas[r].pipeline.stages[0].tally);
+    }
+    return working > 0 ? fmin(crowded / working, 1) : 0;
+}
+
 static struct pool_summary summarize_pool(const struct fleet *fleet, uint32_t index)
 {
     const struct pool *pool = &fleet->pools[index];
@@ -119,6 +132,7 @@ static struct pool_summary summarize_pool(const struct fleet *fleet, uint32_t in
         .max_sequences = serving->max_sequences,
         .kv_capacity_tokens = deployment->memory.kv_tokens,
         .kv_peak_fraction = (double)peak_blocks / deployment->memory.kv_blocks,
+        .crowded = crowded_share_of(fleet, index),
     };
     strcpy(summary.role, role_of(fleet, index));
     strcpy(summary.policy, batcher_policy_name(serving->policy));

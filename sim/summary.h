@@ -55,6 +55,8 @@ struct pool_summary {
     uint32_t max_sequences;
     uint64_t kv_capacity_tokens; /* of one replica */
     double kv_peak_fraction;
+    double crowded; /* share of the time with work in which requests waited for a place among
+                       max_sequences; for the warnings */
 };
 
 /* KV that went from replicas that prefill to replicas that decode. */
@@ -97,9 +99,8 @@ struct summary {
     uint64_t completed;
     uint64_t
         rejected; /* no replica can ever hold them, or the model's context no output of theirs */
-    uint64_t too_long;    /* of those, the latter; for the warnings, as the next two */
-    uint64_t cut;         /* whose output ends where the model's context does */
-    uint32_t max_context; /* of the model; 0: any */
+    uint64_t too_long; /* of those, the latter; for the warnings, as the next */
+    uint64_t cut;      /* whose output ends where the model's context does */
     uint64_t preemptions;
     uint64_t retried;  /* requests that started over because a replica failed */
     uint64_t lost;     /* requests that ended with it */
@@ -122,6 +123,7 @@ struct summary {
     uint32_t stage_count; /* replicas x stages, of all pools */
     uint32_t nodes;       /* of the cluster, whether it uses them or not */
     uint32_t gpus_per_node;
+    uint32_t max_context; /* of the model; 0: any */
     struct pool_summary pools[POOLS_MAX];
     uint32_t pool_count;
     struct kv_transfer_summary kv_transfer; /* where there are two pools */

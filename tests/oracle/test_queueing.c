@@ -127,6 +127,29 @@ START_TEST(utilization_is_throughput_times_service_time)
 }
 END_TEST
 
+START_TEST(all_but_the_last_keep_others_waiting)
+{
+    /* Expectation: of ten requests that come at once to a server of one, somebody waits for a place
+       while the first nine are served: nine tenths of the time with work. With ten places nobody
+       ever does. */
+    enum { COUNT = 10 };
+    struct scenario scenario = deterministic_server();
+    struct arrival arrivals[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        arrivals[i] = (struct arrival){.input_tokens = 128, .output_tokens = 1};
+    struct played played = play(&scenario, arrivals, COUNT);
+    ck_assert_double_eq_tol(played.summary.pools[0].crowded, 0.9, 1e-9);
+    ck_assert_uint_eq(played.summary.warning_count, 1);
+    ck_assert_str_eq(played.summary.warnings[0].code, "sequences_full");
+    played_release(&played);
+    scenario.serving.max_sequences = COUNT;
+    played = play(&scenario, arrivals, COUNT);
+    ck_assert_double_eq(played.summary.pools[0].crowded, 0);
+    ck_assert_uint_eq(played.summary.warning_count, 0);
+    played_release(&played);
+}
+END_TEST
+
 /* Poisson requests of random lengths, many at once, on two replicas of two stages. */
 static struct scenario busy_cluster(void)
 {
@@ -417,6 +440,7 @@ int main(void)
     const TTest *const tests[] = {
         md1_mean_wait,
         utilization_is_throughput_times_service_time,
+        all_but_the_last_keep_others_waiting,
         littles_law,
         response_time_law_of_a_closed_loop,
         a_request_of_the_warm_up_counts_nowhere,

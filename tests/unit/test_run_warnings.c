@@ -190,6 +190,29 @@ START_TEST(preemptions_are_counted)
 }
 END_TEST
 
+START_TEST(places_that_bind_are_named)
+{
+    /* Expectation: where requests waited half of the time for one of 256 places, and KV was never
+       more than 45% used, the places are too few. Where KV was nearly used up as well, more of them
+       would have had none; and 5% of the time is no bottleneck. */
+    struct stage_summary stages[STAGES];
+    struct summary summary = good_run(stages);
+    struct pool_summary *pool = &summary.pools[0];
+    pool->max_sequences = 256;
+    pool->crowded = 0.5;
+    pool->kv_peak_fraction = 0.45;
+    const char *const expected[][2] = {
+        {"sequences_full", "waited 50% of the time for one of the 256 places of max_sequences, "
+                           "with KV 45% used at the peak: a larger engine.max_sequences"}};
+    check_warnings(&summary, 100, expected, 1);
+    pool->kv_peak_fraction = 0.95;
+    check_warnings(&summary, 100, NULL, 0);
+    pool->kv_peak_fraction = 0.45;
+    pool->crowded = 0.05;
+    check_warnings(&summary, 100, NULL, 0);
+}
+END_TEST
+
 START_TEST(rejections_are_counted)
 {
     struct stage_summary stages[STAGES];
@@ -332,6 +355,7 @@ START_TEST(everything_at_once_has_room)
     summary.rejected = 1;
     summary.lost = 1;
     summary.cut = 1;
+    summary.pools[0].crowded = 0.5;
     summary.duration_s = 1000;
     summary.queue.p95 = 500;
     struct warning warnings[RUN_WARNINGS_MAX];
@@ -350,6 +374,7 @@ int main(void)
         a_single_stage_has_no_bubbles,
         a_replica_without_work_is_no_bubble,
         preemptions_are_counted,
+        places_that_bind_are_named,
         rejections_are_counted,
         requests_beyond_the_context_are_counted,
         losses_are_counted,
