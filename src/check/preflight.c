@@ -166,10 +166,12 @@ int preflight_survey(struct preflight *preflight, const struct workload_spec *wo
     int status = workload_survey_run(&survey, preflight->deployment.scenario, workload, error);
     if (status < 0)
         return status;
-    preflight->warning_count += warning_set_context(
-        &preflight->warnings[preflight->warning_count],
-        preflight->deployment.scenario->model.max_context, survey.requests, survey.too_long,
-        survey.cut);
+    preflight->warning_count +=
+        warning_set_context(&preflight->warnings[preflight->warning_count],
+                            preflight->deployment.scenario->model.max_context, survey.requests,
+                            survey.too_long, survey.cut);
+    if (survey.ignores_prefixes)
+        preflight->warnings[preflight->warning_count++] = survey.prefixes;
     if (survey.refused == 0)
         return 0;
     preflight->warning_count += warning_set(

@@ -28,8 +28,9 @@ struct preflight_experts {
     double mean_s;    /* were all experts equally busy */
 };
 
-/* The layout's, and that requests will be rejected, or do not fit the model's context. */
-#define PREFLIGHT_WARNINGS_MAX (LAYOUT_WARNINGS_MAX + 2)
+/* The layout's and the workload's: requests that will be rejected, or do not fit the model's
+   context, and prefixes that are computed anew. */
+#define PREFLIGHT_WARNINGS_MAX (LAYOUT_WARNINGS_MAX + 3)
 
 /* A decode of one request, the fullest decode step, the largest step. */
 #define PREFLIGHT_SIZES 3
@@ -76,8 +77,8 @@ struct preflight_recommendations {
 int preflight_resolve(struct preflight *preflight, const struct scenario *scenario,
                       struct arena *arena, struct error *error);
 
-/* Adds a warning to `preflight`, of a scenario that fits, where requests of `workload` are too long
-   for it: the run's `requests_rejected` and `context_exceeded`. Errors as workload_survey_run(). */
+/* Adds warnings to `preflight`, of a scenario that fits, where requests of `workload` are too long
+   for it or its model, or begin as others did: the run's. Errors as workload_survey_run(). */
 int preflight_survey(struct preflight *preflight, const struct workload_spec *workload,
                      struct error *error);
 

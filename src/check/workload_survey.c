@@ -1,5 +1,6 @@
 #include "workload_survey.h"
 
+#include "prefix_warning.h"
 #include "request.h"
 #include "simulation.h"
 #include "workload_source.h"
@@ -85,6 +86,7 @@ int workload_survey_run(struct workload_survey *survey, const struct scenario *s
         status = workload_source_open(&source, workload, scenario->run.seed, error);
         if (status == 0)
             status = look_at_all(survey, &rules, workload_source_arrivals(&source), error);
+        survey->ignores_prefixes = prefix_warning_of(source.trace, &survey->prefixes);
     }
     workload_source_close(&source);
     simulation_free(simulation);

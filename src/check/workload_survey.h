@@ -10,18 +10,21 @@
 
 #include "config_workload.h"
 #include "scenario.h"
+#include "warning.h"
 
 /* Of a workload that has more, the first ones are looked at. */
 #define WORKLOAD_SURVEY_REQUESTS_MAX 1000000
 
 struct workload_survey {
-    uint64_t requests; /* that a run counts, of those looked at */
-    uint64_t too_long; /* their prompts leave no room in the model's context */
-    uint64_t cut;      /* their outputs end where that does */
-    uint64_t refused;  /* no replica can ever serve them */
+    uint64_t requests;     /* that a run counts, of those looked at */
+    uint64_t too_long;     /* their prompts leave no room in the model's context */
+    uint64_t cut;          /* their outputs end where that does */
+    uint64_t refused;      /* no replica can ever serve them */
     uint32_t input_tokens; /* of the longest of those */
     uint32_t output_tokens;
     bool is_cut; /* there may be more */
+    bool ignores_prefixes;
+    struct warning prefixes; /* where it does */
 };
 
 /*

@@ -3,6 +3,7 @@
 #include "bands.h"
 #include "interrupt.h"
 #include "json_build.h"
+#include "prefix_warning.h"
 #include "progress.h"
 #include "record_hdf5.h"
 #include "scenario_json.h"
@@ -157,6 +158,23 @@ static int advance(struct run_state *state, const struct run_options *options,
     return status < 0 ? command_scenario_fault(&options->scenario, &state->config, error) : status;
 }
 
+/* Adds what the run says nothing of, for it never saw it. */
+static int warn_of_prefixes(struct run_state *state, struct error *error)
+{
+    struct summary *summary = &state->summary;
+    struct warning ignored;
+    if (!prefix_warning_of(state->source.trace, &ignored))
+        return 0;
+    struct warning *warnings =
+        arena_calloc(&state->arena, summary->warning_count + (size_t)1, sizeof(*warnings));
+    if (!warnings)
+        return error_out_of_memory(error, "summary");
+    memcpy(warnings, summary->warnings, summary->warning_count * sizeof(*warnings));
+    warnings[summary->warning_count++] = ignored;
+    summary->warnings = warnings;
+    return 0;
+}
+
 /* The summary, its wall-clock part too. */
 static int summarize(struct run_state *state, struct error *error)
 {
@@ -167,7 +185,7 @@ static int summarize(struct run_state *state, struct error *error)
         return status;
     summary->wall_s = wall_s;
     summary->requests_per_wall_s = (double)simulation_completed(state->simulation) / wall_s;
-    return 0;
+    return warn_of_prefixes(state, error);
 }
 
 /* Block characters only where a terminal shows them. */

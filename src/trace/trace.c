@@ -21,6 +21,10 @@ struct trace {
     sim_ps last;
     uint64_t rows;
     uint64_t skipped;
+    struct trace_prefixes prefixes; /* Mooncake's */
+    bool tells_blocks;
+    uint64_t input_tokens; /* of the requests so far, and what of them is reusable */
+    uint64_t reusable_tokens;
     char *line; /* at hand */
     size_t line_bytes;
     bool is_pending; /* Mooncake has no header: that line is its first row, read for its format */
@@ -212,6 +216,7 @@ void trace_close(struct trace *trace)
     if (!trace)
         return;
     line_reader_release(&trace->lines);
+    trace_prefixes_release(&trace->prefixes);
     (void)fclose(trace->file);
     free(trace->name);
     free(trace);
@@ -256,7 +261,7 @@ static int next_row(struct trace *trace, struct trace_row *row, struct error *er
     if (status <= 0)
         return status;
     if (trace->format == TRACE_MOONCAKE)
-        status = trace_mooncake_row(place_of(trace), row, error);
+        status = trace_mooncake_row(place_of(trace), &trace->prefixes, row, error);
     else
         status = trace_csv_row(&trace->csv, place_of(trace), row, error);
     return status < 0 ? status : 1;
@@ -265,7 +270,7 @@ static int next_row(struct trace *trace, struct trace_row *row, struct error *er
 static int trace_next(void *context, struct arrival *arrival, struct error *error)
 {
     struct trace *trace = context;
-    struct trace_row row;
+    struct trace_row row = {.reusable_tokens = 0};
     int status;
     while ((status = next_row(trace, &row, error)) > 0) {
         status = arrival_time(trace, &row, &arrival->at, error);
@@ -275,6 +280,9 @@ static int trace_next(void *context, struct arrival *arrival, struct error *erro
             arrival->input_tokens = row.input_tokens;
             arrival->output_tokens = row.output_tokens;
             trace->rows++;
+            trace->tells_blocks |= row.tells_blocks;
+            trace->input_tokens += row.input_tokens;
+            trace->reusable_tokens += row.reusable_tokens;
             return 1;
         }
         trace->skipped++;
@@ -297,4 +305,9 @@ enum trace_format trace_format(const struct trace *trace)
 uint64_t trace_skipped(const struct trace *trace)
 {
     return trace->skipped;
+}
+
+double trace_reusable_share(const struct trace *trace)
+{
+    return trace->tells_blocks ? (double)trace->reusable_tokens / (double)trace->input_tokens : NAN;
 }

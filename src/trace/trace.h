@@ -58,6 +58,10 @@ enum trace_format trace_format(const struct trace *trace);
 /* Rows left out so far because they have no input or no output tokens. */
 uint64_t trace_skipped(const struct trace *trace);
 
+/* What share of the input tokens of the requests so far earlier prompts began with, as far as
+   trace_prefixes.h remembers; NaN of a trace that tells no blocks. */
+double trace_reusable_share(const struct trace *trace);
+
 const char *trace_format_name(enum trace_format format);
 bool trace_format_from_name(const char *name, enum trace_format *format);
 

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Tokens of the blocks that hash_ids names. */
+#define BLOCK_TOKENS 512
+
 static bool json_tokens(const json_t *object, const char *key, uint32_t *tokens)
 {
     const json_t *value = json_object_get(object, key);
@@ -46,6 +49,30 @@ static size_t read_row(const json_t *object, struct trace_row *row)
     return 2 + json_tokens(object, members[2].key, &row->output_tokens);
 }
 
+/* What of the prompt earlier ones began with, by its blocks up to the first that is new, or is not
+   a whole number; all are remembered. 0 or -ERROR_MEMORY. */
+static int read_blocks(const json_t *object, struct trace_prefixes *prefixes, struct trace_row *row,
+                       struct error *error)
+{
+    const json_t *ids = json_object_get(object, "hash_ids");
+    size_t count = json_array_size(ids); /* 0 where it is no array */
+    uint64_t reusable_tokens = 0;
+    int came_before = 1;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *id = json_array_get(ids, i);
+        int seen = json_is_integer(id) && json_integer_value(id) >= 0
+                       ? trace_prefixes_add(prefixes, (uint64_t)json_integer_value(id), error)
+                       : 0;
+        if (seen < 0)
+            return seen;
+        came_before &= seen;
+        reusable_tokens += came_before ? BLOCK_TOKENS : 0;
+    }
+    row->tells_blocks = count > 0;
+    row->reusable_tokens = (uint32_t)u64_min(reusable_tokens, row->input_tokens);
+    return 0;
+}
+
 /* Where the line has the value of `key`; all of it where it has none. */
 static struct text value_of(struct text line, const char *key)
 {
@@ -78,7 +105,8 @@ static int syntax_error(struct trace_place place, const json_error_t *json_error
                            error);
 }
 
-int trace_mooncake_row(struct trace_place place, struct trace_row *row, struct error *error)
+int trace_mooncake_row(struct trace_place place, struct trace_prefixes *prefixes,
+                       struct trace_row *row, struct error *error)
 {
     json_error_t json_error;
     size_t bytes = (size_t)(place.line.end - place.line.begin);
@@ -89,7 +117,12 @@ int trace_mooncake_row(struct trace_place place, struct trace_row *row, struct e
         return syntax_error(place, &json_error, error);
     bool is_object = json_is_object(object);
     size_t good = is_object ? read_row(object, row) : 0;
+    int status = 0;
+    if (good == ARRAY_LENGTH(members))
+        status = read_blocks(object, prefixes, row, error);
     json_decref(object);
+    if (status < 0)
+        return status;
     if (!is_object)
         return trace_row_error(place, "a JSON object", place.line, error);
     if (good < ARRAY_LENGTH(members))

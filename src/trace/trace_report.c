@@ -11,6 +11,14 @@ static void print_lengths(const char *name, const struct length_histogram *lengt
                  lengths->max);
 }
 
+static void print_reusable(double share)
+{
+    if (!isnan(share))
+        (void)printf("reusable       %s of the input tokens, prefixes of earlier prompts: tandem "
+                     "computes them anew\n",
+                     human_percent(share).text);
+}
+
 static void print_text(const char *path, const struct trace *trace, const struct trace_stats *stats)
 {
     double rate_per_s = trace_stats_rate_per_s(stats);
@@ -21,7 +29,9 @@ static void print_text(const char *path, const struct trace *trace, const struct
         (void)printf("left out       %s\n", human_count(trace_skipped(trace)).text);
     (void)printf("duration       %s\n", human_duration(trace_stats_duration_s(stats)).text);
     (void)printf("rate           %s /s\n", human_number(rate_per_s).text);
-    (void)printf("burstiness     %s (CV of the gaps; Poisson: 1)\n\n", human_number(gap_cv).text);
+    (void)printf("burstiness     %s (CV of the gaps; Poisson: 1)\n", human_number(gap_cv).text);
+    print_reusable(trace_reusable_share(trace));
+    (void)printf("\n");
     (void)printf("%-14s %9s %9s %9s %9s %9s %9s\n", "tokens", "mean", "p50", "p90", "p95", "p99",
                  "max");
     print_lengths("input", &stats->input);
@@ -60,6 +70,7 @@ static json_t *json_stats(const char *path, const struct trace *trace,
         {"duration_s", json_build_real(trace_stats_duration_s(stats))},
         {"requests_per_s", json_build_real(trace_stats_rate_per_s(stats))},
         {"gap_cv", json_build_real(trace_stats_gap_cv(stats))},
+        {"reusable_input_share", json_build_real(trace_reusable_share(trace))},
         {"input_tokens", json_lengths(&stats->input)},
         {"output_tokens", json_lengths(&stats->output)},
         {0},

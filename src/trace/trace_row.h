@@ -13,6 +13,8 @@ struct trace_row {
     struct text time_field; /* where the line has it; all of the line where nobody knows */
     uint32_t input_tokens;
     uint32_t output_tokens;
+    bool tells_blocks;        /* the prompt's blocks are told by their hashes */
+    uint32_t reusable_tokens; /* of the prompt, that earlier ones began with; 0: none, or unknown */
 };
 
 /* A line, and where it stands. */

@@ -5,7 +5,7 @@ import json
 import math
 import re
 
-from tandem_cli import ROOT, TandemTest, main
+from tandem_cli import ROOT, SCENARIO, TandemTest, main
 
 HEADER = "arrival_s,input_tokens,output_tokens\n"
 
@@ -41,6 +41,29 @@ class TraceTest(TandemTest):
 
 
 class Info(TraceTest):
+    def test_reusable_prefixes(self):
+        # Blocks of 512 tokens. The second prompt begins with two blocks of the first, 1,024 tokens;
+        # the third is the second over again, all 1,300; the fourth has blocks that came before, but
+        # behind one that did not, and the fifth tells nothing: 2,324 of 4,536 + 100 tokens.
+        lines = [(1536, [1, 2, 3]), (1300, [1, 2, 4]), (1300, [1, 2, 4]), (400, [9, 1, 2]), (100, None)]
+        self.write("m.jsonl", "".join(
+            json.dumps({"timestamp": i, "input_length": tokens, "output_length": 2,
+                        **({"hash_ids": ids} if ids else {})}) + "\n"
+            for i, (tokens, ids) in enumerate(lines)))
+        self.assertAlmostEqual(self.info("m.jsonl")["reusable_input_share"], 2324 / 4636)
+        self.assertIn("reusable       50.1% of the input tokens", self.done("info", "m.jsonl"))
+        # Expect a run of it, and a check, to say that it computes them anew, 1.0 / (1 - 0.501).
+        options = ["--set", f"workload={{trace: {{file: {self.folder / 'm.jsonl'}}}}}", "--set", "run={}"]
+        for command in (("run", "--quiet"), ("check",)):
+            result = json.loads(self.tandem_ok(*command, SCENARIO, "--json", *options))
+            warnings = {each["code"]: each["text"] for each in result["warnings"]}
+            self.assertIn("50% of the trace's input tokens", warnings["prefixes_ignored"])
+            self.assertIn("2.0 times less", warnings["prefixes_ignored"])
+        # Expect nothing of a trace that tells no blocks.
+        self.write("t.csv", HEADER + "1,10,7\n2,10,7\n")
+        self.assertIsNone(self.info("t.csv")["reusable_input_share"])
+        self.assertNotIn("reusable", self.done("info", "t.csv"))
+
     def test_json(self):
         # Gaps of 1, 1 and 4 s: mean 2, sample standard deviation sqrt(3). Inputs 10, 20, 30, 40.
         self.write("t.csv", HEADER + "1,10,7\n2,20,7\n3,30,7\n7,40,7\n")

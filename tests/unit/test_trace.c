@@ -8,6 +8,7 @@
 #include "line_reader.h"
 #include "suite.h"
 #include "trace.h"
+#include "trace_prefixes.h"
 
 #define TANDEM "arrival_s,input_tokens,output_tokens\n"
 #define AZURE "TIMESTAMP,ContextTokens,GeneratedTokens\n"
@@ -132,6 +133,27 @@ START_TEST(test_mooncake_format)
     assert_arrival(&reading, 0, 0, 6758, 500);
     assert_arrival(&reading, 1, 3052 * (SIM_PS_PER_S / 1000), 7, 1);
     assert_arrival(&reading, 2, 30525 * (SIM_PS_PER_S / 10000), 8, 2);
+}
+END_TEST
+
+START_TEST(test_prefixes_are_remembered_to_a_bound)
+{
+    /* Every block is new once, zero and the largest hash too, however the set grows; beyond the
+       bound what is remembered still is, and what is not never will be. */
+    struct trace_prefixes prefixes = {.count = 0};
+    struct error error;
+    const uint64_t largest = INT64_MAX;
+    ck_assert_int_eq(trace_prefixes_add(&prefixes, largest, &error), 0);
+    for (uint64_t block = 0; block + 1 < TRACE_BLOCKS_MAX; block++)
+        if (trace_prefixes_add(&prefixes, block * 4096, &error) != 0)
+            ck_abort_msg("block %llu came before", (unsigned long long)block);
+    ck_assert_uint_eq(prefixes.count, TRACE_BLOCKS_MAX);
+    ck_assert_int_eq(trace_prefixes_add(&prefixes, 1, &error), 0);
+    ck_assert_int_eq(trace_prefixes_add(&prefixes, 1, &error), 0);
+    ck_assert_int_eq(trace_prefixes_add(&prefixes, 0, &error), 1);
+    ck_assert_int_eq(trace_prefixes_add(&prefixes, largest, &error), 1);
+    ck_assert_uint_eq(prefixes.room, 2 * TRACE_BLOCKS_MAX);
+    trace_prefixes_release(&prefixes);
 }
 END_TEST
 
@@ -517,6 +539,7 @@ int main(void)
         test_azure_2023_format,
         test_azure_2024_format,
         test_mooncake_format,
+        test_prefixes_are_remembered_to_a_bound,
         test_burstgpt_format,
         test_columns_go_by_name,
         test_line_ends,
