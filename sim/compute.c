@@ -1,22 +1,33 @@
 #include "compute.h"
 
-/* Activations, and the KV write, are 16-bit whatever the weights are. */
-#define ACTIVATION_BYTES 2.0
 /* The kernels that one operation does where it was measured: gate-up, activation, down. */
 #define EXPERT_PARTS 3
 
-static struct kernel gemm(enum span_kind kind, enum dtype weights, double m, double n, double k)
+/* Each of `m` rows by one of `groups` matrices. */
+static struct kernel grouped_gemm(enum span_kind kind, enum dtype weights, double m, double n,
+                                  double k, double groups)
 {
     return (struct kernel){
         .kind = kind,
         .weights = weights,
-        .flops = 2 * m * n * k,
-        .bytes = n * k * dtype_bytes(weights) + (m * k + m * n) * ACTIVATION_BYTES,
+        .work = work_gemm(weights, m, n, k, groups),
         .m = m,
         .n = n,
         .k = k,
-        .groups = 1,
+        .groups = groups,
     };
+}
+
+static struct kernel gemm(enum span_kind kind, enum dtype weights, double m, double n, double k)
+{
+    return grouped_gemm(kind, weights, m, n, k, 1);
+}
+
+static struct kernel elementwise(enum span_kind kind, double m, double n)
+{
+    double passes = work_passes(kernel_op_of_span(kind));
+    return (struct kernel){
+        .kind = kind, .work = work_elementwise(passes, m * n), .m = m, .n = n, .groups = 1};
 }
 
 /* The experts of one GPU: rows that they get, how many of them are reached, each's share of ffn. */
@@ -43,30 +54,6 @@ static struct expert_load expert_load_of(const struct compute *compute, double t
     };
 }
 
-/* A grouped GEMM over the experts that are reached: each row's n x k is one expert's. */
-static struct kernel expert_gemm(const struct compute *compute, enum span_kind kind,
-                                 const struct expert_load *load, double n, double k)
-{
-    const struct model *model = compute->model;
-    struct kernel kernel = gemm(kind, model->weights, load->rows, n, k);
-    kernel.bytes += (load->reached - 1) * n * k * dtype_bytes(model->weights);
-    kernel.groups = load->reached;
-    return kernel;
-}
-
-/* `passes` 16-bit values moved for each of m x n. */
-static struct kernel elementwise(enum span_kind kind, double m, double n, double passes)
-{
-    return (struct kernel){
-        .kind = kind, .bytes = passes * m * n * ACTIVATION_BYTES, .m = m, .n = n, .groups = 1};
-}
-
-/* Reads x and the residual, writes the residual and the normalised rows. */
-static struct kernel norm(const struct compute *compute, enum span_kind kind, double tokens)
-{
-    return elementwise(kind, tokens, compute->model->hidden, 4);
-}
-
 /* Tokens whose hidden states a GPU holds between the projections of a whole layer. */
 static double held_tokens(const struct compute *compute, double tokens)
 {
@@ -87,7 +74,7 @@ static uint32_t dense_kernels(const struct compute *compute, double tokens, stru
     const struct model *model = compute->model;
     double ffn = (double)model->ffn / compute->tensor_parallel;
     kernels[0] = gemm(SPAN_GATE_UP, model->weights, tokens, 2 * ffn, model->hidden);
-    kernels[1] = elementwise(SPAN_ACTIVATION, tokens, ffn, 3);
+    kernels[1] = elementwise(SPAN_ACTIVATION, tokens, ffn);
     kernels[2] = gemm(SPAN_DOWN, model->weights, tokens, model->hidden, ffn);
     return 3;
 }
@@ -132,12 +119,13 @@ static struct roofline roofline_of(const struct gpu *gpu, const struct kernel *k
     struct reach reach = reach_of(gpu, kernel);
     double peak = gpu_flops_per_s(gpu, kernel->weights);
     return (struct roofline){
-        .compute_s = kernel->flops / (peak * reach.compute),
-        .memory_s = kernel->bytes / (gpu->memory_bytes_per_s * reach.memory),
+        .compute_s = kernel->work.flops / (peak * reach.compute),
+        .memory_s = kernel->work.bytes / (gpu->memory_bytes_per_s * reach.memory),
         .gap_s = reach.gap_s,
     };
 }
 
+/* A bound: nothing was measured that says how much of the smaller shows beside the larger. */
 static struct cost roofline_cost(const struct compute *compute, const struct kernel *kernel)
 {
     struct roofline roofline = roofline_of(compute->gpu, kernel);
@@ -170,9 +158,11 @@ static uint32_t expert_kernels(const struct compute *compute, double tokens, str
     bool sends_tokens = sharding_sends_tokens(&compute->sharding, ranks);
     double routed = sends_tokens ? sharding_share(tokens, ranks) : tokens;
     kernels[0] = gemm(SPAN_ROUTER, DTYPE_BF16, routed, model->experts, model->hidden);
-    kernels[1] = expert_gemm(compute, SPAN_GATE_UP, &load, 2 * load.ffn, model->hidden);
-    kernels[2] = elementwise(SPAN_ACTIVATION, load.rows, load.ffn, 3);
-    kernels[3] = expert_gemm(compute, SPAN_DOWN, &load, model->hidden, load.ffn);
+    kernels[1] = grouped_gemm(SPAN_GATE_UP, model->weights, load.rows, 2 * load.ffn, model->hidden,
+                              load.reached);
+    kernels[2] = elementwise(SPAN_ACTIVATION, load.rows, load.ffn);
+    kernels[3] =
+        grouped_gemm(SPAN_DOWN, model->weights, load.rows, model->hidden, load.ffn, load.reached);
     share_experts(compute, load.reached, kernels + 1);
     return 1 + EXPERT_PARTS;
 }
@@ -185,24 +175,24 @@ uint32_t compute_layer_kernels(const struct compute *compute, double tokens,
     double kv_heads = model_kv_heads_per_gpu(model, compute->tensor_parallel);
     double qkv = (heads + 2 * kv_heads) * model->head_dim;
     uint32_t count = 0;
-    kernels[count++] = norm(compute, SPAN_NORM, held_tokens(compute, tokens));
+    kernels[count++] = elementwise(SPAN_NORM, held_tokens(compute, tokens), model->hidden);
     kernels[count++] = gemm(SPAN_QKV, model->weights, tokens, qkv, model->hidden);
-    kernels[count++] = elementwise(SPAN_ROPE_KV, tokens, qkv, 2);
+    kernels[count++] = elementwise(SPAN_ROPE_KV, tokens, qkv);
     kernels[count++] =
         gemm(SPAN_OUTPUT, model->weights, tokens, model->hidden, heads * model->head_dim);
-    kernels[count++] = norm(compute, SPAN_NORM, held_ffn_tokens(compute, tokens));
+    kernels[count++] = elementwise(SPAN_NORM, held_ffn_tokens(compute, tokens), model->hidden);
     return count + (model_is_moe(model) ? expert_kernels(compute, tokens, kernels + count)
                                         : dense_kernels(compute, tokens, kernels + count));
 }
 
 struct kernel compute_embedding(const struct compute *compute, double tokens)
 {
-    return elementwise(SPAN_EMBEDDING, held_tokens(compute, tokens), compute->model->hidden, 2);
+    return elementwise(SPAN_EMBEDDING, held_tokens(compute, tokens), compute->model->hidden);
 }
 
 struct kernel compute_final_norm(const struct compute *compute, double tokens)
 {
-    return norm(compute, SPAN_FINAL_NORM, held_tokens(compute, tokens));
+    return elementwise(SPAN_FINAL_NORM, held_tokens(compute, tokens), compute->model->hidden);
 }
 
 struct kernel compute_lm_head(const struct compute *compute, double sequences)
@@ -212,11 +202,10 @@ struct kernel compute_lm_head(const struct compute *compute, double sequences)
     return gemm(SPAN_LM_HEAD, DTYPE_BF16, sequences, vocab, model->hidden);
 }
 
-/* The largest of each row's logits: reads them as bf16 and once more as fp32. */
 struct kernel compute_sample(const struct compute *compute, double sequences)
 {
     double vocab = (double)compute->model->vocab / compute->tensor_parallel;
-    return elementwise(SPAN_SAMPLE, sequences, vocab, 3);
+    return elementwise(SPAN_SAMPLE, sequences, vocab);
 }
 
 /* Attention of `queries` new tokens that score `pairs` query-key pairs and read `keys` tokens. */
@@ -224,13 +213,12 @@ static struct kernel attention(const struct compute *compute, enum span_kind kin
                                double pairs, double keys)
 {
     const struct model *model = compute->model;
-    double heads = (double)model->heads / compute->tensor_parallel;
-    double kv_bytes = model_kv_bytes_per_token_layer(model, compute->tensor_parallel);
-    double io_bytes = 2 * queries * heads * model->head_dim * ACTIVATION_BYTES;
+    uint32_t ranks = compute->tensor_parallel;
+    double width = (double)model->heads / ranks * model->head_dim;
+    double kv_width = (double)model_kv_heads_per_gpu(model, ranks) * model->head_dim;
     return (struct kernel){
         .kind = kind,
-        .flops = 4 * pairs * heads * model->head_dim,
-        .bytes = keys * kv_bytes + io_bytes,
+        .work = work_attention(model->kv, queries, pairs, keys, width, kv_width),
         .m = queries,
         .n = keys,
         .groups = 1,
@@ -245,8 +233,8 @@ struct kernel compute_attention_decode(const struct compute *compute, double seq
 
 struct kernel compute_attention_prefill(const struct compute *compute, double start, double length)
 {
-    double pairs = length * start + length * (length + 1) / 2;
-    return attention(compute, SPAN_ATTENTION_PREFILL, length, pairs, start + length);
+    return attention(compute, SPAN_ATTENTION_PREFILL, length, work_causal_pairs(length, start),
+                     start + length);
 }
 
 /* The quantities that a kernel's measured cost depends on, as kernel_table.h has them. */

@@ -15,7 +15,7 @@
 #define TANDEM_COMPUTE_H
 
 #include "cost_stack.h"
-#include "kernel_table.h"
+#include "kernel_work.h"
 #include "sharding.h"
 
 /*
@@ -31,8 +31,7 @@
 struct kernel {
     enum span_kind kind;
     enum dtype weights; /* of a GEMM's stationary operand; DTYPE_BF16 elsewhere */
-    double flops;
-    double bytes; /* read and written */
+    struct work work;
     double m;
     double n;
     double k;

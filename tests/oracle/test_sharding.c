@@ -182,7 +182,7 @@ START_TEST(whole_experts_do_the_same_work_on_other_shapes)
     ck_assert_double_eq(own.m, 200);
     ck_assert_double_eq(own.n, 2 * 14336);
     check_close(own.groups, 1);
-    check_close(own.flops, split.flops);
+    check_close(own.work.flops, split.work.flops);
     /* The router has the GPU's share of the tokens. */
     ck_assert_double_eq(kernel_of(&bench.cost, SPAN_ROUTER, TOKENS).m, TOKENS / RANKS);
     /* One token gives one GPU a row, at least, and it reads one expert. */

@@ -27,8 +27,8 @@ static void check_kernel(const struct kernel *kernel, enum span_kind kind, doubl
                          double bytes)
 {
     ck_assert_int_eq(kernel->kind, kind);
-    ck_assert_double_le(fabs(kernel->flops - flops), 1e-12 * flops);
-    ck_assert_double_le(fabs(kernel->bytes - bytes), 1e-12 * bytes);
+    ck_assert_double_le(fabs(kernel->work.flops - flops), 1e-12 * flops);
+    ck_assert_double_le(fabs(kernel->work.bytes - bytes), 1e-12 * bytes);
 }
 
 /* Expectation: 2 m n k FLOPs; the weights once, the rows in and out, all bf16. */
@@ -127,7 +127,7 @@ START_TEST(chunks_of_a_prompt_score_what_the_whole_does)
     struct kernel whole = compute_attention_prefill(&bench.compute, 0, 1000);
     struct kernel first = compute_attention_prefill(&bench.compute, 0, 300);
     struct kernel rest = compute_attention_prefill(&bench.compute, 300, 700);
-    ck_assert_double_eq(first.flops + rest.flops, whole.flops);
+    ck_assert_double_eq(first.work.flops + rest.work.flops, whole.work.flops);
 }
 END_TEST
 
@@ -142,14 +142,91 @@ START_TEST(the_roofline_has_its_corner_where_both_sides_meet)
      * the same; below it memory is the limit, above it compute. And a gap follows each. */
     struct bench bench;
     set_up(&bench);
-    struct kernel corner = {.kind = SPAN_QKV, .flops = 1e12, .bytes = 3e9};
+    struct kernel corner = {.kind = SPAN_QKV, .work.flops = 1e12, .work.bytes = 3e9};
     struct kernel memory_bound = corner;
     struct kernel compute_bound = corner;
-    memory_bound.bytes *= 2;
-    compute_bound.flops *= 3;
+    memory_bound.work.bytes *= 2;
+    compute_bound.work.flops *= 3;
     ck_assert_double_eq_tol(time_of(&bench, &corner), 1e-3 + 1e-6, 1e-15);
     ck_assert_double_eq_tol(time_of(&bench, &memory_bound), 2e-3 + 1e-6, 1e-15);
     ck_assert_double_eq_tol(time_of(&bench, &compute_bound), 3e-3 + 1e-6, 1e-15);
+}
+END_TEST
+
+/* Expectation: what kernel_table's roofline says of the kernel's shape. */
+static void check_shape(const struct bench *bench, const struct kernel *kernel,
+                        struct kernel_shape shape, double y)
+{
+    double expected_s = kernel_roofline_s(&bench->gpu, &shape, kernel->m, y);
+    ck_assert_double_eq_tol(time_of(bench, kernel), expected_s, 1e-12 * expected_s);
+}
+
+START_TEST(measured_times_are_ratios_to_the_same_work)
+{
+    /* Expectation: beside gaps a kernel takes what the roofline says that its measured times would
+       be ratios to, at any batch. An embedding is a copy, whose n is bytes. */
+    struct bench bench;
+    set_up(&bench);
+    bench.gpu.kernel_gap_s = bench.gpu.elementwise_gap_s = 0;
+    for (double tokens = 1; tokens <= 4096; tokens *= 8) {
+        struct kernel kernels[LAYER_KERNELS_MAX + 4];
+        uint32_t count = compute_layer_kernels(&bench.compute, tokens, kernels);
+        kernels[count++] = compute_embedding(&bench.compute, tokens);
+        kernels[count++] = compute_final_norm(&bench.compute, tokens);
+        kernels[count++] = compute_lm_head(&bench.compute, tokens);
+        kernels[count++] = compute_sample(&bench.compute, tokens);
+        for (uint32_t i = 0; i < count; i++) {
+            enum kernel_op op = kernel_op_of_span(kernels[i].kind);
+            double unit = op == KERNEL_COPY ? BF16_BYTES : 1;
+            struct kernel_shape shape = {.op = op, .n = unit * kernels[i].n, .k = kernels[i].k};
+            check_shape(&bench, &kernels[i], shape, 1);
+        }
+    }
+}
+END_TEST
+
+START_TEST(measured_experts_are_ratios_to_the_same_work)
+{
+    /* Expectation: gate-up, activation and down take together what the roofline says of the one
+       operation that measured times are of. */
+    struct bench bench;
+    set_up(&bench);
+    bench.gpu.kernel_gap_s = bench.gpu.elementwise_gap_s = 0;
+    bench.model.experts = 8;
+    bench.model.experts_per_token = 2;
+    for (double tokens = 4; tokens <= 4096; tokens *= 4) {
+        struct kernel kernels[LAYER_KERNELS_MAX];
+        ck_assert_uint_eq(compute_layer_kernels(&bench.compute, tokens, kernels), 9);
+        struct kernel_shape shape = {
+            .op = KERNEL_EXPERTS, .n = 7168, .k = 8192, .experts = 8, .top_k = 2, .ranks = 1};
+        double expected_s = kernel_roofline_s(&bench.gpu, &shape, 2 * tokens, kernels[6].groups);
+        double seconds = time_of(&bench, &kernels[6]) + time_of(&bench, &kernels[7]) +
+                         time_of(&bench, &kernels[8]);
+        ck_assert_double_eq_tol(seconds, expected_s, 1e-12 * expected_s);
+    }
+}
+END_TEST
+
+START_TEST(measured_attention_is_a_ratio_to_the_same_work)
+{
+    /* Expectation: the roofline of measured attention adds up what the other takes the larger of:
+       where either of a GPU's peaks is without bound, both say the same. */
+    struct bench bench;
+    set_up(&bench);
+    bench.gpu.kernel_gap_s = 0;
+    struct kernel decode = compute_attention_decode(&bench.compute, 5, 5 * 1200);
+    struct kernel prefill = compute_attention_prefill(&bench.compute, 300, 700);
+    struct kernel_shape shape = {.heads = 16, .kv_heads = 2};
+    double *const peaks[] = {&bench.gpu.flops_per_s[DTYPE_BF16], &bench.gpu.memory_bytes_per_s};
+    for (size_t i = 0; i < ARRAY_LENGTH(peaks); i++) {
+        double usual = *peaks[i];
+        *peaks[i] = INFINITY;
+        shape.op = KERNEL_ATTENTION_DECODE;
+        check_shape(&bench, &decode, shape, 1200);
+        shape.op = KERNEL_ATTENTION_PREFILL;
+        check_shape(&bench, &prefill, shape, 300);
+        *peaks[i] = usual;
+    }
 }
 END_TEST
 
@@ -166,8 +243,8 @@ START_TEST(each_kind_of_kernel_has_its_own_efficiency)
         .attention_memory = 0.4,
         .elementwise_memory = 0.2,
     };
-    const struct kernel flops = {.flops = 1e12};
-    const struct kernel bytes = {.bytes = 3e9};
+    const struct kernel flops = {.work.flops = 1e12};
+    const struct kernel bytes = {.work.bytes = 3e9};
     const struct {
         struct kernel kernel;
         enum span_kind kind;
@@ -215,7 +292,7 @@ START_TEST(weights_set_the_rate_of_multiplication)
     struct bench bench;
     set_up(&bench);
     bench.gpu.kernel_gap_s = 0;
-    struct kernel kernel = {.kind = SPAN_QKV, .flops = 1e12};
+    struct kernel kernel = {.kind = SPAN_QKV, .work.flops = 1e12};
     const double expected_s[DTYPE_COUNT] = {
         [DTYPE_BF16] = 1e-3, [DTYPE_FP8] = 0.5e-3, [DTYPE_INT4] = 1e-3, [DTYPE_FP4] = 1e-3};
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
@@ -233,7 +310,7 @@ START_TEST(quantized_weights_are_read_in_fewer_bytes)
     bench.model.weights = DTYPE_INT4;
     compute_layer_kernels(&bench.compute, 1, kernels);
     double weights = 8192.0 * 7168;
-    ck_assert_double_eq(kernels[7].bytes, weights * 4.125 / 8 + (8192 + 7168) * BF16_BYTES);
+    ck_assert_double_eq(kernels[7].work.bytes, weights * 4.125 / 8 + (8192 + 7168) * BF16_BYTES);
     /* Expectation: the LM head stays 16-bit. */
     struct kernel head = compute_lm_head(&bench.compute, 1);
     check_gemm(&head, SPAN_LM_HEAD, 1, 128256 / 4.0, 8192);
@@ -396,6 +473,9 @@ int main(void)
         prefill_attention_is_causal,
         chunks_of_a_prompt_score_what_the_whole_does,
         the_roofline_has_its_corner_where_both_sides_meet,
+        measured_times_are_ratios_to_the_same_work,
+        measured_experts_are_ratios_to_the_same_work,
+        measured_attention_is_a_ratio_to_the_same_work,
         each_kind_of_kernel_has_its_own_efficiency,
         elementwise_kernels_have_their_own_gap,
         weights_set_the_rate_of_multiplication,
