@@ -80,15 +80,15 @@ static uint32_t dense_kernels(const struct compute *compute, double tokens, stru
 }
 
 /* Shares of the peaks that a kernel reaches, and what it takes besides. */
-struct reach {
+struct efficiency {
     double compute;
     double memory;
     double gap_s;
 };
 
-static struct reach reach_of(const struct gpu *gpu, const struct kernel *kernel)
+static struct efficiency efficiency_of(const struct gpu *gpu, const struct kernel *kernel)
 {
-    const struct gpu_efficiency *efficiency = &gpu->efficiency;
+    const struct gpu_efficiency *shares = &gpu->efficiency;
     switch (kernel->kind) {
     case SPAN_QKV:
     case SPAN_OUTPUT:
@@ -96,14 +96,14 @@ static struct reach reach_of(const struct gpu *gpu, const struct kernel *kernel)
     case SPAN_GATE_UP:
     case SPAN_DOWN:
     case SPAN_LM_HEAD:
-        return (struct reach){gpu_gemm_compute(gpu, kernel->weights), efficiency->gemm_memory,
-                              gpu->kernel_gap_s};
+        return (struct efficiency){gpu_gemm_compute(gpu, kernel->weights), shares->gemm_memory,
+                                   gpu->kernel_gap_s};
     case SPAN_ATTENTION_PREFILL:
     case SPAN_ATTENTION_DECODE:
-        return (struct reach){efficiency->attention_compute, efficiency->attention_memory,
-                              gpu->kernel_gap_s};
+        return (struct efficiency){shares->attention_compute, shares->attention_memory,
+                                   gpu->kernel_gap_s};
     default:
-        return (struct reach){1, efficiency->elementwise_memory, gpu->elementwise_gap_s};
+        return (struct efficiency){1, shares->elementwise_memory, gpu->elementwise_gap_s};
     }
 }
 
@@ -116,12 +116,12 @@ struct roofline {
 
 static struct roofline roofline_of(const struct gpu *gpu, const struct kernel *kernel)
 {
-    struct reach reach = reach_of(gpu, kernel);
+    struct efficiency efficiency = efficiency_of(gpu, kernel);
     double peak = gpu_flops_per_s(gpu, kernel->weights);
     return (struct roofline){
-        .compute_s = kernel->work.flops / (peak * reach.compute),
-        .memory_s = kernel->work.bytes / (gpu->memory_bytes_per_s * reach.memory),
-        .gap_s = reach.gap_s,
+        .compute_s = kernel->work.flops / (peak * efficiency.compute),
+        .memory_s = kernel->work.bytes / (gpu->memory_bytes_per_s * efficiency.memory),
+        .gap_s = efficiency.gap_s,
     };
 }
 
@@ -308,157 +308,4 @@ double compute_hot_share(const struct compute *compute, const struct kernel *ker
     struct roofline roofline = roofline_of(compute->gpu, kernel);
     double octaves = log2(roofline.compute_s / roofline.memory_s);
     return fmin(1, fmax(0, HOT_AT_RIDGE + HOT_PER_OCTAVE * octaves));
-}
-
-/* The op that times a kernel as the engine runs it. */
-static enum kernel_op op_of(const struct compute_setup *setup, const struct kernel *kernel)
-{
-    enum dtype kv = setup->model->kv;
-    switch (kernel->kind) {
-    case SPAN_ATTENTION_PREFILL:
-        return kernel_table_op(setup->table, setup->prefill_op, kv);
-    case SPAN_ATTENTION_DECODE:
-        return kernel_table_op(setup->table, setup->decode_op, kv);
-    default:
-        return kernel_op_of_span(kernel->kind);
-    }
-}
-
-/* A kernel's shape in the table; its op is KERNEL_OP_COUNT where no op times it. */
-static struct kernel_shape shape_of(const struct compute_setup *setup, const struct kernel *kernel)
-{
-    const struct model *model = setup->model;
-    bool is_attention =
-        kernel->kind == SPAN_ATTENTION_PREFILL || kernel->kind == SPAN_ATTENTION_DECODE;
-    struct kernel_shape shape = {
-        .op = op_of(setup, kernel),
-        .dtype = is_attention ? model->kv : kernel->weights,
-    };
-    if (is_attention) {
-        double heads = (double)model->heads / setup->tensor_parallel;
-        shape.heads = heads * model->head_dim / KERNEL_TABLE_HEAD_DIM;
-        shape.kv_heads = (double)model_kv_heads_per_gpu(model, setup->tensor_parallel) *
-                         model->head_dim / KERNEL_TABLE_HEAD_DIM;
-    } else {
-        shape.n = kernel->n;
-        shape.k = kernel->k;
-    }
-    return shape;
-}
-
-/* How far a kernel's grid must reach. */
-static struct place reach_place(const struct compute_setup *setup, const struct kernel *kernel)
-{
-    switch (kernel->kind) {
-    case SPAN_ATTENTION_DECODE:
-        return (struct place){setup->sequences_max, setup->context_max};
-    case SPAN_ATTENTION_PREFILL:
-        return (struct place){setup->tokens_max, setup->context_max};
-    case SPAN_LM_HEAD:
-    case SPAN_SAMPLE:
-        return (struct place){setup->sequences_max, 1};
-    case SPAN_GATE_UP:
-    case SPAN_DOWN:
-        return (struct place){setup->tokens_max, u32_max(setup->model->experts, 1)};
-    default:
-        return (struct place){setup->tokens_max, 1};
-    }
-}
-
-/* A grid in the arena of what the table says of `shape`. 0 or -ERROR_MEMORY. */
-static int make_grid(const struct compute_setup *setup, const struct kernel_shape *shape,
-                     struct place reach, const struct cost_grid **made, struct arena *arena,
-                     struct error *error)
-{
-    struct cost_grid *grid = arena_calloc(arena, 1, sizeof(*grid));
-    if (!grid)
-        return error_out_of_memory(error, "kernel times");
-    *made = grid;
-    return kernel_table_prepare(setup->table, shape, reach.x, reach.y, arena, grid, error);
-}
-
-/* Prepares the grid of one kernel's kind, where the table covers it. */
-static int prepare(struct compute *compute, const struct compute_setup *setup,
-                   const struct kernel *kernel, struct arena *arena, struct error *error)
-{
-    struct kernel_shape shape = shape_of(setup, kernel);
-    if (shape.op == KERNEL_OP_COUNT || compute->grids[kernel->kind] ||
-        (compute->experts && kernel->experts > 0) || !kernel_table_covers(setup->table, &shape))
-        return 0;
-    return make_grid(setup, &shape, reach_place(setup, kernel), &compute->grids[kernel->kind],
-                     arena, error);
-}
-
-/* The grid of a mixture's experts, where they were measured as one operation; of whole ones, where
-   only slices were, by those. */
-static int prepare_experts(struct compute *compute, const struct compute_setup *setup,
-                           struct arena *arena, struct error *error)
-{
-    const struct model *model = setup->model;
-    if (!model_is_moe(model))
-        return 0;
-    struct expert_load most = expert_load_of(compute, setup->tokens_max);
-    bool whole = sharding_has_whole_experts(&setup->sharding, setup->tensor_parallel);
-    struct kernel_shape shape = {
-        .op = whole ? KERNEL_EXPERTS_PARALLEL : KERNEL_EXPERTS,
-        .dtype = model->weights,
-        .n = most.ffn,
-        .k = model->hidden,
-        .experts = model->experts,
-        .top_k = model->experts_per_token,
-        .ranks = whole ? setup->tensor_parallel : 1,
-    };
-    if (!kernel_table_covers(setup->table, &shape))
-        shape.op = KERNEL_EXPERTS;
-    if (!kernel_table_covers(setup->table, &shape))
-        return 0;
-    struct place reach = {most.rows, shape.experts / shape.ranks};
-    return make_grid(setup, &shape, reach, &compute->experts, arena, error);
-}
-
-#define BESIDE_FIRST_OCTAVE 4 /* chunks of 16 tokens; smaller ones weigh no less */
-
-/* Decode attention by the prompt tokens beside it, where the table has samples of that. */
-static int prepare_beside(struct compute *compute, const struct compute_setup *setup,
-                          struct arena *arena, struct error *error)
-{
-    struct kernel decode = compute_attention_decode(compute, 1, 1);
-    struct kernel_shape shape = shape_of(setup, &decode);
-    shape.op = KERNEL_ATTENTION_BESIDE;
-    if (!kernel_table_covers(setup->table, &shape))
-        return 0;
-    double octaves = fmax(0, ceil(log2(setup->tokens_max)) - BESIDE_FIRST_OCTAVE);
-    struct cost_stack *stack = &compute->beside;
-    int status = cost_stack_init(stack, BESIDE_FIRST_OCTAVE, (uint32_t)octaves + 1, arena, error);
-    for (uint32_t plane = 0; plane < stack->count && status == 0; plane++) {
-        shape.beside = cost_stack_value(stack, plane);
-        status = kernel_table_prepare(setup->table, &shape, setup->sequences_max,
-                                      setup->context_max, arena, &stack->planes[plane], error);
-    }
-    return status;
-}
-
-int compute_init(struct compute *compute, const struct compute_setup *setup, struct arena *arena,
-                 struct error *error)
-{
-    *compute = (struct compute){
-        .gpu = setup->gpu,
-        .model = setup->model,
-        .tensor_parallel = setup->tensor_parallel,
-        .sharding = setup->sharding,
-        .measured_gap_s = setup->measured_gap_s,
-    };
-    if (!setup->table)
-        return 0;
-    int status = prepare_experts(compute, setup, arena, error);
-    struct kernel kernels[LAYER_KERNELS_MAX + 5];
-    uint32_t count = compute_layer_kernels(compute, 1, kernels);
-    kernels[count++] = compute_attention_decode(compute, 1, 1);
-    kernels[count++] = compute_attention_prefill(compute, 0, 1);
-    kernels[count++] = compute_final_norm(compute, 1);
-    kernels[count++] = compute_lm_head(compute, 1);
-    kernels[count++] = compute_sample(compute, 1);
-    for (uint32_t i = 0; i < count && status == 0; i++)
-        status = prepare(compute, setup, &kernels[i], arena, error);
-    return status < 0 ? status : prepare_beside(compute, setup, arena, error);
 }
