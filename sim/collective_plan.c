@@ -59,8 +59,7 @@ static double chain_fill_s(const struct collective_group *group, double bytes)
            hops_inside * path_s(group->inside, bytes);
 }
 
-double collective_phase_s(const struct collective_group *group,
-                          const struct collective_phase *phase)
+static double phase_s(const struct collective_group *group, const struct collective_phase *phase)
 {
     struct alpha_beta path = path_of(group, phase);
     if (!(path.bytes_per_s > 0))
@@ -75,7 +74,7 @@ double collective_plan_s(const struct collective_group *group, const struct coll
 {
     double seconds = plan->start_s;
     for (uint32_t i = 0; i < plan->phase_count; i++)
-        seconds += collective_phase_s(group, &plan->phases[i]);
+        seconds += phase_s(group, &plan->phases[i]);
     return seconds;
 }
 
@@ -191,7 +190,7 @@ static bool plan_direct(struct collective_plan *plan, const struct collective_gr
     case OPERATION_ALL_REDUCE: {
         struct collective_phase one = {.pattern = PATTERN_DIRECT, .rounds = 1, .bytes = bytes};
         struct collective_phase two = {.pattern = PATTERN_DIRECT, .rounds = 2, .bytes = share};
-        bool one_is_faster = collective_phase_s(group, &one) <= collective_phase_s(group, &two);
+        bool one_is_faster = phase_s(group, &one) <= phase_s(group, &two);
         plan->phases[plan->phase_count++] = one_is_faster ? one : two;
         return group->direct.bytes_per_s > 0;
     }

@@ -125,9 +125,7 @@ bool collective_plan_of(struct collective_plan *plan, const struct collective_gr
                         enum collective_operation operation, enum collective_algorithm algorithm,
                         double bytes);
 
-/* Seconds of a phase, or a plan with its start, whose links are the group's own. */
-double collective_phase_s(const struct collective_group *group,
-                          const struct collective_phase *phase);
+/* Seconds of a plan with its start, whose links are the group's own. */
 double collective_plan_s(const struct collective_group *group, const struct collective_plan *plan);
 
 #endif

@@ -9,7 +9,6 @@
 /* One kernel or collective of a step, in order of execution. */
 struct step_item {
     enum span_kind kind;
-    uint32_t layer; /* in the stage, from 0; SPAN_NO_LAYER outside the layers */
     double seconds; /* while the GPU is not capped, */
     double hot_s;   /* of it what is hot (power.h) */
     double bytes;   /* of a collective */
