@@ -94,7 +94,7 @@ const char *collective_operation_name(enum collective_operation operation)
     return names[operation];
 }
 
-double collective_bus_factor(enum collective_operation operation, uint32_t ranks)
+double collective_bus_factor(enum collective_operation operation, double ranks)
 {
     double p = ranks;
     switch (operation) {

@@ -38,8 +38,9 @@ const char *collective_algorithm_name(enum collective_algorithm algorithm);
 const char *collective_protocol_name(enum collective_protocol protocol);
 const char *collective_operation_name(enum collective_operation operation);
 
-/* nccl-tests' bus bandwidth over its algorithm bandwidth, for `ranks` > 1 of them. */
-double collective_bus_factor(enum collective_operation operation, uint32_t ranks);
+/* nccl-tests' bus bandwidth over its algorithm bandwidth, for `ranks` > 1 of them: what each must
+   send, in buffers. */
+double collective_bus_factor(enum collective_operation operation, double ranks);
 
 /* Seconds for one message of `bytes` over `path`; 0 bytes still cost its latency. */
 static inline double collective_send_s(struct alpha_beta path, double bytes)

@@ -1,5 +1,7 @@
 #include "collective_table.h"
 
+#include "collective.h"
+
 /* Over bytes and ranks; of those tried, small errors of left-out samples over all shipped tables.
  */
 static const struct surface_kind kind_of_surface = {2, 1, {6, 2}, 0.02, 0, {0}};
@@ -8,40 +10,38 @@ static const struct surface_kind kind_of_surface = {2, 1, {6, 2}, 0.02, 0, {0}};
 #define FIRST_OCTAVE 8
 #define MEASURED_OCTAVES 0.1 /* this near a sample counts as on it */
 
-/* The share of the buffer that each rank must send. */
-static double volume_share(enum collective_op op, double ranks)
-{
-    switch (op) {
-    case COLLECTIVE_OP_ALL_REDUCE:
-    case COLLECTIVE_OP_CUSTOM_ALL_REDUCE:
-        return 2 * (ranks - 1) / ranks;
-    case COLLECTIVE_OP_SEND_RECV:
-        return 1;
-    default:
-        return (ranks - 1) / ranks;
-    }
-}
-
 static double power_at(const struct power_of_ranks *power, double ranks)
 {
     return exp2(power->log2_at_one + power->exponent * log2(ranks));
 }
 
-static double base_s(const struct collective_class *class, enum collective_op op, double ranks,
-                     double bytes)
+static double base_s(const struct collective_class *class, enum collective_operation operation,
+                     double ranks, double bytes)
 {
     return power_at(&class->floor_s, ranks) +
-           bytes * volume_share(op, ranks) / power_at(&class->bytes_per_s, ranks);
+           bytes * collective_bus_factor(operation, ranks) / power_at(&class->bytes_per_s, ranks);
 }
 
-static size_t class_index(const struct collective_kind *kind)
+uint32_t collective_class_of(const struct collective_kind *kind)
 {
-    return ((size_t)kind->op * COLLECTIVE_FABRIC_COUNT + kind->fabric) * 2 + kind->graph;
+    uint32_t of_operation = (uint32_t)kind->operation * 2 + kind->is_custom;
+    return (of_operation * COLLECTIVE_FABRIC_COUNT + (uint32_t)kind->fabric) * 2 + kind->graph;
+}
+
+struct collective_kind collective_kind_of(uint32_t class)
+{
+    uint32_t of_operation = class / (2 * COLLECTIVE_FABRIC_COUNT);
+    return (struct collective_kind){
+        .operation = (enum collective_operation)(of_operation / 2),
+        .is_custom = of_operation % 2 == 1,
+        .fabric = (enum collective_fabric)(class / 2 % COLLECTIVE_FABRIC_COUNT),
+        .graph = class % 2 == 1,
+    };
 }
 
 static bool is_like(const struct collective_sample *a, const struct collective_sample *b)
 {
-    return a->ranks == b->ranks && class_index(&a->kind) == class_index(&b->kind);
+    return a->ranks == b->ranks && collective_class_of(&a->kind) == collective_class_of(&b->kind);
 }
 
 /* Whether no sample before `at` is of its kind and number of ranks. */
@@ -55,7 +55,8 @@ static bool begins_ranks(const struct collective_sample *samples, size_t at)
 
 static double rate_of(const struct collective_sample *sample)
 {
-    return sample->bytes * volume_share(sample->kind.op, sample->ranks) / sample->seconds;
+    return sample->bytes * collective_bus_factor(sample->kind.operation, sample->ranks) /
+           sample->seconds;
 }
 
 /* Sums over points (x, y). */
@@ -81,12 +82,12 @@ static struct power_of_ranks line_fit_power(const struct line_fit *fit)
 }
 
 /* The powers through the best that each number of ranks reached. */
-static void fit_ideal(struct collective_class *class, size_t index,
+static void fit_ideal(struct collective_class *class, uint32_t index,
                       const struct collective_sample *samples, size_t count)
 {
     struct line_fit floor = {0}, rate = {0};
     for (size_t first = 0; first < count; first++) {
-        if (class_index(&samples[first].kind) != index || !begins_ranks(samples, first))
+        if (collective_class_of(&samples[first].kind) != index || !begins_ranks(samples, first))
             continue;
         double floor_s = INFINITY, bytes_per_s = 0;
         for (size_t i = first; i < count; i++)
@@ -107,7 +108,8 @@ static int add_sample(struct collective_class *class, const struct collective_sa
                       struct error *error)
 {
     double at[SURFACE_DIMENSIONS_MAX] = {log2(sample->bytes), log2(sample->ranks)};
-    double ratio = sample->seconds / base_s(class, sample->kind.op, sample->ranks, sample->bytes);
+    double ratio =
+        sample->seconds / base_s(class, sample->kind.operation, sample->ranks, sample->bytes);
     return surface_add(&class->surface, at, log(ratio), error);
 }
 
@@ -123,7 +125,7 @@ int collective_table_init(struct collective_table *table, const struct collectiv
         fit_ideal(&table->classes[i], i, samples, count);
     }
     for (size_t i = 0; i < count; i++) {
-        struct collective_class *class = &table->classes[class_index(&samples[i].kind)];
+        struct collective_class *class = &table->classes[collective_class_of(&samples[i].kind)];
         int status = add_sample(class, &samples[i], error);
         if (status < 0) {
             collective_table_release(table);
@@ -136,7 +138,7 @@ int collective_table_init(struct collective_table *table, const struct collectiv
 void collective_table_set_errors(struct collective_table *table, const struct collective_kind *kind,
                                  struct cost_errors errors)
 {
-    table->classes[class_index(kind)].errors = errors;
+    table->classes[collective_class_of(kind)].errors = errors;
 }
 
 void collective_table_release(struct collective_table *table)
@@ -148,17 +150,18 @@ void collective_table_release(struct collective_table *table)
 bool collective_table_covers(const struct collective_table *table,
                              const struct collective_kind *kind)
 {
-    return table->classes[class_index(kind)].surface.count > 0;
+    return table->classes[collective_class_of(kind)].surface.count > 0;
 }
 
 double collective_table_rate(const struct collective_table *table,
                              const struct collective_kind *kind, double ranks)
 {
-    return power_at(&table->classes[class_index(kind)].bytes_per_s, ranks);
+    return power_at(&table->classes[collective_class_of(kind)].bytes_per_s, ranks);
 }
 
 static void fill_node(const struct collective_class *class, struct surface_probe *probe,
-                      enum collective_op op, double ranks, struct cost_grid *grid, uint32_t node)
+                      enum collective_operation operation, double ranks, struct cost_grid *grid,
+                      uint32_t node)
 {
     double bytes = cost_axis_value(&grid->x, node);
     double at[SURFACE_DIMENSIONS_MAX] = {log2(bytes), log2(ranks)};
@@ -167,7 +170,7 @@ static void fill_node(const struct collective_class *class, struct surface_probe
         estimate.nearest_octaves <= MEASURED_OCTAVES ? COST_MEASURED : COST_INTERPOLATED;
     if (estimate.is_outside)
         provenance = COST_EXTRAPOLATED;
-    grid->seconds[node] = exp(estimate.value) * base_s(class, op, ranks, bytes);
+    grid->seconds[node] = exp(estimate.value) * base_s(class, operation, ranks, bytes);
     grid->provenance[node] = (uint8_t)provenance;
 }
 
@@ -181,11 +184,11 @@ int collective_table_prepare(const struct collective_table *table,
     int status = cost_grid_init(grid, bytes, alone, arena, error);
     if (status < 0)
         return status;
-    const struct collective_class *class = &table->classes[class_index(kind)];
+    const struct collective_class *class = &table->classes[collective_class_of(kind)];
     struct surface_probe probe;
     surface_probe_init(&probe, &class->surface);
     grid->errors = class->errors;
     for (uint32_t node = 0; node < bytes.nodes; node++)
-        fill_node(class, &probe, kind->op, ranks, grid, node);
+        fill_node(class, &probe, kind->operation, ranks, grid, node);
     return cost_grid_make_monotone(grid, error);
 }

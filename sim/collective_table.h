@@ -14,24 +14,9 @@
 #ifndef TANDEM_COLLECTIVE_TABLE_H
 #define TANDEM_COLLECTIVE_TABLE_H
 
+#include "collective_plan.h"
 #include "cost_grid.h"
 #include "surface.h"
-
-/* X(NAME, name in a GPU's collectives.csv) */
-#define COLLECTIVE_OPS(X)                                                               \
-    X(ALL_REDUCE, "all_reduce")                                                         \
-    X(CUSTOM_ALL_REDUCE, "custom_all_reduce") /* vLLM's own, direct over peer memory */ \
-    X(ALL_GATHER, "all_gather")                                                         \
-    X(REDUCE_SCATTER, "reduce_scatter")                                                 \
-    X(ALL_TO_ALL, "all_to_all")                                                         \
-    X(SEND_RECV, "send_recv")
-
-enum collective_op {
-#define X(name, text) COLLECTIVE_OP_##name,
-    COLLECTIVE_OPS(X)
-#undef X
-        COLLECTIVE_OP_COUNT
-};
 
 /* What the bytes travel over. */
 enum collective_fabric {
@@ -41,7 +26,8 @@ enum collective_fabric {
 };
 
 struct collective_kind {
-    enum collective_op op;
+    enum collective_operation operation;
+    bool is_custom; /* vLLM's own all-reduce, direct over peer memory; else NCCL's */
     enum collective_fabric fabric;
     bool graph; /* replayed in a captured graph; else launched by the host, whose cost shows */
 };
@@ -67,11 +53,15 @@ struct collective_class {
     struct cost_errors errors;
 };
 
-#define COLLECTIVE_CLASS_COUNT (COLLECTIVE_OP_COUNT * COLLECTIVE_FABRIC_COUNT * 2)
+#define COLLECTIVE_CLASS_COUNT (OPERATION_COUNT * 2 * COLLECTIVE_FABRIC_COUNT * 2)
 
 struct collective_table {
-    struct collective_class classes[COLLECTIVE_CLASS_COUNT]; /* one for each collective_kind */
+    struct collective_class classes[COLLECTIVE_CLASS_COUNT];
 };
+
+/* Which of the classes is of a kind, and the kind that a class is of. */
+uint32_t collective_class_of(const struct collective_kind *kind);
+struct collective_kind collective_kind_of(uint32_t class);
 
 /* The samples need not outlive the table. 0 or -ERROR_MEMORY, with nothing to release. */
 int collective_table_init(struct collective_table *table, const struct collective_sample *samples,

@@ -76,18 +76,6 @@ enum collective_operation exchange_operation(enum exchange exchange)
     return operations[exchange];
 }
 
-enum collective_op exchange_measured_op(enum exchange exchange)
-{
-    static const enum collective_op ops[EXCHANGE_COUNT] = {
-        [EXCHANGE_ALL_REDUCE] = COLLECTIVE_OP_ALL_REDUCE,
-        [EXCHANGE_REDUCE_SCATTER] = COLLECTIVE_OP_REDUCE_SCATTER,
-        [EXCHANGE_ALL_GATHER] = COLLECTIVE_OP_ALL_GATHER,
-        [EXCHANGE_DISPATCH] = COLLECTIVE_OP_ALL_TO_ALL,
-        [EXCHANGE_COMBINE] = COLLECTIVE_OP_ALL_TO_ALL,
-    };
-    return ops[exchange];
-}
-
 const char *exchange_name(enum exchange exchange)
 {
     static const char *const names[EXCHANGE_COUNT] = {

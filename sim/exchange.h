@@ -17,7 +17,6 @@
 #define TANDEM_EXCHANGE_H
 
 #include "collective_plan.h"
-#include "collective_table.h"
 #include "recorder.h"
 #include "sharding.h"
 
@@ -66,8 +65,5 @@ enum collective_operation exchange_operation(enum exchange exchange);
 
 /* The name, as people write it. */
 const char *exchange_name(enum exchange exchange);
-
-/* Under which operation measured tables have it. */
-enum collective_op exchange_measured_op(enum exchange exchange);
 
 #endif

@@ -35,9 +35,8 @@ static int prepare_costs(struct group_cost *cost, enum exchange exchange,
         return error_out_of_memory(error, "step costs");
     if (cost->measured[exchange])
         return 0;
-    return group_links_prepare(cost->setup.table, &cost->group, links,
-                               exchange_measured_op(exchange), bytes_max, &cost->measured[exchange],
-                               arena, error);
+    return group_links_prepare(cost->setup.table, &cost->group, links, exchange_operation(exchange),
+                               bytes_max, &cost->measured[exchange], arena, error);
 }
 
 /* The same for all exchanges of the layout. */
@@ -145,9 +144,8 @@ int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setu
     if (!setup->custom_all_reduce)
         return 0;
     double bytes_max = bytes_of(cost, EXCHANGE_ALL_REDUCE, setup->tokens_max);
-    return group_links_prepare(cost->setup.table, &cost->group, links,
-                               COLLECTIVE_OP_CUSTOM_ALL_REDUCE, bytes_max, &cost->custom, arena,
-                               error);
+    return group_links_prepare_custom(cost->setup.table, &cost->group, links, bytes_max,
+                                      &cost->custom, arena, error);
 }
 
 /* The entry for `index`: of `costs` to `max`, or the one for what is larger, which makes room. */

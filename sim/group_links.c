@@ -94,25 +94,6 @@ static bool is_of_links(const struct collective_table *table, const struct colle
            rate * SLOWER_THAN_LINKS_MAX >= measured->ring.bytes_per_s;
 }
 
-static enum collective_operation operation_of(enum collective_op op)
-{
-    switch (op) {
-    case COLLECTIVE_OP_ALL_REDUCE:
-    case COLLECTIVE_OP_CUSTOM_ALL_REDUCE:
-        return OPERATION_ALL_REDUCE;
-    case COLLECTIVE_OP_ALL_GATHER:
-        return OPERATION_ALL_GATHER;
-    case COLLECTIVE_OP_REDUCE_SCATTER:
-        return OPERATION_REDUCE_SCATTER;
-    case COLLECTIVE_OP_ALL_TO_ALL:
-        return OPERATION_ALL_TO_ALL;
-    case COLLECTIVE_OP_SEND_RECV:
-    case COLLECTIVE_OP_COUNT:
-        break;
-    }
-    return OPERATION_SEND_RECV;
-}
-
 static bool is_direct(const struct collective_group *group)
 {
     return group->direct.bytes_per_s > 0;
@@ -120,12 +101,12 @@ static bool is_direct(const struct collective_group *group)
 
 /* The operation by model. vLLM's kernel was measured where it is not direct too: on more than two
    GPUs of PCIe, where it goes to NCCL. */
-static double model_s(const struct collective_group *group, enum collective_op op, bool goes_direct,
-                      double bytes)
+static double model_s(const struct collective_group *group, enum collective_operation operation,
+                      bool goes_direct, double bytes)
 {
     if (goes_direct)
-        return collective_s(group, OPERATION_ALL_REDUCE, COLLECTIVE_DIRECT, bytes);
-    return collective_best_s(group, operation_of(op), bytes, NULL);
+        return collective_s(group, operation, COLLECTIVE_DIRECT, bytes);
+    return collective_best_s(group, operation, bytes, NULL);
 }
 
 static enum cost_provenance provenance_after(enum cost_provenance provenance, double ratio)
@@ -139,37 +120,60 @@ static enum cost_provenance provenance_after(enum cost_provenance provenance, do
 
 /* Takes times from the measured links to the group's own. */
 static void carry_over(struct cost_grid *grid, const struct collective_group *group,
-                       const struct collective_group *measured, enum collective_op op,
+                       const struct collective_group *measured, enum collective_operation operation,
                        bool goes_direct)
 {
     for (uint32_t node = 0; node < grid->x.nodes; node++) {
         double bytes = cost_axis_value(&grid->x, node);
-        double ratio =
-            model_s(group, op, goes_direct, bytes) / model_s(measured, op, goes_direct, bytes);
+        double ratio = model_s(group, operation, goes_direct, bytes) /
+                       model_s(measured, operation, goes_direct, bytes);
         grid->seconds[node] *= ratio;
         grid->provenance[node] =
             (uint8_t)provenance_after((enum cost_provenance)grid->provenance[node], ratio);
     }
 }
 
-int group_links_prepare(const struct collective_table *table, const struct collective_group *group,
-                        const struct group_links *links, enum collective_op op, double bytes_max,
-                        const struct cost_grid **grid, struct arena *arena, struct error *error)
+/* The costs of one kind over a group whose collectives were measured over `measured`. */
+static int prepare(const struct collective_table *table, const struct collective_group *group,
+                   const struct collective_group *measured, const struct collective_kind *kind,
+                   double bytes_max, const struct cost_grid **grid, struct arena *arena,
+                   struct error *error)
 {
-    const struct collective_kind kind = {op, links->fabric, true};
-    const struct collective_group *measured = &links->measured;
-    bool goes_direct = op == COLLECTIVE_OP_CUSTOM_ALL_REDUCE && is_direct(measured);
+    bool goes_direct = kind->is_custom && is_direct(measured);
     *grid = NULL;
-    if (!table || !is_of_links(table, &kind, measured) || (goes_direct && !is_direct(group)))
+    if (!table || !is_of_links(table, kind, measured) || (goes_direct && !is_direct(group)))
         return 0;
     struct cost_grid *prepared = arena_calloc(arena, 1, sizeof(*prepared));
     if (!prepared)
         return error_out_of_memory(error, "collective times");
     *grid = prepared;
     int status =
-        collective_table_prepare(table, &kind, group->ranks, bytes_max, arena, prepared, error);
+        collective_table_prepare(table, kind, group->ranks, bytes_max, arena, prepared, error);
     if (status < 0)
         return status;
-    carry_over(prepared, group, measured, op, goes_direct);
+    carry_over(prepared, group, measured, kind->operation, goes_direct);
     return cost_grid_make_monotone(prepared, error);
+}
+
+int group_links_prepare(const struct collective_table *table, const struct collective_group *group,
+                        const struct group_links *links, enum collective_operation operation,
+                        double bytes_max, const struct cost_grid **grid, struct arena *arena,
+                        struct error *error)
+{
+    const struct collective_kind kind = {
+        .operation = operation, .fabric = links->fabric, .graph = true};
+    return prepare(table, group, &links->measured, &kind, bytes_max, grid, arena, error);
+}
+
+int group_links_prepare_custom(const struct collective_table *table,
+                               const struct collective_group *group,
+                               const struct group_links *links, double bytes_max,
+                               const struct cost_grid **grid, struct arena *arena,
+                               struct error *error)
+{
+    const struct collective_kind kind = {.operation = OPERATION_ALL_REDUCE,
+                                         .is_custom = true,
+                                         .fabric = links->fabric,
+                                         .graph = true};
+    return prepare(table, group, &links->measured, &kind, bytes_max, grid, arena, error);
 }

@@ -45,7 +45,15 @@ struct group_links group_links_of(const struct topology *topology, struct measur
 /* The costs in captured graphs of one operation over the group, to `bytes_max`, from `table`; NULL
    where it has none of such links. 0 or -ERROR_MEMORY. */
 int group_links_prepare(const struct collective_table *table, const struct collective_group *group,
-                        const struct group_links *links, enum collective_op op, double bytes_max,
-                        const struct cost_grid **grid, struct arena *arena, struct error *error);
+                        const struct group_links *links, enum collective_operation operation,
+                        double bytes_max, const struct cost_grid **grid, struct arena *arena,
+                        struct error *error);
+
+/* The same of all-reduces by an engine's own kernel. */
+int group_links_prepare_custom(const struct collective_table *table,
+                               const struct collective_group *group,
+                               const struct group_links *links, double bytes_max,
+                               const struct cost_grid **grid, struct arena *arena,
+                               struct error *error);
 
 #endif

@@ -78,7 +78,7 @@ static int check_collective(const struct gpu *gpu, const struct collective_sampl
     return error_set(error, ERROR_CONFIG,
                      "%s: %s of %s over %.0f ranks in %s: it takes %s or more, and %s or less; is "
                      "the unit right?",
-                     place, collective_op_names[sample->kind.op], human_bytes(sample->bytes).text,
+                     place, collective_name(&sample->kind), human_bytes(sample->bytes).text,
                      sample->ranks, human_seconds(sample->seconds).text,
                      human_seconds(fastest_s).text, human_seconds(slowest_s).text);
 }

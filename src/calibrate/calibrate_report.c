@@ -78,27 +78,21 @@ static int add_kernels(struct making *making, enum kernel_op op, enum dtype dtyp
     return status;
 }
 
-static bool is_of_kind(const struct collective_sample *sample, const struct collective_kind *kind)
+static int add_collectives(struct making *making, uint32_t of, struct error *error)
 {
-    return sample->kind.op == kind->op && sample->kind.fabric == kind->fabric &&
-           sample->kind.graph == kind->graph;
-}
-
-static int add_collectives(struct making *making, const struct collective_kind *kind,
-                           struct error *error)
-{
+    const struct collective_kind kind = collective_kind_of(of);
     const struct measurements *all = making->measurements;
     struct calibrate_class *class = &making->report->classes[making->report->count];
     struct collective_sample *samples = calloc(all->collective_count + 1, sizeof(*samples));
     if (!samples)
         return error_out_of_memory(error, "cross-validation");
-    *class = (struct calibrate_class){.op = collective_op_names[kind->op],
-                                      .what = {.is_collective = true, .kind = *kind}};
+    *class = (struct calibrate_class){.op = collective_name(&kind),
+                                      .what = {.is_collective = true, .kind = kind}};
     (void)snprintf(class->detail, sizeof(class->detail), "%s, %s",
-                   kind->fabric == COLLECTIVE_FABRIC_PEER ? "peer" : "host",
-                   kind->graph ? "graph" : "eager");
+                   kind.fabric == COLLECTIVE_FABRIC_PEER ? "peer" : "host",
+                   kind.graph ? "graph" : "eager");
     for (size_t i = 0; i < all->collective_count; i++)
-        if (is_of_kind(&all->collectives[i], kind))
+        if (collective_class_of(&all->collectives[i].kind) == of)
             samples[class->samples++] = all->collectives[i];
     int status = class->samples > 0 ? study_collectives(making, class, samples, error) : 0;
     making->report->count += class->samples > 0;
@@ -116,11 +110,8 @@ int calibrate_report_make(struct calibrate_report *report, const struct gpu *gpu
     report->count = 0;
     for (uint32_t i = 0; i < KERNEL_OP_COUNT * DTYPE_COUNT && status == 0; i++)
         status = add_kernels(&making, i / DTYPE_COUNT, i % DTYPE_COUNT, error);
-    for (uint32_t i = 0; i < COLLECTIVE_CLASS_COUNT && status == 0; i++) {
-        struct collective_kind kind = {i / (2 * COLLECTIVE_FABRIC_COUNT),
-                                       i / 2 % COLLECTIVE_FABRIC_COUNT, i % 2};
-        status = add_collectives(&making, &kind, error);
-    }
+    for (uint32_t i = 0; i < COLLECTIVE_CLASS_COUNT && status == 0; i++)
+        status = add_collectives(&making, i, error);
     return status;
 }
 

@@ -25,13 +25,13 @@ struct output {
 /* Their programs' names, and what they are here. */
 static const struct {
     const char *name;
-    enum collective_op op;
+    enum collective_operation operation;
 } programs[] = {
-    {"all_reduce", COLLECTIVE_OP_ALL_REDUCE},
-    {"all_gather", COLLECTIVE_OP_ALL_GATHER},
-    {"reduce_scatter", COLLECTIVE_OP_REDUCE_SCATTER},
-    {"alltoall", COLLECTIVE_OP_ALL_TO_ALL},
-    {"sendrecv", COLLECTIVE_OP_SEND_RECV},
+    {"all_reduce", OPERATION_ALL_REDUCE},
+    {"all_gather", OPERATION_ALL_GATHER},
+    {"reduce_scatter", OPERATION_REDUCE_SCATTER},
+    {"alltoall", OPERATION_ALL_TO_ALL},
+    {"sendrecv", OPERATION_SEND_RECV},
 };
 
 /* Looks for a program's name in `text`, a path or a line. */
@@ -39,7 +39,7 @@ static void find_op(struct output *output, const char *text)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(programs); i++)
         if (strstr(text, programs[i].name)) {
-            output->kind.op = programs[i].op;
+            output->kind.operation = programs[i].operation;
             output->has_op = true;
         }
 }

@@ -3,29 +3,27 @@
 #include "human.h"
 #include "json_build.h"
 
-/* Under which of the operations that simulations look up a table has it; COLLECTIVE_OP_COUNT: none.
- */
-static enum collective_op measured_op(enum collective_operation operation)
+/* Whether simulations look up what was measured of an operation. */
+static bool is_looked_up(enum collective_operation operation)
 {
     for (int exchange = 0; exchange < EXCHANGE_COUNT; exchange++)
         if (exchange_operation((enum exchange)exchange) == operation)
-            return exchange_measured_op((enum exchange)exchange);
-    return COLLECTIVE_OP_COUNT;
+            return true;
+    return false;
 }
 
 int collective_survey_measure(struct collective_survey *survey,
                               const struct collective_table *table, const struct group_links *links,
                               struct arena *arena, struct error *error)
 {
-    enum collective_op op = measured_op(survey->operation);
-    if (op == COLLECTIVE_OP_COUNT)
+    if (!is_looked_up(survey->operation))
         return 0;
-    int status = group_links_prepare(table, &survey->group, links, op, survey->bytes_last,
-                                     &survey->measured, arena, error);
-    if (status < 0 || op != COLLECTIVE_OP_ALL_REDUCE)
+    int status = group_links_prepare(table, &survey->group, links, survey->operation,
+                                     survey->bytes_last, &survey->measured, arena, error);
+    if (status < 0 || survey->operation != OPERATION_ALL_REDUCE)
         return status;
-    return group_links_prepare(table, &survey->group, links, COLLECTIVE_OP_CUSTOM_ALL_REDUCE,
-                               survey->bytes_last, &survey->custom, arena, error);
+    return group_links_prepare_custom(table, &survey->group, links, survey->bytes_last,
+                                      &survey->custom, arena, error);
 }
 
 static struct collective_score score_of(const struct collective_survey *survey, double bytes,

@@ -59,8 +59,7 @@ static int read_collective(const struct csv_sheet *sheet, struct residual *resid
 {
     bool is_peer;
     const char *op = sheet->fields[OP];
-    residual->kind.op = collective_op_named(op);
-    if (residual->kind.op == COLLECTIVE_OP_COUNT)
+    if (!collective_named(op, &residual->kind))
         return csv_sheet_fault(sheet, op, error, "unknown op '%s'", op);
     int status = csv_sheet_switch(sheet, P2P, &is_peer, error);
     if (status < 0)
@@ -208,7 +207,7 @@ void residual_csv_write(FILE *file, const struct residual *residuals, size_t cou
     for (size_t i = 0; i < count; i++) {
         const struct residual *residual = &residuals[i];
         if (residual->is_collective)
-            (void)fprintf(file, "%s,,%d,%d,%zu", collective_op_names[residual->kind.op],
+            (void)fprintf(file, "%s,,%d,%d,%zu", collective_name(&residual->kind),
                           residual->kind.fabric == COLLECTIVE_FABRIC_PEER, residual->kind.graph,
                           residual->points);
         else

@@ -196,9 +196,9 @@ static int read_collective(const struct csv_sheet *sheet, void *item, struct err
 {
     struct collective_sample *sample = item;
     const char *op = sheet->fields[COLUMN_OP];
-    *sample = (struct collective_sample){.kind.op = collective_op_named(op)};
-    if (sample->kind.op == COLLECTIVE_OP_COUNT)
-        return unknown_op(sheet, op, collective_op_names, COLLECTIVE_OP_COUNT, error);
+    *sample = (struct collective_sample){.ranks = 0};
+    if (!collective_named(op, &sample->kind))
+        return unknown_op(sheet, op, collective_names, COLLECTIVE_NAME_COUNT, error);
     bool is_peer = false;
     const bool uses[COLUMN_COUNT] = {
         [COLUMN_RANKS] = true, [COLUMN_BYTES] = true, [COLUMN_P2P] = true, [COLUMN_GRAPH] = true};
@@ -426,7 +426,7 @@ void sample_csv_write_collectives(FILE *file, const struct collective_sample *sa
         (void)fprintf(file, ",%s", column_names[column]);
     (void)fputc('\n', file);
     for (size_t i = 0; i < count; i++)
-        (void)fprintf(file, "%s,%.15g,%.15g,%d,%d,%.7g\n", collective_op_names[samples[i].kind.op],
+        (void)fprintf(file, "%s,%.15g,%.15g,%d,%d,%.7g\n", collective_name(&samples[i].kind),
                       samples[i].ranks, samples[i].bytes,
                       samples[i].kind.fabric == COLLECTIVE_FABRIC_PEER, samples[i].kind.graph,
                       samples[i].seconds * 1e6);

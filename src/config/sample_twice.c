@@ -80,8 +80,7 @@ int sample_twice_collective(const void *array, size_t count, struct sample_pair 
         return -ERROR_MEMORY;
     for (size_t i = 0; i < count; i++) {
         const struct collective_kind *kind = &samples[i].kind;
-        keys[i] = (struct key){
-            {samples[i].bytes, samples[i].ranks, kind->op, kind->fabric, kind->graph}, i};
+        keys[i] = (struct key){{samples[i].bytes, samples[i].ranks, collective_class_of(kind)}, i};
     }
     int found = find(keys, count, pair);
     free(keys);

@@ -46,6 +46,9 @@ static struct cluster on_measured(struct cluster cluster, const struct measured_
     return cluster;
 }
 
+/* Whose all-reduces are measured. */
+enum { NCCL, CUSTOM };
+
 static struct collective_group group_on(const struct cluster *cluster)
 {
     struct topology topology;
@@ -53,28 +56,30 @@ static struct collective_group group_on(const struct cluster *cluster)
     return collective_group_of(&topology, gpus, RANKS);
 }
 
-static double model_s(const struct cluster *cluster, enum collective_op op, double bytes)
+static double model_s(const struct cluster *cluster, bool is_custom, double bytes)
 {
     struct collective_group group = group_on(cluster);
-    return op == COLLECTIVE_OP_CUSTOM_ALL_REDUCE
-               ? collective_s(&group, OPERATION_ALL_REDUCE, COLLECTIVE_DIRECT, bytes)
-               : collective_best_s(&group, OPERATION_ALL_REDUCE, bytes, NULL);
+    return is_custom ? collective_s(&group, OPERATION_ALL_REDUCE, COLLECTIVE_DIRECT, bytes)
+                     : collective_best_s(&group, OPERATION_ALL_REDUCE, bytes, NULL);
 }
 
-static void measure(struct collective_table *table, const struct cluster *on, enum collective_op op,
+static void measure(struct collective_table *table, const struct cluster *on, bool is_custom,
                     enum collective_fabric fabric)
 {
     struct collective_sample samples[128];
     size_t count = 0;
     for (double bytes = 256; bytes <= BYTES_MAX; bytes *= 1.25)
-        samples[count++] = (struct collective_sample){
-            {op, fabric, true}, RANKS, bytes, SLOWER * model_s(on, op, bytes)};
+        samples[count++] =
+            (struct collective_sample){{OPERATION_ALL_REDUCE, is_custom, fabric, true},
+                                       RANKS,
+                                       bytes,
+                                       SLOWER * model_s(on, is_custom, bytes)};
     ck_assert_int_eq(collective_table_init(table, samples, count, &error), 0);
 }
 
 /* What the table says of the cluster's group; NULL: nothing. */
 static const struct cost_grid *prepare(const struct collective_table *table,
-                                       const struct cluster *cluster, enum collective_op op)
+                                       const struct cluster *cluster, bool is_custom)
 {
     struct topology topology;
     const struct cost_grid *grid;
@@ -83,19 +88,22 @@ static const struct cost_grid *prepare(const struct collective_table *table,
     ck_assert_ptr_nonnull(node);
     struct group_links links = group_links_of(&topology, node, gpus, RANKS);
     struct collective_group group = collective_group_of(&topology, gpus, RANKS);
-    int rc = group_links_prepare(table, &group, &links, op, BYTES_MAX, &grid, &arena, &error);
+    int rc = is_custom ? group_links_prepare_custom(table, &group, &links, BYTES_MAX, &grid, &arena,
+                                                    &error)
+                       : group_links_prepare(table, &group, &links, OPERATION_ALL_REDUCE, BYTES_MAX,
+                                             &grid, &arena, &error);
     ck_assert_int_eq(rc, 0);
     return grid;
 }
 
 /* The table's times are near those that it was made of, over these links. */
 static void check_times(const struct collective_table *table, const struct cluster *cluster,
-                        enum collective_op op)
+                        bool is_custom)
 {
-    const struct cost_grid *grid = prepare(table, cluster, op);
+    const struct cost_grid *grid = prepare(table, cluster, is_custom);
     ck_assert_ptr_nonnull(grid);
     for (double bytes = 1000; bytes < BYTES_MAX; bytes *= 3) {
-        double expected_s = SLOWER * model_s(cluster, op, bytes);
+        double expected_s = SLOWER * model_s(cluster, is_custom, bytes);
         ck_assert_double_eq_tol(cost_grid_at(grid, bytes, 1).seconds / expected_s, 1, 0.03);
     }
 }
@@ -122,9 +130,9 @@ START_TEST(the_same_links_leave_times_as_they_are)
     struct cluster cluster = on_measured(own, &measured_nvlink);
     struct collective_table table;
     struct cost_grid alone;
-    const struct collective_kind kind = {COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER, true};
-    measure(&table, &cluster, kind.op, kind.fabric);
-    const struct cost_grid *grid = prepare(&table, &cluster, kind.op);
+    const struct collective_kind kind = {OPERATION_ALL_REDUCE, false, COLLECTIVE_FABRIC_PEER, true};
+    measure(&table, &cluster, kind.is_custom, kind.fabric);
+    const struct cost_grid *grid = prepare(&table, &cluster, kind.is_custom);
     /* To the bit, and as measured. */
     ck_assert_int_eq(
         collective_table_prepare(&table, &kind, RANKS, BYTES_MAX, &arena, &alone, &error), 0);
@@ -140,8 +148,8 @@ START_TEST(other_links_change_times_as_they_change_the_model)
     struct cluster own = nvlink_cluster();
     struct cluster cluster = on_measured(own, &measured_nvlink);
     struct collective_table table;
-    measure(&table, &cluster, COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER);
-    check_times(&table, &own, COLLECTIVE_OP_ALL_REDUCE);
+    measure(&table, &cluster, NCCL, COLLECTIVE_FABRIC_PEER);
+    check_times(&table, &own, NCCL);
     double *const knobs[] = {&cluster.nvlink.bytes_per_s, &cluster.nvlink.efficiency,
                              &cluster.nvlink.latency_s, &cluster.collective_start_s,
                              &cluster.simple_start_s};
@@ -149,7 +157,7 @@ START_TEST(other_links_change_times_as_they_change_the_model)
         double usual = *knobs[i];
         for (double factor = 0.25; factor <= 1.5; factor *= 2) {
             *knobs[i] = usual * factor;
-            check_times(&table, &cluster, COLLECTIVE_OP_ALL_REDUCE);
+            check_times(&table, &cluster, NCCL);
         }
         *knobs[i] = usual;
     }
@@ -163,9 +171,9 @@ START_TEST(the_engines_kernel_changes_as_its_own_model)
     struct cluster own = nvlink_cluster();
     struct cluster cluster = on_measured(own, &measured_nvlink);
     struct collective_table table;
-    measure(&table, &cluster, COLLECTIVE_OP_CUSTOM_ALL_REDUCE, COLLECTIVE_FABRIC_PEER);
+    measure(&table, &cluster, CUSTOM, COLLECTIVE_FABRIC_PEER);
     cluster.nvlink.latency_s *= 10;
-    check_times(&table, &cluster, COLLECTIVE_OP_CUSTOM_ALL_REDUCE);
+    check_times(&table, &cluster, CUSTOM);
     collective_table_release(&table);
 }
 END_TEST
@@ -177,14 +185,14 @@ START_TEST(staging_and_sockets_count_as_links)
     struct cluster own = pcie_cluster();
     struct cluster cluster = on_measured(own, &measured_pcie);
     struct collective_table table;
-    measure(&table, &cluster, COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_HOST);
+    measure(&table, &cluster, NCCL, COLLECTIVE_FABRIC_HOST);
     for (double factor = 1; factor <= 4; factor += 0.5) {
         cluster.host_staging_factor = factor;
-        check_times(&table, &cluster, COLLECTIVE_OP_ALL_REDUCE);
+        check_times(&table, &cluster, NCCL);
     }
     cluster.gpus_per_host_bridge = 2;
     cluster.inter_socket.bytes_per_s = 5e9;
-    check_times(&table, &cluster, COLLECTIVE_OP_ALL_REDUCE);
+    check_times(&table, &cluster, NCCL);
     collective_table_release(&table);
 }
 END_TEST
@@ -194,12 +202,12 @@ START_TEST(far_links_make_estimates)
     /* Large buffers, bound by bandwidth, over 1.5 times as much and 3 times as much. */
     struct cluster cluster = on_measured(nvlink_cluster(), &measured_nvlink);
     struct collective_table table;
-    measure(&table, &cluster, COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER);
+    measure(&table, &cluster, NCCL, COLLECTIVE_FABRIC_PEER);
     cluster.nvlink.bytes_per_s *= 1.5;
-    const struct cost_grid *grid = prepare(&table, &cluster, COLLECTIVE_OP_ALL_REDUCE);
+    const struct cost_grid *grid = prepare(&table, &cluster, NCCL);
     ck_assert_int_eq(cost_grid_at(grid, BYTES_MAX, 1).provenance, COST_EXTRAPOLATED);
     cluster.nvlink.bytes_per_s *= 2;
-    grid = prepare(&table, &cluster, COLLECTIVE_OP_ALL_REDUCE);
+    grid = prepare(&table, &cluster, NCCL);
     ck_assert_int_eq(cost_grid_at(grid, BYTES_MAX, 1).provenance, COST_ESTIMATED);
     collective_table_release(&table);
 }
@@ -209,17 +217,17 @@ START_TEST(a_table_is_of_no_medium_that_its_gpu_does_not_name)
 {
     struct cluster cluster = on_measured(nvlink_cluster(), &measured_nvlink);
     struct collective_table table;
-    measure(&table, &cluster, COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER);
+    measure(&table, &cluster, NCCL, COLLECTIVE_FABRIC_PEER);
     struct cluster pcie = cluster;
     pcie.nvlink.bytes_per_s = 0;
     pcie.pcie.bytes_per_s = 300e9;
-    ck_assert_ptr_null(prepare(&table, &pcie, COLLECTIVE_OP_ALL_REDUCE));
+    ck_assert_ptr_null(prepare(&table, &pcie, NCCL));
     /* Of a GPU that names none, it is of what is about as fast. */
     pcie.gpu.measured_links = (struct measured_links){.host_staging_factor = 0};
     pcie.inter_socket.bytes_per_s = 300e9;
-    ck_assert_ptr_nonnull(prepare(&table, &pcie, COLLECTIVE_OP_ALL_REDUCE));
+    ck_assert_ptr_nonnull(prepare(&table, &pcie, NCCL));
     pcie.pcie.bytes_per_s = 60e9;
-    ck_assert_ptr_null(prepare(&table, &pcie, COLLECTIVE_OP_ALL_REDUCE));
+    ck_assert_ptr_null(prepare(&table, &pcie, NCCL));
     collective_table_release(&table);
 }
 END_TEST

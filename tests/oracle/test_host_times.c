@@ -108,7 +108,7 @@ static void measure(struct collective_table *table)
     struct error error;
     for (double bytes = 1024; bytes < 1e9; bytes *= 4)
         samples[count++] = (struct collective_sample){
-            .kind = {COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER, true},
+            .kind = {OPERATION_ALL_REDUCE, false, COLLECTIVE_FABRIC_PEER, true},
             .ranks = RANKS,
             .bytes = bytes,
             .seconds = 9e-6 + bytes / 150e9,

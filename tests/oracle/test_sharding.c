@@ -41,18 +41,18 @@ static void check_close(double actual, double expected)
 /* Collectives' times that are measured; a reduce-scatter or all-gather takes half an all-reduce. */
 static void measure_halves(struct collective_table *table)
 {
-    static const enum collective_op ops[] = {COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_OP_REDUCE_SCATTER,
-                                             COLLECTIVE_OP_ALL_GATHER};
+    static const enum collective_operation operations[] = {
+        OPERATION_ALL_REDUCE, OPERATION_REDUCE_SCATTER, OPERATION_ALL_GATHER};
     struct collective_sample samples[64];
     size_t count = 0;
     struct error error;
-    for (size_t op = 0; op < ARRAY_LENGTH(ops); op++)
+    for (size_t i = 0; i < ARRAY_LENGTH(operations); i++)
         for (double bytes = 1024; bytes < 1e9; bytes *= 4)
             samples[count++] = (struct collective_sample){
-                .kind = {ops[op], COLLECTIVE_FABRIC_PEER, true},
+                .kind = {operations[i], false, COLLECTIVE_FABRIC_PEER, true},
                 .ranks = RANKS,
                 .bytes = bytes,
-                .seconds = (op == 0 ? 2 : 1) * (9e-6 + bytes / 300e9 + 1e-9 * sqrt(bytes)),
+                .seconds = (i == 0 ? 2 : 1) * (9e-6 + bytes / 300e9 + 1e-9 * sqrt(bytes)),
             };
     ck_assert_int_eq(collective_table_init(table, samples, count, &error), 0);
 }

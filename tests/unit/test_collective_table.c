@@ -10,7 +10,7 @@ START_TEST(a_ring_is_found_again_between_and_beyond_its_samples)
     struct arena arena;
     struct error error;
     size_t count = 0;
-    struct collective_kind kind = {COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER, true};
+    struct collective_kind kind = {OPERATION_ALL_REDUCE, false, COLLECTIVE_FABRIC_PEER, true};
     arena_init(&arena);
     for (double ranks = 2; ranks <= 4; ranks *= 2)
         for (double bytes = 1024; bytes <= 1e9; bytes *= 4)
@@ -33,8 +33,21 @@ START_TEST(a_ring_is_found_again_between_and_beyond_its_samples)
 }
 END_TEST
 
+START_TEST(each_class_is_of_its_own_kind)
+{
+    /* Kinds and classes are each other's inverse, so that no two kinds share one. */
+    for (uint32_t i = 0; i < COLLECTIVE_CLASS_COUNT; i++) {
+        struct collective_kind kind = collective_kind_of(i);
+        ck_assert_uint_eq(collective_class_of(&kind), i);
+        ck_assert_uint_lt(kind.operation, OPERATION_COUNT);
+        ck_assert_uint_lt(kind.fabric, COLLECTIVE_FABRIC_COUNT);
+    }
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {a_ring_is_found_again_between_and_beyond_its_samples};
+    const TTest *const tests[] = {a_ring_is_found_again_between_and_beyond_its_samples,
+                                  each_class_is_of_its_own_kind};
     return suite_run("collective_table", tests, ARRAY_LENGTH(tests));
 }

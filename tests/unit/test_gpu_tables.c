@@ -117,15 +117,19 @@ START_TEST(test_collectives)
     size_t count = 0;
     int status = read_collectives("op,ranks,bytes,p2p,graph,time_us\n"
                                   "all_reduce,4,65536,1,0,47.5\n"
-                                  "send_recv,2,256,0,1,11.8\n",
+                                  "send_recv,2,256,0,1,11.8\n"
+                                  "custom_all_reduce,2,256,1,1,3.1\n",
                                   &samples, &count);
     ck_assert_int_eq(status, 0);
-    ck_assert_uint_eq(count, 2);
+    ck_assert_uint_eq(count, 3);
     ck_assert_int_eq(samples[0].kind.fabric, COLLECTIVE_FABRIC_PEER);
     ck_assert(!samples[0].kind.graph);
     ck_assert_double_eq(samples[0].ranks, 4);
-    ck_assert_int_eq(samples[1].kind.op, COLLECTIVE_OP_SEND_RECV);
+    ck_assert_int_eq(samples[1].kind.operation, OPERATION_SEND_RECV);
     ck_assert_int_eq(samples[1].kind.fabric, COLLECTIVE_FABRIC_HOST);
+    /* An engine's own kernel is NCCL's operation by other means. */
+    ck_assert_int_eq(samples[2].kind.operation, OPERATION_ALL_REDUCE);
+    ck_assert(samples[2].kind.is_custom && !samples[1].kind.is_custom);
     free(samples);
 }
 END_TEST
@@ -237,7 +241,7 @@ static struct gpu_tables tables_of_all_reduce(const struct gpu *gpu, struct coll
 START_TEST(test_residuals)
 {
     struct gpu gpu = fixture_gpu();
-    struct collective_kind kind = {COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER, true};
+    struct collective_kind kind = {OPERATION_ALL_REDUCE, false, COLLECTIVE_FABRIC_PEER, true};
     struct gpu_tables tables = tables_of_all_reduce(&gpu, kind);
     int status = read_residuals("# a source\n"
                                 "op,dtype,p2p,graph,points,point_error,shape_error,noise,lengths,"
@@ -415,10 +419,9 @@ START_TEST(test_a_folder_has_all_its_tables)
 END_TEST
 
 /* Whether an all-reduce in a captured graph, NCCL's or vLLM's, was measured over `fabric`. */
-static bool covers(const struct gpu_tables *tables, enum collective_op op,
-                   enum collective_fabric fabric)
+static bool covers(const struct gpu_tables *tables, bool is_custom, enum collective_fabric fabric)
 {
-    struct collective_kind kind = {op, fabric, true};
+    struct collective_kind kind = {OPERATION_ALL_REDUCE, is_custom, fabric, true};
     return collective_table_covers(&tables->collectives, &kind);
 }
 
@@ -451,11 +454,11 @@ START_TEST(test_shipped)
             const struct kernel_class *class = &tables.kernels.classes[shapes[j].op][DTYPE_FP8];
             ck_assert(class->surface.count > 0 || strcmp(folders[i], "a100-80g-sxm") == 0);
         }
-        bool is_bridged = covers(&tables, COLLECTIVE_OP_ALL_REDUCE, COLLECTIVE_FABRIC_PEER);
+        bool is_bridged = covers(&tables, false, COLLECTIVE_FABRIC_PEER);
         enum collective_fabric fabric =
             is_bridged ? COLLECTIVE_FABRIC_PEER : COLLECTIVE_FABRIC_HOST;
-        ck_assert(covers(&tables, COLLECTIVE_OP_ALL_REDUCE, fabric));
-        ck_assert(covers(&tables, COLLECTIVE_OP_CUSTOM_ALL_REDUCE, fabric));
+        ck_assert(covers(&tables, false, fabric));
+        ck_assert(covers(&tables, true, fabric));
         gpu_tables_release(&tables);
     }
     gpu_samples_release(&samples);

@@ -36,7 +36,7 @@ START_TEST(test_newer_text)
     ck_assert_msg(status == 0, "%s", error.text);
     ck_assert_uint_eq(measurements.collective_count, 1);
     const struct collective_sample *sample = &measurements.collectives[0];
-    ck_assert_int_eq(sample->kind.op, COLLECTIVE_OP_ALL_GATHER);
+    ck_assert_int_eq(sample->kind.operation, OPERATION_ALL_GATHER);
     ck_assert_int_eq(sample->kind.fabric, COLLECTIVE_FABRIC_PEER);
     ck_assert(sample->kind.graph);
     ck_assert_double_eq(sample->ranks, 2);
@@ -57,7 +57,7 @@ START_TEST(test_older_text)
                            "#       size         count      type   redop     time   algbw\n"
                            "        2048           512     float     sum    12.25    0.11\n");
     ck_assert_msg(status == 0, "%s", error.text);
-    ck_assert_int_eq(measurements.collectives[0].kind.op, COLLECTIVE_OP_REDUCE_SCATTER);
+    ck_assert_int_eq(measurements.collectives[0].kind.operation, OPERATION_REDUCE_SCATTER);
     ck_assert_double_eq(measurements.collectives[0].ranks, 3);
     ck_assert_double_eq_tol(measurements.collectives[0].seconds, 12.25e-6, 1e-15);
     arena_release(&arena);
@@ -110,7 +110,7 @@ START_TEST(test_json)
         "{\"size\": 4096, \"out_of_place\": {\"time\": 7.5}, \"in_place\": {\"time\": 9}}]}");
     ck_assert_msg(status == 0, "%s", error.text);
     ck_assert_uint_eq(measurements.collective_count, 1);
-    ck_assert_int_eq(measurements.collectives[0].kind.op, COLLECTIVE_OP_ALL_TO_ALL);
+    ck_assert_int_eq(measurements.collectives[0].kind.operation, OPERATION_ALL_TO_ALL);
     ck_assert_double_eq(measurements.collectives[0].ranks, 4);
     ck_assert_double_eq_tol(measurements.collectives[0].seconds, 7.5e-6, 1e-15);
     ck_assert_str_eq(measurements.collective_places[0], "out.json: result 2");
