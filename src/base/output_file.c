@@ -19,7 +19,6 @@ int output_file_open(struct output_file *file, const char *path, struct error *e
     if (status < 0)
         return status;
     file->stream = fopen(file->output.partial, "we");
-    file->output.is_partial = file->stream != NULL;
     return file->stream ? 0 : cannot_write(file, error);
 }
 

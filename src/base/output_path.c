@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40 /* that lead to each other: Linux follows no more */
+#define LINKS_MAX 40      /* that lead to each other: Linux follows no more */
+#define WRITER_PAUSES 300 /* 3 s: what a killed process may take to be gone */
 
 static int cannot_write(const char *path, struct error *error)
 {
@@ -131,15 +134,6 @@ static char *partial_of(const char *name)
     return partial;
 }
 
-/* What is there is written over if it is a file, for a killed program left it; a link is not. */
-static int check_partial(const char *partial, struct error *error)
-{
-    struct stat there;
-    if (lstat(partial, &there) == 0 && !S_ISREG(there.st_mode))
-        return error_set(error, ERROR_IO, "cannot write %s: it is not a regular file", partial);
-    return 0;
-}
-
 /* Two resolved names, of which neither need be there. */
 static bool is_one_name(const char *a, const char *b)
 {
@@ -168,45 +162,80 @@ bool output_path_replaces(const char *path, const char *other)
     return is_same;
 }
 
+/* What is there is written over if it is a file, for a killed program left it; a link is not. */
+static int check_partial(const char *partial, struct error *error)
+{
+    struct stat there;
+    if (lstat(partial, &there) == 0 && !S_ISREG(there.st_mode))
+        return error_set(error, ERROR_IO, "cannot write %s: it is not a regular file", partial);
+    return 0;
+}
+
+/* Whether the file that is locked has that name: who held it may have renamed or removed it before
+   letting go. */
+static bool is_still(int lock, const char *partial)
+{
+    struct stat locked, named;
+    return fstat(lock, &locked) == 0 && lstat(partial, &named) == 0 && is_one(&locked, &named);
+}
+
+/* Whether nobody else has it locked; where files cannot be locked, nobody has. */
+static bool try_lock(int descriptor)
+{
+    return flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+/* Opens the partial file, and locks it once nobody else has: not for long. */
+static int claim(struct output_path *output, struct error *error)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    for (int i = 0; i < WRITER_PAUSES; i++) {
+        int status = check_partial(output->partial, error);
+        if (status < 0)
+            return status;
+        output->lock = open(output->partial, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (output->lock < 0)
+            return cannot_write(output->partial, error);
+        output->is_partial = try_lock(output->lock) && is_still(output->lock, output->partial);
+        if (output->is_partial)
+            return 0;
+        (void)close(output->lock);
+        (void)nanosleep(&pause, NULL);
+    }
+    return error_set(error, ERROR_IO, "another tandem is writing %s", output->partial);
+}
+
 int output_path_init(struct output_path *output, const char *path, struct error *error)
 {
     *output = (struct output_path){.path = find_file(path, error)};
     if (!output->path)
         return -(int)error->code;
     output->partial = partial_of(output->path);
-    int status = output->partial ? check_partial(output->partial, error)
-                                 : error_out_of_memory(error, "the output's path");
+    int status =
+        output->partial ? claim(output, error) : error_out_of_memory(error, "the output's path");
     if (status < 0)
         output_path_release(output);
     return status;
 }
 
-static int sync_to_disk(const char *path, struct error *error)
-{
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return cannot_write(path, error);
-    int status = fsync(descriptor) < 0 ? cannot_write(path, error) : 0;
-    (void)close(descriptor);
-    return status;
-}
-
 int output_path_keep(struct output_path *output, struct error *error)
 {
-    int status = sync_to_disk(output->partial, error);
-    if (status < 0)
-        return status;
+    if (fsync(output->lock) < 0)
+        return cannot_write(output->partial, error);
     if (rename(output->partial, output->path) < 0)
         return error_set(error, ERROR_IO, "cannot rename the output to %s: %s", output->path,
                          strerror(errno));
+    (void)close(output->lock);
     output->is_partial = false;
     return 0;
 }
 
 void output_path_release(struct output_path *output)
 {
-    if (output->is_partial)
-        (void)unlink(output->partial);
+    if (output->is_partial) {
+        (void)unlink(output->partial); /* before its lock goes, for then it may be another's */
+        (void)close(output->lock);
+    }
     free(output->partial);
     free(output->path);
     *output = (struct output_path){.path = NULL};

@@ -2,12 +2,24 @@
 
 #include <hdf5.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REASON_BYTES 512
 
+/* HDF5 would lock what it writes, only after it has cut it to nothing, and meet the lock that
+   output_path holds. The environment has the last word on that, and is read once. */
+static void leave_locks_to_us(void)
+{
+    static const char name[] = "HDF5_USE_FILE_LOCKING", off[] = "FALSE";
+    const char *now = getenv(name);
+    if (!now || strcmp(now, off) != 0) /* once: threads that begin later may read it */
+        (void)setenv(name, off, 1);
+}
+
 void hdf5_error_init(void)
 {
+    leave_locks_to_us();
     /* A file that the full disk keeps from being closed stays open, and HDF5 1.10 crashes on it in
        its exit handler. The handler does nothing else that the end of the process does not. */
     (void)H5dont_atexit();

@@ -7,8 +7,9 @@
 #include "error.h"
 
 /*
- * Readies HDF5 for a program that handles its errors: its stack is not printed
- * to stderr. Call it before any other HDF5 function; again does no harm.
+ * Readies HDF5 for a program that handles its errors, for its stack is not
+ * printed to stderr, and locks its files (output_path), for it locks none. Call
+ * it before any other HDF5 function; again does no harm.
  */
 void hdf5_error_init(void);
 

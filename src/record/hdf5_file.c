@@ -2,55 +2,17 @@
 
 #include "hdf5_error.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
-
-#define WRITER_PAUSES 300 /* 3 s: what a killed process may take to be gone */
-
-/* Waits until nobody holds HDF5's lock on a file, if there is one; not for long. Whether it is
- * free. */
-static bool wait_for_writer(const char *path)
-{
-    const struct timespec pause = {.tv_nsec = 10000000};
-    int descriptor = open(path, O_RDWR | O_CLOEXEC);
-    bool is_held = descriptor >= 0;
-    for (int i = 0; i < WRITER_PAUSES && is_held; i++) {
-        is_held = flock(descriptor, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
-        if (is_held)
-            (void)nanosleep(&pause, NULL);
-    }
-    if (descriptor >= 0)
-        (void)close(descriptor);
-    return !is_held;
-}
-
-static bool is_empty(const char *path)
-{
-    struct stat there;
-    return stat(path, &there) == 0 && there.st_size == 0;
-}
-
 int hdf5_file_open(struct hdf5_file *file, const char *path, struct error *error)
 {
     *file = (struct hdf5_file){.id = 0};
     int status = output_path_init(&file->output, path, error);
     if (status < 0)
         return status;
-    const char *partial = file->output.partial;
     hdf5_error_init();
-    if (!wait_for_writer(partial))
-        return error_set(error, ERROR_IO, "another tandem is writing %s", partial);
-    hid_t id = H5Fcreate(partial, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (id < 0) {
-        file->output.is_partial = is_empty(partial); /* what a full disk leaves */
-        return hdf5_error_set(error, "create", partial);
-    }
+    hid_t id = H5Fcreate(file->output.partial, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (id < 0)
+        return hdf5_error_set(error, "create", file->output.partial);
     file->id = id;
-    file->output.is_partial = true;
     return 0;
 }
 

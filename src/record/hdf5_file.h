@@ -15,11 +15,7 @@ struct hdf5_file {
     struct output_path output;
 };
 
-/*
- * Begins a file. One that is being written stays as it is, and is an error; but
- * a writer that was killed, and is not quite gone, is waited for. Release it
- * whatever comes back.
- */
+/* Begins a file, as output_path_init() makes it. Release it whatever comes back. */
 int hdf5_file_open(struct hdf5_file *file, const char *path, struct error *error);
 
 /* Closes it, and gives it its name; all that is in it must be closed. */

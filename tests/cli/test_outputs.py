@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import time
+import unittest.mock
 from pathlib import Path
 
 from tandem_cli import ENVIRONMENT, ROOT, SCENARIO, SMALL, TandemTest, main
@@ -171,15 +172,54 @@ class Failures(TandemTest):
 
     def test_a_file_that_another_is_writing(self):
         # Expect a word on who is in the way, after some patience for one that was killed, and what
-        # the other has written so far to stay.
-        partial = self.folder / "out.h5.partial"
+        # the other has written so far to stay: HDF5 or text.
+        partial = self.folder / "out.partial"
         partial.write_bytes(b"so far")
-        with open(partial, "rb") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            done = self.tandem("run", SCENARIO, *SMALL, "-o", self.folder / "out.h5")
-        self.assertEqual(done.returncode, 4)
-        self.assertIn(f"another tandem is writing {partial}", done.stderr)
-        self.assertEqual(partial.read_bytes(), b"so far")
+        for command in (["run", SCENARIO, *SMALL, "-o"], SYNTH):
+            with self.subTest(command=command), open(partial, "rb") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                done = self.tandem(*command, self.folder / "out")
+                self.assertEqual(done.returncode, 4)
+                self.assertIn(f"another tandem is writing {partial}", done.stderr)
+                self.assertEqual(partial.read_bytes(), b"so far")
+
+    def test_two_that_write_one_file(self):
+        # Expect two commands that begin at once to wait for each other: both succeed, and the file
+        # is what one of them writes alone, to the byte, and not a mixture or nothing.
+        out = self.folder / "out"
+        for command in (["run", SCENARIO, *SMALL, "-q", "-o", out],
+                        [*SYNTH, out, "--requests", "20000"]):
+            ways = [["--set", "run.seed=1"], ["--set", "run.seed=2"]]
+            if "synth" in command:
+                ways = [["--seed", "1"], ["--seed", "2"]]
+            wholes = []
+            for way in ways:
+                self.tandem_ok(*command, *way)
+                wholes.append(out.read_bytes())
+            for _ in range(20):
+                out.unlink()
+                writers = [subprocess.Popen([self.program, *map(str, command), *way],
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                            text=True, env=ENVIRONMENT) for way in ways]
+                for writer in writers:
+                    _, told = writer.communicate(timeout=60)
+                    self.assertEqual(writer.returncode, 0, told)
+                self.assertIn(out.read_bytes(), wholes)
+                self.assertEqual(list(self.folder.iterdir()), [out])
+
+    def test_locks_that_the_environment_asks_hdf5_for(self):
+        # Expect HDF5's own locks, which a cluster's environment may turn on, not to meet tandem's:
+        # of a run, and of a merge, which reads before it writes.
+        sweep = self.folder / "sweep.yaml"
+        sweep.write_text("scenario: scenarios/default\ngrid: {run.seed: [1, 2]}\n")
+        parts = [self.folder / "1.h5", self.folder / "2.h5"]
+        for locking in ("TRUE", "BEST_EFFORT"):
+            with self.subTest(locking=locking), unittest.mock.patch.dict(
+                    ENVIRONMENT, HDF5_USE_FILE_LOCKING=locking):
+                self.tandem_ok("run", SCENARIO, *SMALL, "-o", self.folder / "run.h5")
+                for shard, part in enumerate(parts, 1):
+                    self.tandem_ok("sweep", sweep, *SMALL, "--shard", f"{shard}/2", "-o", part)
+                self.tandem_ok("merge", self.folder / "whole.h5", *parts)
 
     def test_a_file_that_cannot_be_begun(self):
         # Expect nothing to be left, not even an empty file, where there is no room for a byte.
