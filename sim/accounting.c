@@ -126,6 +126,13 @@ static double item_seconds(const struct step_item *item, const struct visit *vis
     return (item->seconds + item->hot_s * (hot_stretch - 1)) * visit->slowdown;
 }
 
+/* When an item is over that begins at `at_s`; the clock's end at the latest, which it can be only
+   in a step that is too long, at whose end the run fails. */
+static double item_end_s(double at_s, double seconds)
+{
+    return fmin(at_s + seconds, sim_s_from_ps(SIM_CLOCK_END));
+}
+
 /*
  * Records `count` items of pipeline->items. Their ends are rounded, not their
  * lengths, and the visit's last ends with its GPU time, so that the spans fill
@@ -139,7 +146,7 @@ static void record_items(struct pipeline *pipeline, struct cursor *cursor, uint3
     for (uint32_t i = 0; i < count; i++) {
         const struct step_item *item = &pipeline->items[i];
         sim_ps from = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
-        cursor->at_s += item_seconds(item, visit, cursor->hot_stretch);
+        cursor->at_s = item_end_s(cursor->at_s, item_seconds(item, visit, cursor->hot_stretch));
         sim_ps to = sim_ps_min(sim_ps_from_s(cursor->at_s), gpu_time);
         if (are_last && i + 1 == count)
             to = gpu_time;

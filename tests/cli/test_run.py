@@ -135,6 +135,17 @@ class Run(TandemTest):
                 self.assertIn(said, done.stderr)
                 self.assertEqual(list(self.folder.iterdir()), [])
 
+    def test_kernels_longer_than_the_clock(self):
+        # Expect kernels that alone would outlast the clock to end the run as any step does that is
+        # too long, also where each kernel is recorded.
+        output = self.folder / "out.h5"
+        for timeline in ("none", "layers"):
+            done = self.tandem("run", "scenarios/bench-blis", "-q", "--timeline", timeline, "-o",
+                               output, "--set", "cluster.gpu.efficiency.attention_compute=1e-300")
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("more than the 1000 s that a stage may take for it", done.stderr)
+            self.assertEqual(list(self.folder.iterdir()), [])
+
     def test_expert_parallel_over_one_is_tensor_parallel(self):
         # Expect experts that no GPU holds whole to be split as they are without the option, to the
         # bit, whatever the imbalance, of which a warning says that it does nothing; and whole ones to
