@@ -68,11 +68,14 @@ int data_dir_configs(char configs[DATA_DIR_BYTES], struct error *error)
 
 const char *data_dir_file(const char *name, const char *configs, char found[DATA_DIR_FILE_BYTES])
 {
-    static const char *const suffixes[] = {"", ".yaml"};
-    for (size_t i = 0; access(name, F_OK) != 0 && i < ARRAY_LENGTH(suffixes); i++) {
-        (void)snprintf(found, DATA_DIR_FILE_BYTES, "%s/%s%s", configs, name, suffixes[i]);
-        if (access(found, R_OK) == 0)
-            return found;
-    }
-    return name;
+    static const char suffix[] = ".yaml";
+    int length = snprintf(found, DATA_DIR_FILE_BYTES, "%s/%s%s", configs, name, suffix);
+    if (access(name, F_OK) == 0 || length < 0 || length >= DATA_DIR_FILE_BYTES)
+        return name;
+    char *end = found + length - strlen(suffix);
+    *end = '\0';
+    if (access(found, R_OK) == 0)
+        return found;
+    *end = suffix[0];
+    return access(found, R_OK) == 0 ? found : name;
 }

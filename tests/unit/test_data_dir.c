@@ -149,6 +149,42 @@ START_TEST(test_this_process)
 }
 END_TEST
 
+static void touch(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+START_TEST(test_files_by_their_names)
+{
+    static char long_name[DATA_DIR_FILE_BYTES];
+    struct tree tree;
+    char configs[2 * PATH_BYTES], plain[2 * PATH_BYTES], yaml[2 * PATH_BYTES];
+    char found[DATA_DIR_FILE_BYTES];
+    tree_init(&tree);
+    tree_path(&tree, "source/configs", configs);
+    tree_path(&tree, "source/configs/file", plain);
+    tree_path(&tree, "source/configs/file.yaml", yaml);
+
+    /* What is there by the name as it stands is that, shipped or not; .yaml comes last. */
+    ck_assert_str_eq(data_dir_file("file", configs, found), "file");
+    touch(yaml);
+    ck_assert_str_eq(data_dir_file("file", configs, found), yaml);
+    ck_assert_str_eq(data_dir_file("file.yaml", configs, found), yaml);
+    touch(plain);
+    ck_assert_str_eq(data_dir_file("file", configs, found), plain);
+    ck_assert_str_eq(data_dir_file(yaml, configs, found), yaml);
+
+    /* A name without room for the folder and .yaml is no cut-off file's. */
+    memset(long_name, 'x', sizeof(long_name) - 8);
+    ck_assert_ptr_eq(data_dir_file(long_name, configs, found), long_name);
+    ck_assert_int_eq(unlink(plain), 0);
+    ck_assert_int_eq(unlink(yaml), 0);
+    tree_release(&tree);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -157,6 +193,7 @@ int main(void)
         test_beside_the_executable,
         test_long_paths_are_passed_over,
         test_this_process,
+        test_files_by_their_names,
     };
     return suite_run("data_dir", tests, sizeof(tests) / sizeof(tests[0]));
 }
