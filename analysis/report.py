@@ -60,8 +60,8 @@ def parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def write_whole(path, text):
-    """Writes a file that is complete or absent under its name; of a link, what it leads to."""
+def write_whole(path, content):
+    """Writes bytes to a file that is complete or absent under its name; of a link, what it leads to."""
     target = Path(os.path.realpath(path))
     # A pipe's real path names no file, though what leads to it is there.
     if (path.exists() or os.path.lexists(target)) and not target.is_file():
@@ -70,7 +70,7 @@ def write_whole(path, text):
         raise OSError(f"cannot write {path}: standard output goes there")
     partial = target.with_name(target.name + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -94,7 +94,10 @@ def main():
                 report_plan.fill(page, results)
             else:
                 report_sweep.fill(page, results)
-        write_whole(output, page.html())
+        html = page.html()
+        with reading(options.results):  # it may hold bytes that are no text
+            content = html.encode()
+        write_whole(output, content)
     except argparse.ArgumentTypeError as misuse:
         print(f"tandem report: {misuse}", file=sys.stderr)
         return EXIT_USAGE

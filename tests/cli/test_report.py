@@ -611,6 +611,20 @@ class Report(ReportTest):
                                    capture_output=True, text=True, timeout=120)
             self.assertNotIn("Traceback", drawn.stderr)
 
+    def test_text_that_is_not_utf_8(self):
+        # Expect a name of which a byte was lost to be told as any damage is, and no page.
+        sweep, results = self.folder / "sweep.yaml", self.folder / "sweep.h5"
+        sweep.write_text("name: caf\u00e9 au lait\nscenario: scenarios/default\n"
+                         "grid: {run.seed: [1]}\n", encoding="utf-8")
+        self.tandem_ok("sweep", sweep, *SMALL, "-o", results)
+        whole = results.read_bytes()
+        results.write_bytes(whole.replace("caf\u00e9 au".encode(), b"caf\xc3 cau"))
+        self.assertNotEqual(results.read_bytes(), whole)
+        done = self.tandem("report", results)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn(f"tandem report: {results}: damaged, or not as this version", done.stderr)
+        self.assertEqual(set(self.folder.iterdir()), {sweep, results})
+
     def test_run_without_requests(self):
         # Expect a page all the same, with what the summary says.
         results, page = self.report_of_run(timeline="none")
