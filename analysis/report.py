@@ -8,10 +8,12 @@ from Debian's libjs-dygraphs, and its data is in it.
 """
 
 import argparse
+import fcntl
 import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 
 try:
@@ -26,6 +28,8 @@ except ModuleNotFoundError as missing:
 
 EXIT_USAGE = 2
 EXIT_IO = 4
+
+WRITER_PAUSES = 300  # 3 s: what a killed process may take to be gone
 
 SECONDS = {"h": 3600, "min": 60, "s": 1, "ms": 1e-3, "us": 1e-6}
 TIME = re.compile(rf"(?P<number>\d+(\.\d*)?) *(?P<unit>{'|'.join(SECONDS)})$")
@@ -60,6 +64,35 @@ def parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
+def is_ours(lock, partial):
+    """Whether nobody else has locked the open file, and it still has the name: who had locked it may
+    have renamed or removed it before letting go. Where files cannot be locked, nobody has."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    try:
+        return os.path.samestat(os.fstat(lock), os.lstat(partial))
+    except FileNotFoundError:
+        return False
+
+
+def claim(partial):
+    """The descriptor of a partial file, made and locked as src/base/output_path.h has it; OSError
+    where another goes on writing it."""
+    if os.path.lexists(partial) and (partial.is_symlink() or not partial.is_file()):
+        raise OSError(f"cannot write {partial}: it is not a regular file")
+    for _ in range(WRITER_PAUSES):
+        lock = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        if is_ours(lock, partial):
+            return lock
+        os.close(lock)
+        time.sleep(0.01)
+    raise OSError(f"another tandem is writing {partial}")
+
+
 def write_whole(path, content):
     """Writes bytes to a file that is complete or absent under its name; of a link, what it leads to."""
     target = Path(os.path.realpath(path))
@@ -69,11 +102,15 @@ def write_whole(path, content):
     if target.exists() and os.path.samestat(target.stat(), os.fstat(sys.stdout.fileno())):
         raise OSError(f"cannot write {path}: standard output goes there")
     partial = target.with_name(target.name + ".partial")
+    lock = claim(partial)
     try:
         partial.write_bytes(content)
         partial.replace(target)
+    except OSError:
+        partial.unlink()
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        os.close(lock)
 
 
 def main():

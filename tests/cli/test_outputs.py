@@ -88,9 +88,10 @@ class Links(TandemTest):
         partial.write_text("half")
         self.tandem_ok(*SYNTH, out)
         self.assertEqual(list(self.folder.iterdir()), [out])
+        run = self.run_file()
         precious.write_text("precious")
         partial.symlink_to(precious)
-        for command in (["run", SCENARIO, *SMALL, "-o"], SYNTH):
+        for command in (["run", SCENARIO, *SMALL, "-o"], SYNTH, ["report", run, "-o"]):
             done = self.tandem(*command, out)
             self.assertEqual(done.returncode, 4)
             self.assertIn(f"cannot write {partial}: it is not a regular file", done.stderr)
@@ -172,10 +173,11 @@ class Failures(TandemTest):
 
     def test_a_file_that_another_is_writing(self):
         # Expect a word on who is in the way, after some patience for one that was killed, and what
-        # the other has written so far to stay: HDF5 or text.
-        partial = self.folder / "out.partial"
+        # the other has written so far to stay: HDF5, text or a page.
+        partial, run = self.folder / "out.partial", self.folder / "run.h5"
+        self.tandem_ok("run", SCENARIO, *SMALL, "-o", run)
         partial.write_bytes(b"so far")
-        for command in (["run", SCENARIO, *SMALL, "-o"], SYNTH):
+        for command in (["run", SCENARIO, *SMALL, "-o"], SYNTH, ["report", run, "-o"]):
             with self.subTest(command=command), open(partial, "rb") as held:
                 fcntl.flock(held, fcntl.LOCK_EX)
                 done = self.tandem(*command, self.folder / "out")
