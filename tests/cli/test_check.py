@@ -7,7 +7,7 @@ import re
 import resource
 from pathlib import Path
 
-from tandem_cli import SCENARIO, TandemTest, main
+from tandem_cli import ROOT, SCENARIO, TandemTest, main
 
 
 # A layer's, as the group's keys have them.
@@ -17,6 +17,21 @@ COLLECTIVES = ["all_reduces", "reduce_scatters", "all_gathers", "dispatches", "c
 class Check(TandemTest):
     def check_json(self, *options):
         return json.loads(self.tandem_ok("check", SCENARIO, "--json", *options))
+
+    def test_shipped_models_have_the_published_parameters(self):
+        """Billions, as their publishers count them: to half a percent, norms and rounding."""
+        published = {"llama-2-70b": 68.98, "llama-3.1-8b": 8.03, "llama-3.1-70b": 70.55,
+                     "llama-3.1-405b": 405.85, "mixtral-8x7b": 46.7, "qwen3-8b": 8.19,
+                     "qwen3-32b": 32.76, "qwen3-30b-a3b": 30.53, "qwen3-235b-a22b": 235.09}
+        shipped = {path.stem for path in (ROOT / "configs/models").glob("*.yaml")}
+        self.assertEqual(shipped, set(published))
+        for model, billions in published.items():
+            checked = self.check_json(
+                "--set", f"model=models/{model}", "--set",
+                "layout={tensor_parallel: 1, pipeline_parallel: 1}", "--set",
+                "cluster.gpu.memory=2 TB")
+            found = checked["memory"][0]["weights_bytes"] / 2e9
+            self.assertLess(abs(found / billions - 1), 0.005, (model, found))
 
     def test_layers_and_gpus_are_all_there_once(self):
         # Expect the stages to hold every layer once, in order, and no GPU twice.
