@@ -32,6 +32,9 @@ typedef int64_t sim_ps;
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+/* For a list X(NAME, text): `names[] = {LIST(LIST_TEXT)}` are its texts. */
+#define LIST_TEXT(name, text) text,
+
 /* The nearest picosecond, ties away from zero; `seconds` must lie within what the clock counts. */
 static inline sim_ps sim_ps_from_s(double seconds)
 {

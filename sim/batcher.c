@@ -2,11 +2,7 @@
 
 const char *batcher_policy_name(enum batcher_policy policy)
 {
-    static const char *const names[] = {
-#define X(name, text) text,
-        BATCHER_POLICIES(X)
-#undef X
-    };
+    static const char *const names[] = {BATCHER_POLICIES(LIST_TEXT)};
     return names[policy];
 }
 

@@ -66,21 +66,13 @@ double collective_engine_s(const struct collective_group *group,
 
 const char *collective_algorithm_name(enum collective_algorithm algorithm)
 {
-    static const char *const names[COLLECTIVE_ALGORITHM_COUNT] = {
-#define X(name, text) text,
-        COLLECTIVE_ALGORITHMS(X)
-#undef X
-    };
+    static const char *const names[COLLECTIVE_ALGORITHM_COUNT] = {COLLECTIVE_ALGORITHMS(LIST_TEXT)};
     return names[algorithm];
 }
 
 const char *collective_protocol_name(enum collective_protocol protocol)
 {
-    static const char *const names[] = {
-#define X(name, text) text,
-        COLLECTIVE_PROTOCOLS(X)
-#undef X
-    };
+    static const char *const names[] = {COLLECTIVE_PROTOCOLS(LIST_TEXT)};
     return names[protocol];
 }
 

@@ -67,10 +67,6 @@ struct alpha_beta collective_way_path(const struct collective_group *group, enum
 
 const char *collective_way_name(enum collective_way way)
 {
-    static const char *const names[COLLECTIVE_WAY_COUNT] = {
-#define X(name, text) text,
-        COLLECTIVE_WAYS(X)
-#undef X
-    };
+    static const char *const names[COLLECTIVE_WAY_COUNT] = {COLLECTIVE_WAYS(LIST_TEXT)};
     return names[way];
 }

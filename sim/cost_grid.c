@@ -174,10 +174,6 @@ struct cost cost_grid_at(const struct cost_grid *grid, double x, double y)
 
 const char *cost_provenance_name(enum cost_provenance provenance)
 {
-    static const char *const names[COST_PROVENANCE_COUNT] = {
-#define X(name, text) text,
-        COST_PROVENANCES(X)
-#undef X
-    };
+    static const char *const names[COST_PROVENANCE_COUNT] = {COST_PROVENANCES(LIST_TEXT)};
     return names[provenance];
 }

@@ -78,10 +78,6 @@ enum collective_operation exchange_operation(enum exchange exchange)
 
 const char *exchange_name(enum exchange exchange)
 {
-    static const char *const names[EXCHANGE_COUNT] = {
-#define X(name, text) text,
-        EXCHANGES(X)
-#undef X
-    };
+    static const char *const names[EXCHANGE_COUNT] = {EXCHANGES(LIST_TEXT)};
     return names[exchange];
 }

@@ -155,10 +155,6 @@ int recommend_layout(struct recommendation *recommendation, enum recommend_goal 
 
 const char *recommend_goal_name(enum recommend_goal goal)
 {
-    static const char *const names[RECOMMEND_GOAL_COUNT] = {
-#define X(name, text) text,
-        RECOMMEND_GOALS(X)
-#undef X
-    };
+    static const char *const names[RECOMMEND_GOAL_COUNT] = {RECOMMEND_GOALS(LIST_TEXT)};
     return names[goal];
 }

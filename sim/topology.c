@@ -117,11 +117,7 @@ static void add_vertices(struct topology *topology, enum vertex_kind kind, uint3
 static void vertex_name(const struct topology *topology, struct topology_vertex vertex, char *name,
                         size_t name_bytes)
 {
-    static const char *const names[] = {
-#define X(kind, text) text,
-        VERTEX_KINDS(X)
-#undef X
-    };
+    static const char *const names[] = {VERTEX_KINDS(LIST_TEXT)};
     bool is_only = vertex.kind == VERTEX_NETWORK ||
                    (vertex.kind == VERTEX_NVSWITCH && topology->nvswitches_per_node == 1);
     if (is_only)

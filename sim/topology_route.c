@@ -152,14 +152,8 @@ enum medium topology_group_medium(const struct topology *topology, const uint32_
 
 const char *medium_name(enum medium medium)
 {
-    switch (medium) {
-#define X(name, text)   \
-    case MEDIUM_##name: \
-        return text;
-        MEDIA(X)
-#undef X
-    }
-    return "";
+    static const char *const names[] = {MEDIA(LIST_TEXT)};
+    return names[medium];
 }
 
 /* Counts one transfer on every link of its route. */

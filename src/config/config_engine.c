@@ -13,41 +13,12 @@
 #define SLOWDOWN_MAX 1000
 #define KV_TOKENS_MAX (UINT64_C(1) << 40)
 
-static const char *const policy_names[] = {
-#define X(name, text) text,
-    BATCHER_POLICIES(X)
-#undef X
-};
-
-static const char *const share_names[] = {
-#define X(name, text) text,
-    STEP_SHARES(X)
-#undef X
-};
-
-static const char *const admission_names[] = {
-#define X(name, text) text,
-    KV_ADMISSIONS(X)
-#undef X
-};
-
-static const char *const prefill_attention_names[] = {
-#define X(name, text) text,
-    PREFILL_ATTENTIONS(X)
-#undef X
-};
-
-static const char *const decode_attention_names[] = {
-#define X(name, text) text,
-    DECODE_ATTENTIONS(X)
-#undef X
-};
-
-static const char *const exchange_names[] = {
-#define X(name, text) text,
-    EXPERT_EXCHANGES(X)
-#undef X
-};
+static const char *const policy_names[] = {BATCHER_POLICIES(LIST_TEXT)};
+static const char *const share_names[] = {STEP_SHARES(LIST_TEXT)};
+static const char *const admission_names[] = {KV_ADMISSIONS(LIST_TEXT)};
+static const char *const prefill_attention_names[] = {PREFILL_ATTENTIONS(LIST_TEXT)};
+static const char *const decode_attention_names[] = {DECODE_ATTENTIONS(LIST_TEXT)};
+static const char *const exchange_names[] = {EXPERT_EXCHANGES(LIST_TEXT)};
 
 static void read_captured_sizes(struct config_reader *reader, struct host *host)
 {

@@ -5,17 +5,9 @@
 
 #define IMBALANCE_MAX 1000
 
-static const char *const router_names[] = {
-#define X(name, text) text,
-    ROUTER_POLICIES(X)
-#undef X
-};
+static const char *const router_names[] = {ROUTER_POLICIES(LIST_TEXT)};
 
-static const char *const placement_names[] = {
-#define X(name, text) text,
-    LAYOUT_PLACEMENTS(X)
-#undef X
-};
+static const char *const placement_names[] = {LAYOUT_PLACEMENTS(LIST_TEXT)};
 
 /* A listed split is a list, not a word. */
 static const char *const split_words[] = {"even", "balanced"};

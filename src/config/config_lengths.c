@@ -8,11 +8,7 @@
 
 #define DEFAULT_TOKENS_MAX 131072
 
-static const char *const distribution_names[] = {
-#define X(name, text) text,
-    LENGTH_DISTRIBUTIONS(X)
-#undef X
-};
+static const char *const distribution_names[] = {LENGTH_DISTRIBUTIONS(LIST_TEXT)};
 
 /* Says which keys mean nothing to the distribution. */
 static void refuse_others(struct config_reader *reader, enum length_distribution distribution)

@@ -9,11 +9,7 @@
 
 static const char *const pool_names[POOLS_MAX] = {"prefill", "decode"};
 
-static const char *const transfer_names[] = {
-#define X(name, text) text,
-    KV_TRANSFERS(X)
-#undef X
-};
+static const char *const transfer_names[] = {KV_TRANSFERS(LIST_TEXT)};
 
 bool config_pools_are_in(const struct yaml_node *layout)
 {

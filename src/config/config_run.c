@@ -11,23 +11,11 @@
 #define COST_SCALE_MIN 0.01
 #define COST_SCALE_MAX 100
 
-static const char *const timeline_names[] = {
-#define X(name, text) text,
-    TIMELINES(X)
-#undef X
-};
+static const char *const timeline_names[] = {TIMELINES(LIST_TEXT)};
 
-static const char *const on_loss_names[] = {
-#define X(name, text) text,
-    ON_LOSSES(X)
-#undef X
-};
+static const char *const on_loss_names[] = {ON_LOSSES(LIST_TEXT)};
 
-static const char *const link_policy_names[] = {
-#define X(name, text) text,
-    LINK_POLICIES(X)
-#undef X
-};
+static const char *const link_policy_names[] = {LINK_POLICIES(LIST_TEXT)};
 
 /* Whether what stands there for a percentage is a share: 0.95. */
 static bool is_share(const struct yaml_node *node, double *share)

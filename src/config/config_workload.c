@@ -12,17 +12,9 @@
 #define RATE_SCALE_MIN 1e-6
 #define RATE_SCALE_MAX 1e6
 
-static const char *const process_names[] = {
-#define X(name, text) text,
-    ARRIVAL_PROCESSES(X)
-#undef X
-};
+static const char *const process_names[] = {ARRIVAL_PROCESSES(LIST_TEXT)};
 
-static const char *const format_names[] = {
-#define X(name, text) text,
-    TRACE_FORMATS(X)
-#undef X
-};
+static const char *const format_names[] = {TRACE_FORMATS(LIST_TEXT)};
 
 static void read_trace(struct config_loader *loader, struct config_reader *parent,
                        struct workload_spec *workload)

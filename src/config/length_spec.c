@@ -30,11 +30,7 @@ struct length_spec {
     char file[FIELD_BYTES];
 };
 
-static const char *const distribution_names[] = {
-#define X(name, text) text,
-    LENGTH_DISTRIBUTIONS(X)
-#undef X
-};
+static const char *const distribution_names[] = {LENGTH_DISTRIBUTIONS(LIST_TEXT)};
 
 static const struct keys keys_of[] = {
     [LENGTH_FIXED] = {.mean = true},

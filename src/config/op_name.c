@@ -2,11 +2,7 @@
 
 #include "spelling.h"
 
-const char *const kernel_op_names[KERNEL_OP_COUNT] = {
-#define X(name, text) text,
-    KERNEL_OPS(X)
-#undef X
-};
+const char *const kernel_op_names[KERNEL_OP_COUNT] = {KERNEL_OPS(LIST_TEXT)};
 
 const char *const collective_names[COLLECTIVE_NAME_COUNT] = {
 #define X(name, text, bus_factor) text,

@@ -41,11 +41,7 @@ enum column {
         COLUMN_COUNT
 };
 
-static const char *const column_names[COLUMN_COUNT] = {
-#define X(name, text) text,
-    COLUMNS(X)
-#undef X
-};
+static const char *const column_names[COLUMN_COUNT] = {COLUMNS(LIST_TEXT)};
 
 static int read_dtype(const struct csv_sheet *sheet, enum dtype *dtype, struct error *error)
 {

@@ -30,11 +30,7 @@ struct trace {
     bool is_pending; /* Mooncake has no header: that line is its first row, read for its format */
 };
 
-static const char *const format_names[] = {
-#define X(name, text) text,
-    TRACE_FORMATS(X)
-#undef X
-};
+static const char *const format_names[] = {TRACE_FORMATS(LIST_TEXT)};
 
 const char *trace_format_name(enum trace_format format)
 {

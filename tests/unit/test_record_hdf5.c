@@ -243,11 +243,7 @@ END_TEST
 /* Expect each span kind's number under its name in the enum of the column `kind`. */
 START_TEST(test_span_kinds)
 {
-    static const char *const names[] = {
-#define X(name, text) text,
-        SPAN_KINDS(X)
-#undef X
-    };
+    static const char *const names[] = {SPAN_KINDS(LIST_TEXT)};
     struct folder folder = folder_new();
     write_file(folder.output, 1, 1);
     hid_t file = H5Fopen(folder.output, H5F_ACC_RDONLY, H5P_DEFAULT);
