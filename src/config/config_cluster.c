@@ -52,7 +52,7 @@ static void read_nvlink(struct config_reader *reader, enum node_form form, struc
     cluster->gpus_per_nvlink_group = cluster->gpus_per_node;
     config_read_count(reader, "gpus_per_nvlink_group", CONFIG_OPTIONAL, 2, cluster->gpus_per_node,
                       &cluster->gpus_per_nvlink_group);
-    config_read_flag(reader, "nvlink_reduces", CONFIG_OPTIONAL, &cluster->nvlink_reduces);
+    config_read_flag(reader, "nvlink_reduces", &cluster->nvlink_reduces);
 }
 
 static void read_pcie_switches(struct config_reader *reader, struct cluster *cluster)
@@ -138,7 +138,7 @@ void config_cluster_read(struct config_loader *loader, const struct yaml_node *n
     config_reader_open(&reader, loader->diagnostics, node, "cluster");
     if (!reader.node)
         return;
-    config_read_name(&reader, "name", CONFIG_REQUIRED, cluster->name, sizeof(cluster->name));
+    config_read_name(&reader, cluster->name, sizeof(cluster->name));
     config_gpu_read(loader, config_read_node(&reader, "gpu", CONFIG_REQUIRED), &cluster->gpu,
                     measured);
     enum node_form form = read_form(&reader);

@@ -87,8 +87,8 @@ static void read_host_launches(struct config_reader *reader, struct host *host)
     read_cost(reader, "launch_graph", CONFIG_REQUIRED, &host->launch_graph_s);
     config_read_count(reader, "launches_layer_extra", CONFIG_OPTIONAL, 0, LAUNCHES_MAX,
                       &host->launches_layer_extra);
-    config_read_flag(reader, "eager_synchronous", CONFIG_OPTIONAL, &host->eager_synchronous);
-    config_read_flag(reader, "graphs_prefill", CONFIG_OPTIONAL, &host->graphs_prefill);
+    config_read_flag(reader, "eager_synchronous", &host->eager_synchronous);
+    config_read_flag(reader, "graphs_prefill", &host->graphs_prefill);
     read_captured_sizes(reader, host);
     read_cost(reader, "kernel_gap", CONFIG_OPTIONAL, &host->kernel_gap_s);
     host->kernel_gap_eager_s = host->kernel_gap_s;
@@ -103,17 +103,17 @@ static void read_host(struct diagnostics *diagnostics, const struct yaml_node *n
     double slowdown = 1;
     host->send_tensors = 1;
     config_reader_open(&reader, diagnostics, node, "host");
-    config_read_name(&reader, "name", CONFIG_REQUIRED, host->name, sizeof(host->name));
+    config_read_name(&reader, host->name, sizeof(host->name));
     read_host_steps(&reader, host);
     read_host_launches(&reader, host);
     config_read_count(&reader, "send_tensors", CONFIG_OPTIONAL, 1, SEND_TENSORS_MAX,
                       &host->send_tensors);
-    config_read_flag(&reader, "send_scattered", CONFIG_OPTIONAL, &host->send_scattered);
-    config_read_flag(&reader, "mixed_attention", CONFIG_OPTIONAL, &host->mixed_attention);
-    config_read_flag(&reader, "async_scheduling", CONFIG_OPTIONAL, &host->async_scheduling);
-    config_read_flag(&reader, "chunked_pipeline", CONFIG_OPTIONAL, &host->chunked_pipeline);
-    config_read_flag(&reader, "shard_embedding", CONFIG_OPTIONAL, &host->shard_embedding);
-    config_read_flag(&reader, "custom_all_reduce", CONFIG_OPTIONAL, &host->custom_all_reduce);
+    config_read_flag(&reader, "send_scattered", &host->send_scattered);
+    config_read_flag(&reader, "mixed_attention", &host->mixed_attention);
+    config_read_flag(&reader, "async_scheduling", &host->async_scheduling);
+    config_read_flag(&reader, "chunked_pipeline", &host->chunked_pipeline);
+    config_read_flag(&reader, "shard_embedding", &host->shard_embedding);
+    config_read_flag(&reader, "custom_all_reduce", &host->custom_all_reduce);
     config_read_ratio(&reader, "process_spread", CONFIG_OPTIONAL, &host->process_spread);
     host->prefill_attention = (enum prefill_attention)config_read_choice(
         &reader, "prefill_attention", CONFIG_OPTIONAL, prefill_attention_names,

@@ -142,7 +142,7 @@ void config_gpu_read(struct config_loader *loader, const struct yaml_node *node,
 {
     struct config_reader reader;
     config_reader_open(&reader, loader->diagnostics, node, "gpu");
-    config_read_name(&reader, "name", CONFIG_REQUIRED, gpu->name, sizeof(gpu->name));
+    config_read_name(&reader, gpu->name, sizeof(gpu->name));
     config_read_quantity(&reader, "memory", CONFIG_REQUIRED, QUANTITY_BYTES, CONFIG_BYTES_MIN,
                          CONFIG_BYTES_MAX, &gpu->memory_bytes);
     config_read_quantity(&reader, "memory_bandwidth", CONFIG_REQUIRED, QUANTITY_BYTES_PER_S,

@@ -64,7 +64,7 @@ static void read_sharding(struct config_reader *reader, const struct model *mode
     struct error error;
     uint32_t experts_over = 1;
     sharding->expert_imbalance = 1;
-    config_read_flag(reader, "sequence_parallel", CONFIG_OPTIONAL, &sharding->sequence_parallel);
+    config_read_flag(reader, "sequence_parallel", &sharding->sequence_parallel);
     config_read_count(reader, "expert_parallel", CONFIG_OPTIONAL, 1, CONFIG_GPUS_MAX,
                       &experts_over);
     config_read_number(reader, "expert_imbalance", CONFIG_OPTIONAL, 1, IMBALANCE_MAX,

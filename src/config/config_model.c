@@ -51,7 +51,7 @@ void config_model_read(struct diagnostics *diagnostics, const struct yaml_node *
 {
     struct config_reader reader;
     config_reader_open(&reader, diagnostics, node, "model");
-    config_read_name(&reader, "name", CONFIG_REQUIRED, model->name, sizeof(model->name));
+    config_read_name(&reader, model->name, sizeof(model->name));
     config_read_count(&reader, "layers", CONFIG_REQUIRED, 1, LAYERS_MAX, &model->layers);
     config_read_count(&reader, "hidden", CONFIG_REQUIRED, 1, WIDTH_MAX, &model->hidden);
     config_read_count(&reader, "ffn", CONFIG_REQUIRED, 1, WIDTH_MAX, &model->ffn);
@@ -59,8 +59,8 @@ void config_model_read(struct diagnostics *diagnostics, const struct yaml_node *
     config_read_count(&reader, "vocab", CONFIG_REQUIRED, 1, VOCAB_MAX, &model->vocab);
     config_read_count(&reader, "max_context", CONFIG_OPTIONAL, 2, CONTEXT_MAX, &model->max_context);
     read_experts(&reader, model);
-    config_read_flag(&reader, "tied_embeddings", CONFIG_OPTIONAL, &model->tied_embeddings);
-    config_read_flag(&reader, "qk_norm", CONFIG_OPTIONAL, &model->qk_norm);
+    config_read_flag(&reader, "tied_embeddings", &model->tied_embeddings);
+    config_read_flag(&reader, "qk_norm", &model->qk_norm);
     model->weights = read_dtype(&reader, "weights");
     model->kv = read_dtype(&reader, "kv");
     config_reader_close(&reader);

@@ -148,10 +148,9 @@ bool config_read_quantity(struct config_reader *reader, const char *key,
     return node && config_value_quantity(reader->diagnostics, node, key, kind, min, max, value);
 }
 
-bool config_read_flag(struct config_reader *reader, const char *key, enum config_presence presence,
-                      bool *value)
+bool config_read_flag(struct config_reader *reader, const char *key, bool *value)
 {
-    const struct yaml_node *node = config_read_node(reader, key, presence);
+    const struct yaml_node *node = config_read_node(reader, key, CONFIG_OPTIONAL);
     return node && config_value_flag(reader->diagnostics, node, key, value);
 }
 
@@ -162,11 +161,10 @@ bool config_read_text(struct config_reader *reader, const char *key, enum config
     return node && config_value_text(reader->diagnostics, node, key, bytes_max, value);
 }
 
-bool config_read_name(struct config_reader *reader, const char *key, enum config_presence presence,
-                      char *name, size_t name_bytes)
+bool config_read_name(struct config_reader *reader, char *name, size_t name_bytes)
 {
     const char *text;
-    if (!config_read_text(reader, key, presence, name_bytes - 1, &text))
+    if (!config_read_text(reader, "name", CONFIG_REQUIRED, name_bytes - 1, &text))
         return false;
     memcpy(name, text, strlen(text) + 1);
     return true;

@@ -76,14 +76,14 @@ bool config_read_ratio(struct config_reader *reader, const char *key, enum confi
 bool config_read_quantity(struct config_reader *reader, const char *key,
                           enum config_presence presence, enum quantity_kind kind, double min,
                           double max, double *value);
-bool config_read_flag(struct config_reader *reader, const char *key, enum config_presence presence,
-                      bool *value);
 bool config_read_text(struct config_reader *reader, const char *key, enum config_presence presence,
                       size_t bytes_max, const char **value);
 
-/* A text that fits the specifications' name fields: fewer than `name_bytes` bytes. */
-bool config_read_name(struct config_reader *reader, const char *key, enum config_presence presence,
-                      char *name, size_t name_bytes);
+/* The same, optional: without one, or with a wrong one, the value stays. */
+bool config_read_flag(struct config_reader *reader, const char *key, bool *value);
+
+/* The text of `name`, required, for a specification's field of `name_bytes` bytes. */
+bool config_read_name(struct config_reader *reader, char *name, size_t name_bytes);
 
 /* The index of the word among `words`; `fallback` where the key is absent or wrong. */
 uint32_t config_read_choice(struct config_reader *reader, const char *key,

@@ -67,7 +67,7 @@ void config_run_read(struct diagnostics *diagnostics, const struct yaml_node *no
         run->duration = sim_ps_from_s(duration_s);
     if (run->warmup >= run->duration)
         config_reader_report(&reader, "warmup", "'warmup' must be shorter than 'duration'");
-    config_read_flag(&reader, "exact", CONFIG_OPTIONAL, &run->exact);
+    config_read_flag(&reader, "exact", &run->exact);
     run->links =
         (enum link_policy)config_read_choice(&reader, "links", CONFIG_OPTIONAL, link_policy_names,
                                              ARRAY_LENGTH(link_policy_names), LINK_POLICY_AUTO);

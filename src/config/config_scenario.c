@@ -209,15 +209,7 @@ static const struct yaml_node *parse_tree(struct config_loader *loader, const st
 
 static struct config_loader start(struct config *config, const struct config_inputs *inputs)
 {
-    memset(&config->scenario, 0, sizeof(config->scenario));
-    memset(&config->workload, 0, sizeof(config->workload));
-    config->name = NULL;
-    config->description = NULL;
-    config->root = NULL;
-    config->text = NULL;
-    config->pools = NULL;
-    config->decode = NULL;
-    memset(config->tables, 0, sizeof(config->tables));
+    *config = (struct config){0};
     diagnostics_init(&config->diagnostics);
     arena_init(&config->arena);
     return (struct config_loader){.arena = &config->arena,
