@@ -42,10 +42,4 @@ const char *collective_operation_name(enum collective_operation operation);
    send, in buffers. */
 double collective_bus_factor(enum collective_operation operation, double ranks);
 
-/* Seconds for one message of `bytes` over `path`; 0 bytes still cost its latency. */
-static inline double collective_send_s(struct alpha_beta path, double bytes)
-{
-    return path.alpha_s + bytes / path.bytes_per_s;
-}
-
 #endif

@@ -42,11 +42,6 @@ static double fan_out(const struct collective_group *group, enum collective_patt
     return to_all ? group->ranks - 1 : 1;
 }
 
-static double path_s(struct alpha_beta path, double bytes)
-{
-    return path.alpha_s + bytes / path.bytes_per_s;
-}
-
 /* What the hops of a chain cost a message beyond the slowest one, which joins two nodes where there
    are several. */
 static double chain_fill_s(const struct collective_group *group, double bytes)
@@ -54,9 +49,9 @@ static double chain_fill_s(const struct collective_group *group, double bytes)
     double hops = group->ranks - 2;
     double hops_inside = group->ranks - group->nodes;
     if (group->nodes == 1 || !(group->inside.bytes_per_s > 0))
-        return hops * path_s(group->ring, bytes);
-    return (hops - hops_inside) * path_s(group->ring, bytes) +
-           hops_inside * path_s(group->inside, bytes);
+        return hops * collective_send_s(group->ring, bytes);
+    return (hops - hops_inside) * collective_send_s(group->ring, bytes) +
+           hops_inside * collective_send_s(group->inside, bytes);
 }
 
 static double phase_s(const struct collective_group *group, const struct collective_phase *phase)
@@ -64,7 +59,8 @@ static double phase_s(const struct collective_group *group, const struct collect
     struct alpha_beta path = path_of(group, phase);
     if (!(path.bytes_per_s > 0))
         return INFINITY;
-    double seconds = phase->rounds * path_s(path, fan_out(group, phase->pattern) * phase->bytes);
+    double seconds =
+        phase->rounds * collective_send_s(path, fan_out(group, phase->pattern) * phase->bytes);
     if (phase->pattern == PATTERN_CHAIN)
         seconds += chain_fill_s(group, phase->bytes);
     return seconds;

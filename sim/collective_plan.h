@@ -128,4 +128,10 @@ bool collective_plan_of(struct collective_plan *plan, const struct collective_gr
 /* Seconds of a plan with its start, whose links are the group's own. */
 double collective_plan_s(const struct collective_group *group, const struct collective_plan *plan);
 
+/* Seconds for one message of `bytes` over `path`; 0 bytes still cost its latency. */
+static inline double collective_send_s(struct alpha_beta path, double bytes)
+{
+    return path.alpha_s + bytes / path.bytes_per_s;
+}
+
 #endif

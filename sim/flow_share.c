@@ -12,14 +12,7 @@ static bool fills_before(const struct flow_fill *a, const struct flow_fill *b)
     return a->share != b->share ? a->share < b->share : a->link < b->link;
 }
 
-static void ignore_place(const void *nobody, const struct flow_fill *fill, uint32_t place)
-{
-    (void)nobody;
-    (void)fill;
-    (void)place;
-}
-
-HEAP_DEFINE(fills, struct flow_fill, const void, fills_before, ignore_place)
+HEAP_DEFINE(fills, struct flow_fill, const void, fills_before, HEAP_UNTOLD)
 
 struct gathering {
     uint32_t links;

@@ -9,7 +9,8 @@
  *   void name_insert(type *heap, uint32_t *count, type entry, context *)
  *   void name_remove(type *heap, uint32_t *count, uint32_t place, context *)
  * where PRECEDES(const type *a, const type *b) orders entries strictly and
- * MOVED(context, const type *entry, uint32_t place) notes where one lies now.
+ * MOVED(context, const type *entry, uint32_t place) notes where one lies now:
+ * HEAP_UNTOLD where nobody asks.
  */
 #ifndef TANDEM_HEAP_H
 #define TANDEM_HEAP_H
@@ -17,6 +18,8 @@
 #include "base.h"
 
 #define HEAP_ARITY 4
+
+#define HEAP_UNTOLD(context, entry, place) ((void)(context))
 
 #define HEAP_DEFINE(name, type, context_type, PRECEDES, MOVED)                                   \
     static inline void name##_put(type *heap, uint32_t place, type entry, context_type *context) \

@@ -10,15 +10,7 @@ static bool completes_before(const struct lane_completion *a, const struct lane_
                                     : a->request->admission < b->request->admission;
 }
 
-static void ignore_place(const void *nobody, const struct lane_completion *completion,
-                         uint32_t place)
-{
-    (void)nobody;
-    (void)completion;
-    (void)place;
-}
-
-HEAP_DEFINE(completions, struct lane_completion, const void, completes_before, ignore_place)
+HEAP_DEFINE(completions, struct lane_completion, const void, completes_before, HEAP_UNTOLD)
 
 int lane_init(struct lane *lane, uint32_t rows_max, uint32_t block_tokens, struct arena *arena,
               struct error *error)

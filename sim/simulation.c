@@ -339,7 +339,7 @@ static bool has_next(struct simulation *simulation)
     session->failed = true;
     (void)error_set(&session->error, ERROR_RUN,
                     "the run goes on beyond the %.0f days that the clock holds",
-                    ARRIVAL_S_MAX / 86400);
+                    ARRIVAL_S_MAX / SIM_DAY_S);
     return false;
 }
 

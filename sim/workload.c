@@ -209,7 +209,7 @@ static int workload_next(void *context, struct arrival *arrival, struct error *e
             "%llu requests at %g /s would arrive beyond the %.0f days that the clock "
             "holds",
             (unsigned long long)workload->requests_left, workload->arrivals.rate_per_s,
-            ARRIVAL_S_MAX / 86400);
+            ARRIVAL_S_MAX / SIM_DAY_S);
     workload->requests_left--;
     workload->now += sim_ps_from_s(gap_s);
     *arrival = (struct arrival){

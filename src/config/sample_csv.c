@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_DIM 128
-
 /* X(NAME, name): the columns of both files. */
 #define COLUMNS(X)          \
     X(OP, "op")             \
@@ -127,7 +125,7 @@ static int settle_kernel(const struct csv_sheet *sheet, struct kernel_sample *sa
     if (kernel_op_is_prefill(shape->op))
         sample->y -= sample->x;
     if (shape->op == KERNEL_ROPE_KV)
-        shape->n = (shape->heads + 2 * shape->kv_heads) * HEAD_DIM;
+        shape->n = (shape->heads + 2 * shape->kv_heads) * KERNEL_TABLE_HEAD_DIM;
     sample->seconds *= 1e-6;
     return kernel_op_is_experts(shape->op) ? settle_experts(sheet, sample, error) : 0;
 }

@@ -46,6 +46,9 @@ bool trace_format_from_name(const char *name, enum trace_format *format)
     return true;
 }
 
+/* The formats that are tables. */
+static const enum trace_format tables[] = {TRACE_TANDEM, TRACE_AZURE, TRACE_BURSTGPT};
+
 /* NULL where the format is no table. */
 static const struct trace_csv_dialect *dialect_of(enum trace_format format)
 {
@@ -86,7 +89,6 @@ static int next_line(struct trace *trace, struct error *error)
    name; NULL where there is none. */
 static const char *misspelt_column(const struct trace *trace, struct text *field)
 {
-    static const enum trace_format tables[] = {TRACE_TANDEM, TRACE_AZURE, TRACE_BURSTGPT};
     const char *names[3 * ARRAY_LENGTH(tables)];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
@@ -128,7 +130,6 @@ static int header_error(const struct trace *trace, const char *expected, struct 
 /* Settles on the format of a file that begins with the line at hand. */
 static int guess_format(struct trace *trace, struct error *error)
 {
-    static const enum trace_format tables[] = {TRACE_TANDEM, TRACE_AZURE, TRACE_BURSTGPT};
     if (trace->line[0] == '{') {
         trace->format = TRACE_MOONCAKE;
         return 0;

@@ -184,6 +184,6 @@ bool text_timestamp(struct text text, struct trace_time *time)
         !take_clock(&text, &seconds) || !take_fraction(&text, &time->ps) ||
         !take_zone(&text, &ahead_s) || text.begin != text.end)
         return false;
-    time->s = days * 86400 + seconds - ahead_s;
+    time->s = days * SIM_DAY_S + seconds - ahead_s;
     return true;
 }

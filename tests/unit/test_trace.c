@@ -116,7 +116,7 @@ START_TEST(test_azure_2024_format)
     assert_arrival(&reading, 0, 0, 10, 5);
     assert_arrival(&reading, 1, SIM_PS_PER_S / 2, 11, 6);
     /* 29 February lies between; 01:00 one hour ahead of UTC is midnight. */
-    assert_arrival(&reading, 2, SIM_PS_PER_S / 2 + 86400 * SIM_PS_PER_S, 12, 7);
+    assert_arrival(&reading, 2, SIM_PS_PER_S / 2 + SIM_DAY_S * SIM_PS_PER_S, 12, 7);
     assert_arrival(&reading, 3, SIM_PS_PER_S / 2 + 86401 * SIM_PS_PER_S, 13, 8);
 }
 END_TEST
@@ -567,5 +567,5 @@ int main(void)
         test_nul_bytes_are_an_error,
         test_missing_file_is_an_io_error,
     };
-    return suite_run("trace", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("trace", tests, ARRAY_LENGTH(tests));
 }
