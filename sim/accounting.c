@@ -58,10 +58,8 @@ static inline void wait_until(struct pipeline *pipeline, uint32_t s, uint64_t st
     while (stage->accounted < until) {
         sim_ps turn;
         bool is_full = fullness_at(&pipeline->fullness, stage->accounted, &stage->turns, &turn);
-        if (is_full)
-            idle_until(pipeline, s, step, sim_ps_min(turn, until), SPAN_IDLE_IMBALANCE);
-        else
-            idle_until(pipeline, s, step, sim_ps_min(turn, until), SPAN_IDLE_FILL_DRAIN);
+        idle_until(pipeline, s, step, sim_ps_min(turn, until),
+                   is_full ? SPAN_IDLE_IMBALANCE : SPAN_IDLE_FILL_DRAIN);
     }
 }
 

@@ -41,9 +41,7 @@ static struct stage_summary summarize_stage(const struct replica *replica, uint3
 {
     const struct pipeline_stage *stage = &replica->pipeline.stages[s];
     const struct stage_tally *tally = &stage->tally;
-    double whole =
-        (double)(tally->compute + tally->collective + tally->no_work + tally->fill_drain +
-                 tally->imbalance + tally->transfer + tally->host + tally->down);
+    double whole = (double)(stage_tally_working(tally) + tally->no_work + tally->down);
     double no_work = whole > 0 ? (double)tally->no_work : 1; /* all of a run of no time */
     whole = whole > 0 ? whole : 1;
     return (struct stage_summary){
