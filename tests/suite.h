@@ -4,6 +4,8 @@
 #ifndef TANDEM_TESTS_SUITE_H
 #define TANDEM_TESTS_SUITE_H
 
+#include "base.h"
+
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>

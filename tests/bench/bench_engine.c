@@ -12,20 +12,12 @@
  */
 #include "dice.h"
 #include "engine.h"
-
-#include <time.h>
+#include "wall_clock.h"
 
 #define HOLDS 3000000
 #define RUNS 3
 #define GAPS 65536 /* drawn beforehand: a power of two */
 #define MEAN_GAP_PS 1e6
-
-static double wall_s(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* The gaps of both queues. */
 struct gaps {

@@ -5,20 +5,13 @@
  *     bench_flow    prints events/s (a start and an end are two) and flows/s
  */
 #include "flow.h"
+#include "wall_clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define HOSTS 64
 #define PORT_BYTES_PER_S 50e9
-
-static double wall_s(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 struct bench {
     struct engine *engine;

@@ -5,19 +5,11 @@
  */
 #include "flow_set.h"
 #include "fluid.h"
-
-#include <time.h>
+#include "wall_clock.h"
 
 #define HOSTS 64
 #define ROUNDS 50
 #define LATENCY_S 1e-6
-
-static double wall_s(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 int main(void)
 {

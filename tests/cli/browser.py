@@ -2,23 +2,18 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+
+from tandem_cli import free_port
 
 STARTUP_S = 20
 
 
 def is_installed():
     return bool(shutil.which("chromium") and shutil.which("chromedriver"))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Browser:

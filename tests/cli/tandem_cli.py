@@ -2,6 +2,7 @@
 
 import os
 import pty
+import socket
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,13 @@ def shown_on_terminal(run):
         pass
     os.close(master)
     return shown.decode()
+
+
+def free_port():
+    """A TCP port of this machine that nobody listened at a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def main():

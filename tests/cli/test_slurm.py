@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from tandem_cli import ENVIRONMENT, ROOT, TandemTest, main
+from tandem_cli import ENVIRONMENT, ROOT, TandemTest, free_port, main
 
 SKIPPED = 77  # Meson's exit code for it
 SWEEP = ROOT / "configs" / "sweeps" / "70b-engine.yaml"
@@ -48,12 +48,6 @@ ReturnToService=2
 NodeName={host} NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=10 State=UP
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Slurm(TandemTest):

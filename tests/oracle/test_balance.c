@@ -330,5 +330,5 @@ int main(void)
         growth_is_told_from_nothing_or_in_doubt,
         what_would_tell_is_more_than_what_did_not,
     };
-    return suite_run("balance", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("balance", tests, ARRAY_LENGTH(tests));
 }

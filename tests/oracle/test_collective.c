@@ -523,6 +523,5 @@ int main(void)
         the_switch_reduces_where_the_cluster_says_so,
         measured_l40s_steps_down_with_each_slower_link,
     };
-    return suite_run_between("collective", setup, teardown, tests,
-                             sizeof(tests) / sizeof(tests[0]));
+    return suite_run_between("collective", setup, teardown, tests, ARRAY_LENGTH(tests));
 }

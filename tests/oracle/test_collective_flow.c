@@ -177,5 +177,5 @@ int main(void)
         a_ring_moves_what_it_must,
         two_rings_on_one_nic_take_twice_as_long,
     };
-    return suite_run("collective_flow", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("collective_flow", tests, ARRAY_LENGTH(tests));
 }

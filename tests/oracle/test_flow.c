@@ -245,5 +245,5 @@ int main(void)
         random_sets_end_as_by_force,
         rates_are_max_min_fair,
     };
-    return suite_run("flow", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("flow", tests, ARRAY_LENGTH(tests));
 }

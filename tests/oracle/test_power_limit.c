@@ -193,5 +193,5 @@ int main(void)
         a_rested_gpu_is_capped_after_its_delay, a_slow_gpu_is_slow_at_every_kernel,
         what_a_failure_cut_off_heats_no_gpu,
     };
-    return suite_run("power_limit", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("power_limit", tests, ARRAY_LENGTH(tests));
 }

@@ -434,5 +434,5 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {the_batcher_holds_what_its_requests_add_up_to};
-    return suite_run("batcher, random scenarios", tests, 1);
+    return suite_run("batcher, random scenarios", tests, ARRAY_LENGTH(tests));
 }

@@ -191,6 +191,5 @@ int main(void)
         balanced_split_gives_later_stages_the_fewer_of_equals,
         groups_are_disjoint_and_stay_in_a_node,
     };
-    return suite_run_between("layout properties", setup, NULL, tests,
-                             sizeof(tests) / sizeof(tests[0]));
+    return suite_run_between("layout properties", setup, NULL, tests, ARRAY_LENGTH(tests));
 }

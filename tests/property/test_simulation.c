@@ -416,5 +416,5 @@ int main(void)
     const TTest *const tests[] = {
         shortcuts_give_the_records_of_every_event,
     };
-    return suite_run("simulation, random scenarios", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("simulation, random scenarios", tests, ARRAY_LENGTH(tests));
 }

@@ -101,5 +101,5 @@ int main(void)
         calls_are_made_in_the_order_of_asking,
         stopping_lets_the_calls_end,
     };
-    return suite_run("background", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("background", tests, ARRAY_LENGTH(tests));
 }

@@ -75,5 +75,5 @@ int main(void)
     const TTest *const tests[] = {rate_of_full_slots, longest_request_does_not_count,
                                   single_tokens_count, one_start_is_a_whole_run,
                                   nothing_was_served};
-    return suite_run("backlog_meter", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("backlog_meter", tests, ARRAY_LENGTH(tests));
 }

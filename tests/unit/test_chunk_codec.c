@@ -226,5 +226,5 @@ int main(void)
     const TTest *const tests[] = {packs_what_it_is_given, stores_what_cannot_be_deflated,
                                   shuffles_any_shape, forgets_earlier_chunks,
                                   packs_the_same_anywhere};
-    return suite_run("chunk_codec", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("chunk_codec", tests, ARRAY_LENGTH(tests));
 }

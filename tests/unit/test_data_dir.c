@@ -195,5 +195,5 @@ int main(void)
         test_this_process,
         test_files_by_their_names,
     };
-    return suite_run("data_dir", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("data_dir", tests, ARRAY_LENGTH(tests));
 }

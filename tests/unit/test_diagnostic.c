@@ -201,5 +201,5 @@ int main(void)
         test_clip_cuts_no_character,
         test_spelling,
     };
-    return suite_run("diagnostic", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("diagnostic", tests, ARRAY_LENGTH(tests));
 }

@@ -425,5 +425,5 @@ int main(void)
         a_moved_event_keeps_its_turn_among_equals,
         random_schedules_moves_and_cancels_match_a_plain_list,
     };
-    return suite_run("engine", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("engine", tests, ARRAY_LENGTH(tests));
 }

@@ -41,5 +41,5 @@ int main(void)
 {
     const TTest *const tests[] = {what_is_added_stands_around_the_text,
                                   a_text_without_room_keeps_its_beginning};
-    return suite_run("error", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("error", tests, ARRAY_LENGTH(tests));
 }

@@ -269,5 +269,5 @@ int main(void)
         freeing_takes_pending_flows_along,
         the_pool_grows,
     };
-    return suite_run("flow", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("flow", tests, ARRAY_LENGTH(tests));
 }

@@ -68,5 +68,5 @@ int main(void)
         test_bytes,
         test_numbers,
     };
-    return suite_run("human", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("human", tests, ARRAY_LENGTH(tests));
 }

@@ -265,5 +265,5 @@ int main(void)
         gaps_of_rows_that_do_not_count_are_left_out,
         a_held_row_goes_on_computing_and_gives_no_token,
     };
-    return suite_run("lane", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("lane", tests, ARRAY_LENGTH(tests));
 }

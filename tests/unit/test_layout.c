@@ -307,5 +307,5 @@ int main(void)
         wrong_lists_are_refused,
         experts_are_dealt_out_equally,
     };
-    return suite_run_between("layout", setup, teardown, tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run_between("layout", setup, teardown, tests, ARRAY_LENGTH(tests));
 }

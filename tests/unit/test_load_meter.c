@@ -128,5 +128,5 @@ int main(void)
         a_latency_that_settles_is_no_saturation, a_run_as_short_as_its_requests_cannot_tell,
         a_closed_loop_never_saturates,           hands_everything_on,
     };
-    return suite_run("load_meter", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("load_meter", tests, ARRAY_LENGTH(tests));
 }

@@ -317,5 +317,5 @@ int main(void)
         sequence_parallel_holds_a_share_of_the_residual,
         whole_experts_get_rows_from_all,
     };
-    return suite_run_between("memory", setup, NULL, tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run_between("memory", setup, NULL, tests, ARRAY_LENGTH(tests));
 }

@@ -245,5 +245,5 @@ int main(void)
         expected_experts_agree_with_draws,
         expected_experts_at_the_ends,
     };
-    return suite_run("model", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("model", tests, ARRAY_LENGTH(tests));
 }

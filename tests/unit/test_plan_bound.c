@@ -26,5 +26,5 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {bounds_follow_from_peak_rates};
-    return suite_run("plan_bound", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("plan_bound", tests, ARRAY_LENGTH(tests));
 }

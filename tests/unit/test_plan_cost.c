@@ -148,5 +148,5 @@ int main(void)
         rent_is_by_node_or_by_gpu, power_is_between_idle_and_board, purchases_are_spread_over_years,
         limits_are_in_whole_nodes, too_small_a_rack_is_an_error,    what_is_unknown_stays_unknown,
     };
-    return suite_run("plan_cost", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("plan_cost", tests, ARRAY_LENGTH(tests));
 }

@@ -294,5 +294,5 @@ int main(void)
         what_lasts_is_without_the_end,
         failure_says_why,
     };
-    return suite_run("plan_judge", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("plan_judge", tests, ARRAY_LENGTH(tests));
 }

@@ -87,5 +87,5 @@ int main(void)
 {
     const TTest *const tests[] = {the_fullest_resource_is_named, runs_are_averaged,
                                   a_run_that_serves_nothing_leans_on_nothing};
-    return suite_run("plan_pressure", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("plan_pressure", tests, ARRAY_LENGTH(tests));
 }

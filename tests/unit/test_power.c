@@ -123,5 +123,5 @@ int main(void)
         other_kernels_restore_less,
         no_work_takes_longer_than_anything_may,
     };
-    return suite_run("power", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("power", tests, ARRAY_LENGTH(tests));
 }

@@ -202,5 +202,5 @@ int main(void)
         buckets_hold_the_smallest_and_the_largest_times,
         short_times_are_exact_beyond_the_limit,
     };
-    return suite_run("quantiles", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("quantiles", tests, ARRAY_LENGTH(tests));
 }

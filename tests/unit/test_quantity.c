@@ -168,5 +168,5 @@ int main(void)
         test_formats,
         test_random_values_survive,
     };
-    return suite_run("quantity", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("quantity", tests, ARRAY_LENGTH(tests));
 }

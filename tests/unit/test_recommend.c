@@ -346,5 +346,5 @@ int main(void)
         long_splits_are_cut,
         replicated_kv_heads_are_told,
     };
-    return suite_run_between("recommend", setup, teardown, tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run_between("recommend", setup, teardown, tests, ARRAY_LENGTH(tests));
 }

@@ -191,5 +191,5 @@ int main(void)
         the_pool_never_hands_one_out_twice,
         a_models_context_cuts_outputs,
     };
-    return suite_run("request", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("request", tests, ARRAY_LENGTH(tests));
 }

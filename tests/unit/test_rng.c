@@ -74,5 +74,5 @@ int main(void)
         test_streams_are_uncorrelated,
         test_free_takes_null,
     };
-    return suite_run("rng", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("rng", tests, ARRAY_LENGTH(tests));
 }

@@ -228,5 +228,5 @@ int main(void)
     const TTest *const tests[] = {
         test_keys, test_values, test_nothing, test_scenario, test_full_stream, test_out_of_memory,
     };
-    return suite_run("summary_json", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("summary_json", tests, ARRAY_LENGTH(tests));
 }

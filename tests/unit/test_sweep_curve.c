@@ -233,5 +233,5 @@ int main(void)
         stops_where_nothing_is_served,
         whole_loads_stay_whole,
     };
-    return suite_run("sweep_curve", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("sweep_curve", tests, ARRAY_LENGTH(tests));
 }

@@ -229,6 +229,5 @@ int main(void)
         damaged_line_is_not_believed, never_overwrites_unfinished_work,
         is_one_process_s_at_a_time,   goes_where_nothing_is_in_it,
     };
-    return suite_run_between("sweep_journal", setup, teardown, tests,
-                             sizeof(tests) / sizeof(tests[0]));
+    return suite_run_between("sweep_journal", setup, teardown, tests, ARRAY_LENGTH(tests));
 }

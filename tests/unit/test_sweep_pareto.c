@@ -85,5 +85,5 @@ int main(void)
 {
     const TTest *const tests[] = {keeps_what_nothing_beats, equal_points_count_once,
                                   a_run_s_end_does_not_count};
-    return suite_run("sweep_pareto", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("sweep_pareto", tests, ARRAY_LENGTH(tests));
 }

@@ -400,5 +400,5 @@ int main(void)
         unconnected_clusters_are_refused,
         lone_gpu_needs_no_links,
     };
-    return suite_run_between("topology", setup, teardown, tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run_between("topology", setup, teardown, tests, ARRAY_LENGTH(tests));
 }

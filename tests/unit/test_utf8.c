@@ -30,5 +30,5 @@ int main(void)
         test_length,
         test_cut,
     };
-    return suite_run("utf8", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("utf8", tests, ARRAY_LENGTH(tests));
 }

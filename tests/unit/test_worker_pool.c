@@ -139,5 +139,5 @@ int main(void)
         a_job_that_fails_is_the_caller_s_error,
         release_ends_what_still_runs,
     };
-    return suite_run("worker_pool", tests, sizeof(tests) / sizeof(*tests));
+    return suite_run("worker_pool", tests, ARRAY_LENGTH(tests));
 }

@@ -379,5 +379,5 @@ int main(void)
         test_impossible_lengths_are_errors,
         test_arrivals_beyond_the_clock_are_an_error,
     };
-    return suite_run("workload", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("workload", tests, ARRAY_LENGTH(tests));
 }

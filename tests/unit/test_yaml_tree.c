@@ -238,5 +238,5 @@ int main(void)
         test_values_have_a_limit,
         test_aliases_count_as_what_they_stand_for,
     };
-    return suite_run("yaml_tree", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("yaml_tree", tests, ARRAY_LENGTH(tests));
 }

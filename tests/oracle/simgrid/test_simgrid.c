@@ -121,5 +121,5 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {ring_all_reduce, all_to_all, random_sets};
-    return suite_run("simgrid", tests, sizeof(tests) / sizeof(tests[0]));
+    return suite_run("simgrid", tests, ARRAY_LENGTH(tests));
 }
