@@ -13,12 +13,12 @@ static uint32_t lane_count(const struct serving *serving)
 }
 
 int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
-                 bool hands_over, struct quantiles *gaps, struct arena *arena, struct error *error)
+                 bool hands_over, struct quantiles *itl, struct arena *arena, struct error *error)
 {
     *batcher = (struct batcher){
         .serving = serving,
         .kv = {.block_tokens = serving->kv_block_tokens, .capacity_blocks = capacity_blocks},
-        .gaps = gaps,
+        .itl = itl,
         .hands_over = hands_over,
     };
     uint32_t count = lane_count(serving);
@@ -26,10 +26,10 @@ int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_
     if (!lanes)
         return error_out_of_memory(error, "decode lanes");
     for (uint32_t i = 0; i < count; i++) {
-        int rc =
+        int status =
             lane_init(&lanes[i], serving->max_sequences, serving->kv_block_tokens, arena, error);
-        if (rc < 0)
-            return rc;
+        if (status < 0)
+            return status;
         lanes[i].next = batcher->free_lanes;
         batcher->free_lanes = &lanes[i];
     }
@@ -135,7 +135,7 @@ static void complete_chunk(struct batcher *batcher, struct batch *batch, const s
     if (request->generated++ == 0)
         request->first_token = now;
     else if (request->counted)
-        quantiles_add(batcher->gaps, now - request->last_token, 1);
+        quantiles_add(batcher->itl, now - request->last_token, 1);
     request->last_token = now;
     if (batcher->serving->policy == BATCHER_STATIC)
         batcher->forming_prompts--;
@@ -189,7 +189,7 @@ struct request_list batcher_complete(struct batcher *batcher, struct batch *batc
     struct request *request;
     bool hold = batcher->serving->policy == BATCHER_STATIC;
     if (batch->decode_rows > 0) {
-        lane_step(batch->lane, now, batcher->gaps);
+        lane_step(batch->lane, now, batcher->itl);
         while ((request = lane_pop_finished(batch->lane, hold)))
             finish(batcher, request, &finished);
         batcher->batches_decoding -= hold && batch->lane->live == 0;

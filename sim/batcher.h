@@ -77,7 +77,7 @@ struct batcher {
     struct lane *forming;      /* static: the batch whose prompts are being prefilled */
     uint32_t forming_prompts;  /* static: its prompts not yet done */
     uint32_t batches_decoding; /* static: lanes that are not free and not forming */
-    struct quantiles *gaps;    /* where inter-token times of requests that count go */
+    struct quantiles *itl;     /* where inter-token times of requests that count go */
     bool hands_over;           /* others decode */
 };
 
@@ -87,7 +87,7 @@ const char *batcher_policy_name(enum batcher_policy policy);
 /* `serving` must outlive it. `capacity_blocks` is the replica's KV capacity; `hands_over`: others
    decode what it prefills. */
 int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
-                 bool hands_over, struct quantiles *gaps, struct arena *arena, struct error *error);
+                 bool hands_over, struct quantiles *itl, struct arena *arena, struct error *error);
 
 /* Memory for one step in flight. */
 int batch_init(struct batch *batch, const struct serving *serving, struct arena *arena,
@@ -133,7 +133,7 @@ void batcher_repeat(struct batcher *batcher, struct batch *batch, sim_ps now);
 static inline void batcher_repeat_on(struct batcher *batcher, struct batch *batch, sim_ps gap)
 {
     if (batch->lane->latest.rows > 0)
-        quantiles_add(batcher->gaps, gap, batch->lane->latest.rows);
+        quantiles_add(batcher->itl, gap, batch->lane->latest.rows);
     batch->decode_context_tokens += batch->lane->rows;
 }
 

@@ -304,7 +304,7 @@ uint64_t batcher_repeats_of_blocks(const struct batcher *batcher, uint32_t rows)
 void batcher_repeat(struct batcher *batcher, struct batch *batch, sim_ps now)
 {
     struct lane *lane = batch->lane;
-    lane_step(lane, now, batcher->gaps);
+    lane_step(lane, now, batcher->itl);
     if (!batcher_reserves(batcher))
         kv_cache_take(&batcher->kv, lane_growth(lane));
     batch->decode_context_tokens = lane->context_tokens;

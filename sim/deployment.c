@@ -81,20 +81,20 @@ static int resolve_costs(struct deployment *deployment, const struct deployment 
         .context_max = CONTEXT_MAX,
         .scale = scenario->run.cost_scale > 0 ? scenario->run.cost_scale : 1,
     };
-    int rc = 0;
+    int status = 0;
     if (beside)
         deployment->topology = beside->topology;
     else
-        rc = topology_build(&deployment->topology, &scenario->cluster, arena, error);
-    if (rc == 0)
-        rc = check_events(scenario, &deployment->topology, error);
-    if (rc == 0)
+        status = topology_build(&deployment->topology, &scenario->cluster, arena, error);
+    if (status == 0)
+        status = check_events(scenario, &deployment->topology, error);
+    if (status == 0)
         deployment->measured = measured_node_new(&scenario->cluster, arena, error);
-    if (rc == 0 && !deployment->measured)
-        rc = -(int)error->code;
-    if (rc == 0)
-        rc = step_cost_init(&deployment->cost, &setup, arena, error);
-    return rc < 0 ? rc : find_extras(deployment, arena, error);
+    if (status == 0 && !deployment->measured)
+        status = -(int)error->code;
+    if (status == 0)
+        status = step_cost_init(&deployment->cost, &setup, arena, error);
+    return status < 0 ? status : find_extras(deployment, arena, error);
 }
 
 /* A layout's key stands with its pool, where there are two. */
@@ -130,17 +130,17 @@ static int resolve(struct deployment *deployment, const struct deployment *besid
     if (beside)
         spec.gpus_before =
             deployment_gpus_after(&beside->layout, &beside->scenario->cluster.gpu, cluster);
-    int rc = layout_check(&spec, model, cluster, error);
+    int status = layout_check(&spec, model, cluster, error);
     struct memory_terms terms = deployment_memory_terms(deployment);
     /* There are costs for each number of tokens: not of steps that no GPU holds, which memory then
        refuses whatever the costs. */
-    if (rc == 0 && memory_step_fits(&terms, &spec))
-        rc = resolve_costs(deployment, beside, arena, error);
-    if (rc == 0)
-        rc = layout_resolve(&deployment->layout, &spec, model, cluster, deployment->extras, arena,
-                            error);
-    if (rc < 0)
-        return rc;
+    if (status == 0 && memory_step_fits(&terms, &spec))
+        status = resolve_costs(deployment, beside, arena, error);
+    if (status == 0)
+        status = layout_resolve(&deployment->layout, &spec, model, cluster, deployment->extras,
+                                arena, error);
+    if (status < 0)
+        return status;
     terms = deployment_memory_terms(deployment);
     return memory_plan_resolve(&deployment->memory, &deployment->layout, &terms, error);
 }
@@ -149,10 +149,10 @@ int deployment_resolve(struct deployment *deployment, const struct scenario *sce
                        const struct deployment *beside, struct arena *arena, struct error *error)
 {
     *deployment = (struct deployment){.scenario = scenario};
-    int rc = resolve(deployment, beside, arena, error);
-    if (rc < 0 && (beside || scenario->decode))
+    int status = resolve(deployment, beside, arena, error);
+    if (status < 0 && (beside || scenario->decode))
         name_pool(error, beside ? "decode" : "prefill");
-    return rc;
+    return status;
 }
 
 int deployment_stage_part(struct deployment *deployment, uint32_t replica, uint32_t stage,

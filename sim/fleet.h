@@ -39,7 +39,7 @@ struct fleet {
 struct fleet_setup {
     const struct scenario *scenario; /* must outlive the fleet */
     struct session *session;
-    struct quantiles *gaps;
+    struct quantiles *itl;
     fleet_finished finished;
     fleet_lost lost;
     void *context;

@@ -25,18 +25,18 @@ static int build_stage(const struct site *site, uint32_t replica, uint32_t s, st
     struct pipeline_stage *stage = stage_at(site, replica, s);
     const uint32_t *gpus = layout_group(layout, replica, s);
     const uint32_t *next = s + 1 < layout->stages ? layout_group(layout, replica, s + 1) : NULL;
-    int rc = deployment_stage_part(deployment, replica, s, &stage->part, site->arena, error);
-    if (rc < 0)
-        return rc;
+    int status = deployment_stage_part(deployment, replica, s, &stage->part, site->arena, error);
+    if (status < 0)
+        return status;
     const struct group_cost *cost = &deployment->cost.classes[stage->part.group_class];
     for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
         stage->ways[way].path = collective_way_path(&cost->group, (enum collective_way)way);
     if (next)
         stage->hop.path = deployment_hop(deployment, replica, s);
-    rc = link_meter_init(&stage->meter, &deployment->topology, &cost->group, cost->ways, gpus, next,
-                         site->arena, error);
-    if (rc < 0)
-        return rc;
+    status = link_meter_init(&stage->meter, &deployment->topology, &cost->group, cost->ways, gpus,
+                             next, site->arena, error);
+    if (status < 0)
+        return status;
     link_sharing_add_stage(&site->fleet->sharing, site->first_replica + replica, &stage->meter);
     return 0;
 }
@@ -48,11 +48,11 @@ static int build_stages(struct site *site, struct error *error)
         arena_calloc(site->arena, (size_t)layout->replicas * layout->stages, sizeof(*site->stages));
     if (!site->stages)
         return error_out_of_memory(error, "stages");
-    int rc = 0;
-    for (uint32_t r = 0; rc == 0 && r < layout->replicas; r++)
-        for (uint32_t s = 0; rc == 0 && s < layout->stages; s++)
-            rc = build_stage(site, r, s, error);
-    return rc;
+    int status = 0;
+    for (uint32_t r = 0; status == 0 && r < layout->replicas; r++)
+        for (uint32_t s = 0; status == 0 && s < layout->stages; s++)
+            status = build_stage(site, r, s, error);
+    return status;
 }
 
 /* Lets a replica have flows: among everybody's, or on links of its own. */
@@ -79,10 +79,10 @@ static int share(const struct site *site, uint32_t replica, struct transfer **sh
     *sharing = arena_calloc(site->arena, 1, sizeof(**sharing));
     if (!*sharing)
         return error_out_of_memory(error, "transfers");
-    int rc = join_network(site->fleet, pairs.owner, error);
-    return rc < 0 ? rc
-                  : transfer_init(*sharing, site->fleet->networks[pairs.owner],
-                                  &site->pool->deployment.topology, pairs, site->arena, error);
+    int status = join_network(site->fleet, pairs.owner, error);
+    return status < 0 ? status
+                      : transfer_init(*sharing, site->fleet->networks[pairs.owner],
+                                      &site->pool->deployment.topology, pairs, site->arena, error);
 }
 
 /* Makes flows of a stage's collectives that go one way. */
@@ -107,15 +107,15 @@ static int share_links(const struct site *site, uint32_t replica, uint32_t s, st
     const struct link_sharing *sharing = &site->fleet->sharing;
     const struct layout *layout = &site->pool->deployment.layout;
     struct pipeline_stage *stage = stage_at(site, replica, s);
-    int rc = 0;
+    int status = 0;
     if (link_sharing_meets(sharing, &stage->meter.sends))
-        rc = share(site, replica, &stage->hop.sharing, layout_group(layout, replica, s),
-                   layout_group(layout, replica, s + 1), error);
+        status = share(site, replica, &stage->hop.sharing, layout_group(layout, replica, s),
+                       layout_group(layout, replica, s + 1), error);
     stage->is_shared = link_sharing_collectives_meet(sharing, &stage->meter);
-    for (int way = 0; rc == 0 && stage->is_shared && way < COLLECTIVE_WAY_COUNT; way++)
+    for (int way = 0; status == 0 && stage->is_shared && way < COLLECTIVE_WAY_COUNT; way++)
         if (stage->meter.collectives[way].crossings.count > 0)
-            rc = share_way(site, replica, s, (enum collective_way)way, error);
-    return rc;
+            status = share_way(site, replica, s, (enum collective_way)way, error);
+    return status;
 }
 
 /* What crosses a link that will be slow must be flows. */
@@ -134,18 +134,18 @@ static void note_slow_links(struct fleet *fleet, const struct scenario *scenario
 /* The links' flows, where any are shared or KV is handed over. */
 static int share_all_links(struct fleet *fleet, const struct site *sites, struct error *error)
 {
-    int rc = 0;
+    int status = 0;
     for (uint32_t p = 0; p < fleet->pool_count; p++) {
         const struct layout *layout = &fleet->pools[p].deployment.layout;
         bool hands_over = p + 1 < fleet->pool_count;
-        for (uint32_t r = 0; rc == 0 && r < layout->replicas; r++) {
+        for (uint32_t r = 0; status == 0 && r < layout->replicas; r++) {
             if (hands_over)
-                rc = join_network(fleet, sites[p].first_replica + r, error);
-            for (uint32_t s = 0; rc == 0 && s < layout->stages; s++)
-                rc = share_links(&sites[p], r, s, error);
+                status = join_network(fleet, sites[p].first_replica + r, error);
+            for (uint32_t s = 0; status == 0 && s < layout->stages; s++)
+                status = share_links(&sites[p], r, s, error);
         }
     }
-    return rc;
+    return status;
 }
 
 /* Flows that a replica's own traffic may have under way at a time. */
@@ -177,16 +177,16 @@ static int build_replicas(const struct site *site, const struct fleet_setup *set
                          .replica = site->first_replica + r,
                          .stage_count = pool->deployment.layout.stages,
                          .stages = stage_at(site, r, 0)},
-            .gaps = setup->gaps,
+            .itl = setup->itl,
             .kv_blocks = pool->deployment.memory.kv_blocks,
             .owner = fleet_owner_of(fleet, index),
             .hands_over = index + 1 < fleet->pool_count,
             .is_lone = fleet->replica_count == 1,
         };
         struct replica *replica = &pool->replicas[r];
-        int rc = replica_init(replica, &of, site->arena, error);
-        if (rc < 0)
-            return rc;
+        int status = replica_init(replica, &of, site->arena, error);
+        if (status < 0)
+            return status;
         *events += replica_events_max(replica) + flows_max(&replica->pipeline);
     }
     return router_init(&pool->router, scenario->layout.router, pool->deployment.layout.replicas,
@@ -198,15 +198,15 @@ static int resolve_pools(struct fleet *fleet, const struct scenario *scenario, s
                          struct error *error)
 {
     const struct scenario *const scenarios[POOLS_MAX] = {scenario, scenario->decode};
-    int rc = 0;
+    int status = 0;
     fleet->pool_count = scenario->decode ? 2 : 1;
-    for (uint32_t p = 0; rc == 0 && p < fleet->pool_count; p++) {
+    for (uint32_t p = 0; status == 0 && p < fleet->pool_count; p++) {
         struct deployment *deployment = &fleet->pools[p].deployment;
-        rc = deployment_resolve(deployment, scenarios[p],
-                                p > 0 ? &fleet->pools[p - 1].deployment : NULL, arena, error);
+        status = deployment_resolve(deployment, scenarios[p],
+                                    p > 0 ? &fleet->pools[p - 1].deployment : NULL, arena, error);
         fleet->replica_count += deployment->layout.replicas;
     }
-    return rc;
+    return status;
 }
 
 static int build(struct fleet *fleet, const struct fleet_setup *setup, struct arena *arena,
@@ -216,27 +216,27 @@ static int build(struct fleet *fleet, const struct fleet_setup *setup, struct ar
     size_t events = FLEET_OTHER_EVENTS + fleet->replica_count; /* a network's sharing each */
     fleet->replicas = arena_calloc(arena, fleet->replica_count, sizeof(*fleet->replicas));
     fleet->networks = arena_calloc(arena, fleet->replica_count, sizeof(*fleet->networks));
-    int rc = fleet->replicas && fleet->networks ? 0 : error_out_of_memory(error, "replicas");
+    int status = fleet->replicas && fleet->networks ? 0 : error_out_of_memory(error, "replicas");
     uint32_t first = 0;
-    for (uint32_t p = 0; rc == 0 && p < fleet->pool_count; p++) {
+    for (uint32_t p = 0; status == 0 && p < fleet->pool_count; p++) {
         struct pool *pool = &fleet->pools[p];
         pool->replicas = fleet->replicas + first;
         sites[p] =
             (struct site){.fleet = fleet, .pool = pool, .first_replica = first, .arena = arena};
         first += pool->deployment.layout.replicas;
-        rc = build_stages(&sites[p], error);
+        status = build_stages(&sites[p], error);
     }
-    if (rc == 0 && fleet->pool_count > 1)
+    if (status == 0 && fleet->pool_count > 1)
         handover_add_routes(&fleet->handover, &fleet->sharing);
-    if (rc == 0)
+    if (status == 0)
         note_slow_links(fleet, setup->scenario);
-    if (rc == 0)
-        rc = share_all_links(fleet, sites, error);
-    for (uint32_t p = 0; rc == 0 && p < fleet->pool_count; p++)
-        rc = build_replicas(&sites[p], setup, &events, error);
-    if (rc == 0 && fleet->pool_count > 1)
+    if (status == 0)
+        status = share_all_links(fleet, sites, error);
+    for (uint32_t p = 0; status == 0 && p < fleet->pool_count; p++)
+        status = build_replicas(&sites[p], setup, &events, error);
+    if (status == 0 && fleet->pool_count > 1)
         handover_start(&fleet->handover, fleet->networks, events);
-    return rc < 0 ? rc : engine_reserve(fleet->session->engine, events, error);
+    return status < 0 ? status : engine_reserve(fleet->session->engine, events, error);
 }
 
 int fleet_init(struct fleet *fleet, const struct fleet_setup *setup, struct arena *arena,
@@ -250,14 +250,14 @@ int fleet_init(struct fleet *fleet, const struct fleet_setup *setup, struct aren
         .lost = setup->lost,
         .context = setup->context,
     };
-    int rc = resolve_pools(fleet, scenario, arena, error);
-    if (rc == 0)
-        rc = link_sharing_init(&fleet->sharing, scenario->run.links,
-                               fleet_topology(fleet)->link_count, arena, error);
-    if (rc == 0 && fleet->pool_count > 1)
-        rc = handover_init(&fleet->handover, setup->session, &fleet->pools[0], &fleet->pools[1],
-                           scenario->kv_transfer, arena, error);
-    return rc < 0 ? rc : build(fleet, setup, arena, error);
+    int status = resolve_pools(fleet, scenario, arena, error);
+    if (status == 0)
+        status = link_sharing_init(&fleet->sharing, scenario->run.links,
+                                   fleet_topology(fleet)->link_count, arena, error);
+    if (status == 0 && fleet->pool_count > 1)
+        status = handover_init(&fleet->handover, setup->session, &fleet->pools[0], &fleet->pools[1],
+                               scenario->kv_transfer, arena, error);
+    return status < 0 ? status : build(fleet, setup, arena, error);
 }
 
 void fleet_release(struct fleet *fleet)

@@ -14,9 +14,9 @@ int flight_init(struct flight *flight, const struct serving *serving, uint32_t s
         return error_out_of_memory(error, "steps in flight");
     for (uint32_t i = 0; i < flight->ring; i++) {
         struct step *step = &flight->steps[i];
-        int rc = batch_init(&step->batch, serving, arena, error);
-        if (rc < 0)
-            return rc;
+        int status = batch_init(&step->batch, serving, arena, error);
+        if (status < 0)
+            return status;
         step->visits = arena_calloc(arena, stage_count, sizeof(*step->visits));
         if (!step->visits)
             return error_out_of_memory(error, "steps in flight");

@@ -47,15 +47,15 @@ static int prepare_exchanges(struct group_cost *cost, const struct group_links *
     struct exchange_place places[EXCHANGES_OF_LAYER_MAX];
     uint32_t count = exchange_places(setup->model, &setup->sharding, cost->group.ranks, places);
     /* The sampled tokens' all-reduce is there whatever the layers have. */
-    int rc = prepare_costs(cost, EXCHANGE_ALL_REDUCE, &cost->exchanges[EXCHANGE_ALL_REDUCE], links,
-                           arena, error);
-    for (uint32_t i = 0; rc == 0 && i < count; i++)
-        if (!cost->exchanges[places[i].exchange])
-            rc = prepare_costs(cost, places[i].exchange, &cost->exchanges[places[i].exchange],
+    int status = prepare_costs(cost, EXCHANGE_ALL_REDUCE, &cost->exchanges[EXCHANGE_ALL_REDUCE],
                                links, arena, error);
-    if (rc == 0 && setup->gathers_input)
-        rc = prepare_costs(cost, EXCHANGE_ALL_GATHER, &cost->inputs, links, arena, error);
-    return rc;
+    for (uint32_t i = 0; status == 0 && i < count; i++)
+        if (!cost->exchanges[places[i].exchange])
+            status = prepare_costs(cost, places[i].exchange, &cost->exchanges[places[i].exchange],
+                                   links, arena, error);
+    if (status == 0 && setup->gathers_input)
+        status = prepare_costs(cost, EXCHANGE_ALL_GATHER, &cost->inputs, links, arena, error);
+    return status;
 }
 
 /* Measured, less what hides behind a kernel. */
@@ -134,9 +134,9 @@ int group_cost_init(struct group_cost *cost, const struct group_cost_setup *setu
                     struct arena *arena, struct error *error)
 {
     *cost = (struct group_cost){.setup = *setup, .group = *group};
-    int rc = prepare_exchanges(cost, links, arena, error);
-    if (rc < 0)
-        return rc;
+    int status = prepare_exchanges(cost, links, arena, error);
+    if (status < 0)
+        return status;
     cost->ways = all_ways(cost);
     cost->samples = unset_costs(setup->rows_max, arena);
     if (!cost->samples)

@@ -9,20 +9,20 @@ int handover_init(struct handover *handover, struct session *session, struct poo
     *handover = (struct handover){
         .session = session, .from = from_pool, .to = to_pool, .mode = mode, .arena = arena};
     const struct model *model = &from->scenario->model;
-    int rc = kv_way_init(&handover->way, &from->topology, &from->layout, &to->layout, model, arena,
-                         error);
-    if (rc < 0)
-        return rc;
+    int status = kv_way_init(&handover->way, &from->topology, &from->layout, &to->layout, model,
+                             arena, error);
+    if (status < 0)
+        return status;
     handover->token_layer_bytes = kv_way_token_layer_bytes(&handover->way, model);
     uint32_t to_count = to->layout.replicas;
     handover->passed_over = arena_calloc(arena, to_count, sizeof(*handover->passed_over));
     if (!handover->passed_over)
         return error_out_of_memory(error, "KV transfers");
-    rc = kv_cut_init(&handover->cut, &handover->way, arena, error);
-    if (rc < 0)
-        return rc;
-    rc = kv_meter_init(&handover->meter, from->topology.link_count, arena, error);
-    return rc < 0 ? rc : quantiles_init(&handover->waits, error);
+    status = kv_cut_init(&handover->cut, &handover->way, arena, error);
+    if (status < 0)
+        return status;
+    status = kv_meter_init(&handover->meter, from->topology.link_count, arena, error);
+    return status < 0 ? status : quantiles_init(&handover->waits, error);
 }
 
 void handover_start(struct handover *handover, struct flow_network **networks, size_t events)

@@ -135,12 +135,12 @@ void lane_merge(struct lane *into, struct lane *from)
     }
 }
 
-void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps)
+void lane_step(struct lane *lane, sim_ps now, struct quantiles *itl)
 {
     if (lane->latest.rows > 0)
-        quantiles_add(gaps, now - lane->latest.last_token, lane->latest.rows);
+        quantiles_add(itl, now - lane->latest.last_token, lane->latest.rows);
     for (uint32_t i = 0; i < lane->joined_count; i++) {
-        quantiles_add(gaps, now - lane->joined[i].last_token, lane->joined[i].rows);
+        quantiles_add(itl, now - lane->joined[i].last_token, lane->joined[i].rows);
         lane->latest.rows += lane->joined[i].rows;
     }
     lane->joined_count = 0;

@@ -71,8 +71,8 @@ uint32_t lane_growth(const struct lane *lane);
 uint64_t lane_steps_to_spare(const struct lane *lane);
 
 /* Ends a step at `now`: every row has a token more. Gaps between tokens of requests that count go
-   to `gaps`. */
-void lane_step(struct lane *lane, sim_ps now, struct quantiles *gaps);
+   to `itl`. */
+void lane_step(struct lane *lane, sim_ps now, struct quantiles *itl);
 
 /* Ends `count` steps more, the last of them at `now`, after one that nobody has joined since and
    with no gap to count; returns how many blocks rows need for them. */

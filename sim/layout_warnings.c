@@ -51,9 +51,9 @@ static int group_layer_init(struct group_layer *layer, const struct deployment *
         .scale = deployment->cost.group.scale,
     };
     arena_init(&layer->arena);
-    int rc = step_cost_init(&layer->cost, &setup, &layer->arena, error);
-    if (rc < 0)
-        return rc;
+    int status = step_cost_init(&layer->cost, &setup, &layer->arena, error);
+    if (status < 0)
+        return status;
     struct collective_group group = collective_group_of(topology, gpus, ranks);
     struct group_links links = group_links_of(topology, deployment->measured, gpus, ranks);
     return step_cost_class(&layer->cost, &group, &links, &layer->arena, error);
@@ -79,11 +79,11 @@ static int time_layer(const struct deployment *deployment, const struct layout_s
                       const uint32_t *gpus, uint32_t tokens, double *seconds, struct error *error)
 {
     struct group_layer layer;
-    int rc = group_layer_init(&layer, deployment, spec, gpus, error);
-    if (rc == 0)
+    int status = group_layer_init(&layer, deployment, spec, gpus, error);
+    if (status == 0)
         *seconds = whole_s(group_layer_time(&layer, tokens));
     group_layer_release(&layer);
-    return rc;
+    return status;
 }
 
 /* The collectives of a layer over the reference NVLink, by the models. */
@@ -160,14 +160,14 @@ static int look_at_slow_group(const struct deployment *deployment, const uint32_
     alone.tensor_parallel = 1;
     struct group_layer group;
     struct group_layer one;
-    int rc = group_layer_init(&group, deployment, &scenario->layout, gpus, error);
+    int status = group_layer_init(&group, deployment, &scenario->layout, gpus, error);
     int rc_one = group_layer_init(&one, deployment, &alone, gpus, error);
-    rc = rc < 0 ? rc : rc_one;
-    for (size_t i = 0; i < ARRAY_LENGTH(tokens) && rc == 0; i++)
+    status = status < 0 ? status : rc_one;
+    for (size_t i = 0; i < ARRAY_LENGTH(tokens) && status == 0; i++)
         layers[i] = slow_layer_of(&group, &one, tokens[i]);
     group_layer_release(&group);
     group_layer_release(&one);
-    return rc;
+    return status;
 }
 
 /* tp_over_pcie, tp_across_nodes. */
@@ -180,9 +180,9 @@ static int warn_slow_group(const struct deployment *deployment, struct warning *
     if (medium != MEDIUM_PCIE && medium != MEDIUM_NETWORK)
         return 0;
     struct slow_layer of[2];
-    int rc = look_at_slow_group(deployment, gpus, of, error);
-    if (rc < 0)
-        return rc;
+    int status = look_at_slow_group(deployment, gpus, of, error);
+    if (status < 0)
+        return status;
     return warning_set(
         warning, medium == MEDIUM_PCIE ? "tp_over_pcie" : "tp_across_nodes",
         "tensor-parallel groups of %u GPUs talk over %s: with 1 and %u tokens the collectives of "
@@ -274,9 +274,9 @@ static int compare_sharding(const struct deployment *deployment, const struct sh
 {
     const uint32_t *gpus = layout_group(&deployment->layout, 0, 0);
     struct layout_spec spec = deployment->scenario->layout;
-    int rc = time_layer(deployment, &spec, gpus, tokens, here_s, error);
-    if (rc < 0)
-        return rc;
+    int status = time_layer(deployment, &spec, gpus, tokens, here_s, error);
+    if (status < 0)
+        return status;
     spec.sharding = *otherwise;
     return time_layer(deployment, &spec, gpus, tokens, otherwise_s, error);
 }
@@ -293,9 +293,9 @@ static int warn_sequence_parallel(const struct deployment *deployment, struct wa
     double with_s;
     double without_s;
     without.sequence_parallel = false;
-    int rc = compare_sharding(deployment, &without, tokens, &with_s, &without_s, error);
-    if (rc < 0 || with_s / without_s - 1 < GAIN_MIN)
-        return rc;
+    int status = compare_sharding(deployment, &without, tokens, &with_s, &without_s, error);
+    if (status < 0 || with_s / without_s - 1 < GAIN_MIN)
+        return status;
     return warning_set(
         warning, "sequence_parallel_slower",
         "sequence_parallel starts two collectives for one: with %u tokens, the fullest "
@@ -317,9 +317,9 @@ static int warn_imbalanced(const struct deployment *deployment, struct warning *
     double busiest_s;
     double mean_s;
     balanced.expert_imbalance = 1;
-    int rc = compare_sharding(deployment, &balanced, tokens, &busiest_s, &mean_s, error);
-    if (rc < 0 || busiest_s / mean_s - 1 < GAIN_MIN)
-        return rc;
+    int status = compare_sharding(deployment, &balanced, tokens, &busiest_s, &mean_s, error);
+    if (status < 0 || busiest_s / mean_s - 1 < GAIN_MIN)
+        return status;
     return warning_set(warning, "experts_imbalanced",
                        "all wait for the busiest GPU's experts, which get %.4g times the mean's "
                        "tokens: with %u tokens a layer takes %.1f us, attention aside, and %.1f us "
@@ -381,10 +381,10 @@ int layout_warnings_of(const struct deployment *deployment,
     };
     int count = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(of); i++) {
-        int rc = of[i](deployment, &warnings[count], error);
-        if (rc < 0)
-            return rc;
-        count += rc;
+        int status = of[i](deployment, &warnings[count], error);
+        if (status < 0)
+            return status;
+        count += status;
     }
     return count;
 }

@@ -20,18 +20,18 @@ int link_meter_init(struct link_meter *meter, const struct topology *topology,
     uint32_t ranks = group->ranks;
     *meter = (struct link_meter){.way_first = COLLECTIVE_WAY_COUNT};
     uint32_t *peers = arena_calloc(arena, ranks, sizeof(*peers));
-    int rc = peers ? 0 : error_out_of_memory(error, "link meters");
-    for (int way = 0; rc == 0 && way < COLLECTIVE_WAY_COUNT; way++) {
+    int status = peers ? 0 : error_out_of_memory(error, "link meters");
+    for (int way = 0; status == 0 && way < COLLECTIVE_WAY_COUNT; way++) {
         if ((ways >> way & 1) == 0)
             continue;
         meter->way_first = meter->way_end == 0 ? way : meter->way_first;
         meter->way_end = way + 1;
         for (uint32_t rank = 0; rank < ranks; rank++)
             peers[rank] = gpus[collective_way_peer(group, (enum collective_way)way, rank)];
-        rc = list_links(&meter->collectives[way], topology, gpus, peers, ranks, arena, error);
+        status = list_links(&meter->collectives[way], topology, gpus, peers, ranks, arena, error);
     }
-    if (rc < 0 || !next_gpus)
-        return rc;
+    if (status < 0 || !next_gpus)
+        return status;
     return list_links(&meter->sends, topology, gpus, next_gpus, ranks, arena, error);
 }
 

@@ -21,12 +21,12 @@ int pipeline_init(struct pipeline *pipeline, const struct pipeline_setup *setup,
     pipeline->cold_wait = cold_wait_s > 0 ? sim_ps_from_s(cold_wait_s) : SIM_PS_MAX;
     if (!serving_schedules_ahead(serving))
         pipeline->hand_over = sim_ps_from_s(serving->host.return_s);
-    int rc = fullness_init(&pipeline->fullness, serving->steps_in_flight, arena, error);
-    if (rc < 0)
-        return rc;
-    rc = seen_shapes_init(&pipeline->seen, serving->max_step_tokens, arena, error);
-    if (rc < 0)
-        return rc;
+    int status = fullness_init(&pipeline->fullness, serving->steps_in_flight, arena, error);
+    if (status < 0)
+        return status;
+    status = seen_shapes_init(&pipeline->seen, serving->max_step_tokens, arena, error);
+    if (status < 0)
+        return status;
     if (setup->session->record_layers) {
         uint32_t items = LAYER_ITEMS_MAX + serving->max_sequences;
         pipeline->items = arena_calloc(arena, items, sizeof(*pipeline->items));

@@ -13,9 +13,9 @@ static int init_pipeline(struct replica *replica, const struct replica_setup *se
 {
     struct session *session = setup->pipeline.session;
     struct pipeline *pipeline = &replica->pipeline;
-    int rc = pipeline_init(pipeline, &setup->pipeline, arena, error);
-    if (rc < 0 || !session->record_steps)
-        return rc;
+    int status = pipeline_init(pipeline, &setup->pipeline, arena, error);
+    if (status < 0 || !session->record_steps)
+        return status;
     pipeline->diary = diary_new(session, setup->is_lone, pipeline->stage_count, arena, error);
     return pipeline->diary ? 0 : -(int)error->code;
 }
@@ -48,15 +48,15 @@ int replica_init(struct replica *replica, const struct replica_setup *setup, str
         .stalled = SIM_PS_MAX,
         .owner = setup->owner,
     };
-    int rc = flight_init(&replica->flight, serving, setup->pipeline.stage_count, arena, error);
-    if (rc == 0)
-        rc = batcher_init(&replica->batcher, serving, setup->kv_blocks, setup->hands_over,
-                          setup->gaps, arena, error);
-    if (rc == 0)
-        rc = init_pipeline(replica, setup, arena, error);
-    if (rc == 0)
-        rc = init_player(replica, serving, arena, error);
-    return rc;
+    int status = flight_init(&replica->flight, serving, setup->pipeline.stage_count, arena, error);
+    if (status == 0)
+        status = batcher_init(&replica->batcher, serving, setup->kv_blocks, setup->hands_over,
+                              setup->itl, arena, error);
+    if (status == 0)
+        status = init_pipeline(replica, setup, arena, error);
+    if (status == 0)
+        status = init_player(replica, serving, arena, error);
+    return status;
 }
 
 uint32_t replica_events_max(const struct replica *replica)

@@ -61,7 +61,7 @@ struct replica {
 /* Where a replica's parts come from. */
 struct replica_setup {
     struct pipeline_setup pipeline;
-    struct quantiles *gaps;
+    struct quantiles *itl;
     uint64_t kv_blocks;
     struct replica_owner owner;
     bool hands_over; /* prefills for others to decode */

@@ -82,9 +82,9 @@ static void read_ahead(struct simulation *simulation)
 {
     struct arrival_source *source = &simulation->source;
     struct session *session = &simulation->session;
-    int rc = source->next(source->context, &simulation->coming, &session->error);
-    session->failed = session->failed || rc < 0;
-    simulation->has_coming = rc > 0;
+    int status = source->next(source->context, &simulation->coming, &session->error);
+    session->failed = session->failed || status < 0;
+    simulation->has_coming = status > 0;
     time_coming(simulation);
 }
 
@@ -236,33 +236,33 @@ static int start_session(struct simulation *simulation, struct recorder recorder
 static int set_up(struct simulation *simulation, struct recorder recorder, struct error *error)
 {
     const struct scenario *scenario = simulation->scenario;
-    int rc = start_session(simulation, recorder, error);
-    if (rc < 0)
-        return rc;
-    rc = tally_init(&simulation->tally, &scenario->slo, error);
-    if (rc < 0)
-        return rc;
+    int status = start_session(simulation, recorder, error);
+    if (status < 0)
+        return status;
+    status = tally_init(&simulation->tally, &scenario->slo, error);
+    if (status < 0)
+        return status;
     struct fleet_setup setup = {
         .scenario = scenario,
         .session = &simulation->session,
-        .gaps = &simulation->tally.itl,
+        .itl = &simulation->tally.itl,
         .finished = on_finished,
         .lost = on_lost,
         .context = simulation,
     };
-    rc = fleet_init(&simulation->fleet, &setup, &simulation->arena, error);
-    if (rc < 0)
-        return rc;
+    status = fleet_init(&simulation->fleet, &setup, &simulation->arena, error);
+    if (status < 0)
+        return status;
     if (scenario->fault_count > 0) {
         simulation->faults = faults_new(&simulation->fleet, scenario, &simulation->arena, error);
         if (!simulation->faults)
             return -(int)error->code;
     }
     if (is_closed_loop(simulation))
-        rc = places_init(&simulation->places, simulation->source.concurrency, &simulation->arena,
-                         error);
-    if (rc < 0)
-        return rc;
+        status = places_init(&simulation->places, simulation->source.concurrency,
+                             &simulation->arena, error);
+    if (status < 0)
+        return status;
     read_ahead(simulation);
     await_arrival(simulation);
     if (simulation->session.failed) {
@@ -387,9 +387,10 @@ int simulation_play(const struct scenario *scenario, struct arrival_source sourc
                     struct error *error)
 {
     struct simulation *simulation = simulation_new(scenario, source, recorder, error);
-    int rc = simulation ? simulation_advance(simulation, ALL_REQUESTS, error) : -(int)error->code;
-    if (rc == 0)
-        rc = simulation_summarize(simulation, summary, arena, error);
+    int status =
+        simulation ? simulation_advance(simulation, ALL_REQUESTS, error) : -(int)error->code;
+    if (status == 0)
+        status = simulation_summarize(simulation, summary, arena, error);
     simulation_free(simulation);
-    return rc;
+    return status;
 }

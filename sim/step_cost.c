@@ -133,9 +133,9 @@ int step_cost_init(struct step_cost *cost, const struct step_cost_setup *setup, 
         .slowest = host_slowest(host, ranks),
         .launch_graph = sim_ps_from_s(host->launch_graph_s),
     };
-    int rc = compute_init(&cost->compute, &compute_setup, arena, error);
-    if (rc < 0)
-        return rc;
+    int status = compute_init(&cost->compute, &compute_setup, arena, error);
+    if (status < 0)
+        return status;
     cost->receive = sim_ps_from_s(cost->slowest * host->receive_s);
     cost->layer_kernels = compute_layer_kernels(&cost->compute, 1, kernels);
     cost->exchange_count = exchange_places(setup->model, sharding, ranks, cost->exchanges);
@@ -177,9 +177,9 @@ int step_cost_class(struct step_cost *cost, const struct collective_group *group
             error, "layout",
             "the layout's tensor-parallel groups have more than %d kinds of routes",
             GROUP_CLASSES_MAX);
-    int rc = group_cost_init(&cost->classes[cost->class_count], &cost->group, group, links, arena,
-                             error);
-    return rc < 0 ? rc : (int)cost->class_count++;
+    int status = group_cost_init(&cost->classes[cost->class_count], &cost->group, group, links,
+                                 arena, error);
+    return status < 0 ? status : (int)cost->class_count++;
 }
 
 struct cost step_cost_kernel(const struct step_cost *cost, const struct kernel *kernel)

@@ -225,12 +225,12 @@ int summarize(const struct run_parts *parts, struct summary *summary, struct are
     summarize_requests(parts, summary);
     summarize_provenance(parts, summary);
     summarize_pools(parts, summary);
-    int rc = summarize_stages(parts, summary, arena, error);
-    if (rc == 0)
-        rc = summarize_memory(parts, summary, arena, error);
-    if (rc == 0)
-        rc = summarize_links(parts, summary, arena, error);
-    if (rc == 0)
-        rc = summarize_warnings(parts, summary, arena, error);
-    return rc;
+    int status = summarize_stages(parts, summary, arena, error);
+    if (status == 0)
+        status = summarize_memory(parts, summary, arena, error);
+    if (status == 0)
+        status = summarize_links(parts, summary, arena, error);
+    if (status == 0)
+        status = summarize_warnings(parts, summary, arena, error);
+    return status;
 }

@@ -5,9 +5,9 @@ int tally_init(struct tally *tally, const struct slo *slo, struct error *error)
     *tally = (struct tally){.slo = *slo, .first_arrival = SIM_PS_MAX};
     struct quantiles *all[] = {&tally->ttft, &tally->tpot, &tally->itl, &tally->e2e, &tally->queue};
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
-        int rc = quantiles_init(all[i], error);
-        if (rc < 0)
-            return rc; /* tally_release frees those before it */
+        int status = quantiles_init(all[i], error);
+        if (status < 0)
+            return status; /* tally_release frees those before it */
     }
     return 0;
 }

@@ -88,11 +88,11 @@ static const struct cost_grid *prepare(const struct collective_table *table,
     ck_assert_ptr_nonnull(node);
     struct group_links links = group_links_of(&topology, node, gpus, RANKS);
     struct collective_group group = collective_group_of(&topology, gpus, RANKS);
-    int rc = is_custom ? group_links_prepare_custom(table, &group, &links, BYTES_MAX, &grid, &arena,
-                                                    &error)
-                       : group_links_prepare(table, &group, &links, OPERATION_ALL_REDUCE, BYTES_MAX,
-                                             &grid, &arena, &error);
-    ck_assert_int_eq(rc, 0);
+    int status = is_custom ? group_links_prepare_custom(table, &group, &links, BYTES_MAX, &grid,
+                                                        &arena, &error)
+                           : group_links_prepare(table, &group, &links, OPERATION_ALL_REDUCE,
+                                                 BYTES_MAX, &grid, &arena, &error);
+    ck_assert_int_eq(status, 0);
     return grid;
 }
 

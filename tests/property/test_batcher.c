@@ -35,8 +35,8 @@ struct trial {
     struct dice dice;
     struct serving serving;
     struct arena arena;
-    struct quantiles *gaps; /* of all scenarios */
-    uint64_t gaps_before;
+    struct quantiles *itl; /* of all scenarios */
+    uint64_t itl_before;
     struct batcher batcher;
     struct batch batches[STEPS_MAX]; /* a ring: in flight from `oldest` on */
     uint32_t oldest;
@@ -66,10 +66,10 @@ static struct story *story_of(struct request *request)
     return (struct story *)(void *)request; /* its first member */
 }
 
-static void roll(struct trial *trial, uint64_t seed, struct quantiles *gaps)
+static void roll(struct trial *trial, uint64_t seed, struct quantiles *itl)
 {
     struct dice dice = {.state = seed};
-    *trial = (struct trial){.gaps = gaps, .gaps_before = gaps->count};
+    *trial = (struct trial){.itl = itl, .itl_before = itl->count};
     trial->serving = (struct serving){
         .policy = (enum batcher_policy)dice_between(&dice, 0, BATCHER_CHUNKED_PREFILL),
         .max_step_tokens = dice_between(&dice, 8, 120),
@@ -98,7 +98,7 @@ static void set_up(struct trial *trial)
     uint64_t tokens = dice_between(&trial->dice, 80, 400); /* the longest request has 100 */
     arena_init(&trial->arena);
     ck_assert_int_eq(batcher_init(&trial->batcher, &trial->serving, blocks_of(trial, tokens), false,
-                                  trial->gaps, &trial->arena, &error),
+                                  trial->itl, &trial->arena, &error),
                      0);
     for (uint32_t i = 0; i < trial->serving.steps_in_flight; i++)
         EXPECT(batch_init(&trial->batches[i], &trial->serving, &trial->arena, &error) == 0);
@@ -403,21 +403,21 @@ static void check_end(const struct trial *trial)
     EXPECT(trial->batcher.preemptions == preemptions);
     EXPECT(trial->tokens == tokens);
     /* Expectation: a request of n tokens that counts has n - 1 gaps between them. */
-    EXPECT(trial->gaps->count - trial->gaps_before == gaps);
+    EXPECT(trial->itl->count - trial->itl_before == gaps);
 }
 
 START_TEST(the_batcher_holds_what_its_requests_add_up_to)
 {
     uint64_t seed = dice_seed(20261122);
     uint64_t preemptions = 0;
-    struct quantiles gaps;
+    struct quantiles itl;
     struct error error;
-    ck_assert_int_eq(quantiles_init(&gaps, &error), 0);
+    ck_assert_int_eq(quantiles_init(&itl, &error), 0);
     struct trial *trial = malloc(sizeof(*trial));
     ck_assert_ptr_nonnull(trial);
     for (uint64_t i = 0; i < SCENARIOS; i++) {
         (void)fprintf(stderr, "seed %llu\n", (unsigned long long)(seed + i));
-        roll(trial, seed + i, &gaps);
+        roll(trial, seed + i, &itl);
         set_up(trial);
         drive(trial);
         check_end(trial);
@@ -425,7 +425,7 @@ START_TEST(the_batcher_holds_what_its_requests_add_up_to)
         arena_release(&trial->arena);
     }
     free(trial);
-    quantiles_release(&gaps);
+    quantiles_release(&itl);
     /* Expectation: the scenarios are tight enough to show preemption at work. */
     EXPECT(preemptions > SCENARIOS);
 }

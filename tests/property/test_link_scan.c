@@ -147,9 +147,9 @@ static void scan_cluster(const char *name, uint32_t ranks, bool custom)
     struct arena arena;
     arena_init(&arena);
     (void)snprintf(configs, sizeof(configs), "%s/configs", root ? root : ".");
-    int rc =
+    int status =
         config_cluster_load(name, search, &arena, &diagnostics, &scan.cluster, &folder, &error);
-    ck_assert_msg(rc == 0, "%s", error.text);
+    ck_assert_msg(status == 0, "%s", error.text);
     const struct gpu_folder *measured = gpu_samples_of(&samples, folder, &error);
     ck_assert_msg(measured != NULL, "%s", error.text);
     ck_assert_int_eq(gpu_tables_init(&tables, &scan.cluster.gpu, measured, &error), 0);

@@ -12,7 +12,7 @@
 static struct bench {
     struct serving serving;
     struct arena arena;
-    struct quantiles gaps;
+    struct quantiles itl;
     struct batcher batcher;
     struct batch batches[STEPS_MAX];
     struct request requests[REQUESTS_MAX];
@@ -36,17 +36,17 @@ static void set_up(struct serving serving, uint64_t capacity_blocks)
 {
     struct error error;
     bench = (struct bench){.serving = serving};
-    ck_assert_int_eq(quantiles_init(&bench.gaps, &error), 0);
-    int rc = batcher_init(&bench.batcher, &bench.serving, capacity_blocks, false, &bench.gaps,
-                          &bench.arena, &error);
-    ck_assert_int_eq(rc, 0);
+    ck_assert_int_eq(quantiles_init(&bench.itl, &error), 0);
+    int status = batcher_init(&bench.batcher, &bench.serving, capacity_blocks, false, &bench.itl,
+                              &bench.arena, &error);
+    ck_assert_int_eq(status, 0);
     for (uint32_t i = 0; i < STEPS_MAX; i++)
         ck_assert_int_eq(batch_init(&bench.batches[i], &bench.serving, &bench.arena, &error), 0);
 }
 
 static void tear_down(void)
 {
-    quantiles_release(&bench.gaps);
+    quantiles_release(&bench.itl);
     arena_release(&bench.arena);
 }
 
@@ -331,7 +331,7 @@ START_TEST(the_youngest_is_preempted_and_recomputes)
     step(1, 0, 0, 0);
     step(1, 0, 0, 1);
     ck_assert_uint_eq(bench.batcher.preemptions, 1);
-    ck_assert_uint_eq(bench.gaps.count, 3 + 3);
+    ck_assert_uint_eq(bench.itl.count, 3 + 3);
 }
 END_TEST
 
@@ -554,8 +554,8 @@ START_TEST(gaps_of_requests_that_do_not_count_are_not_counted)
     batcher_pick(&bench.batcher, &bench.batches[0], bench.now);
     batcher_repeat(&bench.batcher, &bench.batches[0], 100);
     batcher_repeat_on(&bench.batcher, &bench.batches[0], 10);
-    ck_assert_uint_eq(bench.gaps.count, 2);
-    ck_assert_int_eq(bench.gaps.max, 50);
+    ck_assert_uint_eq(bench.itl.count, 2);
+    ck_assert_int_eq(bench.itl.max, 50);
 }
 END_TEST
 

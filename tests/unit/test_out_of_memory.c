@@ -111,9 +111,9 @@ static int live_once(const struct scenario *scenario, const struct arrival *arri
     struct rows rows = {.context = &spans, .span = count_span};
     struct recorder recorder = {.context = &rows, .record = rows_record};
     arena_init(&arena);
-    int rc = simulation_play(scenario, source, recorder, &summary, &arena, error);
+    int status = simulation_play(scenario, source, recorder, &summary, &arena, error);
     arena_release(&arena);
-    return rc;
+    return status;
 }
 
 /*
@@ -124,20 +124,20 @@ static void check_every_failure(const struct scenario *scenario)
 {
     static struct arrival arrivals[REQUESTS];
     uint64_t failures = 0;
-    int rc;
+    int status;
     fill_in_burst(arrivals);
     do {
         struct error error = {.code = ERROR_NONE};
         int64_t live = memory.live;
         memory.allocations = 0;
         memory.fails_at = ++failures;
-        rc = live_once(scenario, arrivals, &error);
+        status = live_once(scenario, arrivals, &error);
         memory.fails_at = 0;
         ck_assert_int_eq(memory.live, live);
-        ck_assert_msg(rc == 0 || rc == -ERROR_MEMORY, "allocation %llu: %d, %s",
-                      (unsigned long long)failures, rc, error.text);
-        ck_assert(rc == 0 || (error.code == ERROR_MEMORY && error.text[0] != '\0'));
-    } while (rc != 0);
+        ck_assert_msg(status == 0 || status == -ERROR_MEMORY, "allocation %llu: %d, %s",
+                      (unsigned long long)failures, status, error.text);
+        ck_assert(status == 0 || (error.code == ERROR_MEMORY && error.text[0] != '\0'));
+    } while (status != 0);
     /* Expectation: the simulation has parts enough to fail at. */
     ck_assert_uint_ge(failures, 20);
 }
