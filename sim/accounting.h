@@ -16,8 +16,8 @@
  * not, for with fewer steps than stages some stage must idle. (**) the same if it
  * was full before step k was scheduled; otherwise fill_drain, for step k came too
  * late to be here yet, whoever came after it. A step is in flight from its turn of
- * the scheduler until its tokens are back, or the turn is over that their return
- * has caused: the next step takes its place.
+ * the scheduler until its tokens are back or, where their return causes a turn, until
+ * that is over: the next step takes its place.
  *
  * Between a pool that prefills and one that decodes a replica stalls where there is
  * nothing to do before KV has come or gone, and no step in flight:
@@ -27,7 +27,7 @@
  *   fill_drain  while none does, and it decodes: what it has blocks for is being
  *               prefilled
  *
- * What is before the run's first arrival is on the timeline and in no tally.
+ * What is before the run's first arrival is on the timeline but in no tally.
  *
  * A replica that fails takes its steps with it: what stages have worked on them is
  * compute, what they then waited for fill_drain, and from there on they are down.

@@ -3,7 +3,7 @@
  *
  * Blocks are chained; nothing is freed singly. Small items lie together, apart
  * from large ones: what a replica touches at every step is on few pages, however
- * long the arrays are that it rarely walks. What is large is on huge pages, where
+ * long the arrays are that it rarely walks. Large ones are on huge pages where
  * there are any. An arena is owned by one thread.
  */
 #ifndef TANDEM_ARENA_H

@@ -20,10 +20,10 @@ typedef int64_t sim_ps;
 
 #define SIM_DAY_S 86400
 
-/* In order: the latest arrival, after 104 days; where the clock ends, which leaves the last
-   requests half a day; and two days on where its count does. The longest that one thing may take.
-   Runs that reach the clock's end or take longer fail: all that is in flight when the clock ends
-   fits before its count does. */
+/* In order: the latest arrival, after 104 days; the clock's end, half a day later for the last
+   requests; what sim_ps can count to, two days after that; and the longest that any one thing may
+   take. A run that reaches the clock's end, or in which a thing takes longer, fails: so what is in
+   flight when the clock ends can still be counted. */
 #define ARRIVAL_S_MAX 9.0e6
 #define SIM_CLOCK_END_S 9050000
 #define SIM_CLOCK_END (SIM_CLOCK_END_S * SIM_PS_PER_S)
@@ -42,7 +42,7 @@ static inline sim_ps sim_ps_from_s(double seconds)
     return (sim_ps)(seconds * (double)SIM_PS_PER_S + copysign(0.5, seconds));
 }
 
-/* The same of how long something takes: not less than 0, and not more than SIM_SPAN_MAX. */
+/* The same for a duration, which is not negative; SIM_SPAN_MAX at most. */
 static inline sim_ps sim_span_from_s(double seconds)
 {
     double ps = seconds * (double)SIM_PS_PER_S + 0.5;

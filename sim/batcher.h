@@ -2,7 +2,7 @@
  * batcher: which requests go into a replica's next step.
  *
  * The policies:
- *   static           a batch is formed when a slot is free of one, prefilled, and decoded until
+ *   static           a batch is formed when there is a place for one, prefilled, and decoded until
  *                    its longest request ends; rows that end earlier give their KV back and go on
  *                    computing (request-level scheduling, as Orca describes it)
  *   continuous       every step takes all decodes and, while the budget lasts, whole prompts
@@ -104,8 +104,8 @@ void batcher_enqueue(struct batcher *batcher, struct request *request);
 /* Whether anything is waiting or running. */
 bool batcher_has_work(const struct batcher *batcher);
 
-/* Whether the first waiting request has no place: all of max_sequences are taken, as the step that
-   was picked last had it. */
+/* Whether the first waiting request has no place: all of max_sequences were taken when the last
+   step was picked. */
 bool batcher_is_crowded(const struct batcher *batcher);
 
 /* Picks the next step's batch at `now`; an empty one where nothing can be done now. */
@@ -128,8 +128,8 @@ uint64_t batcher_repeats_of_blocks(const struct batcher *batcher, uint32_t rows)
    would. */
 void batcher_repeat(struct batcher *batcher, struct batch *batch, sim_ps now);
 
-/* The same in two parts, for many in a row that follow such a one: what each does, its tokens
-   `gap` after the last ones; and what `count` of them, the last at `now`, leave behind. */
+/* The same in two parts, for many repetitions in a row after one of the above: what each does, its
+   tokens `gap` after the last ones; and what `count` of them, the last at `now`, leave behind. */
 static inline void batcher_repeat_on(struct batcher *batcher, struct batch *batch, sim_ps gap)
 {
     if (batch->lane->latest.rows > 0)

@@ -1,7 +1,7 @@
 #include "batcher_parts.h"
 
-/* Whether the scheduler is that of a step that is under way: it knows what was so when that was
-   picked. */
+/* Whether the scheduler picks while a step is under way, and so knows only how things stood when
+   that one was picked. */
 static bool looks_back(const struct batcher *batcher)
 {
     return serving_schedules_ahead(batcher->serving) && batcher->running > 0;

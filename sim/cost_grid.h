@@ -103,7 +103,7 @@ struct cost cost_grid_at(const struct cost_grid *grid, double x, double y);
 struct cost_line {
     const struct cost_grid *grid;
     struct cost_place x;
-    double from_y; /* the piece, up to `to_y`; none: no piece is kept yet */
+    double from_y; /* the piece kept goes from here to `to_y`; empty: none is kept yet */
     double to_y;
     double middle_y; /* beyond it, provenances are the upper node's */
     double seconds;  /* at from_y */

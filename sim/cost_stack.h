@@ -3,7 +3,7 @@
  * first two, at nodes of the third.
  *
  * Nodes of the third stand an octave apart; between them the cost is linear in
- * its logarithm, so it is continuous; beyond the first and last it stays as there.
+ * its logarithm, so it is continuous; beyond the first and last it stays as it is there.
  */
 #ifndef TANDEM_COST_STACK_H
 #define TANDEM_COST_STACK_H

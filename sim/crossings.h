@@ -1,6 +1,6 @@
 /*
- * crossings: the links of several routes, each link once, and how many of the routes
- * cross it: where a group of GPUs sends at once.
+ * crossings: the links of several routes that are used at once, each link once, and
+ * how many of the routes cross it.
  */
 #ifndef TANDEM_CROSSINGS_H
 #define TANDEM_CROSSINGS_H

@@ -8,8 +8,8 @@
 
 struct crowding {
     bool is_crowded;
-    sim_ps since; /* where it is */
-    sim_ps time;  /* of what is over */
+    sim_ps since; /* when it is */
+    sim_ps time;  /* in all, without the present one */
 };
 
 /* From `now` on requests wait for a place, or none does. */

@@ -13,8 +13,7 @@
 #include "batcher.h"
 #include "flight.h"
 
-/* How many steps, from the oldest in flight on, will repeat; the scheduler waits for none but it.
- */
+/* How many steps, from the oldest in flight on, will repeat; the scheduler waits for it alone. */
 uint64_t decode_run_length(const struct flight *flight, const struct pipeline *pipeline,
                            const struct batcher *batcher);
 
@@ -22,8 +21,8 @@ uint64_t decode_run_length(const struct flight *flight, const struct pipeline *p
 uint64_t decode_run_take(struct flight *flight, struct pipeline *pipeline, struct batcher *batcher,
                          uint64_t count, sim_ps until);
 
-/* A time that is not after the return of the first step that does not repeat, `count` of which do
-   before it; and close to it, for a step more costs little more. O(stages x steps in flight). */
+/* A lower bound on when the first step after `count` repeats returns: a close one, for a step more
+   costs little more. O(stages x steps in flight). */
 sim_ps decode_run_end_min(const struct flight *flight, uint32_t stage_count, uint64_t count);
 
 #endif

@@ -29,11 +29,11 @@ struct deployment {
 int deployment_resolve(struct deployment *deployment, const struct scenario *scenario,
                        const struct deployment *beside, struct arena *arena, struct error *error);
 
-/* What its memory is asked of. */
+/* What questions about its memory are asked with. */
 struct memory_terms deployment_memory_terms(const struct deployment *deployment);
 
-/* The GPUs of `cluster` that a layout beside it, on GPUs of another kind or the same, does not
-   leave: nodes hold one kind of them each. */
+/* How many of `cluster`'s GPUs, from the first on, the layout `beside` takes from whoever comes
+   after it: whole nodes where the two want different kinds, for a node holds one. */
 uint32_t deployment_gpus_after(const struct layout *beside, const struct gpu *beside_gpu,
                                const struct cluster *cluster);
 

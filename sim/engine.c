@@ -310,7 +310,7 @@ OUT_OF_LINE static void put_latest_off(struct engine *engine)
     put_off(engine, latest);
 }
 
-/* Lets a slot be pending that is not the next of all, or finds no room among the near ones. */
+/* Queues an event that is not the earliest, or for which there is no room among the near ones. */
 OUT_OF_LINE static void enter_later(struct engine *engine, uint32_t index)
 {
     if (engine->slots[index].key > engine->horizon) {
@@ -322,7 +322,7 @@ OUT_OF_LINE static void enter_later(struct engine *engine, uint32_t index)
         put_latest_off(engine);
 }
 
-/* Lets a slot, its key set, be pending. */
+/* Queues a slot's event, its key set. */
 static inline void enter(struct engine *engine, uint32_t index)
 {
     event_key key = engine->slots[index].key;

@@ -63,7 +63,7 @@ event_id engine_schedule(struct engine *engine, sim_ps at, enum event_priority p
 /* Takes a pending event out; false where it has passed or been cancelled. */
 bool engine_cancel(struct engine *engine, event_id id);
 
-/* Puts a pending event elsewhere, `at` not before now: no allocation, and its sequence stays. */
+/* Moves a pending event to `at`, not before now: no allocation, and its sequence stays. */
 void engine_move(struct engine *engine, event_id id, sim_ps at, enum event_priority priority);
 
 /* Dispatches the next event; false where there is none. */

@@ -31,7 +31,7 @@ enum error_code {
 
 struct error {
     enum error_code code;
-    char key[ERROR_KEY_BYTES]; /* of the scenario, that it is about: "layout.tensor_parallel"; "" */
+    char key[ERROR_KEY_BYTES]; /* the scenario's, where it is about one: "layout.tensor_parallel" */
     char text[ERROR_TEXT_BYTES];
 };
 
@@ -44,9 +44,7 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
 int error_set_key(struct error *error, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Say more, behind the text that `error` has or in front of it; its code and key stay. Return
- * -code.
- */
+/* Say more, after the text that `error` has or before it; its code and key stay. Return -code. */
 int error_append(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int error_prepend(struct error *error, const char *format, ...)

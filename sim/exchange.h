@@ -10,8 +10,8 @@
  *                          norm, router [dispatch] experts [combine]
  *
  * sharding.h has the sources; whole experts whose engine has all-reduces exchange as
- * split ones do. A router works on all tokens but where they are sent, for every GPU
- * must know where each goes. Hidden states are 16-bit.
+ * split ones do. Where tokens are not sent, the router works on all of them on every GPU,
+ * which must know where each goes. Hidden states are 16-bit.
  */
 #ifndef TANDEM_EXCHANGE_H
 #define TANDEM_EXCHANGE_H
@@ -56,7 +56,7 @@ uint32_t exchange_places(const struct model *model, const struct sharding *shard
 double exchange_bytes(enum exchange exchange, const struct model *model, uint32_t ranks,
                       double tokens);
 
-/* How many times the mean GPU's part of it the busiest one's is, which all wait for. */
+/* The busiest GPU's part of it, for which all wait, over the mean GPU's. */
 double exchange_imbalance(enum exchange exchange, const struct model *model,
                           const struct sharding *sharding, uint32_t ranks);
 

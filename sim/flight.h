@@ -15,8 +15,8 @@ struct flight {
     uint64_t step_count;  /* so far */
     bool schedules_ahead; /* each is prepared since the one before it began */
     sim_ps return_time;   /* the host's, from the GPU's end to a step's tokens, rounded; */
-    sim_ps return_wait;   /* and what the next step waits of it */
-    sim_ps host_free;     /* the scheduler has prepared the last one */
+    sim_ps return_wait;   /* and the part of it that the next step waits for */
+    sim_ps host_free;     /* when the scheduler has prepared the last one */
 };
 
 int flight_init(struct flight *flight, const struct serving *serving, uint32_t stage_count,

@@ -64,8 +64,8 @@ bool flow_cancel(struct flow_network *network, flow_id id);
 int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes_per_s,
                        struct error *error);
 
-/* Of some links, at least one, that which would leave the least to each flow on it, were there one
-   more on each route. */
+/* Of the crossed links, at least one, the one that would leave each flow the least, were one more
+   to start on each route. */
 uint32_t flow_narrowest(const struct flow_network *network, const struct crossings *crossings);
 
 #endif

@@ -31,7 +31,7 @@ struct flow {
     double bytes_per_s;
     sim_ps since;
     double carry_ps;
-    event_id event; /* the one that it always has: its latency's, its sharing's or its end's */
+    event_id event; /* one is always pending: its latency's, its sharing's or its end's */
     event_function done;
     void *context;
     uint64_t argument;

@@ -45,8 +45,8 @@ static inline void fullness_note(struct fullness *fullness, bool is_full, sim_ps
         fullness->turns[fullness->count++ & fullness->mask] = now;
 }
 
-/* Whether it was full at `at`, and until when it was so, or not: SIM_PS_MAX: it still is. `*passed`
-   turns have been passed by then; who asks of ever later times keeps it, at first 0. */
+/* Whether it was full at `at`, and until when that stayed so; SIM_PS_MAX: it still does. `*passed`
+   turns came before: it begins at 0, and is kept by who asks of ever later times. */
 static inline bool fullness_at(const struct fullness *fullness, sim_ps at, uint64_t *passed,
                                sim_ps *until)
 {

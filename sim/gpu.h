@@ -24,7 +24,7 @@ struct gpu_efficiency {
 
 /* What becomes of GEMMs that draw more power than the limit allows (power.h). */
 struct power_capping {
-    double slowdown; /* once the GPU is capped; 1, and 0 where nothing is known: none */
+    double slowdown; /* of hot work on a capped GPU; 1, or 0 where nothing is known: none */
     double delay_s;
     double release_s;
     double recovery_s;
@@ -38,12 +38,12 @@ struct measured_medium {
     double simple_start_s;
 };
 
-/* Of all over which a GPU's were; bytes_per_s 0: over no such link, or nothing is known of any. */
+/* All media that a GPU's were measured over; bytes_per_s 0: none of that kind, or it is unknown. */
 struct measured_links {
     struct measured_medium nvlink;
     struct measured_medium pcie;
-    double host_staging_factor;   /* beside pcie, */
-    struct link_kind pcie_uplink; /* and these two */
+    double host_staging_factor;   /* goes with pcie, */
+    struct link_kind pcie_uplink; /* as do these two */
     struct link_kind inter_socket;
 };
 

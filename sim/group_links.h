@@ -16,8 +16,8 @@
 #include "collective_group.h"
 #include "collective_table.h"
 
-/* Times this much apart by model are no more than extrapolated; beyond, the model alone has
-   spoken, and they are estimates. */
+/* Where the two models are up to this many times apart, a cost counts as extrapolated; beyond that
+   as estimated, for the model then says more than the measurement. */
 #define GROUP_LINKS_RATIO_MAX 2.0
 
 /* One node of a cluster as its GPU's collectives were measured; where the GPU says nothing of
@@ -35,7 +35,7 @@ struct measured_node *measured_node_new(const struct cluster *cluster, struct ar
 struct group_links {
     enum collective_fabric fabric;    /* whose rows of a table are of them */
     struct collective_group measured; /* the group over the measured links; of no ranks where no
-                                         table is of anything like its own */
+                                         table is of links like its own */
 };
 
 /* Of `ranks` GPUs on `topology`, whose nodes are like `node`. */

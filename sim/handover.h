@@ -16,7 +16,7 @@
  *              Where none has blocks: whole
  *
  * The prefilling replica keeps the blocks until all has gone. It sends to replicas
- * that it is not apart from (kv_cut.h), and waits where it is from all that are up.
+ * that it is not apart from (kv_cut.h), and waits while it is apart from all that are up.
  */
 #ifndef TANDEM_HANDOVER_H
 #define TANDEM_HANDOVER_H
@@ -39,7 +39,7 @@ struct handover {
     struct kv_way way;
     struct kv_cut cut;
     uint32_t *passed_over;  /* (to's replicas): scratch */
-    struct kv_move *active; /* under way, in no order that matters but always the same */
+    struct kv_move *active; /* under way, in a fixed but arbitrary order */
     struct kv_move *free;
     size_t events;            /* reserved in the engine, those of all moves included */
     uint64_t count;           /* moves that were done */
@@ -72,8 +72,8 @@ void handover_add_routes(const struct handover *handover, struct link_sharing *s
 void handover_fail(struct handover *handover, struct replica *replica,
                    struct request_list *evicted);
 
-/* A link goes down, or comes up again, or what keeps a replica down begins or ends: for what is
-   handed over from now on, and whether that cuts a replica off. */
+/* A link goes down or comes up again, or one cause for a replica to be down begins or ends: what is
+   handed over from now on heeds it. The last says whether a replica is cut off. */
 void handover_note_link(struct handover *handover, uint32_t link, bool is_down);
 void handover_note_replica(struct handover *handover, const struct replica *replica, bool is_down);
 bool handover_isolates(const struct handover *handover, const struct replica *replica);

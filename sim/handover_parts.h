@@ -52,7 +52,7 @@ static inline uint32_t handover_index_of(const struct handover *handover,
 struct kv_move *kv_move_take(struct handover *handover, struct request *request,
                              struct replica *from);
 
-/* The request is where it is to be, or the move was given up. */
+/* Puts a move back: its request has arrived, or it was given up. */
 void kv_move_give(struct kv_move *move);
 
 /* Where a move goes. */

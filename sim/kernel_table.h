@@ -18,10 +18,10 @@
  * Beyond the measured box the ratio at its edge holds: extrapolation by the
  * roofline. Decodes of longer contexts than were measured have the ratio of as much KV
  * in more sequences of the longest: with all contexts beyond 16,384 tokens left out,
- * those of published tables are 7% off in the mean so, 11% at the edge's own ratio.
- * Chunks that end beyond the longest prompt have that of more queries, where whole
- * prompts are all that was measured. Elementwise kernels of more values than any sample
- * lose within an octave what a cache gave them: bytes over bandwidth is a floor.
+ * those of published tables are 7% off in the mean then, with the edge's own ratio 11%.
+ * Where only whole prompts were measured, chunks that end beyond the longest have the
+ * ratio of more queries. Elementwise kernels of more values than any sample lose within
+ * an octave what a cache gave them: bytes over bandwidth is a floor.
  *
  * The ratio holds, too, for a GPU that differs from the measured one in its figures:
  * what would twice the memory bandwidth do? A look-up in the table takes microseconds,
@@ -148,8 +148,8 @@ int kernel_table_prepare(const struct kernel_table *table, const struct kernel_s
                          double x_max, double y_max, struct arena *arena, struct cost_grid *grid,
                          struct error *error);
 
-/* The op to ask for where an engine runs `op`: the GPU's own attention where that is
-   FlashAttention-3, and the table has no times of it with this dtype. */
+/* The op to ask for where an engine runs `op`: itself, or the GPU's own attention where it is
+   FlashAttention-3 and the table has no times of that with this dtype. */
 enum kernel_op kernel_table_op(const struct kernel_table *table, enum kernel_op op,
                                enum dtype dtype);
 

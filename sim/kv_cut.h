@@ -21,8 +21,8 @@ struct kv_cut {
 int kv_cut_init(struct kv_cut *cut, const struct kv_way *way, struct arena *arena,
                 struct error *error);
 
-/* A link goes down, or comes up again; one thing more keeps the replica with that place in its pool
-   down, or one less. Being cut off is none. */
+/* A link goes down, or comes up again; the replica at that place in its pool has
+   one cause more to be down, or one less. Being cut off is no such cause. */
 void kv_cut_note_link(struct kv_cut *cut, uint32_t link, bool is_down);
 void kv_cut_note_replica(struct kv_cut *cut, enum kv_side side, uint32_t index, bool is_down);
 

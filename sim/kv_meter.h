@@ -13,8 +13,8 @@
 #include "link_meter.h"
 
 struct kv_link {
-    double bytes;        /* in the run */
-    sim_ps bound;        /* in it, transfers took to which no other link left less bandwidth */
+    double bytes; /* in the run */
+    sim_ps bound; /* in it, how long transfers took to which no other link left less bandwidth */
     double bucket_bytes; /* in the present bucket */
     sim_ps bucket_busy;
     sim_ps busy_since;  /* in it */

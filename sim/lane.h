@@ -4,8 +4,8 @@
  * What a step costs and needs is kept as sums over the lane, so a step is O(1)
  * whatever the batch: rows and total context; a heap of completions by step
  * number, looked at only at its top; and for KV growth, one counter for each
- * position within a block. Joining and finishing are O(log n); who leaves before
- * is looked for among the completions, so that nobody is told where theirs lies.
+ * position within a block. Joining and finishing are O(log n); a member that leaves
+ * early is searched for among the completions, for none knows where its own lies.
  *
  * A member's own figures stay as they were when it joined; the lane's step
  * count says how far it has come since.
@@ -31,7 +31,7 @@ struct lane_cohort {
 
 /* What steps touch comes first, on a line of the cache and a quarter. */
 struct lane {
-    alignas(64) uint32_t rows; /* of the decode batch; a finished row goes on where rows are held */
+    alignas(64) uint32_t rows; /* of the decode batch; finished ones go on where they are held */
     uint32_t live;             /* rows still to finish */
     uint64_t context_tokens;   /* KV that the next step reads, its own tokens counted */
     uint64_t steps;
@@ -39,7 +39,7 @@ struct lane {
     uint32_t completion_count;
     uint32_t joined_count;
     uint32_t *growth; /* (block_tokens): rows by (position - steps) modulo the block */
-    uint32_t growing; /* the place in it of rows whose blocks are full: -steps modulo the block */
+    uint32_t growing; /* its entry of rows whose blocks are full: -steps modulo the block */
     uint32_t block_tokens;
     struct lane_cohort latest;   /* those that were in the last step */
     struct lane_cohort *joined;  /* since then */
@@ -51,7 +51,7 @@ struct lane {
 int lane_init(struct lane *lane, uint32_t rows_max, uint32_t block_tokens, struct arena *arena,
               struct error *error);
 
-/* Lets a request whose prompt is done and that has tokens to go take its steps here. */
+/* Takes in a request whose prompt is done and that has tokens to go. */
 void lane_join(struct lane *lane, struct request *request);
 
 /* Takes a live member out, its own figures brought up to date. */
@@ -70,12 +70,12 @@ uint32_t lane_growth(const struct lane *lane);
 /* Steps that the lane can take before the first member's last. */
 uint64_t lane_steps_to_spare(const struct lane *lane);
 
-/* Ends a step at `now`: every row has a token more. Gaps between tokens of requests that count go
-   to `itl`. */
+/* Ends a step at `now`: every row has a token more. Inter-token times of requests that count
+   go to `itl`. */
 void lane_step(struct lane *lane, sim_ps now, struct quantiles *itl);
 
-/* Ends `count` steps more, the last of them at `now`, after one that nobody has joined since and
-   with no gap to count; returns how many blocks rows need for them. */
+/* Ends `count` more steps, the last of them at `now`; nobody has joined since the one before them,
+   and inter-token times are the caller's. Returns how many blocks rows need for them. */
 uint64_t lane_step_on(struct lane *lane, uint64_t count, sim_ps now);
 
 /*

@@ -29,7 +29,7 @@ struct link_traffic {
 
 struct link_meter {
     struct link_traffic collectives[COLLECTIVE_WAY_COUNT]; /* no links where none go that way */
-    int way_first; /* those that they go are from this one on, */
+    int way_first; /* the ways that any go are from this one on, */
     int way_end;   /* and before this one */
     struct link_traffic sends;
 };

@@ -53,7 +53,7 @@ struct step {
     sim_ps host_from; /* the host's share of the wait for it begins */
     sim_ps host_time; /* the scheduler takes to pick and prepare it */
     sim_ps launched;
-    sim_ps emptied; /* the replica had no work from here on until woken; SIM_PS_MAX: it had */
+    sim_ps emptied; /* the replica had no work from here until `woken`; SIM_PS_MAX: it had some */
     sim_ps woken;
     sim_ps gpu_done;      /* the last stage's end; SIM_PS_MAX while unknown */
     bool was_full;        /* the pipeline, before it was scheduled */
@@ -97,7 +97,7 @@ struct stage_way {
     sim_ps held_up;           /* as a hop's */
 };
 
-/* When what the steps of a stage take turns at is free again. */
+/* When the things that a stage's steps use in turn are free again. */
 struct stage_clock {
     sim_ps gpu;
     sim_ps host;     /* the process that launches for this stage */
@@ -131,7 +131,7 @@ struct pipeline {
     struct seen_shapes seen;
     struct fullness fullness;
     sim_ps begun;     /* tallies are of the time from here on; SIM_PS_MAX: it has not yet */
-    sim_ps hand_over; /* of a step's tokens, by the last stage's process; 0: meanwhile */
+    sim_ps hand_over; /* what a step's tokens take the last stage's process; 0: none of its time */
     struct power_limit power_limit;
     sim_ps cold_wait;        /* as host.h has it; SIM_PS_MAX: none is too long */
     struct step_item *items; /* scratch for the layers' timeline */
@@ -167,14 +167,14 @@ bool pipeline_shares_links(const struct pipeline *pipeline);
    accounted for the steps. */
 void pipeline_reset(struct pipeline *pipeline, sim_ps now);
 
-/* Lets a step, its batch and times up to `launched` set, through all stages at once. */
+/* Takes a step, its batch and times up to `launched` set, through all stages at once. */
 void pipeline_launch(struct pipeline *pipeline, struct step *step);
 
 /* The same for a step that went through before, with the same batch of decodes but for its context:
    only its attention's costs are counted, */
 void pipeline_repeat(struct pipeline *pipeline, struct step *step);
 
-/* and here the others, of a step that was repeated `times` times. */
+/* and these count the others, of a step that was repeated `times` times. */
 void pipeline_count_repeats(struct pipeline *pipeline, const struct step *step, uint64_t times);
 
 /* What stage s computes of a step whose work is up to date, as fast as when it was launched. */
@@ -192,7 +192,8 @@ void pipeline_cost_step(struct pipeline *pipeline, struct step *step);
  * The parts of a passage, for whoever plays it out in events: a step begins its
  * visit of stage s, its input being there since visit.ready; the visit ends, its
  * collectives' time being known; and the step is sent on from there.
- * pipeline_send returns when it reaches stage s + 1, nobody else on the links.
+ * pipeline_send returns the time at which it reaches stage s + 1 if nobody else is on
+ * the links.
  */
 void pipeline_begin_visit(struct pipeline *pipeline, uint32_t s, struct step *step);
 void pipeline_end_visit(struct pipeline *pipeline, uint32_t s, struct step *step);

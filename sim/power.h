@@ -26,8 +26,8 @@
 
 /* A GPU's power_capping on the clock. */
 struct power_limit {
-    double extra;    /* what hot work takes beyond itself when the GPU is capped; 0: no GPU is */
-    double restored; /* of the delay, by each tick of rest */
+    double extra; /* share by which hot work takes longer once the GPU is capped; 0: none ever is */
+    double restored;      /* of the delay, by each tick of rest */
     double busy_restored; /* and of other kernels beside hot ones */
     sim_ps delay;
     sim_ps release;
@@ -37,15 +37,15 @@ struct power_limit power_limit_of(const struct power_capping *capping);
 
 /* One GPU's, or one of several that do the same. */
 struct power {
-    sim_ps left;      /* hot work at the full clock before it is capped; none: it is */
-    sim_ps hot_until; /* the last of it is over */
+    sim_ps left;      /* hot work that it may still do at the full clock; none: it is capped */
+    sim_ps hot_until; /* when the last of it ended */
 };
 
 /* A rested GPU. */
 struct power power_rested(const struct power_limit *limit);
 
-/* How much longer than at the full clock it takes for what it begins to compute at `start`, idle
-   since `idle_from`, which takes `compute` there, `hot` of it hot. */
+/* How much longer than at the full clock work takes that begins at `start`, the GPU having been
+   idle since `idle_from`; there it takes `compute`, of which `hot` is hot. */
 sim_ps power_compute(struct power *power, const struct power_limit *limit, sim_ps idle_from,
                      sim_ps start, sim_ps compute, sim_ps hot);
 

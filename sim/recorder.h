@@ -120,7 +120,7 @@ struct link_record {
     double bytes;
 };
 
-/* A link's record for each of some; which, the simulation keeps until it is freed. */
+/* The same record for each of several links, whose list lives as long as the simulation. */
 struct links_record {
     enum record_type type;
     uint32_t count;
@@ -129,8 +129,8 @@ struct links_record {
 };
 
 /* A step of decodes that went round once more on a replica's only stage (laps.h): a step's record,
-   and spans from the end of the lap before it to its own. It was scheduled as long after that end
-   as it is done after its own. */
+   and spans from the end of the lap before it to its own. Its tokens are back as long after its own
+   end as it was scheduled after that one. */
 struct lap_record {
     enum record_type type;
     uint32_t replica;

@@ -7,8 +7,8 @@
  * prepare it, and launches it. Two things can come next in a replica's life:
  * the oldest step's tokens, and the scheduler's next turn. Between two outside
  * events it runs from one to the next in a loop of its own, without touching
- * the event queue; and while its steps only repeat, which is decode_run.h's, it
- * lets others' events pass, and makes up for the time when somebody looks.
+ * the event queue; and while its steps only repeat, which is decode_run.h's, it lets
+ * others' events pass, and catches up when somebody looks.
  */
 #ifndef TANDEM_REPLICA_H
 #define TANDEM_REPLICA_H
@@ -52,7 +52,7 @@ struct replica {
     event_id event;   /* the next thing, in the event queue; 0 while none is */
     uint64_t run;     /* steps before it that only repeat, and are still to be made up for */
     bool is_down;
-    sim_ps stalled;      /* no work before KV comes or goes since; SIM_PS_MAX: it is not so */
+    sim_ps stalled; /* since when it has had nothing to do until KV moves; SIM_PS_MAX: it has */
     uint32_t kv_flights; /* parts of requests' KV that are moving, to it or from it */
     struct crowding crowding;
     struct replica_owner owner;

@@ -19,7 +19,7 @@ struct request {
     uint64_t joined;    /* the lane's step count when it joined */
     struct request *next;
     struct request *previous;
-    struct kv_move *move; /* its KV goes from one replica to another; NULL: it is where it is */
+    struct kv_move *move; /* of its KV from one replica to another; NULL: there is none */
     uint32_t input_tokens;
     uint32_t output_tokens;
     uint32_t generated; /* output tokens; while in a lane, those from before it joined */
@@ -35,7 +35,7 @@ struct request {
 void request_restart(struct request *request);
 
 /* Cuts its output where prompt and output come to `max_context` tokens, 0: nowhere, as engines do.
-   False: its prompt alone does, and leaves no output. */
+   False: its prompt alone does, and no output is left. */
 bool request_fit_context(struct request *request, uint32_t max_context);
 
 /* First in, first out; or sorted by admission, where the caller inserts so. */

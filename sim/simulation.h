@@ -44,8 +44,8 @@ sim_ps simulation_now(const struct simulation *simulation);
 int simulation_summarize(struct simulation *simulation, struct summary *summary,
                          struct arena *arena, struct error *error);
 
-/* All of that at once, for who has nothing to do in between: a run from end to end and its summary.
-   0 or negative. */
+/* All of that at once, where there is nothing to do in between: a run from end to end and its
+   summary. 0 or negative. */
 int simulation_play(const struct scenario *scenario, struct arrival_source source,
                     struct recorder recorder, struct summary *summary, struct arena *arena,
                     struct error *error);

@@ -83,10 +83,10 @@ struct link_summary {
     double bytes;
     double utilization; /* bytes over what it could have carried from the first arrival on, as slow
                            as it was, or down */
-    double waited_s;    /* that stages had nothing to do but wait for its bytes, summed over them */
-    double twice_saves; /* share of the working time of the stages that it bounds which twice its
-                           bandwidth would save, as an estimate: half of what is bytes over rate,
-                           their own and those of others with whom they share it */
+    double waited_s; /* while stages had nothing to do but wait for its bytes, summed over them */
+    double twice_saves; /* by an estimate, what twice its bandwidth would save the stages that it
+                           bounds, as a share of their working time: half of bytes over rate, their
+                           own bytes and those of others with whom they share it */
 };
 
 /* Links that nobody waited for and that nobody shares are listed until there are so many. */

@@ -1,10 +1,10 @@
 /*
  * transfer: bytes from a group of GPUs to another, over links that others use too.
  *
- * One flow for each pair of GPUs. They start together, the slowest route's latency
- * before their first bytes, share their links with whatever else is on them
- * (flow.h), and the transfer is done when the last of them is. With the links to
- * itself it takes what topology_parallel_path() says. One at a time.
+ * One flow for each pair of GPUs. Their first bytes start together, after the slowest
+ * route's latency; they share their links with whatever else is on them (flow.h), and
+ * the transfer is done when the last of them is. With the links to itself it takes
+ * what topology_parallel_path() says. One at a time.
  */
 #ifndef TANDEM_TRANSFER_H
 #define TANDEM_TRANSFER_H
