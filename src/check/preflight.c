@@ -213,3 +213,11 @@ int preflight_recommend(struct preflight_recommendations *recommendations,
     }
     return status;
 }
+
+bool preflight_is_held_back(const struct preflight_recommendations *recommendations,
+                            enum recommend_goal goal)
+{
+    const struct recommend_trial *rule = recommendations->rule[goal];
+    const struct recommend_trial *best = recommendations->best[goal];
+    return (rule && rule->is_held_back[goal]) || (best && best->is_held_back[goal]);
+}

@@ -88,4 +88,9 @@ int preflight_recommend(struct preflight_recommendations *recommendations,
                         const struct preflight *preflight, const struct workload_spec *workload,
                         struct error *error);
 
+/* Whether max_sequences, not a layout, bounds what the verdict on a goal's rule is about: the
+   rule's figure or the best's. */
+bool preflight_is_held_back(const struct preflight_recommendations *recommendations,
+                            enum recommend_goal goal);
+
 #endif

@@ -140,6 +140,15 @@ static json_t *expert_parallel_json(const struct recommend_trial *trial)
     return json_build_count(trial->expert_parallel ? trial->tensor_parallel : 1);
 }
 
+/* The throughput with more sequences; null where it was not tried. */
+static json_t *more_json(const struct recommend_trial *trial)
+{
+    if (trial->more_sequences == 0)
+        return json_null();
+    return json_pack("{s:o, s:o}", "max_sequences", json_build_count(trial->more_sequences),
+                     "output_tokens_per_s", json_build_real(trial->more_tokens_per_s));
+}
+
 static json_t *trial_json(const struct recommend_trials *trials,
                           const struct recommend_trial *trial)
 {
@@ -152,6 +161,9 @@ static json_t *trial_json(const struct recommend_trials *trials,
         {"replicas", json_build_count(trial->replicas)},
         {"e2e_s_p50", json_build_real(trial->value[RECOMMEND_LATENCY])},
         {"output_tokens_per_s", json_build_real(trial->value[RECOMMEND_THROUGHPUT])},
+        {"e2e_held_back", json_boolean(trial->is_held_back[RECOMMEND_LATENCY])},
+        {"tokens_held_back", json_boolean(trial->is_held_back[RECOMMEND_THROUGHPUT])},
+        {"with_more_sequences", more_json(trial)},
         {"rejected", json_build_count(trial->rejected)},
         {"lost", json_build_count(trial->lost)},
         {0},
@@ -190,6 +202,7 @@ static json_t *verdict_json(const struct preflight_recommendations *recommendati
         {"agrees", agrees},
         {"rule", json_build_real(rule ? rule->value[goal] : NAN)},
         {"best", value},
+        {"held_back", json_boolean(preflight_is_held_back(recommendations, goal))},
         {0},
     });
 }

@@ -4,6 +4,8 @@
 #include "simulation.h"
 #include "workload_source.h"
 
+#include <string.h>
+
 #define REPLICA_GPUS_MAX 64
 
 /* Values as near as this are equal: a rule of thumb claims no more. */
@@ -85,18 +87,35 @@ static struct scenario scenario_of(const struct scenario *scenario,
     return tried;
 }
 
-/* One layout's trial for one goal, which takes up to `requests`; leaves there how many there were.
- */
-static int try_goal(struct recommend_trial *trial, enum recommend_goal goal,
-                    const struct scenario *scenario, const struct workload_spec *workload,
-                    uint64_t *requests, struct error *error)
+/* What came of requests that a layout served for one goal. */
+struct outcome {
+    uint64_t arrived;
+    uint64_t completed;
+    uint64_t rejected;
+    uint64_t lost;
+    double value;
+    bool is_held_back;
+    double kv_peak_fraction;
+};
+
+static bool warns_of_sequences(const struct summary *summary)
 {
-    const struct scenario tried = scenario_of(scenario, trial);
+    for (uint32_t i = 0; i < summary->warning_count; i++)
+        if (strcmp(summary->warnings[i].code, "sequences_full") == 0)
+            return true;
+    return false;
+}
+
+/* Serves up to `requests` of the workload. */
+static int serve(const struct scenario *tried, const struct workload_spec *workload,
+                 enum recommend_goal goal, uint64_t requests, struct outcome *outcome,
+                 struct error *error)
+{
     bool at_once = goal == RECOMMEND_THROUGHPUT;
     struct opening opening = {
         .workload = workload,
-        .seed = scenario->run.seed,
-        .left = *requests,
+        .seed = tried->run.seed,
+        .left = requests,
         .at_once = at_once,
     };
     struct backlog_meter meter;
@@ -107,15 +126,66 @@ static int try_goal(struct recommend_trial *trial, enum recommend_goal goal,
     struct summary summary = {0};
     int status = open_source(&opening, error);
     if (status == 0)
-        status = simulate(&tried, &opening, recorder, &summary, &arena, error);
-    *requests = summary.arrived;
-    trial->completed += summary.completed;
-    trial->rejected += summary.rejected;
-    trial->lost += summary.lost;
-    trial->value[goal] = at_once ? backlog_meter_tokens_per_s(&meter) : summary.e2e.p50;
+        status = simulate(tried, &opening, recorder, &summary, &arena, error);
+    *outcome = (struct outcome){
+        .arrived = summary.arrived,
+        .completed = summary.completed,
+        .rejected = summary.rejected,
+        .lost = summary.lost,
+        .value = at_once ? backlog_meter_tokens_per_s(&meter) : summary.e2e.p50,
+        .is_held_back = warns_of_sequences(&summary),
+        .kv_peak_fraction = summary.pools[0].kv_peak_fraction,
+    };
     arena_release(&arena);
     backlog_meter_release(&meter);
     workload_source_close(&opening.source);
+    return status;
+}
+
+/* Requests of which some wait most of the time where so many are served at once. */
+static uint64_t backlog_of(uint64_t at_once)
+{
+    return u64_min(u64_max(BACKLOG_TIMES * at_once, RECOMMEND_THROUGHPUT_REQUESTS_MIN),
+                   RECOMMEND_THROUGHPUT_REQUESTS_MAX);
+}
+
+/* Tries a layout that had room for more sequences with as many as its KV holds: as many steps as
+   before, for they are as much fuller as there are more requests. */
+static int try_more(struct recommend_trial *trial, double kv_peak_fraction, struct scenario *tried,
+                    const struct workload_spec *workload, struct error *error)
+{
+    double times = fmin(1 / kv_peak_fraction, RECOMMEND_MORE_SEQUENCES_TIMES);
+    uint64_t sequences = (uint64_t)(tried->serving.max_sequences * times);
+    sequences = u64_min(sequences,
+                        RECOMMEND_THROUGHPUT_REQUESTS_MAX / BACKLOG_TIMES / tried->layout.replicas);
+    if (sequences <= tried->serving.max_sequences)
+        return 0;
+    struct outcome outcome;
+    tried->serving.max_sequences = (uint32_t)sequences;
+    uint64_t requests = backlog_of(sequences * tried->layout.replicas);
+    int status = serve(tried, workload, RECOMMEND_THROUGHPUT, requests, &outcome, error);
+    trial->more_sequences = (uint32_t)sequences;
+    trial->more_tokens_per_s = outcome.value;
+    return status;
+}
+
+/* One layout's trial for one goal, which takes up to `requests`; leaves there how many there were.
+ */
+static int try_goal(struct recommend_trial *trial, enum recommend_goal goal,
+                    const struct scenario *scenario, const struct workload_spec *workload,
+                    uint64_t *requests, struct error *error)
+{
+    struct scenario tried = scenario_of(scenario, trial);
+    struct outcome outcome;
+    int status = serve(&tried, workload, goal, *requests, &outcome, error);
+    *requests = outcome.arrived;
+    trial->completed += outcome.completed;
+    trial->rejected += outcome.rejected;
+    trial->lost += outcome.lost;
+    trial->value[goal] = outcome.value;
+    trial->is_held_back[goal] = outcome.is_held_back;
+    if (status == 0 && goal == RECOMMEND_THROUGHPUT && outcome.is_held_back)
+        status = try_more(trial, outcome.kv_peak_fraction, &tried, workload, error);
     return status;
 }
 
@@ -205,13 +275,12 @@ static int add_candidates(struct recommend_trials *trials, const struct scenario
 static uint64_t throughput_requests(const struct recommend_trials *trials,
                                     const struct scenario *scenario)
 {
-    uint64_t wanted = RECOMMEND_THROUGHPUT_REQUESTS_MIN;
+    uint64_t most = 0;
     for (uint32_t i = 0; i < trials->count; i++) {
         const struct scenario tried = scenario_of(scenario, &trials->of[i]);
-        uint64_t at_once = (uint64_t)tried.serving.max_sequences * tried.layout.replicas;
-        wanted = u64_max(wanted, BACKLOG_TIMES * at_once);
+        most = u64_max(most, (uint64_t)tried.serving.max_sequences * tried.layout.replicas);
     }
-    return u64_min(wanted, RECOMMEND_THROUGHPUT_REQUESTS_MAX);
+    return backlog_of(most);
 }
 
 int recommend_trials_run(struct recommend_trials *trials, const struct scenario *scenario,
@@ -265,6 +334,26 @@ const struct recommend_trial *recommend_trials_best(const struct recommend_trial
     for (uint32_t i = 0; i < trials->count; i++) {
         const struct recommend_trial *trial = &trials->of[i];
         if (trial->completed > 0 && (!best || is_better(trial, best, goal, 0)))
+            best = trial;
+    }
+    return best;
+}
+
+double recommend_trial_roomy_tokens_per_s(const struct recommend_trial *trial)
+{
+    return fmax(trial->value[RECOMMEND_THROUGHPUT], trial->more_tokens_per_s);
+}
+
+const struct recommend_trial *recommend_trials_roomy_best(const struct recommend_trials *trials)
+{
+    const struct recommend_trial *best = NULL;
+    for (uint32_t i = 0; i < trials->count; i++) {
+        const struct recommend_trial *trial = &trials->of[i];
+        bool is_fuller = best && trial->completed > best->completed;
+        bool is_faster =
+            best && trial->completed == best->completed &&
+            recommend_trial_roomy_tokens_per_s(trial) > recommend_trial_roomy_tokens_per_s(best);
+        if (trial->completed > 0 && (!best || is_fuller || is_faster))
             best = trial;
     }
     return best;

@@ -13,6 +13,11 @@
  * too late; all else is the scenario's, max_sequences of a replica too: so a run of
  * the scenario with a candidate's layout says the same, and the scenario's own
  * layout says nothing of the others'.
+ *
+ * A candidate that max_sequences holds back with KV to spare, as the run's warning
+ * sequences_full has it, is marked; and tried for its throughput once more with as
+ * many sequences as KV would hold of those requests, at most
+ * RECOMMEND_MORE_SEQUENCES_TIMES as many.
  */
 #ifndef TANDEM_RECOMMEND_TRIAL_H
 #define TANDEM_RECOMMEND_TRIAL_H
@@ -25,6 +30,9 @@
 #define RECOMMEND_LATENCY_REQUESTS 500
 #define RECOMMEND_THROUGHPUT_REQUESTS_MIN 4000
 #define RECOMMEND_THROUGHPUT_REQUESTS_MAX 250000
+
+/* Times the scenario's max_sequences. */
+#define RECOMMEND_MORE_SEQUENCES_TIMES 4
 
 /* 28 pairs of powers of two whose product is at most 64, and the rules' layouts; either with split
    experts and with whole ones. */
@@ -41,6 +49,9 @@ struct recommend_trial {
     double value[RECOMMEND_GOAL_COUNT]; /* latency: median E2E, seconds; throughput: output tokens
                                            a second while requests wait. NaN or 0 where no request
                                            can be served */
+    bool is_held_back[RECOMMEND_GOAL_COUNT]; /* by max_sequences, with KV to spare */
+    uint32_t more_sequences;                 /* that it was tried with, too; 0: it was not */
+    double more_tokens_per_s;                /* its throughput with these */
 };
 
 struct recommend_trials {
@@ -70,6 +81,10 @@ const struct recommend_trial *recommend_trials_find(const struct recommend_trial
 /* The best for `goal`: of those that complete most, the first of equals. NULL: none serves any. */
 const struct recommend_trial *recommend_trials_best(const struct recommend_trials *trials,
                                                     enum recommend_goal goal);
+
+/* Its throughput, with more sequences where those help; and the best by that. */
+double recommend_trial_roomy_tokens_per_s(const struct recommend_trial *trial);
+const struct recommend_trial *recommend_trials_roomy_best(const struct recommend_trials *trials);
 
 /* Whether `rule` is as good as `best`: it completes no fewer, and its value is within 1%. */
 bool recommend_trial_agrees(const struct recommend_trial *rule, const struct recommend_trial *best,

@@ -159,6 +159,52 @@ class Recommend(TandemTest):
         self.assertAlmostEqual(self.layouts(trials)[1, 8]["output_tokens_per_s"],
                                tokens / (end - start), delta=1e-6 * tokens / (end - start))
 
+    def test_layouts_that_sequences_hold_back_are_marked(self):
+        # Expect marks where a run of the layout warns of sequences_full, here for all that comes at
+        # once, eight of which take little of any KV; beside them what four times as many sequences
+        # give; and the verdict to say that the setting, not the layout, is what it is about.
+        eight = [*LIGHT, "--set", "engine.max_sequences=8"]
+        rules, trials = self.recommend(*eight)
+        roomy = self.layouts(self.recommend(*LIGHT, "--set", "engine.max_sequences=32")[1])
+        self.assertEqual(trials["throughput_requests"], 4000)
+        for layout, one in self.layouts(trials).items():
+            self.assertTrue(one["tokens_held_back"], layout)
+            self.assertEqual(one["with_more_sequences"], {
+                "max_sequences": 32, "output_tokens_per_s": roomy[layout]["output_tokens_per_s"]})
+        self.assertTrue(rules["throughput"]["simulation"]["held_back"])
+        width, stages = max(roomy, key=lambda layout: roomy[layout]["output_tokens_per_s"])
+        said = " ".join(self.tandem_ok("check", SCENARIO, "--recommend", *eight).split())
+        self.assertRegex(said, r"engine\.max_sequences, not the layout, holds that back: raised, "
+                               rf"TP={width} x PP={stages} would have [\d,]+ tokens/s with 32")
+        self.assertRegex(said, r"TP=1 x PP=8 1 [\d.]+ m?s\*? [\d,.]+\* rule(, best)? [\d,.]+ with 32")
+        self.assertIn("*: held back by max_sequences, not by the layout: requests waited for one of "
+                      "8 places with KV to spare, and a larger engine.max_sequences", said)
+
+    def test_a_mark_is_the_run_s_warning(self):
+        # Expect a latency to be marked where the run of the layout warns, and not where it does not.
+        for sequences, is_held_back in ((2, True), (256, False)):
+            options = [*LIGHT, "--set", f"engine.max_sequences={sequences}"]
+            rules, trials = self.recommend(*options)
+            ran = json.loads(self.tandem_ok(
+                "run", SCENARIO, "--json", "-q", *options, "--set",
+                "layout={tensor_parallel: 8, pipeline_parallel: 1}"))
+            warned = "sequences_full" in [one["code"] for one in ran["warnings"]]
+            self.assertEqual(warned, is_held_back)
+            self.assertEqual(self.layouts(trials)[8, 1]["e2e_held_back"], is_held_back)
+            self.assertEqual(rules["latency"]["simulation"]["held_back"], is_held_back)
+
+    def test_what_kv_holds_back_is_not_marked(self):
+        # Expect no mark and no word of max_sequences where KV is full with fewer.
+        little = [*LIGHT, "--set", "engine.kv_tokens=2000"]
+        rules, trials = self.recommend(*little)
+        for one in trials["layouts"]:
+            self.assertFalse(one["tokens_held_back"])
+            self.assertIsNone(one["with_more_sequences"])
+        self.assertFalse(rules["throughput"]["simulation"]["held_back"])
+        text = self.tandem_ok("check", SCENARIO, "--recommend", *little)
+        self.assertNotIn("held back", text)
+        self.assertNotIn("*", text)
+
     def test_layouts_rank_as_in_long_runs(self):
         # Expect the eight replicas of one GPU that the rule picks to be the best where some outputs
         # are forty times the mean, and what a long run has of this and another layout, within 5%:
