@@ -34,9 +34,10 @@ MARGIN_MIN = -1.0
 
 
 def cut_name(row):
-    """TP=4 x PP=2"""
+    """TP=4 x PP=2, EP=4"""
     pipeline = f" x PP={row['pipeline_parallel']}" if row["pipeline_parallel"] > 1 else ""
-    return f"TP={row['tensor_parallel']}{pipeline}"
+    experts = f", EP={row['expert_parallel']}" if row["expert_parallel"] > 1 else ""
+    return f"TP={row['tensor_parallel']}{pipeline}{experts}"
 
 
 def layout_name(row):

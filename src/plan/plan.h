@@ -122,6 +122,9 @@ struct plan {
     double load_value;      /* what the scenario has there */
     double load_factor;     /* of it to be served: growth, in whole requests where it is of these */
     uint64_t seed;          /* the scenario's */
+    bool has_whole_experts; /* each on one GPU of a group: the scenario's own layout */
+    uint32_t experts;       /* the scenario's model's; 0: it is dense */
+    double expert_imbalance;     /* the scenario's, where it has whole ones */
     struct config_inputs inputs; /* of all its scenarios */
     struct diagnostics diagnostics;
     struct arena arena;

@@ -271,6 +271,8 @@ int plan_candidate_init_own(struct plan_candidate *candidate, const struct plan 
         candidate->option = (struct plan_option){.is_own = true,
                                                  .tensor_parallel = layout->tensor_parallel,
                                                  .pipeline_parallel = layout->pipeline_parallel,
+                                                 .expert_parallel = sharding_has_whole_experts(
+                                                     &layout->sharding, layout->tensor_parallel),
                                                  .replicas = layout->replicas,
                                                  .nodes = cluster->nodes};
         status = plan_hardware_init(&candidate->hardware, plan, NULL, cluster, error);
@@ -279,13 +281,16 @@ int plan_candidate_init_own(struct plan_candidate *candidate, const struct plan 
     return status;
 }
 
+/* "TP=4 x PP=2, EP=4". */
 static void write_cut(const struct plan_option *option, char cut[PLAN_NAME_BYTES])
 {
+    int length = snprintf(cut, PLAN_NAME_BYTES, "TP=%u", option->tensor_parallel);
     if (option->pipeline_parallel > 1)
-        (void)snprintf(cut, PLAN_NAME_BYTES, "TP=%u x PP=%u", option->tensor_parallel,
-                       option->pipeline_parallel);
-    else
-        (void)snprintf(cut, PLAN_NAME_BYTES, "TP=%u", option->tensor_parallel);
+        length += snprintf(cut + length, PLAN_NAME_BYTES - (size_t)length, " x PP=%u",
+                           option->pipeline_parallel);
+    if (option->expert_parallel)
+        (void)snprintf(cut + length, PLAN_NAME_BYTES - (size_t)length, ", EP=%u",
+                       option->tensor_parallel);
 }
 
 void plan_candidate_name(const struct plan_candidate *candidate, char name[PLAN_NAME_BYTES])

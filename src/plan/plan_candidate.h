@@ -109,7 +109,8 @@ const char *plan_constraint_words(enum plan_constraint constraint);
 
 #define PLAN_NAME_BYTES 256
 
-/* "3 x TP=4 x PP=2 on 3 nodes of hgx-h100"; and the cut alone, "TP=4 x PP=2 on hgx-h100". */
+/* "3 x TP=4 x PP=2 on 3 nodes of hgx-h100"; and the cut alone, "TP=4 x PP=2 on hgx-h100". Of
+   whole experts, "TP=4 x PP=2, EP=4". */
 void plan_candidate_name(const struct plan_candidate *candidate, char name[PLAN_NAME_BYTES]);
 void plan_candidate_cut_name(const struct plan_candidate *candidate, char name[PLAN_NAME_BYTES]);
 

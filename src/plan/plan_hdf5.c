@@ -22,6 +22,7 @@ typedef char reason_text[PLAN_REASON_BYTES];
 #define SIZES(X)                                \
     X(tensor_parallel, uint32_t, "GPUs", 0)     \
     X(pipeline_parallel, uint32_t, "stages", 0) \
+    X(expert_parallel, uint32_t, "GPUs", 0)     \
     X(replicas, uint32_t, "1", 0)               \
     X(nodes, uint32_t, "1", 0)
 #define NODES_LOST(X) X(nodes_lost, uint32_t, "1", 0)
@@ -107,6 +108,7 @@ static struct row row_of(const struct plan *plan, const struct plan_hardware *ha
     row.load = option->load / plan->load_factor;
     row.tensor_parallel = option->tensor_parallel;
     row.pipeline_parallel = option->pipeline_parallel;
+    row.expert_parallel = option->expert_parallel ? option->tensor_parallel : 1;
     row.replicas = option->replicas;
     row.nodes = option->nodes;
     put(row.kind, sizeof(row.kind), hardware->name);

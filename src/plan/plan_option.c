@@ -54,6 +54,17 @@ static void set_count(struct option_settings *set, const char *path, uint64_t co
     set_text(set, path, text);
 }
 
+/* Experts of a scenario that has them whole, over the option's GPUs; split where it has not. */
+static void set_experts(struct option_settings *set, const struct plan *plan,
+                        const struct plan_option *option)
+{
+    if (!plan->has_whole_experts)
+        return;
+    set_count(set, "layout.expert_parallel", option->expert_parallel ? option->tensor_parallel : 1);
+    if (!option->expert_parallel)
+        set_count(set, "layout.expert_imbalance", 1);
+}
+
 /* What is bought and how it is driven, where it is not the scenario's own. */
 static void set_purchase(struct option_settings *set, const struct plan *plan,
                          const struct plan_option *option)
@@ -61,8 +72,7 @@ static void set_purchase(struct option_settings *set, const struct plan *plan,
     if (!option->is_own) {
         set_node(set, "cluster", plan->kinds[option->kind].cluster);
         set_count(set, "layout.tensor_parallel", option->tensor_parallel);
-        /* Whole experts would be over as many GPUs, which need not divide them. */
-        set_count(set, "layout.expert_parallel", 1);
+        set_experts(set, plan, option);
         set_count(set, "layout.pipeline_parallel", option->pipeline_parallel);
         set_text(set, "layout.stage_layers", "balanced");
         set_count(set, "engine.steps_in_flight", option->pipeline_parallel);
@@ -221,6 +231,35 @@ int plan_option_text(const struct plan *plan, const struct plan_option *option, 
     return status;
 }
 
+bool plan_option_has_whole_experts(const struct plan *plan, uint32_t tensor_parallel)
+{
+    const struct layout_spec layout = {.tensor_parallel = tensor_parallel,
+                                       .sharding = {.expert_parallel = plan->has_whole_experts}};
+    const struct model model = {.experts = plan->experts};
+    struct error error;
+    return sharding_has_whole_experts(&layout.sharding, tensor_parallel) &&
+           layout_check_experts(&layout, &model, &error) == 0;
+}
+
+static void note_experts(struct plan *plan, const struct scenario *scenario)
+{
+    plan->has_whole_experts = scenario->layout.sharding.expert_parallel;
+    plan->experts = scenario->model.experts;
+    plan->expert_imbalance = scenario->layout.sharding.expert_imbalance;
+}
+
+/* The scenario's own layout says so, of which a search needs nothing else: the cluster may be
+   missing, or too small for it. */
+static int learn_experts(struct plan *plan, struct error *error)
+{
+    struct config config = {.name = NULL};
+    int status =
+        config_load_scenario_variant(&config, plan->scenario, NULL, 0, &plan->inputs, error);
+    note_experts(plan, &config.scenario);
+    config_release(&config);
+    return status == -ERROR_MEMORY ? status : 0;
+}
+
 static void learn_load(struct plan *plan, const struct workload_spec *workload)
 {
     const struct arrivals *arrivals = &workload->synthetic.arrivals;
@@ -266,7 +305,12 @@ int plan_option_learn(struct plan *plan, const struct plan_option *option, struc
     struct plan_option unscaled = *option;
     struct config config;
     unscaled.load = 1;
-    int status = plan_option_load(plan, &unscaled, 0, &config, error);
+    int status = option->is_own ? 0 : learn_experts(plan, error);
+    if (status < 0)
+        return status;
+    status = plan_option_load(plan, &unscaled, 0, &config, error);
+    if (option->is_own)
+        note_experts(plan, &config.scenario);
     plan->seed = config.scenario.run.seed;
     if (status == 0)
         learn_load(plan, &config.workload);

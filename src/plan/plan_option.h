@@ -11,6 +11,7 @@ struct plan_option {
     size_t engine; /* a combination of settings; see plan_engine_value() */
     uint32_t tensor_parallel;
     uint32_t pipeline_parallel;
+    bool expert_parallel; /* each GPU of a group holds whole experts */
     uint32_t replicas;
     uint32_t nodes;
     uint32_t nodes_lost; /* further ones: gone, with what events do to them */
@@ -20,12 +21,16 @@ struct plan_option {
 
 /*
  * Learns from the scenario, with what `option` buys, its seed, which of its keys
- * sets the load, to what, and how many times that is to be served; and where the plan lists no
- * engine settings, those to try: the scenario's max_step_tokens, a quarter and four times of it.
- * Call it before loading any option whose load is not 1, or any draw but the first. ERROR_CONFIG,
- * ERROR_MEMORY.
+ * sets the load, to what, and how many times that is to be served; whether it has experts whole;
+ * and where the plan lists no engine settings, those to try: the scenario's max_step_tokens, a
+ * quarter and four times of it. Call it before loading any option whose load is not 1, or any draw
+ * but the first. ERROR_CONFIG, ERROR_MEMORY.
  */
 int plan_option_learn(struct plan *plan, const struct plan_option *option, struct error *error);
+
+/* Whether groups of so many GPUs have whole experts: where the scenario's have, and as many for
+   each GPU. */
+bool plan_option_has_whole_experts(const struct plan *plan, uint32_t tensor_parallel);
 
 /* How many times the load of `option` is served where it is to grow `growth` times: as many, but of
    requests in flight, which are whole. */

@@ -94,13 +94,14 @@ static int list_candidates(struct plan_search *search, struct error *error)
     int status = 0;
     for (size_t i = 0; i < cuts * engines && status == 0; i++) {
         size_t cut = i / engines;
-        const struct plan_option option = {
+        struct plan_option option = {
             .kind = cut / widths / plan->tensor_parallel_count,
             .engine = i % engines,
             .tensor_parallel = plan->tensor_parallel[cut / widths % plan->tensor_parallel_count],
             .pipeline_parallel = plan->pipeline_parallel[cut % widths],
             .load = plan->load_factor,
         };
+        option.expert_parallel = plan_option_has_whole_experts(plan, option.tensor_parallel);
         status = plan_candidate_init(&search->candidates[i], &terms, &option, error);
         search->candidates[i].cut = cut;
         search->candidate_count = i + 1;

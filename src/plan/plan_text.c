@@ -149,6 +149,16 @@ static void print_engine(const struct plan_search *search, const struct plan_can
         (void)fprintf(stream, "  engine %s\n", engine);
 }
 
+static void print_experts(const struct plan *plan, const struct plan_candidate *candidate,
+                          FILE *stream)
+{
+    if (candidate->option.expert_parallel)
+        (void)fprintf(stream,
+                      "  experts whole on %u GPUs, the busiest's with %.3g times the mean's "
+                      "tokens\n",
+                      candidate->option.tensor_parallel, plan->expert_imbalance);
+}
+
 static void print_runners_up(const struct plan_answer *answer, FILE *stream)
 {
     const struct plan_search *search = answer->search;
@@ -272,6 +282,7 @@ void plan_text_print(const struct plan_answer *answer, FILE *stream)
         (void)fprintf(stream, "%s %s.\n",
                       search->plan->kinds[best->option.kind].is_bought ? "Buy" : "Rent", name);
         print_engine(search, best, stream);
+        print_experts(search->plan, best, stream);
         print_untold(answer, stream);
         print_uncapped(answer, stream);
         print_details(search, best, stream);
@@ -297,6 +308,7 @@ void plan_text_print_check(const struct plan_answer *answer, FILE *stream)
     (void)fprintf(stream, "%s %s.\n", name, words);
     if (own->verdict.reason[0] != '\0')
         (void)fprintf(stream, "  why    %s\n", own->verdict.reason);
+    print_experts(search->plan, own, stream);
     if (own->verdict.outcome != PLAN_FAILED)
         print_details(search, own, stream);
     if (own->state == PLAN_FOUND) {

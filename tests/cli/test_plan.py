@@ -259,6 +259,67 @@ class Search(PlanTest):
                 self.assertLessEqual(plan.get("gpus", 0), most, (limits, layout(plan)))
 
 
+EXPERTS = """
+scenario:
+  base: scenarios/moe-expert-parallel
+  workload:
+    trace: null
+    arrivals: {process: poisson, rate: 20 /s}
+    requests: 800
+    input_tokens: 1024
+    output_tokens: 64
+  slo: {ttft: 2 s, tpot: 100 ms, percentile: 95}
+clusters: [clusters/hgx-h100]
+tensor_parallel: [2]
+pipeline_parallel: [1]
+search: {}
+limits: {nodes: 1}
+billing: gpu
+seeds: 1
+"""
+
+
+class Experts(PlanTest):
+    def test_whole_experts_stay_whole(self):
+        # Expect what a run of the scenario with the layout has, whole experts over two GPUs with
+        # the scenario's imbalance: its first-token times, in a scenario that says so by itself.
+        scenario = self.folder / "best.yaml"
+        answer = self.answer(EXPERTS, "--emit", scenario)
+        best = answer["plans"][0]
+        self.assertEqual((best["expert_parallel"], best["expert_imbalance"]), (2, 1.2))
+        layout = json.loads(self.tandem_ok("check", scenario, "--json"))["layout"]
+        self.assertEqual((layout["expert_parallel"], layout["expert_imbalance"]), (2, 1.2))
+        split = self.answer(EXPERTS, "--set", "layout.expert_parallel=1")["plans"][0]
+        self.assertEqual((split["expert_parallel"], split["expert_imbalance"]), (1, 1))
+        self.assertNotEqual(best["verdict"]["ttft_s"], split["verdict"]["ttft_s"])
+        text = self.plan(EXPERTS).stdout
+        self.assertRegex(text, r"Rent \d x TP=2, EP=2 on ")
+        self.assertIn("  experts whole on 2 GPUs, the busiest's with 1.2 times the mean's tokens\n",
+                      text)
+
+    def test_experts_that_cannot_be_whole_are_split(self):
+        # Expect split ones where there is one GPU, or four for 66 experts; then no imbalance is
+        # left over, nor a word of any.
+        file = self.folder / "plan.h5"
+        answer = self.answer(EXPERTS.replace("[2]", "[1, 2, 4]"), "-o", file)
+        self.assertEqual([(one["tensor_parallel"], one["expert_parallel"], one["expert_imbalance"])
+                          for one in answer["candidates"]], [(1, 1, 1), (2, 2, 1.2), (4, 4, 1.2)])
+        with h5py.File(file) as plan:
+            self.assertEqual(list(plan["plans"]["expert_parallel"]), [1, 2, 4])
+        lone = EXPERTS.replace("[2]", "[1]")
+        scenario = self.folder / "best.yaml"
+        self.assertNotIn("experts", self.plan(lone, "--emit", scenario).stdout)
+        self.assertEqual(
+            json.loads(self.tandem_ok("check", scenario, "--json"))["layout"]["expert_imbalance"], 1)
+        sixty = EXPERTS.replace("workload:", "model: {base: models/qwen3-30b-a3b, experts: 66}\n  workload:")
+        answer = self.answer(sixty.replace("[2]", "[2, 4]"))
+        self.assertEqual([one["expert_parallel"] for one in answer["candidates"]], [2, 1])
+
+    def test_check_names_whole_experts(self):
+        # Expect it of the scenario's own layout.
+        self.assertRegex(self.plan(EXPERTS, "--check").stdout, r"1 x TP=4, EP=4 on 1 node of ")
+
+
 class Answer(PlanTest):
     def test_the_answer_is_whole(self):
         # Expect the answer with its cost, its energy, what it stands and what gives way first, and
