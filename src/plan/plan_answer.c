@@ -108,19 +108,53 @@ const struct plan_hardware *plan_answer_hardware(const struct plan_answer *answe
     return &search->candidates[i].hardware;
 }
 
+/* Whether an option was tried with the plan's load that would be the answer, or one of its price,
+   if it met the SLO. */
+static bool could_be_best(const struct plan_answer *answer, const struct plan_trialled *tried)
+{
+    const struct plan *plan = answer->search->plan;
+    const struct plan_candidate *best = plan_answer_best(answer);
+    struct plan_bill bill = plan_cost_bill(plan, plan_answer_hardware(answer, &tried->option),
+                                           &tried->option, tried->verdict.lasting_busy);
+    return tried->option.load == plan->load_factor &&
+           (!best || bill.usd_per_hour <= best->bill.usd_per_hour);
+}
+
+/* Whether as many of the same were tried with more sequences. */
+static bool was_tried_with_more(const struct plan_runner *runner, const struct plan_trialled *tried)
+{
+    const struct plan_option *of = &tried->option;
+    for (size_t i = 0; i < runner->trialled_count; i++) {
+        const struct plan_option *option = &runner->trialled[i].option;
+        if (option->kind == of->kind && option->tensor_parallel == of->tensor_parallel &&
+            option->pipeline_parallel == of->pipeline_parallel &&
+            option->replicas == of->replicas && option->load == of->load &&
+            runner->trialled[i].verdict.max_sequences > tried->verdict.max_sequences)
+            return true;
+    }
+    return false;
+}
+
+size_t plan_answer_held_back(const struct plan_answer *answer)
+{
+    const struct plan_runner *runner = &answer->search->runner;
+    size_t count = 0;
+    for (size_t i = 0; i < runner->trialled_count; i++) {
+        const struct plan_trialled *tried = &runner->trialled[i];
+        bool misses = tried->verdict.outcome != PLAN_MEETS && tried->verdict.outcome != PLAN_FAILED;
+        count += misses && plan_pressure_is_held_back(&tried->verdict.pressure) &&
+                 could_be_best(answer, tried) && !was_tried_with_more(runner, tried);
+    }
+    return count;
+}
+
 struct plan_untold plan_answer_untold(const struct plan_answer *answer)
 {
-    const struct plan_search *search = answer->search;
-    const struct plan_candidate *best = plan_answer_best(answer);
+    const struct plan_runner *runner = &answer->search->runner;
     struct plan_untold untold = {0, 0};
-    for (size_t i = 0; i < search->runner.trialled_count; i++) {
-        const struct plan_option *option = &search->runner.trialled[i].option;
-        const struct plan_verdict *verdict = &search->runner.trialled[i].verdict;
-        struct plan_bill bill = plan_cost_bill(search->plan, plan_answer_hardware(answer, option),
-                                               option, verdict->lasting_busy);
-        bool is_cheap = !best || bill.usd_per_hour <= best->bill.usd_per_hour;
-        if (verdict->outcome != PLAN_TOO_SHORT || option->load != search->plan->load_factor ||
-            !is_cheap)
+    for (size_t i = 0; i < runner->trialled_count; i++) {
+        const struct plan_verdict *verdict = &runner->trialled[i].verdict;
+        if (verdict->outcome != PLAN_TOO_SHORT || !could_be_best(answer, &runner->trialled[i]))
             continue;
         untold.count++;
         untold.requests_to_tell = fmax(untold.requests_to_tell, verdict->balance.requests_to_tell);

@@ -49,6 +49,11 @@ struct plan_untold {
  */
 struct plan_untold plan_answer_untold(const struct plan_answer *answer);
 
+/* Of options that cost no more than the best, or of all where nothing meets the SLO, how many do
+   not meet it while max_sequences keeps requests waiting and KV has room, and were not tried with
+   more: one may be the answer. */
+size_t plan_answer_held_back(const struct plan_answer *answer);
+
 /* Sets `uncapped` to the kinds on which prompts may take longer than the answer says, beside others
    whose GPUs' power limit is counted; returns how many, 0 where the answer is as fair to all. */
 size_t plan_answer_uncapped(const struct plan_answer *answer,

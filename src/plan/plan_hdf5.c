@@ -55,6 +55,7 @@ typedef char reason_text[PLAN_REASON_BYTES];
     X(lasting_busy, double, "1", NAN)                \
     X(busy, double, "1", NAN)                        \
     X(kv, double, "1", NAN)                          \
+    X(crowded, double, "1", NAN)                     \
     X(backlog_growth, double, "1", NAN)              \
     X(backlog_growth_half, double, "1", NAN)         \
     X(requests_to_tell, double, "1", NAN)
@@ -155,6 +156,7 @@ static void put_verdict(struct row *row, const struct plan_verdict *verdict)
     row->lasting_busy = verdict->lasting_busy;
     row->busy = pressure->busy;
     row->kv = pressure->kv;
+    row->crowded = pressure->crowded;
     row->backlog_growth = verdict->balance.growth;
     row->backlog_growth_half = verdict->balance.half;
     row->requests_to_tell = verdict->balance.requests_to_tell;

@@ -21,6 +21,7 @@ static json_t *pressure_json(const struct plan_pressure *pressure)
         {"kv", json_build_real(pressure->kv)},
         {"preemptions", json_build_real(pressure->preemptions)},
         {"slots", json_build_real(pressure->slots)},
+        {"crowded", json_build_real(pressure->crowded)},
         {0},
     });
 }
@@ -231,6 +232,7 @@ int plan_json_print(const struct plan_answer *answer, FILE *stream, struct error
         {"traffic", asked},
         {"slo", bounds},
         {"untold", untold},
+        {"held_back", json_build_count(plan_answer_held_back(answer))},
         {"uncapped", uncapped_json(answer)},
         {"obstacles", obstacles_json(answer)},
         {"plans", plans_json(answer)},

@@ -242,6 +242,7 @@ static struct plan_verdict sum_up(const json_t *trials, const struct slo *slo)
         .kv_tokens = plan_estimate_mean(trials, "kv_tokens"),
         .prompt_tokens = plan_estimate_mean(trials, "prompt_tokens"),
         .context_tokens = plan_estimate_mean(trials, "context_tokens"),
+        .max_sequences = plan_estimate_mean(trials, "max_sequences"),
         .requests_per_s = plan_estimate_mean(trials, "requests_per_s"),
         .output_tokens_per_s = plan_estimate_mean(trials, "output_tokens_per_s"),
         .margin = NAN,
@@ -252,6 +253,18 @@ static struct plan_verdict sum_up(const json_t *trials, const struct slo *slo)
     verdict.served = isnan(arriving_tokens_per_s) ? (double)NAN : served_of(&verdict.balance);
     judge_lasting(&verdict, arriving_tokens_per_s);
     return verdict;
+}
+
+/* Adds to why the SLO is not met what is the engine's doing, not the hardware's. */
+static void explain_held_back(struct plan_verdict *verdict)
+{
+    const struct plan_pressure *pressure = &verdict->pressure;
+    if (plan_pressure_is_held_back(pressure))
+        explain(verdict->reason,
+                "requests wait %.0f%% of the time for one of %s sequences, KV %.0f%% used: raise "
+                "engine.max_sequences",
+                pressure->crowded * 100, human_count((uint64_t)verdict->max_sequences).text,
+                pressure->kv * 100);
 }
 
 void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
@@ -278,4 +291,6 @@ void plan_judge(const json_t *trials, const struct slo *slo, double headroom,
                  verdict->outcome == PLAN_UNPROVEN)
             judge_too_few(verdict, trials, to_prove);
     }
+    if (verdict->outcome != PLAN_MEETS && verdict->outcome != PLAN_FAILED)
+        explain_held_back(verdict);
 }

@@ -65,6 +65,7 @@ struct plan_verdict {
     double kv_tokens;      /* that a replica's KV holds */
     double prompt_tokens;  /* that a step takes of one prompt; NaN: prompts are cut in chunks */
     double context_tokens; /* that the model takes; NaN: any */
+    double max_sequences;  /* that a replica serves at once */
     double requests_per_s;
     double output_tokens_per_s;
     double lasting_tokens_per_s; /* the same without the runs' ends, in which nothing arrives any

@@ -11,6 +11,11 @@
 #define SLOTS_FULL 0.9
 #define STAGE_FULL 0.85
 
+/* From this share of the time on, requests that wait for a place are held back where KV is no
+   fuller than this at its peak: as sim/run_warnings.c has it. */
+#define CROWDED_MIN 0.10
+#define CROWDED_KV_MAX 0.90
+
 struct plan_pressure plan_pressure_mean(const json_t *trials)
 {
     const json_t *first = json_array_get(trials, 0);
@@ -22,7 +27,13 @@ struct plan_pressure plan_pressure_mean(const json_t *trials)
         .kv = plan_estimate_mean(trials, "kv"),
         .preemptions = plan_estimate_mean(trials, "preemptions"),
         .slots = plan_estimate_mean(trials, "slots"),
+        .crowded = plan_estimate_mean(trials, "crowded"),
     };
+}
+
+bool plan_pressure_is_held_back(const struct plan_pressure *pressure)
+{
+    return pressure->crowded >= CROWDED_MIN && pressure->kv <= CROWDED_KV_MAX;
 }
 
 enum plan_resource plan_pressure_first(const struct plan_pressure *pressure)
@@ -34,7 +45,8 @@ enum plan_resource plan_pressure_first(const struct plan_pressure *pressure)
     if (pressure->slots >= SLOTS_FULL)
         return PLAN_RESOURCE_SLOTS;
     if (pressure->compute + pressure->collective < STAGE_FULL)
-        return PLAN_RESOURCE_STEP_LENGTH;
+        return plan_pressure_is_held_back(pressure) ? PLAN_RESOURCE_SLOTS
+                                                    : PLAN_RESOURCE_STEP_LENGTH;
     return pressure->compute >= pressure->collective ? PLAN_RESOURCE_COMPUTE
                                                      : PLAN_RESOURCE_COLLECTIVE;
 }

@@ -4,7 +4,8 @@
  *
  * A resource is full when hardly anything of it is left: KV memory at its peak
  * or with preemptions, the engine's slots for requests (Little's law over the
- * time that requests are in service), or the busiest stage. Where none is, it is
+ * time that requests are in service), or the busiest stage. Where none is, these
+ * slots are what is short if requests waited for them with KV to spare; else it is
  * the length of the steps themselves that a latency fails by; where nothing is
  * served, no resource.
  */
@@ -12,6 +13,7 @@
 #define TANDEM_PLAN_PRESSURE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Shares are of 1; means over runs, but for `stage` of the first. NaN where one of them does not
@@ -24,7 +26,12 @@ struct plan_pressure {
     double kv;          /* at its peak, in the fullest replica */
     double preemptions; /* of requests */
     double slots;       /* of max_sequences, in use on average */
+    double crowded;     /* of the time with work, in which requests waited for one of these */
 };
+
+/* Whether max_sequences keeps requests waiting while KV has room for them, as a run's warning
+   sequences_full has it. */
+bool plan_pressure_is_held_back(const struct plan_pressure *pressure);
 
 /* From an array of trials (plan_trial.h) that are done. */
 struct plan_pressure plan_pressure_mean(const json_t *trials);

@@ -241,6 +241,18 @@ static void print_untold(const struct plan_answer *answer, FILE *stream)
         human_count((uint64_t)untold.requests_to_tell).text, is_drawn ? "" : ", or a longer trace");
 }
 
+/* Warns that a setting that the plan could search, not hardware, may be what was lacking. */
+static void print_held_back(const struct plan_answer *answer, FILE *stream)
+{
+    size_t count = plan_answer_held_back(answer);
+    if (count == 0)
+        return;
+    (void)fprintf(stream,
+                  "  unsure %zu option%s%s left requests waiting for max_sequences, with KV to\n"
+                  "         spare; a larger one (search: {max_sequences: [...]}) may do\n",
+                  count, plural(count), plan_answer_best(answer) ? " that cost no more" : "");
+}
+
 /* Names the kinds whose prompts may be too fast beside others', whose power limit counts. */
 static void print_uncapped(const struct plan_answer *answer, FILE *stream)
 {
@@ -263,6 +275,7 @@ static void print_nothing(const struct plan_answer *answer, FILE *stream)
     (void)fprintf(stream, "Nothing within the limits meets it: of %zu candidates %s.\n",
                   answer->search->candidate_count, obstacles);
     print_untold(answer, stream);
+    print_held_back(answer, stream);
     print_uncapped(answer, stream);
     if (!nearest)
         return;
@@ -284,6 +297,7 @@ void plan_text_print(const struct plan_answer *answer, FILE *stream)
         print_engine(search, best, stream);
         print_experts(search->plan, best, stream);
         print_untold(answer, stream);
+        print_held_back(answer, stream);
         print_uncapped(answer, stream);
         print_details(search, best, stream);
         print_growth(&answer->stresses[0], stream);

@@ -154,6 +154,7 @@ static json_t *pressure_of(const struct scenario *scenario, const struct experie
         {"collective", json_build_real(busiest->busy_collective)},
         {"kv", json_build_real(summary->kv_peak_fraction)},
         {"preemptions", json_build_real((double)summary->preemptions / (double)summary->completed)},
+        {"crowded", json_build_real(summary->pools[0].crowded)},
         {"slots", json_build_real(service_s / (summary->duration_s * slots))},
         {0},
     });
@@ -175,6 +176,7 @@ static json_t *load_of(const struct serving *serving, const struct metered_run *
         {"requests", json_build_count(summary->arrived)},
         {"rejected", json_build_real((double)summary->rejected / arrived)},
         {"lost", json_build_real((double)summary->lost / arrived)},
+        {"max_sequences", json_build_count(serving->max_sequences)},
         {"kv_tokens", json_build_count(summary->kv_capacity_tokens)},
         {"prompt_tokens", json_build_real(prompt_tokens)},
         {"context_tokens", json_build_real(max_context > 0 ? max_context : (double)NAN)},

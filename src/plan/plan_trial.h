@@ -11,12 +11,13 @@
  *     kv_tokens, prompt_tokens, context_tokens   that a replica's KV holds, a step takes of one
  *               prompt (null where prompts are cut in chunks), and the model takes (null: any)
  *     good      share of them whose own TTFT and TPOT are within the SLO
- *     busy, stage, compute, collective, kv, preemptions, slots    as plan_pressure.h has them
- *     judged    requests in the batches of what follows, together
- *     within    array: the share of each of PLAN_BATCHES batches of requests that is within the SLO
- *               less the headroom, in order of arrival, the first PLAN_SETTLING of them left out;
- *               empty where there were fewer than PLAN_REQUESTS_MIN
- *     ttft_s, tpot_s   arrays: the SLO's percentile of those of each batch that were served
+ *     max_sequences   that a replica serves at once
+ *     busy, stage, compute, collective, kv, preemptions, slots, crowded    as plan_pressure.h has
+ * them judged    requests in the batches of what follows, together within    array: the share of
+ * each of PLAN_BATCHES batches of requests that is within the SLO less the headroom, in order of
+ * arrival, the first PLAN_SETTLING of them left out; empty where there were fewer than
+ * PLAN_REQUESTS_MIN ttft_s, tpot_s   arrays: the SLO's percentile of those of each batch that were
+ * served
  *
  * or, of an option that is wrong or runs beyond the clock, as metered_run.h has it. A request that
  * was rejected or lost is within no SLO. Batches stand for runs of their own: their spread says how

@@ -583,6 +583,26 @@ class Nothing(PlanTest):
         self.assertRegex(why, "rejects .*; TTFT .*; TPOT ")
         self.assertIn(f"{why}\n", self.plan(three).stdout)
 
+    def test_what_sequences_hold_back_is_said(self):
+        # Expect of four sequences on eight GPUs, which take next to no KV and miss, the key in the
+        # reason, and in the answer that a larger one may do; it does, and then nobody asks for more.
+        few = PLAN.replace("[2, 4, 8]", "[4]").replace("[1, 2]", "[1]").replace(
+            "nodes: 3", "nodes: 1").replace("search: {}", "search: {max_sequences: [4]}")
+        answer = self.answer(few)
+        self.assertFalse(answer["met"])
+        self.assertGreater(answer["held_back"], 0)
+        self.assertRegex(answer["candidates"][0]["why"], r"; requests wait \d+% of the time for one "
+                         r"of 4 sequences, KV \d+% used: raise engine\.max_sequences$")
+        self.assertGreater(answer["candidates"][0]["verdict"]["pressure"]["crowded"], 0.1)
+        said = " ".join(self.plan(few).stdout.split())
+        self.assertRegex(said, r"unsure \d+ options? left requests waiting for max_sequences, with KV "
+                               r"to spare; a larger one \(search: \{max_sequences: \[\.\.\.\]\}\)")
+        enough = few.replace("[4]}", "[4, 256]}")
+        answer = self.answer(enough)
+        self.assertEqual(answer["plans"][0]["engine"], {"max_sequences": "256"})
+        self.assertEqual(answer["held_back"], 0)
+        self.assertNotIn("waiting for max_sequences", self.plan(enough).stdout)
+
     def test_what_serves_nothing_is_not_bought(self):
         # Expect no hardware to be recommended whose only node fails for good, nor by one request.
         lost = PLAN.replace("{nodes: 3}", "{nodes: 1}")

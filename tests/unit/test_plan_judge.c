@@ -30,6 +30,8 @@ struct seen {
     double half;     /* give or take */
     double rejected;
     double lost;
+    double crowded;
+    double kv;
     double requests; /* in all batches; 0: so many that their number leaves nothing open */
 };
 
@@ -37,12 +39,13 @@ static void judge_by(const struct slo *by, struct seen seen)
 {
     const struct balance balance = {seen.growth, seen.half, 0, 0, 1000, 1600};
     json_t *trials = json_pack(
-        "[{s:s, s:f, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}]", "status",
-        "done", "judged", seen.requests > 0 ? seen.requests : 1e9, "busy", 0.5,
-        "arriving_tokens_per_s", 1000.0, "balance", balance_json_new(&balance), "requests", 60.0,
-        "rejected", seen.rejected, "lost", seen.lost, "kv_tokens", 21712.0, "good", 0.97,
-        "requests_per_s", 4.0, "output_tokens_per_s", 800.0, "within",
-        batches(seen.within, seen.spread, seen.count), "ttft_s",
+        "[{s:s, s:f, s:f, s:f, s:f, s:i, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, "
+        "s:o}]",
+        "status", "done", "judged", seen.requests > 0 ? seen.requests : 1e9, "busy", 0.5, "crowded",
+        seen.crowded, "kv", seen.kv, "max_sequences", 256, "arriving_tokens_per_s", 1000.0,
+        "balance", balance_json_new(&balance), "requests", 60.0, "rejected", seen.rejected, "lost",
+        seen.lost, "kv_tokens", 21712.0, "good", 0.97, "requests_per_s", 4.0, "output_tokens_per_s",
+        800.0, "within", batches(seen.within, seen.spread, seen.count), "ttft_s",
         batches(seen.ttft_s, seen.spread_s, seen.count), "tpot_s", batches(0.02, 0, seen.count));
     ck_assert_ptr_nonnull(trials);
     plan_judge(trials, by, 0.1, &verdict);
@@ -150,6 +153,27 @@ START_TEST(refusals_are_misses)
     /* At p95 a few may be rejected. */
     judge((struct seen){.count = 8, .within = 0.97, .ttft_s = 0.1, .rejected = 0.02});
     ck_assert_int_eq(verdict.outcome, PLAN_MEETS);
+}
+END_TEST
+
+START_TEST(what_sequences_hold_back_is_said)
+{
+    /* 60% of the load, while requests wait half of the time for one of 256 sequences and KV is
+       never more than 45% full: the engine's key is named; not where KV is full, nor of what meets.
+     */
+    static const char said[] = "serves 60% of the load; requests wait 50% of the time for one of "
+                               "256 sequences, KV 45% used: raise engine.max_sequences";
+    struct seen seen = {.count = 8, .within = 0.5, .ttft_s = 0.6, .growth = 0.4, .half = 0.01};
+    seen.crowded = 0.5;
+    seen.kv = 0.45;
+    judge(seen);
+    ck_assert_int_eq(verdict.outcome, PLAN_SATURATED);
+    ck_assert_str_eq(verdict.reason, said);
+    seen.kv = 1;
+    judge(seen);
+    ck_assert_str_eq(verdict.reason, "serves 60% of the load");
+    judge((struct seen){.count = 8, .within = 1, .ttft_s = 0.1, .crowded = 0.5, .kv = 0.45});
+    ck_assert_str_eq(verdict.reason, "");
 }
 END_TEST
 
@@ -283,6 +307,7 @@ int main(void)
         both_limits_are_to_be_met_together,
         no_share_is_beyond_all,
         refusals_are_misses,
+        what_sequences_hold_back_is_said,
         what_serves_nothing_misses,
         too_few_requests_tell_nothing,
         one_batch_proves_nothing,

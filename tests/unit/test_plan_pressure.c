@@ -27,6 +27,17 @@ START_TEST(the_fullest_resource_is_named)
     struct plan_pressure pressure = calm;
     /* Nothing is full: steps are too long in themselves. */
     expect(pressure, PLAN_RESOURCE_STEP_LENGTH, "stage 3, the busiest, works 55.0% of the time");
+    /* Nothing is full, but requests wait for slots, with KV to spare: not for 9% of the time. */
+    pressure.crowded = 0.09;
+    expect(pressure, PLAN_RESOURCE_STEP_LENGTH, "no resource is full");
+    pressure.crowded = 0.5;
+    expect(pressure, PLAN_RESOURCE_SLOTS, "30.0% of max_sequences");
+    ck_assert(plan_pressure_is_held_back(&pressure));
+    /* With KV 91% full they would wait for that. */
+    pressure.kv = 0.91;
+    ck_assert(!plan_pressure_is_held_back(&pressure));
+    expect(pressure, PLAN_RESOURCE_STEP_LENGTH, "no resource is full");
+    pressure = calm;
     /* A stage at work for 90% of the time, by the larger part of it. */
     pressure.compute = 0.8;
     expect(pressure, PLAN_RESOURCE_COMPUTE, "stage 3 is busy 90.0% of the time (compute 80.0%");
