@@ -1,5 +1,7 @@
 #include "run_warnings.h"
 
+#include "crowding.h"
+
 #include <string.h>
 
 /* Bubbles under this share of the working time are not worth a warning. */
@@ -10,11 +12,6 @@
 
 /* What stages that prefill wait for room to decode, under which that is no bottleneck. */
 #define ROOM_SHARE_MIN 0.10
-
-/* Of the time with work, that in which requests waited for a place, under which that is no
-   bottleneck; and how full KV may have been at the peak, over which it would have been the next. */
-#define CROWDED_MIN 0.10
-#define CROWDED_KV_MAX 0.90
 
 /* What the power limit costs of a stage's working time, under which it is not worth a warning. */
 #define CAPPED_MIN 0.03
@@ -100,7 +97,7 @@ static bool warn_preemptions(const struct summary *summary, struct warning *warn
 static bool warn_crowded(const struct summary *summary, struct warning *warning)
 {
     const struct pool_summary *pool = &summary->pools[0];
-    if (pool->crowded < CROWDED_MIN || pool->kv_peak_fraction > CROWDED_KV_MAX)
+    if (!crowding_holds_back(pool->crowded, pool->kv_peak_fraction))
         return false;
     return warning_set(warning, "sequences_full",
                        "while there was work, requests waited %.0f%% of the time for one of the %u "

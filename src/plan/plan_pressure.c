@@ -1,6 +1,7 @@
 #include "plan_pressure.h"
 
 #include "base.h"
+#include "crowding.h"
 #include "human.h"
 #include "plan_estimate.h"
 
@@ -10,11 +11,6 @@
 #define KV_FULL 0.95
 #define SLOTS_FULL 0.9
 #define STAGE_FULL 0.85
-
-/* From this share of the time on, requests that wait for a place are held back where KV is no
-   fuller than this at its peak: as sim/run_warnings.c has it. */
-#define CROWDED_MIN 0.10
-#define CROWDED_KV_MAX 0.90
 
 struct plan_pressure plan_pressure_mean(const json_t *trials)
 {
@@ -33,7 +29,7 @@ struct plan_pressure plan_pressure_mean(const json_t *trials)
 
 bool plan_pressure_is_held_back(const struct plan_pressure *pressure)
 {
-    return pressure->crowded >= CROWDED_MIN && pressure->kv <= CROWDED_KV_MAX;
+    return crowding_holds_back(pressure->crowded, pressure->kv);
 }
 
 enum plan_resource plan_pressure_first(const struct plan_pressure *pressure)
