@@ -3,6 +3,7 @@
 #include "hdf5_attribute.h"
 #include "nexus.h"
 #include "sweep_pareto.h"
+#include "sweep_wall.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -21,8 +22,7 @@ struct series {
     uint8_t *is_too_short;
     double *values; /* (SIGNALS_MAX, count): room for what is written */
     size_t count;
-    double saturated_from;
-    double sustained_to;
+    struct sweep_wall wall;
 };
 
 static void insert(struct series *series, const json_t *record, double load)
@@ -34,24 +34,6 @@ static void insert(struct series *series, const json_t *record, double load)
     }
     series->loads[place] = load;
     series->records[place] = record;
-}
-
-/* Finds the wall. */
-static void locate_wall(struct series *series)
-{
-    series->saturated_from = NAN;
-    series->sustained_to = NAN;
-    for (size_t i = 0; i < series->count; i++) {
-        bool is_saturated = sweep_record_is_saturated(series->records[i]);
-        bool is_too_short = sweep_record_is_too_short(series->records[i]);
-        series->is_saturated[i] = is_saturated;
-        series->is_too_short[i] = is_too_short;
-        if (is_saturated && isnan(series->saturated_from))
-            series->saturated_from = series->loads[i];
-        else if (isnan(series->saturated_from) && !is_too_short &&
-                 !sweep_record_is_refusing(series->records[i]))
-            series->sustained_to = series->loads[i];
-    }
 }
 
 struct signal {
@@ -118,8 +100,18 @@ static void read_signal(const struct series *series, const struct figure *figure
     }
 }
 
-static int write_wall(const struct nexus *nexus, hid_t group, const struct series *series)
+static int write_wall(const struct nexus *nexus, hid_t group, const struct series *series,
+                      enum sweep_load_kind load)
 {
+    const struct sweep_wall *wall = &series->wall;
+    const struct {
+        const char *name;
+        double load;
+    } ends[] = {
+        {"saturated_from", wall->saturated_from},
+        {"sustained_to", sweep_record_load(wall->sustained, load)},
+        {"within_slo_to", sweep_record_load(wall->within_slo, load)},
+    };
     const struct nexus_field saturated = {"saturated", "saturated", "1", H5T_NATIVE_UINT8,
                                           series->is_saturated};
     const struct nexus_field too_short = {"too_short", "too short to tell", "1", H5T_NATIVE_UINT8,
@@ -127,12 +119,9 @@ static int write_wall(const struct nexus *nexus, hid_t group, const struct serie
     int status = nexus_field_write(nexus, group, &saturated, series->count);
     if (status == 0)
         status = nexus_field_write(nexus, group, &too_short, series->count);
-    if (status == 0)
-        status = hdf5_attribute_double(group, nexus->path, "saturated_from", series->saturated_from,
-                                       nexus->error);
-    if (status == 0)
-        status = hdf5_attribute_double(group, nexus->path, "sustained_to", series->sustained_to,
-                                       nexus->error);
+    for (size_t i = 0; i < ARRAY_LENGTH(ends) && status == 0; i++)
+        status =
+            hdf5_attribute_double(group, nexus->path, ends[i].name, ends[i].load, nexus->error);
     return status;
 }
 
@@ -156,7 +145,7 @@ static int write_figure(const struct nexus *nexus, hid_t parent, const char *cur
         nexus_data_create(nexus, parent, figure->name, title, fields, count, series->count);
     if (group < 0)
         return -(int)nexus->error->code;
-    int status = write_wall(nexus, group, series);
+    int status = write_wall(nexus, group, series, load);
     H5Gclose(group);
     return status;
 }
@@ -206,19 +195,18 @@ static int write_series(const struct nexus *nexus, hid_t parent, const struct se
 static size_t take_series(struct series *series, const json_t *records, size_t first,
                           enum sweep_load_kind load)
 {
-    json_int_t number =
-        json_integer_value(json_object_get(json_array_get(records, first), "series"));
-    size_t next = first;
+    size_t next = sweep_wall_find(&series->wall, records, first, load);
     series->count = 0;
-    for (; next < json_array_size(records); next++) {
-        const json_t *record = json_array_get(records, next);
-        if (json_integer_value(json_object_get(record, "series")) != number)
-            break;
+    for (size_t i = first; i < next; i++) {
+        const json_t *record = json_array_get(records, i);
         double value = sweep_record_load(record, load);
         if (sweep_record_is_done(record) && isfinite(value))
             insert(series, record, value);
     }
-    locate_wall(series);
+    for (size_t i = 0; i < series->count; i++) {
+        series->is_saturated[i] = sweep_record_is_saturated(series->records[i]);
+        series->is_too_short[i] = sweep_record_is_too_short(series->records[i]);
+    }
     return next;
 }
 

@@ -14,7 +14,7 @@
  * attribute `series` is its number in /points. Each of its groups holds the datasets `saturated`
  * and `too_short` (0 or 1; balance.h), and attributes tell where the wall is: `saturated_from` the
  * lowest load that saturated it, `sustained_to` the highest below that it kept up
- * with; NaN: none.
+ * with, `within_slo_to` the highest of those within the SLO (sweep_wall.h); NaN: none.
  * Latencies at saturated loads are NaN: they measure how long one looked.
  *
  * Source: NeXus manual, NXdata: attributes signal, auxiliary_signals, axes, units.

@@ -83,6 +83,7 @@ static json_t *result_of(const struct metered_run *run, const struct scenario *s
         {"saturated", json_boolean(is_saturated)},
         {"balance", balance_json_new(&reading->balance)},
         {"refusing", json_boolean(is_refusing(&run->summary, &scenario->slo))},
+        {"has_slo", json_boolean(scenario->slo.ttft_s > 0 || scenario->slo.tpot_s > 0)},
         {"summary", summary_json_reproducible(&run->summary)},
         {0},
     });

@@ -10,6 +10,7 @@
  *     saturated, balance        whether it was, and all that is known (balance_json.h)
  *     refusing                  it rejected or lost more requests than the SLO's percentile leaves
  *                               over, that of its default where there is no SLO
+ *     has_slo                   whether a latency is bound
  *     summary  what `tandem run --json` prints, but for its wall-clock numbers
  *
  * or, where there is something wrong with the point, as metered_run.h has it.

@@ -111,6 +111,11 @@ bool sweep_record_is_refusing(const json_t *record)
     return json_is_true(json_object_get(record, "refusing"));
 }
 
+bool sweep_record_has_slo(const json_t *record)
+{
+    return json_is_true(json_object_get(record, "has_slo"));
+}
+
 bool sweep_record_misses_slo(const json_t *record)
 {
     const json_t *slo = json_object_get(json_object_get(record, "summary"), "slo");

@@ -56,7 +56,8 @@ bool sweep_record_is_too_short(const json_t *record);
 double sweep_record_refused(const json_t *record);
 bool sweep_record_is_refusing(const json_t *record);
 
-/* Whether too few of its requests are within the SLO. */
+/* Whether it has an SLO, and whether too few of its requests are within it. */
+bool sweep_record_has_slo(const json_t *record);
 bool sweep_record_misses_slo(const json_t *record);
 
 /* A number of the record's summary by its dotted path: "ttft_s.p95". NaN where it has none. */
@@ -66,7 +67,8 @@ double sweep_record_summary(const json_t *record, const char *path);
    (lasting_rate.h). */
 double sweep_record_lasting(const json_t *record, const char *path);
 
-/* What the point is drawn against: its concurrency, or the requests that arrived a second. */
+/* What the point is drawn against: its concurrency, or the requests that arrived a second. NaN of
+   NULL. */
 double sweep_record_load(const json_t *record, enum sweep_load_kind kind);
 
 #endif

@@ -1,6 +1,7 @@
 #include "sweep_text.h"
 
 #include "human.h"
+#include "sweep_wall.h"
 #include "utf8.h"
 
 #include <string.h>
@@ -13,11 +14,6 @@ static const char *name_of(const json_t *record)
 {
     const char *name = json_string_value(json_object_get(record, "curve"));
     return name ? name : "";
-}
-
-static bool same_series(const json_t *a, const json_t *b)
-{
-    return json_equal(json_object_get(a, "series"), json_object_get(b, "series")) != 0;
 }
 
 /* The width of the column of names: that of the longest, but for those that get a line to
@@ -87,92 +83,68 @@ static void print_points(const json_t *records, FILE *stream)
         print_point(json_array_get(records, i), columns, stream);
 }
 
-/* What is said of a series. `sustained` is the highest load that it kept up with and refused too
-   few requests of to matter, below any that saturated. */
-struct ends {
-    const json_t *first;     /* its lowest load that was run */
-    const json_t *sustained; /* NULL: there is none */
-    double saturated_from;   /* NaN: no load was */
-    size_t points;
-    size_t too_short; /* of the points, to tell */
-    size_t refusing;  /* of the points */
-};
-
-/* Reads the series that starts at `at`; returns where the next one starts. */
-static size_t read_series(const json_t *records, size_t at, enum sweep_load_kind load,
-                          struct ends *ends)
+static void print_curve(const struct sweep_wall *wall, enum sweep_load_kind load, bool shows_slo,
+                        FILE *stream)
 {
-    const json_t *start = json_array_get(records, at);
-    *ends = (struct ends){.saturated_from = (double)NAN};
-    size_t next = at;
-    for (; next < json_array_size(records); next++, ends->points++) {
-        const json_t *record = json_array_get(records, next);
-        if (!same_series(record, start))
-            break;
-        double value = sweep_record_load(record, load);
-        if (!sweep_record_is_done(record))
-            continue;
-        if (!ends->first || value < sweep_record_load(ends->first, load))
-            ends->first = record;
-        if (sweep_record_is_saturated(record))
-            ends->saturated_from = fmin(ends->saturated_from, value);
-        ends->too_short += sweep_record_is_too_short(record);
-        ends->refusing += sweep_record_is_refusing(record);
-    }
-    for (size_t i = at; i < next; i++) {
-        const json_t *record = json_array_get(records, i);
-        double value = sweep_record_load(record, load);
-        bool is_below = !(value >= ends->saturated_from);
-        if (sweep_record_is_done(record) && is_below && !sweep_record_is_too_short(record) &&
-            !sweep_record_is_refusing(record) &&
-            (!ends->sustained || value > sweep_record_load(ends->sustained, load)))
-            ends->sustained = record;
-    }
-    return next;
-}
-
-static void print_curve(const struct ends *ends, enum sweep_load_kind load, FILE *stream)
-{
-    const json_t *sustained = ends->sustained;
-    if (!ends->first) {
+    const json_t *sustained = wall->sustained;
+    if (!wall->first) {
         (void)fputs("   failed\n", stream);
         return;
     }
     (void)fprintf(stream, " %5lld %6zu %10s %10s",
-                  (long long)json_integer_value(json_object_get(ends->first, "gpus")), ends->points,
-                  human_seconds(sweep_record_summary(ends->first, "ttft_s.p50")).text,
-                  human_seconds(sweep_record_summary(ends->first, "tpot_s.p50")).text);
-    (void)fprintf(stream, " %10s",
-                  human_number(sustained ? sweep_record_load(sustained, load) : NAN).text);
-    (void)fprintf(stream, " %10s", human_number(ends->saturated_from).text);
-    (void)fprintf(
-        stream, " %10s %10s %12s",
-        human_seconds(sustained ? sweep_record_summary(sustained, "ttft_s.p95") : NAN).text,
-        human_seconds(sustained ? sweep_record_summary(sustained, "tpot_s.p95") : NAN).text,
-        human_number(sustained ? tokens_per_gpu(sustained) : NAN).text);
-    if (ends->too_short > 0)
-        (void)fprintf(stream, "  %zu too short", ends->too_short);
-    if (ends->refusing > 0)
-        (void)fprintf(stream, "  %zu refusing", ends->refusing);
+                  (long long)json_integer_value(json_object_get(wall->first, "gpus")), wall->points,
+                  human_seconds(sweep_record_summary(wall->first, "ttft_s.p50")).text,
+                  human_seconds(sweep_record_summary(wall->first, "tpot_s.p50")).text);
+    if (shows_slo)
+        (void)fprintf(stream, " %10s",
+                      human_number(sweep_record_load(wall->within_slo, load)).text);
+    (void)fprintf(stream, " %10s %10s", human_number(sweep_record_load(sustained, load)).text,
+                  human_number(wall->saturated_from).text);
+    (void)fprintf(stream, " %10s %10s %12s",
+                  human_seconds(sweep_record_summary(sustained, "ttft_s.p95")).text,
+                  human_seconds(sweep_record_summary(sustained, "tpot_s.p95")).text,
+                  human_number(sustained ? tokens_per_gpu(sustained) : NAN).text);
+    if (wall->too_short > 0)
+        (void)fprintf(stream, "  %zu too short", wall->too_short);
+    if (wall->refusing > 0)
+        (void)fprintf(stream, "  %zu refusing", wall->refusing);
     (void)fputc('\n', stream);
+}
+
+/* Whether any point has an SLO, which an axis may set. */
+static bool has_slo(const json_t *records)
+{
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        if (sweep_record_has_slo(json_array_get(records, i)))
+            return true;
+    }
+    return false;
+}
+
+/* The two lines above the curves; loads are in `units`. */
+static void print_curves_head(int columns, const char *units, bool shows_slo, FILE *stream)
+{
+    int width = shows_slo ? 11 : 0;
+    (void)fprintf(stream, "%-*s %5s %6s %21s%*s %10s %10s %34s\n", columns, "", "", "",
+                  "---- lowest load ----", width, shows_slo ? "within SLO" : "", "sustained",
+                  "saturated", "---------- sustained load ---------");
+    (void)fprintf(stream, "%-*s %5s %6s %10s %10s%*s %10s %10s %10s %10s %12s\n", columns, "curve",
+                  "GPUs", "points", "TTFT p50", "TPOT p50", width, shows_slo ? units : "", units,
+                  "from", "TTFT p95", "TPOT p95", "tokens/s/GPU");
 }
 
 static void print_curves(const struct sweep_results *results, FILE *stream)
 {
     const json_t *records = results->records;
     int columns = name_columns(records);
-    bool is_rate = results->load != SWEEP_LOAD_CONCURRENCY;
-    (void)fprintf(stream, "%-*s %5s %6s %21s %10s %10s %34s\n", columns, "", "", "",
-                  "---- lowest load ----", "sustained", "saturated",
-                  "---------- sustained load ---------");
-    (void)fprintf(stream, "%-*s %5s %6s %10s %10s %10s %10s %10s %10s %12s\n", columns, "curve",
-                  "GPUs", "points", "TTFT p50", "TPOT p50", is_rate ? "requests/s" : "requests",
-                  "from", "TTFT p95", "TPOT p95", "tokens/s/GPU");
+    bool shows_slo = has_slo(records);
+    print_curves_head(columns, results->load == SWEEP_LOAD_CONCURRENCY ? "requests" : "requests/s",
+                      shows_slo, stream);
     for (size_t at = 0; at < json_array_size(records);) {
-        struct ends ends;
+        struct sweep_wall wall;
         print_name(json_array_get(records, at), columns, stream);
-        at = read_series(records, at, results->load, &ends);
-        print_curve(&ends, results->load, stream);
+        at = sweep_wall_find(&wall, records, at, results->load);
+        print_curve(&wall, results->load, shows_slo, stream);
     }
 }
 

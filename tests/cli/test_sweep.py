@@ -328,6 +328,33 @@ class Curves(SweepTest):
                 served = file["curves"][name]["throughput"]["requests_per_s"][:]
                 self.assertLess(served.max(), data["load"][:].max() / 3)
 
+    def test_the_table_says_what_is_within_the_slo(self):
+        # Expect the highest load of a layout that is kept up with, as all lower ones are, within an
+        # SLO that its last loads miss: before what it sustains, in the table and in the file. Where
+        # there is no SLO there is no such column.
+        path = self.folder / "out.h5"
+        curves = CURVES.replace("requests: 1500", "requests: 10000").replace("  TP=1:", "  #")
+        for slo, shows in (("{ttft: 400 ms, tpot: null}", True), ("null", False)):
+            text = curves.replace("  workload:", f"  slo: {slo}\n  workload:", 1)
+            out = self.tandem_ok("sweep", self.write(text), "-o", path)
+            self.assertEqual("within SLO" in out, shows, out)
+            points = frame(path)
+            for curve, rows in points.groupby("curve"):
+                rows = rows.sort_values("offered_requests_per_s")
+                known = rows[(rows["balance"] == "kept_up") & ~(rows["saturated"] == 1).cummax()]
+                within = known[(known["slo.met"] == 1).cummin()]["offered_requests_per_s"].max()
+                with h5py.File(path) as file:
+                    walls = file["curves"][curve]["ttft"].attrs
+                    sustained = walls["sustained_to"]
+                    told = [walls["within_slo_to"], sustained] if shows else [sustained]
+                row = next(line for line in out.splitlines() if line.startswith(curve))
+                loads = re.findall(r"[\d,.]+", row.partition(" ms ")[2].partition(" ms ")[2])
+                if shows:
+                    self.assertEqual(told[0], within)
+                    self.assertLess(within, sustained)
+                for shown, load in zip(loads, told):
+                    self.assertAlmostEqual(float(shown.replace(",", "")) / load, 1, delta=0.01)
+
     def test_pareto_front(self):
         # Expect the front's two sides to pull against each other, and its points to be in /points.
         path = self.sweep(CURVES)
