@@ -73,6 +73,24 @@ static bool read_whole(int descriptor, char *text, size_t bytes)
     return true;
 }
 
+/* Whether the file starts as a line does, as far as it goes: it may have been cut within its first.
+   What else is there is somebody's, and not to be cut. */
+static int check_start(const struct sweep_journal *journal, size_t bytes, struct error *error)
+{
+    char start[sizeof(" {") + SUM_DIGITS] = "";
+    bytes = bytes < sizeof(start) ? bytes : sizeof(start) - 1;
+    if (!read_whole(journal->descriptor, start, bytes))
+        return io_error(error, "read", journal->path);
+    size_t digits = strspn(start, "0123456789abcdef");
+    bool is_line = bytes <= SUM_DIGITS ? digits == bytes
+                                       : digits == SUM_DIGITS &&
+                                             memcmp(start + digits, " {", bytes - SUM_DIGITS) == 0;
+    if (is_line)
+        return 0;
+    return error_set(error, ERROR_USAGE,
+                     "%s is no sweep's journal: remove it, or name another output", journal->path);
+}
+
 /* Reads back what is whole and cuts the rest off. */
 static int read_back(struct sweep_journal *journal, size_t bytes, struct error *error)
 {
@@ -131,6 +149,9 @@ int sweep_journal_open(struct sweep_journal *journal, const char *output_path, b
         return io_error(error, "read", journal->path);
     if (file.st_size == 0)
         return 0;
+    status = check_start(journal, (size_t)file.st_size, error);
+    if (status < 0)
+        return status;
     if (!wants_old)
         return error_set(error, ERROR_USAGE,
                          "%s is what an unfinished sweep left: go on with --resume, or remove it",

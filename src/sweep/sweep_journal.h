@@ -9,7 +9,8 @@
  *     {"fingerprint": "...", the result}       see sweep_point.h
  *
  * A line that was cut short or damaged ends what is read back; it and what
- * follows are cut off. One process at a time may have a journal open.
+ * follows are cut off. A file that does not start as a line does is no journal,
+ * and is left alone. One process at a time may have a journal open.
  */
 #ifndef TANDEM_SWEEP_JOURNAL_H
 #define TANDEM_SWEEP_JOURNAL_H
@@ -29,7 +30,8 @@ struct sweep_journal {
 /*
  * Opens the journal of `output_path`. With `wants_old` what it holds is read
  * back; otherwise a journal that is there already is an error, for it is hours
- * of somebody's work. ERROR_IO, ERROR_USAGE, ERROR_MEMORY; release it in any case.
+ * of somebody's work, and so is a file that is none. ERROR_IO, ERROR_USAGE, ERROR_MEMORY; release
+ * it in any case.
  */
 int sweep_journal_open(struct sweep_journal *journal, const char *output_path, bool wants_old,
                        struct error *error);

@@ -173,6 +173,25 @@ START_TEST(never_overwrites_unfinished_work)
 }
 END_TEST
 
+START_TEST(what_no_sweep_wrote_stays)
+{
+    /* A file that does not start as a journal's line does, were it cut, is somebody's: it is no
+       journal whether one is wanted or not, and stays as it is to the byte. */
+    static const char *const texts[] = {"my notes\nline2\n", "\n", "0123456789abcdef[1]\n",
+                                        "0123456789abcdef [1]\n", "0123456789ABCDEF {}\n"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) * 2; i++) {
+        const char *text = texts[i / 2];
+        char kept[64];
+        (void)cut_journal(text, strlen(text));
+        ck_assert_int_eq(sweep_journal_open(&journal, output, i % 2, &error), -ERROR_USAGE);
+        ck_assert_ptr_nonnull(strstr(error.text, "is no sweep's journal"));
+        sweep_journal_release(&journal);
+        ck_assert_uint_eq(read_journal(kept, sizeof(kept)), strlen(text));
+        ck_assert_mem_eq(kept, text, strlen(text));
+    }
+}
+END_TEST
+
 START_TEST(is_one_process_s_at_a_time)
 {
     /* A second one is told so; but a child that fork() made does not keep the file from anybody. */
@@ -228,6 +247,7 @@ int main(void)
         gives_back_what_was_written,  cut_anywhere_it_loses_the_cut_line_only,
         damaged_line_is_not_believed, never_overwrites_unfinished_work,
         is_one_process_s_at_a_time,   goes_where_nothing_is_in_it,
+        what_no_sweep_wrote_stays,
     };
     return suite_run_between("sweep_journal", setup, teardown, tests, ARRAY_LENGTH(tests));
 }
