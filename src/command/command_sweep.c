@@ -3,6 +3,7 @@
 #include "data_dir.h"
 #include "output_path.h"
 #include "sweep_hdf5.h"
+#include "sweep_inputs.h"
 #include "sweep_reader.h"
 #include "sweep_run.h"
 #include "sweep_text.h"
@@ -119,6 +120,18 @@ static int deliver(const char *output_path, const struct sweep_results *results,
     return command_join(status, error, more, &other);
 }
 
+/* Whether the points' files are as they were when the sweep ran. */
+static int check_inputs(const struct sweep_results *there, const char *path, struct error *error)
+{
+    json_t *seen = json_object();
+    int status = seen ? sweep_inputs_compare(seen, there->records, path, error)
+                      : error_out_of_memory(error, "the files of a sweep");
+    if (status == 0)
+        status = sweep_inputs_check(seen, error);
+    json_decref(seen);
+    return status;
+}
+
 /* Reads a finished file, which is what this sweep would write: another's, or another part, is
    kept. */
 static int read_finished(const struct sweep_results *asked, struct sweep_results *there,
@@ -131,6 +144,8 @@ static int read_finished(const struct sweep_results *asked, struct sweep_results
     if (status == 0 && asked->shard != there->shard)
         status = error_set(error, ERROR_USAGE, "%s is part %u of the sweep, not %u", output_path,
                            there->shard, asked->shard);
+    if (status == 0)
+        status = check_inputs(there, output_path, error);
     if (status == 0 && command->point_files)
         status = error_set(error, ERROR_USAGE,
                            "%s is finished, and its points' files are not made again", output_path);
@@ -152,10 +167,7 @@ static int show_finished(struct sweep *sweep, const struct sweep_command *comman
         status = read_finished(&asked, &there, command, output_path, &sweep->arena, error);
     if (status == 0) {
         if (!command->is_quiet)
-            (void)fprintf(stderr,
-                          "note: %s is finished, and stays as it is; remove it to run the sweep on "
-                          "files that have changed\n",
-                          output_path);
+            (void)fprintf(stderr, "note: %s is finished, and stays as it is\n", output_path);
         sweep_text_print(&there, stdout);
         status = command_flush(error);
     }
@@ -218,6 +230,7 @@ static int load_and_run(const struct sweep_command *command, const struct interr
         .point_files = command->point_files,
         .shard = command->shard,
         .shard_count = command->shard_count,
+        .file_hashes = json_object(),
         .is_quiet = command->is_quiet,
         .interrupt = interrupt,
     };
@@ -230,6 +243,7 @@ static int load_and_run(const struct sweep_command *command, const struct interr
     }
     if (status == 0)
         status = run(&sweep, command, output_path, &options, error);
+    json_decref(options.file_hashes);
     gpu_samples_release(&samples);
     sweep_release(&sweep);
     return status;

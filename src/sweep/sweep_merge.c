@@ -1,5 +1,7 @@
 #include "sweep_merge.h"
 
+#include "sweep_inputs.h"
+
 #include <stdlib.h>
 
 /* Whether the parts are all of the sweep's, each once. `paths_of` has room for each part. */
@@ -24,6 +26,18 @@ static int check_complete(const struct sweep_results *parts, const char *const *
     return 0;
 }
 
+/* Whether the parts were run on the same files. */
+static int check_inputs(const struct sweep_results *parts, const char *const *paths, size_t count,
+                        struct error *error)
+{
+    json_t *seen = json_object();
+    int status = seen ? 0 : error_out_of_memory(error, "the parts");
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = sweep_inputs_compare(seen, parts[i].records, paths[i], error);
+    json_decref(seen);
+    return status;
+}
+
 int sweep_merge(struct sweep_results *joined, const struct sweep_results *parts,
                 const char *const *paths, size_t count, struct error *error)
 {
@@ -37,6 +51,8 @@ int sweep_merge(struct sweep_results *joined, const struct sweep_results *parts,
         status = error_out_of_memory(error, "the parts");
     else
         status = check_complete(parts, paths, count, paths_of, error);
+    if (status == 0)
+        status = check_inputs(parts, paths, count, error);
     for (size_t i = 0; i < count && status == 0; i++) {
         if (json_array_extend(joined->records, parts[i].records) < 0)
             status = error_out_of_memory(error, "the points");

@@ -9,6 +9,7 @@
  *     parameters         key of the scenario: value as text, for every key that an axis sets,
  *                        and "variant" first where there are variants
  *     file               its own run file, where one was asked for
+ *     inputs             the files that it was run on: sweep_inputs.h
  *
  * followed by its result (sweep_point.h). What a sweep's HDF5 file holds is a
  * function of this alone, so the parts of a sharded sweep join without loss.

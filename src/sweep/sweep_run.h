@@ -18,6 +18,7 @@ struct sweep_run_options {
     const char *point_files; /* a folder for each point's own file; NULL: none */
     uint32_t shard;          /* the share to run: 1 to shard_count */
     uint32_t shard_count;
+    json_t *file_hashes; /* keeps those of points' files for the next one: sweep_inputs.h */
     bool is_quiet;
     const struct interrupt *interrupt;
 };

@@ -2,6 +2,7 @@
 
 #include "json_build.h"
 #include "output_path.h"
+#include "sweep_inputs.h"
 #include "sweep_value.h"
 
 #include <stdio.h>
@@ -91,7 +92,7 @@ static int check_file(const char *path, const char *const *outputs, struct error
 
 /* The record but for its result. */
 static int make_record(struct sweep_task *task, const struct sweep *sweep, const char *file_path,
-                       struct config *config, struct error *error)
+                       struct config *config, json_t *file_hashes, struct error *error)
 {
     const char *name = sweep_series_name(sweep, task->series, &config->arena);
     task->record = json_build_object((const struct json_member[]){
@@ -100,6 +101,7 @@ static int make_record(struct sweep_task *task, const struct sweep *sweep, const
         {"curve", name ? json_string(name) : NULL},
         {"parameters", parameters_of(sweep, task, config)},
         {"file", json_string(file_path ? file_path : "")},
+        {"inputs", sweep_inputs_of(config, file_hashes)},
         {0},
     });
     return task->record ? 0 : error_out_of_memory(error, "a point");
@@ -120,7 +122,7 @@ int sweep_task_init(struct sweep_task *task, const struct sweep *sweep,
     }
     if (status == 0) {
         sweep_point_fingerprint(&config, file_path, task->fingerprint);
-        status = make_record(task, sweep, file_path, &config, error);
+        status = make_record(task, sweep, file_path, &config, options->file_hashes, error);
     }
     free(file_path);
     config_release(&config);

@@ -445,6 +445,36 @@ class Determinism(SweepTest):
             self.assertRegex(done.stderr, f"^tandem merge: .*{message}")
             self.assertFalse(joined.exists())
 
+    def test_parts_that_ran_on_other_files(self):
+        # Expect exit code 3, the part and the file, where parts were run on traces of one name and
+        # size that say something else; the same trace written anew does. A finished sweep is not
+        # taken for that of the trace that is there now, either.
+        trace = self.folder / "trace.csv"
+        text = ("scenario: {base: scenarios/default, workload: {trace: {file: " + str(trace)
+                + ", format: tandem}}}\ngrid: {run.seed: [1, 2], engine.max_sequences: [8, 16]}\n")
+        rows = "arrival_s,input_tokens,output_tokens\n" + "".join(f"{i},100,10\n" for i in range(9))
+        parts = []
+        for k, written in ((1, rows), (2, rows.replace(",100,", ",200,"))):
+            trace.write_text(written)
+            parts.append(self.sweep(text, "--shard", f"{k}/2", output=f"{k}.h5"))
+        joined = self.folder / "joined.h5"
+        done = self.tandem("merge", joined, *parts)
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.stderr, f"tandem merge: {parts[1]} was run on another {trace} than "
+                                      f"{parts[0]}\n")
+        self.assertFalse(joined.exists())
+        trace.write_text(rows)
+        parts[1].unlink()
+        self.sweep(text, "--shard", "2/2", output="2.h5")
+        self.tandem_ok("merge", joined, *parts)
+        sweep = self.write(text)
+        self.tandem_ok("sweep", sweep, "-o", joined, "--resume")
+        trace.write_text(rows.replace(",100,", ",200,"))
+        done = self.tandem("sweep", sweep, "-o", joined, "--resume")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"{joined} was run on another {trace} than is there now: remove it, or name "
+                      "another output", done.stderr)
+
 
 class Interruption(SweepTest):
     def kill_at_random(self, generator, sweep, whole_s, files):
@@ -538,8 +568,7 @@ class Interruption(SweepTest):
         before = (output.read_bytes(), output.stat().st_mtime_ns)
         done = self.tandem("sweep", sweep, "-o", output, "--resume")
         self.assertEqual((done.returncode, done.stdout), (0, table))
-        self.assertEqual(done.stderr, f"note: {output} is finished, and stays as it is; remove it to "
-                                      "run the sweep on files that have changed\n")
+        self.assertEqual(done.stderr, f"note: {output} is finished, and stays as it is\n")
         for text, options, words in (
                 (BRIEF.replace("points: 6", "points: 5"), (), "is of another sweep than"),
                 (BRIEF, ("--set", "run.seed=2"), "is of another scenario than"),

@@ -1,0 +1,129 @@
+#include "sweep_inputs.h"
+
+#include "gpu_samples.h"
+#include "sweep_hash.h"
+#include "sweep_value.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define PATH_BYTES 4096
+#define BLOCK_BYTES 65536
+#define HASH_BYTES 17
+
+/* False where the file is none, or cannot be read to its end: then there is nothing to compare. */
+static bool hash_contents(const char *path, char hash[HASH_BYTES])
+{
+    char block[BLOCK_BYTES];
+    uint64_t sum = SWEEP_HASH_START;
+    size_t bytes;
+    FILE *file = fopen(path, "rbe");
+    if (!file)
+        return false;
+    while ((bytes = fread(block, 1, sizeof(block), file)) > 0)
+        sum = sweep_hash(sum, block, bytes);
+    bool is_read = !ferror(file);
+    (void)fclose(file);
+    (void)snprintf(hash, HASH_BYTES, "%016" PRIx64, sum);
+    return is_read;
+}
+
+/* The hash of the file at `path`, from `known` where that has it and the file is as it was; NULL
+   where there is none, or memory is out. */
+static json_t *hash_of(const char *path, json_t *known)
+{
+    struct stat file;
+    char hash[HASH_BYTES];
+    char stamp[PATH_BYTES + 64];
+    if (stat(path, &file) < 0 || !S_ISREG(file.st_mode))
+        return NULL;
+    (void)snprintf(stamp, sizeof(stamp), "%s %jd %jd.%09ld", path, (intmax_t)file.st_size,
+                   (intmax_t)file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+    json_t *kept = json_object_get(known, stamp);
+    if (kept)
+        return json_incref(kept);
+    json_t *made = hash_contents(path, hash) ? json_string(hash) : NULL;
+    if (made)
+        (void)json_object_set(known, stamp, made);
+    return made;
+}
+
+/* Adds the file, where there is one; not where its path is no UTF-8, which JSON cannot hold. */
+static void add(json_t *inputs, const char *path, json_t *known)
+{
+    json_t *hash = hash_of(path, known);
+    if (hash)
+        (void)json_object_set_new(inputs, path, hash);
+}
+
+static void add_tables(json_t *inputs, const char *folder, json_t *known)
+{
+    char path[PATH_BYTES];
+    for (const char *const *name = gpu_samples_tables; *name; name++) {
+        (void)snprintf(path, sizeof(path), "%s%s", folder, *name);
+        add(inputs, path, known);
+    }
+    (void)snprintf(path, sizeof(path), "%s%s", folder, GPU_SAMPLES_RESIDUALS);
+    add(inputs, path, known);
+}
+
+/* The token counts that a distribution of the scenario takes from a file. */
+static void add_lengths(json_t *inputs, const struct config *config, const char *key, json_t *known)
+{
+    const struct yaml_node *node = sweep_value_find(config->root, key);
+    if (node && node->kind == YAML_KIND_SCALAR)
+        add(inputs, node->text, known);
+}
+
+json_t *sweep_inputs_of(const struct config *config, json_t *known)
+{
+    json_t *inputs = json_object();
+    if (config->workload.is_trace) {
+        add(inputs, config->workload.trace_path, known);
+    } else {
+        add_lengths(inputs, config, "workload.input_tokens.file", known);
+        add_lengths(inputs, config, "workload.output_tokens.file", known);
+    }
+    for (size_t i = 0; i < POOLS_MAX; i++) {
+        if (config->tables[i].folder)
+            add_tables(inputs, config->tables[i].folder, known);
+    }
+    return inputs;
+}
+
+int sweep_inputs_compare(json_t *seen, const json_t *records, const char *source,
+                         struct error *error)
+{
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const char *path;
+        json_t *hash;
+        json_t *inputs = json_object_get(json_array_get(records, i), "inputs");
+        json_object_foreach(inputs, path, hash)
+        {
+            const json_t *first = json_object_get(seen, path);
+            if (first && !json_equal(json_array_get(first, 0), hash))
+                return error_set(error, ERROR_CONFIG, "%s was run on another %s than %s", source,
+                                 path, json_string_value(json_array_get(first, 1)));
+            if (!first && json_object_set_new(seen, path, json_pack("[O, s]", hash, source)) < 0)
+                return error_out_of_memory(error, "the files of a sweep");
+        }
+    }
+    return 0;
+}
+
+int sweep_inputs_check(json_t *seen, struct error *error)
+{
+    const char *path;
+    json_t *first;
+    json_object_foreach(seen, path, first)
+    {
+        json_t *now = hash_of(path, NULL);
+        bool is_same = now && json_equal(json_array_get(first, 0), now);
+        json_decref(now);
+        if (!is_same)
+            return error_set(error, ERROR_CONFIG, "%s was run on another %s than is there now",
+                             json_string_value(json_array_get(first, 1)), path);
+    }
+    return 0;
+}
