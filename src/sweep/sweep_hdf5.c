@@ -17,31 +17,21 @@
 #define REAL_DIGITS 17 /* read back to the same double */
 #define SHARD_BYTES 32
 
-static int write_header(hid_t file, const char *path, const struct sweep_results *results,
-                        struct error *error)
-{
-    char shard[SHARD_BYTES];
-    const char *load = sweep_load_path(results->load);
-    const struct {
-        const char *name, *text;
-    } attributes[] = {
-        {"NX_class", "NXroot"},
-        {"default", "curves"},
-        {"version", results->version},
-        {"name", results->name},
-        {"load", load ? load : ""},
-        {"sweep", results->sweep_text},
-        {"scenario", results->scenario_text},
-        {"shard", shard},
-    };
-    /* Only a part says which: joined parts make the file that one run would have made. */
-    size_t count = ARRAY_LENGTH(attributes) - (results->shard_count == 1);
-    (void)snprintf(shard, sizeof(shard), "%u/%u", results->shard, results->shard_count);
-    int status = 0;
-    for (size_t i = 0; i < count && status == 0; i++)
-        status = hdf5_attribute_text(file, path, attributes[i].name, attributes[i].text, error);
-    return status;
-}
+/* What a file is of, as attributes, and in this order in /header. */
+enum header_text {
+    HEADER_VERSION,
+    HEADER_NAME,
+    HEADER_LOAD,
+    HEADER_SWEEP,
+    HEADER_SCENARIO,
+    HEADER_SHARD,
+    HEADER_TEXTS
+};
+
+static const char *const header_names[HEADER_TEXTS] = {
+    [HEADER_VERSION] = "version", [HEADER_NAME] = "name",         [HEADER_LOAD] = "load",
+    [HEADER_SWEEP] = "sweep",     [HEADER_SCENARIO] = "scenario", [HEADER_SHARD] = "shard",
+};
 
 static int write_points(hid_t file, const char *path, const struct sweep_results *results,
                         struct error *error)
@@ -100,6 +90,18 @@ static hid_t create_bytes(hid_t file, const char *name, hsize_t bytes)
     return dataset;
 }
 
+static int write_bytes(hid_t file, const char *path, const char *name, const char *bytes,
+                       size_t count, struct error *error)
+{
+    hid_t dataset = create_bytes(file, name, count);
+    bool is_written = dataset >= 0 && H5Dwrite(dataset, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL,
+                                               H5P_DEFAULT, bytes) >= 0;
+    int status = is_written ? 0 : hdf5_error_set(error, "write", path);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    return status;
+}
+
 static int write_records(hid_t file, const char *path, const json_t *records, struct error *error)
 {
     size_t bytes = 0;
@@ -108,14 +110,48 @@ static int write_records(hid_t file, const char *path, const json_t *records, st
     char *text = format_records(records, &bytes);
     if (!text)
         return error_out_of_memory(error, "the points as JSON");
-    hid_t dataset = create_bytes(file, "records", bytes);
-    bool is_written = dataset >= 0 &&
-                      H5Dwrite(dataset, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0;
-    int status = is_written ? 0 : hdf5_error_set(error, "write", path);
-    if (dataset >= 0)
-        H5Dclose(dataset);
+    int status = write_bytes(file, path, "records", text, bytes, error);
     free(text);
     return status;
+}
+
+/* The texts one after the other, each with its end. */
+static int write_texts(hid_t file, const char *path, const char *const texts[HEADER_TEXTS],
+                       struct error *error)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < HEADER_TEXTS; i++)
+        bytes += strlen(texts[i]) + 1;
+    char *joined = malloc(bytes);
+    if (!joined)
+        return error_out_of_memory(error, "a sweep's header");
+    char *end = joined;
+    for (size_t i = 0; i < HEADER_TEXTS; i++)
+        end = stpcpy(end, texts[i]) + 1;
+    int status = write_bytes(file, path, "header", joined, bytes, error);
+    free(joined);
+    return status;
+}
+
+static int write_header(hid_t file, const char *path, const struct sweep_results *results,
+                        struct error *error)
+{
+    char shard[SHARD_BYTES];
+    const char *load = sweep_load_path(results->load);
+    const char *const texts[HEADER_TEXTS] = {
+        [HEADER_VERSION] = results->version,        [HEADER_NAME] = results->name,
+        [HEADER_LOAD] = load ? load : "",           [HEADER_SWEEP] = results->sweep_text,
+        [HEADER_SCENARIO] = results->scenario_text, [HEADER_SHARD] = shard,
+    };
+    /* Only a part says which: joined parts make the file that one run would have made. */
+    size_t count = HEADER_TEXTS - (results->shard_count == 1);
+    (void)snprintf(shard, sizeof(shard), "%u/%u", results->shard, results->shard_count);
+    int status = hdf5_attribute_text(file, path, "NX_class", "NXroot", error);
+    if (status == 0)
+        status = hdf5_attribute_text(file, path, "default", "curves", error);
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = hdf5_attribute_text(file, path, header_names[i], texts[i], error);
+    return status == 0 ? write_texts(file, path, texts, error) : status;
 }
 
 static int fill(hid_t file, const char *path, const void *context, struct error *error)
@@ -134,85 +170,110 @@ int sweep_hdf5_write(const char *path, const struct sweep_results *results, stru
     return hdf5_file_write(path, fill, results, error);
 }
 
-/* The text of an attribute, in `arena`; NULL where it has none, or memory is out. */
-static const char *read_text(hid_t file, const char *name, struct arena *arena)
+/* Reads a dataset of bytes onto the heap, a NUL after them; NULL and no error where there is none.
+ */
+static int read_bytes(hid_t file, const char *path, const char *name, char **text, size_t *count,
+                      struct error *error)
 {
-    char *text = NULL;
-    const char *kept = NULL;
-    hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
-    hid_t type = attribute >= 0 ? H5Aget_type(attribute) : H5I_INVALID_HID;
-    if (type >= 0 && H5Tis_variable_str(type) > 0 && H5Aread(attribute, type, &text) >= 0 && text)
-        kept = arena_strdup(arena, text);
-    (void)H5free_memory(text);
-    if (type >= 0)
-        H5Tclose(type);
-    if (attribute >= 0)
-        H5Aclose(attribute);
-    return kept;
+    *text = NULL;
+    *count = 0;
+    if (H5Lexists(file, name, H5P_DEFAULT) <= 0)
+        return 0;
+    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;
+    hssize_t bytes = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
+    *text = bytes >= 0 ? calloc((size_t)bytes + 1, 1) : NULL;
+    int status = 0;
+    if (bytes < 0)
+        status = hdf5_error_set(error, "read", path);
+    else if (!*text)
+        status = error_out_of_memory(error, "a sweep's file");
+    else if (H5Dread(dataset, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, *text) < 0)
+        status = hdf5_error_set(error, "read", path);
+    else
+        *count = (size_t)bytes;
+    if (space >= 0)
+        H5Sclose(space);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    return status;
 }
 
-static int read_header(hid_t file, const char *path, struct sweep_results *results,
-                       struct arena *arena, struct error *error)
+/* Finds the texts in `joined`, of `bytes`; false where it does not hold just so many. */
+static bool split_texts(const char *joined, size_t bytes, const char *texts[HEADER_TEXTS])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < HEADER_TEXTS; i++) {
+        if (at >= bytes)
+            return false;
+        texts[i] = joined + at;
+        at += strlen(texts[i]) + 1; /* a NUL follows all */
+    }
+    return at == bytes;
+}
+
+/* Fills in all but the records from the texts of a header. */
+static int take_header(const char *const texts[HEADER_TEXTS], const char *path,
+                       struct sweep_results *results, struct error *error)
 {
     *results = (struct sweep_results){
-        .version = read_text(file, "version", arena),
-        .name = read_text(file, "name", arena),
-        .sweep_text = read_text(file, "sweep", arena),
-        .scenario_text = read_text(file, "scenario", arena),
-        .shard = 1,
-        .shard_count = 1,
+        .version = texts[HEADER_VERSION],
+        .name = texts[HEADER_NAME],
+        .sweep_text = texts[HEADER_SWEEP],
+        .scenario_text = texts[HEADER_SCENARIO],
+        .load = sweep_load_of_path(texts[HEADER_LOAD]),
     };
-    const char *load = read_text(file, "load", arena);
-    if (!results->version || !results->name || !results->sweep_text || !results->scenario_text ||
-        !load)
-        return error_set(error, ERROR_CONFIG, "%s is not what 'tandem sweep' writes", path);
-    results->load = sweep_load_of_path(load);
-    const char *shard = H5Aexists(file, "shard") > 0 ? read_text(file, "shard", arena) : "1/1";
-    if (!shard || sscanf(shard, "%u/%u", &results->shard, &results->shard_count) != 2 ||
+    if (sscanf(texts[HEADER_SHARD], "%u/%u", &results->shard, &results->shard_count) != 2 ||
         results->shard == 0 || results->shard > results->shard_count)
         return error_set(error, ERROR_CONFIG, "%s does not say which part of a sweep it is", path);
     return 0;
 }
 
-/* Takes up the lines of `text`, each a record. */
-static int parse_records(const char *text, const char *path, json_t *records, struct error *error)
+static int read_header(hid_t file, const char *path, struct sweep_results *results,
+                       struct arena *arena, struct error *error)
 {
-    while (*text) {
-        size_t bytes = strcspn(text, "\n");
-        json_t *record = json_loadb(text, bytes, 0, NULL);
+    char *read;
+    size_t bytes;
+    const char *texts[HEADER_TEXTS];
+    int status = read_bytes(file, path, "header", &read, &bytes, error);
+    char *joined = status == 0 ? arena_calloc(arena, bytes + 1, 1) : NULL;
+    if (status == 0 && !joined)
+        status = error_out_of_memory(error, "a sweep's header");
+    else if (status == 0 && read)
+        memcpy(joined, read, bytes);
+    free(read);
+    if (status == 0 && !split_texts(joined, bytes, texts))
+        status = error_set(error, ERROR_CONFIG, "%s is not what 'tandem sweep' writes", path);
+    return status == 0 ? take_header(texts, path, results, error) : status;
+}
+
+/* Takes up the lines of `text`, each a record. */
+static int parse_records(const char *text, size_t bytes, const char *path, json_t *records,
+                         struct error *error)
+{
+    for (size_t at = 0; at < bytes;) {
+        const char *end = memchr(text + at, '\n', bytes - at);
+        size_t length = end ? (size_t)(end - text) - at : bytes - at;
+        json_t *record = json_loadb(text + at, length, 0, NULL);
         if (!json_is_object(record)) {
             json_decref(record);
             return error_set(error, ERROR_IO, "%s holds a damaged point", path);
         }
         if (json_array_append_new(records, record) < 0)
             return error_out_of_memory(error, "the points");
-        text += bytes + (text[bytes] == '\n');
+        at += length + 1;
     }
     return 0;
 }
 
 static int read_records(hid_t file, const char *path, json_t *records, struct error *error)
 {
-    if (H5Lexists(file, "records", H5P_DEFAULT) <= 0)
-        return 0;
-    hid_t dataset = H5Dopen2(file, "records", H5P_DEFAULT);
-    hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;
-    hssize_t bytes = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
-    char *text = bytes >= 0 ? calloc((size_t)bytes + 1, 1) : NULL;
-    int status = 0;
-    if (bytes < 0)
-        status = hdf5_error_set(error, "read", path);
-    else if (!text)
-        status = error_out_of_memory(error, "the points");
-    else if (H5Dread(dataset, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) < 0)
-        status = hdf5_error_set(error, "read", path);
-    else
-        status = parse_records(text, path, records, error);
+    char *text;
+    size_t bytes;
+    int status = read_bytes(file, path, "records", &text, &bytes, error);
+    if (status == 0 && text)
+        status = parse_records(text, bytes, path, records, error);
     free(text);
-    if (space >= 0)
-        H5Sclose(space);
-    if (dataset >= 0)
-        H5Dclose(dataset);
     return status;
 }
 

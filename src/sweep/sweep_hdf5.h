@@ -3,10 +3,15 @@
  *
  *     /          attributes: NX_class, default, version, name, load, sweep and
  *                scenario (the first point's), both as text; of a part also shard "K/N"
+ *     /header    the attributes' texts in that order, each with a NUL after it, a byte an element;
+ *                of a sweep that is whole, shard is "1/1"
  *     /points    one row a point: sweep_table.h
  *     /curves    NeXus groups that H5Web and NeXpy draw: sweep_nexus.h
  *     /records   the points as JSON lines, a byte an element: all of their results, the
  *                arrays of stages, memory and links too (sweep_results.h)
+ *
+ * What is read back is bytes alone: of a damaged file, HDF5 1.10 may crash where
+ * it reads texts of variable length, as attributes have them.
  *
  * Written to PATH.partial and renamed when it is whole and on disk. Same
  * results, same bytes.

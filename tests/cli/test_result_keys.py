@@ -167,7 +167,7 @@ class ResultKeys(TandemTest):
         file = self.folder / "sweep.h5"
         self.tandem_ok("sweep", self.file("sweep.yaml", BRIEF), "-q", "-o", file)
         with h5py.File(file) as results:
-            self.assertEqual(set(results), {"points", "curves", "records"})
+            self.assertEqual(set(results), {"points", "curves", "records", "header"})
             self.assert_listed("/points", set(results["points"].dtype.names) - AXES)
 
     def test_links_within_the_page_lead_somewhere(self):

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import signal
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -474,6 +475,38 @@ class Determinism(SweepTest):
         self.assertEqual(done.returncode, 2)
         self.assertIn(f"{joined} was run on another {trace} than is there now: remove it, or name "
                       "another output", done.stderr)
+
+    def test_damaged_parts_crash_nothing(self):
+        # Expect a part whose attributes' texts are said to be where there is none, of which HDF5
+        # itself may crash, to be joined all the same, for its results are elsewhere; and one whose
+        # results are damaged to be refused with exit code 3 or 4 and its name.
+        one, two = (self.sweep(GRID, "--shard", f"{k}/2", output=f"{k}.h5") for k in (1, 2))
+        whole, joined = self.sweep(GRID).read_bytes(), self.folder / "joined.h5"
+        sound = one.read_bytes()
+        damaged = bytearray(sound)
+        for heap in re.finditer(b"GCOL", sound):
+            address = re.escape(struct.pack("<Q", heap.start()))
+            for text in re.finditer(b"[^\0]..\0" + address + b"[^\0]\0\0\0", sound, re.DOTALL):
+                damaged[text.end() - 2] = 1  # of its number in the heap
+        self.assertNotEqual(damaged, sound)
+        one.write_bytes(damaged)
+        self.tandem_ok("merge", joined, one, two)
+        self.assertEqual(joined.read_bytes(), whole)
+        joined.unlink()
+        for name, change in (("header", lambda text: text[:-1]),
+                             ("header", lambda text: text + b"more\0"),
+                             ("header", lambda text: text.replace(b"1/2\0", b"3/2\0")),
+                             ("records", lambda text: text[:-9]),
+                             ("records", lambda text: text.replace(b"\n", b"\0"))):
+            one.write_bytes(sound)
+            with h5py.File(one, "r+") as file:
+                text = change(bytes(file[name][:]))
+                del file[name]
+                file[name] = numpy.frombuffer(text, dtype=numpy.uint8)
+            done = self.tandem("merge", joined, one, two)
+            self.assertIn(done.returncode, (3, 4), (name, done.stderr))
+            self.assertIn(str(one), done.stderr)
+            self.assertFalse(joined.exists())
 
 
 class Interruption(SweepTest):
