@@ -15,9 +15,9 @@
 #define CHUNK_BYTES ((hsize_t)256 * 1024)
 #define DEFLATE_LEVEL 3
 #define REAL_DIGITS 17 /* read back to the same double */
-#define SHARD_BYTES 32
+#define NUMBER_BYTES 32
 
-/* What a file is of, as attributes, and in this order in /header. */
+/* What a file is of, in the order in which /header has it; all but the last are attributes too. */
 enum header_text {
     HEADER_VERSION,
     HEADER_NAME,
@@ -25,10 +25,11 @@ enum header_text {
     HEADER_SWEEP,
     HEADER_SCENARIO,
     HEADER_SHARD,
+    HEADER_POINTS, /* how many it holds: fewer are a damaged file's */
     HEADER_TEXTS
 };
 
-static const char *const header_names[HEADER_TEXTS] = {
+static const char *const attribute_names[HEADER_POINTS] = {
     [HEADER_VERSION] = "version", [HEADER_NAME] = "name",         [HEADER_LOAD] = "load",
     [HEADER_SWEEP] = "sweep",     [HEADER_SCENARIO] = "scenario", [HEADER_SHARD] = "shard",
 };
@@ -136,21 +137,27 @@ static int write_texts(hid_t file, const char *path, const char *const texts[HEA
 static int write_header(hid_t file, const char *path, const struct sweep_results *results,
                         struct error *error)
 {
-    char shard[SHARD_BYTES];
+    char shard[NUMBER_BYTES];
+    char points[NUMBER_BYTES];
     const char *load = sweep_load_path(results->load);
     const char *const texts[HEADER_TEXTS] = {
-        [HEADER_VERSION] = results->version,        [HEADER_NAME] = results->name,
-        [HEADER_LOAD] = load ? load : "",           [HEADER_SWEEP] = results->sweep_text,
-        [HEADER_SCENARIO] = results->scenario_text, [HEADER_SHARD] = shard,
+        [HEADER_VERSION] = results->version,
+        [HEADER_NAME] = results->name,
+        [HEADER_LOAD] = load ? load : "",
+        [HEADER_SWEEP] = results->sweep_text,
+        [HEADER_SCENARIO] = results->scenario_text,
+        [HEADER_SHARD] = shard,
+        [HEADER_POINTS] = points,
     };
     /* Only a part says which: joined parts make the file that one run would have made. */
-    size_t count = HEADER_TEXTS - (results->shard_count == 1);
+    size_t count = HEADER_POINTS - (results->shard_count == 1);
     (void)snprintf(shard, sizeof(shard), "%u/%u", results->shard, results->shard_count);
+    (void)snprintf(points, sizeof(points), "%zu", json_array_size(results->records));
     int status = hdf5_attribute_text(file, path, "NX_class", "NXroot", error);
     if (status == 0)
         status = hdf5_attribute_text(file, path, "default", "curves", error);
     for (size_t i = 0; i < count && status == 0; i++)
-        status = hdf5_attribute_text(file, path, header_names[i], texts[i], error);
+        status = hdf5_attribute_text(file, path, attribute_names[i], texts[i], error);
     return status == 0 ? write_texts(file, path, texts, error) : status;
 }
 
@@ -229,12 +236,12 @@ static int take_header(const char *const texts[HEADER_TEXTS], const char *path,
     return 0;
 }
 
-static int read_header(hid_t file, const char *path, struct sweep_results *results,
+/* Finds a file's texts, in `arena`. */
+static int read_header(hid_t file, const char *path, const char *texts[HEADER_TEXTS],
                        struct arena *arena, struct error *error)
 {
     char *read;
     size_t bytes;
-    const char *texts[HEADER_TEXTS];
     int status = read_bytes(file, path, "header", &read, &bytes, error);
     char *joined = status == 0 ? arena_calloc(arena, bytes + 1, 1) : NULL;
     if (status == 0 && !joined)
@@ -244,7 +251,7 @@ static int read_header(hid_t file, const char *path, struct sweep_results *resul
     free(read);
     if (status == 0 && !split_texts(joined, bytes, texts))
         status = error_set(error, ERROR_CONFIG, "%s is not what 'tandem sweep' writes", path);
-    return status == 0 ? take_header(texts, path, results, error) : status;
+    return status;
 }
 
 /* Takes up the lines of `text`, each a record. */
@@ -266,14 +273,20 @@ static int parse_records(const char *text, size_t bytes, const char *path, json_
     return 0;
 }
 
-static int read_records(hid_t file, const char *path, json_t *records, struct error *error)
+/* Reads the points, which must be as many as `expected`, a number's text. */
+static int read_records(hid_t file, const char *path, const char *expected, json_t *records,
+                        struct error *error)
 {
+    char found[NUMBER_BYTES];
     char *text;
     size_t bytes;
     int status = read_bytes(file, path, "records", &text, &bytes, error);
     if (status == 0 && text)
         status = parse_records(text, bytes, path, records, error);
     free(text);
+    (void)snprintf(found, sizeof(found), "%zu", json_array_size(records));
+    if (status == 0 && strcmp(found, expected) != 0)
+        return error_set(error, ERROR_IO, "%s holds %s of its %s points", path, found, expected);
     return status;
 }
 
@@ -285,11 +298,15 @@ int sweep_hdf5_read(const char *path, struct sweep_results *results, struct aren
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0)
         return hdf5_error_set(error, "read", path);
-    int status = read_header(file, path, results, arena, error);
+    const char *texts[HEADER_TEXTS];
+    int status = read_header(file, path, texts, arena, error);
+    if (status == 0)
+        status = take_header(texts, path, results, error);
     if (status == 0) {
         results->records = json_array();
-        status = results->records ? read_records(file, path, results->records, error)
-                                  : error_out_of_memory(error, "the points");
+        status = results->records
+                     ? read_records(file, path, texts[HEADER_POINTS], results->records, error)
+                     : error_out_of_memory(error, "the points");
     }
     H5Fclose(file);
     return status;

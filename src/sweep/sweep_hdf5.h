@@ -3,8 +3,8 @@
  *
  *     /          attributes: NX_class, default, version, name, load, sweep and
  *                scenario (the first point's), both as text; of a part also shard "K/N"
- *     /header    the attributes' texts in that order, each with a NUL after it, a byte an element;
- *                of a sweep that is whole, shard is "1/1"
+ *     /header    the attributes' texts from version on, then how many points there are, each with a
+ *                NUL after it, a byte an element; of a sweep that is whole, shard is "1/1"
  *     /points    one row a point: sweep_table.h
  *     /curves    NeXus groups that H5Web and NeXpy draw: sweep_nexus.h
  *     /records   the points as JSON lines, a byte an element: all of their results, the
@@ -27,7 +27,7 @@ int sweep_hdf5_write(const char *path, const struct sweep_results *results, stru
 /*
  * Reads a file that sweep_hdf5_write() made; texts go to `arena`, and the
  * records are the caller's to json_decref() in any case. ERROR_IO where it
- * cannot be read, ERROR_CONFIG where it is no such file, ERROR_MEMORY.
+ * cannot be read or lacks points, ERROR_CONFIG where it is no such file, ERROR_MEMORY.
  */
 int sweep_hdf5_read(const char *path, struct sweep_results *results, struct arena *arena,
                     struct error *error);

@@ -508,6 +508,24 @@ class Determinism(SweepTest):
             self.assertIn(str(one), done.stderr)
             self.assertFalse(joined.exists())
 
+    def test_a_part_that_lost_points(self):
+        # Expect exit code 4 and how many are gone of a part whose last point is, its line too, or
+        # all of them.
+        one, two = (self.sweep(GRID, "--shard", f"{k}/2", output=f"{k}.h5") for k in (1, 2))
+        joined = self.folder / "joined.h5"
+        with h5py.File(one) as file:
+            lines = bytes(file["records"][:]).splitlines(keepends=True)
+        self.assertEqual(len(lines), 6)
+        for kept in (5, 0):
+            with h5py.File(one, "r+") as file:
+                del file["records"]
+                if kept:
+                    file["records"] = numpy.frombuffer(b"".join(lines[:kept]), dtype=numpy.uint8)
+            done = self.tandem("merge", joined, one, two)
+            self.assertEqual((done.returncode, done.stderr),
+                             (4, f"tandem merge: {one} holds {kept} of its 6 points\n"))
+            self.assertFalse(joined.exists())
+
 
 class Interruption(SweepTest):
     def kill_at_random(self, generator, sweep, whole_s, files):
