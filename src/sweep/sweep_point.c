@@ -70,12 +70,14 @@ static double usd_per_hour(const struct scenario *scenario)
     return pool_usd_per_hour(scenario) + (decode ? pool_usd_per_hour(decode) : 0);
 }
 
-static json_t *result_of(const struct metered_run *run, const struct scenario *scenario)
+static json_t *result_of(const struct metered_run *run, const struct config *config)
 {
+    const struct scenario *scenario = &config->scenario;
     const struct load_reading *reading = &run->reading;
     bool is_saturated = balance_answer(&reading->balance) == BALANCE_SATURATED;
     return json_build_object((const struct json_member[]){
         {"status", json_string("done")},
+        {"is_trace", json_boolean(config->workload.is_trace)},
         {"gpus", json_build_count(scenario_gpu_count(scenario))},
         {"usd_per_hour", json_build_real(usd_per_hour(scenario))},
         {"offered_requests_per_s",
@@ -93,7 +95,7 @@ json_t *sweep_point_run(const struct config *config, const char *file_path, stru
 {
     struct metered_run run = {.summary = {0}};
     int status = run_point(&run, config, file_path, error);
-    json_t *result = status == 0 ? result_of(&run, &config->scenario) : sweep_point_failure(error);
+    json_t *result = status == 0 ? result_of(&run, config) : sweep_point_failure(error);
     if (!result && status == 0)
         (void)error_out_of_memory(error, "a point's result");
     metered_run_release(&run);

@@ -4,6 +4,7 @@
  * The result is a JSON object:
  *
  *     status   "done"
+ *     is_trace whether its requests are a trace's, or drawn
  *     gpus     that it takes, all pools together
  *     usd_per_hour              to rent them; null where the price of one is unknown
  *     offered_requests_per_s    see load_meter.h; with those that were rejected

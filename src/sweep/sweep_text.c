@@ -173,21 +173,25 @@ static void print_failures(const json_t *records, size_t failed, FILE *stream)
 static void print_too_short(const json_t *records, FILE *stream)
 {
     size_t count = 0;
+    size_t traces = 0; /* of these; the key does not go with one */
     double requests = 0;
     for (size_t i = 0; i < json_array_size(records); i++) {
         const json_t *record = json_array_get(records, i);
         if (!sweep_record_is_too_short(record))
             continue;
         count++;
+        traces += json_is_true(json_object_get(record, "is_trace"));
         requests = fmax(requests, sweep_record_balance(record).requests_to_tell);
     }
     if (count > 0)
         (void)fprintf(stream,
                       "\n%zu of %zu point%s ran too short to tell whether they keep up with their "
                       "load or are saturated;\nabout %s requests a point would tell "
-                      "(workload.requests)\n",
+                      "(%s%s%s)\n",
                       count, json_array_size(records), plural(json_array_size(records)),
-                      human_number(requests).text);
+                      human_number(requests).text, traces < count ? "workload.requests" : "",
+                      traces > 0 && traces < count ? ", or " : "",
+                      traces > 0 ? "a longer trace" : "");
 }
 
 /* Says how many points rejected or lost requests, and that it counts. */

@@ -306,6 +306,24 @@ class Curves(SweepTest):
             front = file["curves/pareto/point"][:].astype(int)
         self.assertFalse(set(front) & set(short["index"]))
 
+    def test_what_would_tell_can_be_had(self):
+        # Expect requests that are drawn to be asked for by their key, which does not go with a
+        # trace: of that a longer one is asked for; of a sweep of both, either.
+        trace = self.folder / "trace.csv"
+        generator = random.Random(1)
+        times = sorted(generator.uniform(0, 60 / 9) for _ in range(60))
+        trace.write_text("arrival_s,input_tokens,output_tokens\n"
+                         + "".join(f"{time},500,40\n" for time in times))
+        drawn = ("{trace: null, arrivals: {process: poisson, rate: 9 /s}, requests: 60,"
+                 " input_tokens: 500, output_tokens: 40}")
+        replayed = f"{{trace: {{file: {trace}, format: tandem}}}}"
+        for workloads, remedy in (([drawn], "workload.requests"), ([replayed], "a longer trace"),
+                                  ([drawn, replayed], "workload.requests, or a longer trace")):
+            text = (f"scenario: {{base: scenarios/default, workload: {workloads[0]}}}\n"
+                    f"grid: {{workload: [{', '.join(workloads)}]}}\n")
+            out = self.tandem_ok("sweep", self.write(text), "-o", self.folder / "out.h5")
+            self.assertRegex(out, rf"requests a point would tell \({re.escape(remedy)}\)\n")
+
     def test_saturation_is_marked_and_not_drawn(self):
         # Expect a wall within 6% between the highest sustained and the lowest saturated load of
         # long runs, but for loads too short to tell between; latencies NaN beyond it and rising
