@@ -495,4 +495,7 @@ def open_results(path):
             return Plan(file)
         if "requests" in file and "summary" in file:
             return Run(file)
+        shard = file.attrs.get("shard") if "sweep" in file.attrs else None
+    if shard is not None:
+        raise NotTandem(f"{path}: part {text(shard)} of a sweep, without points")
     raise NotTandem(f"{path}: holds no run, sweep or plan of tandem")

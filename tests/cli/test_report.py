@@ -832,6 +832,21 @@ class Figures(ReportTest):
         self.assertEqual((done.returncode, done.stdout), (4, ""))
         self.assertIn("no point of this sweep could be run", done.stderr)
 
+    def test_a_share_of_a_sweep_without_points(self):
+        # Expect exit code 4 and that it is such a share, of a page and of figures, for it is tandem's
+        # file: of six points the seventh of seven shares has none.
+        sweep = self.folder / "small.yaml"
+        sweep.write_text(SWEEP)
+        results = self.folder / "seventh.h5"
+        self.tandem_ok("sweep", sweep, "--shard", "7/7", "-o", results)
+        done = self.tandem("report", results)
+        self.assertEqual((done.returncode, done.stderr), (
+            4, f"tandem report: {results}: part 7/7 of a sweep, without points\n"))
+        done = subprocess.run([ROOT / "analysis" / "figures.py", results],
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual((done.returncode, done.stdout), (4, ""))
+        self.assertIn("part 7/7 of a sweep, without points", done.stderr)
+
     def test_unknown_figure(self):
         # Expect exit code 4 and which there are.
         results, _ = self.report_of_run()
