@@ -203,9 +203,11 @@ static int take_result(struct runner *runner, const struct worker_result *ended,
     return extend_series(runner, task->series, error);
 }
 
-/* What ends a sweep early says how to go on: what is done is in the journal. */
+/* What ends a sweep early says how to go on: what is done is in the journal, which else is gone. */
 static int stop(const struct runner *runner, struct error *error)
 {
+    if (runner->done_count == 0)
+        return error_append(error, "; no point was done");
     return error_append(error, "; points done: %zu; go on with --resume", runner->done_count);
 }
 

@@ -684,17 +684,34 @@ class Interruption(SweepTest):
         self.assertTrue(journal.exists())
 
     def test_interrupt_can_be_resumed(self):
-        # Expect Ctrl-C to end the sweep by that signal with a word on --resume, no file under its
-        # name, and no worker left behind.
+        # Expect Ctrl-C to end the sweep by that signal with a word on --resume where a journal is
+        # left to go on from, and else that no point was done, no file under its name, and no worker
+        # left behind.
         with self.start(self.write(LONG), "-j", "2") as process:
             children = self.wait_for_children(process, 2)
             process.send_signal(signal.SIGINT)
             _, stderr = process.communicate(timeout=60)
         self.assertEqual(process.returncode, -signal.SIGINT)
-        self.assertIn(b"go on with --resume", stderr)
+        is_resumable = (self.folder / "out.h5.journal").exists()
+        self.assertIn(b"go on with --resume" if is_resumable else
+                      b"tandem sweep: interrupted; no point was done\n", stderr)
         self.assertFalse((self.folder / "out.h5").exists())
         for child in children:
             self.assertFalse(Path(f"/proc/{child}").exists())
+
+    def test_an_interrupt_before_any_point_is_done(self):
+        # Expect no word on --resume where nothing is left to go on from.
+        with self.start(self.write(LONG.replace("200000", "20000000")), "-j", "1") as process:
+            journal = self.folder / "out.h5.journal"
+            deadline = time.monotonic() + 60
+            while not journal.exists():
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.002)
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assertEqual(stderr, b"tandem sweep: interrupted; no point was done\n")
+        self.assertFalse(journal.exists())
 
     def test_a_signal_to_all_processes_can_be_resumed(self):
         # Expect Ctrl-C on a terminal and SIGTERM from a batch system, which the workers get too, to
@@ -848,7 +865,8 @@ class Messages(SweepTest):
         done = self.tandem("sweep", self.write(GRID), "-o", self.folder / "out.h5",
                            "--point-files", files)
         self.assertEqual(done.returncode, 4)
-        self.assertIn("0000-1.h5: it is not a regular file; points done: ", done.stderr)
+        self.assertRegex(done.stderr, "0000-1.h5: it is not a regular file; (points done: [1-9]|no "
+                                      "point was done)")
         self.assertFalse((self.folder / "out.h5").exists())
 
 
