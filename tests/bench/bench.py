@@ -76,6 +76,12 @@ def run_child(command):
     return text, wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
+# B7: points of the same size, a few for each worker.
+SWEEP = "scenario: {{base: scenarios/bench-blis, workload: {{requests: {requests}}}}}\n" \
+        "grid: {{run.seed: {seeds}}}\n"
+SWEEP_POINTS, SWEEP_REQUESTS = 40, 60_000
+
+
 class Runs:
     """What runs of one command took."""
 
@@ -208,6 +214,25 @@ class Bench:
                                    f" with {pending} pending")
 
 
+    def run_sweep(self):
+        """B7: how much faster two workers are than one."""
+        if self.options.quick or (self.options.case and "B7" not in self.options.case):
+            return
+        sweep = self.scratch / "sweep.yaml"
+        sweep.write_text(SWEEP.format(requests=SWEEP_REQUESTS, seeds=list(range(SWEEP_POINTS))))
+        wall_s = {1: [], 2: []}
+        for _ in range(self.options.runs):
+            for workers, seconds in wall_s.items():
+                _, wall, *_ = run_child([self.options.tandem, "sweep", sweep, "-j", str(workers),
+                                         "-o", self.scratch / "sweep.h5", "--quiet"])
+                seconds.append(wall)
+        one, two = (statistics.median(wall_s[workers]) for workers in (1, 2))
+        requests = SWEEP_POINTS * SWEEP_REQUESTS
+        print(f"\n{'B7 a sweep':24}{'points':>8}{'requests/s, -j 1':>20}{'-j 2':>14}{'ratio':>8}\n"
+              f"{'B1 of many seeds':24}{SWEEP_POINTS:>8}{requests / one:>20,.0f}"
+              f"{requests / two:>14,.0f}{one / two:>8.2f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("tandem", type=os.path.abspath)
@@ -221,6 +246,7 @@ def main():
         bench = Bench(options, pathlib.Path(scratch))
         bench.run_cases()
         bench.run_engine()
+        bench.run_sweep()
     if not bench.has_callgrind and not options.no_callgrind:
         print("valgrind is not there: instructions were not counted")
     for fault in bench.faults:
