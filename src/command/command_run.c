@@ -57,12 +57,7 @@ static const char help[] =
     "  -h, --help             this text\n\n"
     "Exit codes: 0 done, 1 the run failed, 2 wrong use, 3 bad configuration or trace, 4 I/O.\n";
 
-static const char *const timeline_words[] = {
-#define X(name, text) text,
-    TIMELINES(X)
-#undef X
-        NULL,
-};
+static const char *const timeline_words[] = {TIMELINES(LIST_TEXT) NULL};
 
 static int parse_options(struct run_options *run, int argc, char **argv, struct error *error)
 {

@@ -104,11 +104,7 @@ static int parse_format(const struct command_option *option, const char *value, 
 static int parse_process(const struct command_option *option, const char *value,
                          struct error *error)
 {
-    static const char *const names[] = {
-#define X(name, text) text,
-        ARRIVAL_PROCESSES(X)
-#undef X
-    };
+    static const char *const names[] = {ARRIVAL_PROCESSES(LIST_TEXT)};
     enum arrival_process *process = option->target;
     size_t index = spelling_index(value, names, ARRAY_LENGTH(names));
     /* A closed loop has no arrival times until it is served, so no trace can hold it. */

@@ -27,11 +27,7 @@ const char *compare_metric_title(enum compare_metric metric)
 
 const char *compare_statistic_key(enum compare_statistic statistic)
 {
-    static const char *const keys[] = {
-#define X(name, key) key,
-        COMPARE_STATISTICS(X)
-#undef X
-    };
+    static const char *const keys[] = {COMPARE_STATISTICS(LIST_TEXT)};
     return keys[statistic];
 }
 

@@ -26,11 +26,7 @@ enum column {
         COLUMN_COUNT
 };
 
-static const char *const column_names[COLUMN_COUNT] = {
-#define X(name, text) text,
-    COLUMNS(X)
-#undef X
-};
+static const char *const column_names[COLUMN_COUNT] = {COLUMNS(LIST_TEXT)};
 
 /* A measured file being read. */
 struct reading {

@@ -261,10 +261,6 @@ bool balance_looks_saturated(const struct balance *balance)
 
 const char *balance_answer_name(enum balance_answer answer)
 {
-    static const char *const names[] = {
-#define X(name, key) key,
-        BALANCE_ANSWERS(X)
-#undef X
-    };
+    static const char *const names[] = {BALANCE_ANSWERS(LIST_TEXT)};
     return names[answer];
 }

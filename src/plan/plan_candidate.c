@@ -10,11 +10,7 @@
 
 const char *plan_state_name(enum plan_state state)
 {
-    static const char *const names[] = {
-#define X(name, key) key,
-        PLAN_STATES(X)
-#undef X
-    };
+    static const char *const names[] = {PLAN_STATES(LIST_TEXT)};
     return names[state];
 }
 

@@ -211,11 +211,7 @@ const char *plan_outcome_words(enum plan_outcome outcome)
 
 const char *plan_figure_name(enum plan_figure figure)
 {
-    static const char *const names[] = {
-#define X(name, key) key,
-        PLAN_FIGURES(X)
-#undef X
-    };
+    static const char *const names[] = {PLAN_FIGURES(LIST_TEXT)};
     return names[figure];
 }
 

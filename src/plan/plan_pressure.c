@@ -49,11 +49,7 @@ enum plan_resource plan_pressure_first(const struct plan_pressure *pressure)
 
 const char *plan_resource_name(enum plan_resource resource)
 {
-    static const char *const names[] = {
-#define X(name, text) text,
-        PLAN_RESOURCES(X)
-#undef X
-    };
+    static const char *const names[] = {PLAN_RESOURCES(LIST_TEXT)};
     return names[resource];
 }
 

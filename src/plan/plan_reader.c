@@ -225,11 +225,7 @@ static void read_ownership(struct plan *plan, struct config_reader *parent)
 
 static void read_root(struct plan *plan, const struct yaml_node *root)
 {
-    static const char *const billings[] = {
-#define X(name, text) text,
-        PLAN_BILLINGS(X)
-#undef X
-    };
+    static const char *const billings[] = {PLAN_BILLINGS(LIST_TEXT)};
     struct config_reader reader;
     plan->position = root->position;
     config_reader_open(&reader, &plan->diagnostics, root, "plan");

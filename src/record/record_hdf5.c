@@ -73,11 +73,7 @@ struct link_columns {
 };
 #undef ARRAY
 
-static const char *const span_kind_names[SPAN_KIND_COUNT] = {
-#define X(name, text) text,
-    SPAN_KINDS(X)
-#undef X
-};
+static const char *const span_kind_names[SPAN_KIND_COUNT] = {SPAN_KINDS(LIST_TEXT)};
 
 #define COLUMN(column, c_type, unit)     \
     {                                    \
