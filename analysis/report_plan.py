@@ -187,9 +187,9 @@ def ranked_section(page, plan):
     header = ("plan", "engine", "GPUs", *["racks"] * has_racks, *["to buy"] * is_bought, "an hour",
               "against the best", "$ per million", "Wh per million", "TTFT", "TPOT", "headroom")
     page.section("The plans that meet it", table_html(header, rows, css="plans"),
-                 "The cheapest first; of equals the one with fewer GPUs, then with more headroom: "
-                 "what is free of the tighter bound at the upper end of the 95% interval. Of each "
-                 "layout its best engine.")
+                 "The cheapest first; of equals the one with fewer GPUs, then the one that stands the "
+                 "most growth. Headroom is what is free of the tighter bound at the upper end of the "
+                 "95% interval; the engine of each layout is the one with most.")
 
 
 def stress_section(page, plan):
