@@ -4,7 +4,6 @@
 #include "config_text.h"
 #include "gpu_samples.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,16 +23,25 @@ static const char *const *suffixes_of(const char *key)
 }
 
 /* Names the whole path `path` relative to the real `directory`, or to the one above it. */
-static void name_relative(const char *path, const char *directory, char name[PATH_MAX + 3])
+static void name_relative(const char *path, const char *directory, char name[PORTABLE_NAME_BYTES])
 {
     size_t bytes = strlen(directory);
     const char *slash = strrchr(directory, '/');
     if (strncmp(path, directory, bytes) == 0 && path[bytes] == '/')
-        (void)snprintf(name, PATH_MAX + 3, "%s", path + bytes + 1);
+        (void)snprintf(name, PORTABLE_NAME_BYTES, "%s", path + bytes + 1);
     else if (slash && strncmp(path, directory, (size_t)(slash - directory) + 1) == 0)
-        (void)snprintf(name, PATH_MAX + 3, "..%s", path + (slash - directory));
+        (void)snprintf(name, PORTABLE_NAME_BYTES, "..%s", path + (slash - directory));
     else
-        (void)snprintf(name, PATH_MAX + 3, "%s", path);
+        (void)snprintf(name, PORTABLE_NAME_BYTES, "%s", path);
+}
+
+void config_portable_name(const char *path, const char *configs, char name[PORTABLE_NAME_BYTES])
+{
+    char directory[PATH_MAX];
+    if (realpath(configs, directory))
+        name_relative(path, directory, name);
+    else
+        (void)snprintf(name, PORTABLE_NAME_BYTES, "%s", path);
 }
 
 /* The scalar `node` with the file that it names named so that it is found from anywhere. */
@@ -42,8 +50,7 @@ static struct yaml_node *name_file(struct portable *portable, const struct yaml_
 {
     struct arena *arena = portable->loader.arena;
     char whole[PATH_MAX];
-    char directory[PATH_MAX];
-    char name[PATH_MAX + 3];
+    char name[PORTABLE_NAME_BYTES];
     const char *const *search = portable->loader.search;
     const char *found = config_file_find(&portable->loader, node->position, node->text, suffixes);
     if (portable->diagnostics.is_out_of_memory)
@@ -52,9 +59,7 @@ static struct yaml_node *name_file(struct portable *portable, const struct yaml_
         return yaml_node_copy(arena, node);
     if (*suffixes[0] != '\0')
         *strrchr(whole, '/') = '\0';
-    (void)snprintf(name, sizeof(name), "%s", whole);
-    if (search && *search && realpath(*search, directory))
-        name_relative(whole, directory, name);
+    config_portable_name(whole, search && *search ? *search : "", name);
     struct yaml_node *named = yaml_node_new_scalar(arena, node->position, name);
     if (named)
         named->is_plain = false; /* a path may hold what would end a plain scalar */

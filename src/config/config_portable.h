@@ -11,6 +11,13 @@
 
 #include "yaml_tree.h"
 
+#include <limits.h>
+
+#define PORTABLE_NAME_BYTES (PATH_MAX + 3)
+
+/* Names the file of the whole path `path` so, `configs` being the directory of the configs. */
+void config_portable_name(const char *path, const char *configs, char name[PORTABLE_NAME_BYTES]);
+
 /*
  * The YAML text of the tree `root`, whose files have been found once, in
  * `arena`. `search` are the directories of the configs, NULL at their end. NULL

@@ -1,11 +1,14 @@
 #include "sweep_inputs.h"
 
+#include "config_portable.h"
+#include "data_dir.h"
 #include "gpu_samples.h"
 #include "sweep_hash.h"
 #include "sweep_value.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #define PATH_BYTES 4096
@@ -52,9 +55,31 @@ static json_t *hash_of(const char *path, json_t *known)
 /* Adds the file, where there is one; not where its path is no UTF-8, which JSON cannot hold. */
 static void add(json_t *inputs, const char *path, json_t *known)
 {
+    char configs[DATA_DIR_BYTES];
+    char whole[PATH_MAX];
+    char name[PORTABLE_NAME_BYTES];
+    struct error ignored;
     json_t *hash = hash_of(path, known);
-    if (hash)
-        (void)json_object_set_new(inputs, path, hash);
+    if (!hash || !realpath(path, whole) || data_dir_configs(configs, &ignored) < 0) {
+        json_decref(hash);
+        return;
+    }
+    config_portable_name(whole, configs, name);
+    (void)json_object_set_new(inputs, name, hash);
+}
+
+/* The hash of the file of that name, as it is now; NULL: there is none. */
+static json_t *hash_now(const char *name)
+{
+    char configs[DATA_DIR_BYTES];
+    char path[DATA_DIR_BYTES + PORTABLE_NAME_BYTES];
+    struct error ignored;
+    if (name[0] == '/')
+        return hash_of(name, NULL);
+    if (data_dir_configs(configs, &ignored) < 0)
+        return NULL;
+    (void)snprintf(path, sizeof(path), "%s/%s", configs, name);
+    return hash_of(path, NULL);
 }
 
 static void add_tables(json_t *inputs, const char *folder, json_t *known)
@@ -118,7 +143,7 @@ int sweep_inputs_check(json_t *seen, struct error *error)
     json_t *first;
     json_object_foreach(seen, path, first)
     {
-        json_t *now = hash_of(path, NULL);
+        json_t *now = hash_now(path);
         bool is_same = now && json_equal(json_array_get(first, 0), now);
         json_decref(now);
         if (!is_same)

@@ -1,6 +1,7 @@
 /*
  * sweep_inputs: the files that points were run on, by what is in them: traces, token counts, what
  * was measured of a GPU. A path alone does not tell whether two shares of a sweep read the same.
+ * Their names are those of config_portable.h: wherever tandem lies, they are the same.
  */
 #ifndef TANDEM_SWEEP_INPUTS_H
 #define TANDEM_SWEEP_INPUTS_H
@@ -10,7 +11,7 @@
 #include <jansson.h>
 
 /*
- * The files that `config` names, as an object of path to a hash of what is in them (sweep_hash.h),
+ * The files that `config` names, as an object of name to a hash of what is in them (sweep_hash.h),
  * in hexadecimal; those that cannot be read, or whose path is no UTF-8, are left out. `known` is an
  * object that keeps hashes for the next point. NULL when memory is out.
  */

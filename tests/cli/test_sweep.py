@@ -5,10 +5,12 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import struct
 import subprocess
 import time
+import unittest.mock
 from pathlib import Path
 
 import h5py
@@ -429,6 +431,21 @@ class Curves(SweepTest):
 
 
 class Determinism(SweepTest):
+    def test_where_tandem_lies_does_not_matter(self):
+        # Expect the same bytes from a copy of the configs and traces elsewhere, and a sweep finished
+        # there to be this one.
+        elsewhere = self.folder / "elsewhere"
+        for name in ("configs", "traces"):
+            shutil.copytree(ROOT / name, elsewhere / name)
+        sweep = self.write("scenario: {base: scenarios/default, run: {duration: 30 s, warmup: 0 s}}\n"
+                           "grid: {layout.tensor_parallel: [2, 4]}\n", "sweep.yaml")
+        here, there = self.folder / "here.h5", self.folder / "there.h5"
+        self.tandem_ok("sweep", sweep, "-o", here)
+        with unittest.mock.patch.dict(ENVIRONMENT, TANDEM_DATA_DIR=str(elsewhere)):
+            self.tandem_ok("sweep", sweep, "-o", there)
+            self.assertEqual(here.read_bytes(), there.read_bytes())
+            self.tandem_ok("sweep", sweep, "-o", here, "--resume")
+
     def test_same_bytes_whatever_the_workers(self):
         # Expect one, two and seven workers to write the same file.
         for text in (GRID, CURVES):
