@@ -17,6 +17,7 @@ import argparse
 import csv
 import gzip
 import json
+import os
 import socket
 import statistics
 import sys
@@ -121,6 +122,8 @@ def serve(layout, cases):
     engine = Engine(layout)
     try:
         engine.start()
+        if layout.cpus:
+            os.sched_setaffinity(0, {layout.cpus[-1]})
         for name, requests in cases:
             scheduler = Scheduler(requests, limits, engine.channel, first_step)
             first_step = scheduler.replay(engine.is_alive)
@@ -180,6 +183,7 @@ def write_results(folder, layout, done, logs, source_text):
     meta = {"model": layout.model, "tp": layout.tensor_parallel, "pp": layout.stages,
             "layers": layout.stage_layers, "budget": STEP_TOKENS,
             "graph_sizes": layout.graph_sizes, "max_sequences": layout.max_sequences,
+            "p2p_disabled": os.environ.get("NCCL_P2P_DISABLE", "0"), "cpus": layout.cpus,
             "source": source_text, "peak_bytes_per_gpu": [log["peak_bytes"] for log in logs]}
     (folder / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
 
@@ -192,12 +196,17 @@ def parse_options():
     parser.add_argument("--layers", help="layers of each stage: 20,12 (as even as can be)")
     parser.add_argument("--max-sequences", type=int, default=96, metavar="N",
                         help="that run at once (%(default)s)")
+    parser.add_argument("--cpus", type=int, nargs="+", metavar="CPU", default=[],
+                        help="of each GPU's process, then the scheduler's; quiet_cpus.py finds "
+                             "them (the system's choice)")
     parser.add_argument("--suite", default="suite.json", help="what suite.py wrote (%(default)s)")
     parser.add_argument("--only", nargs="+", metavar="CASE", help="replay these cases only")
     parser.add_argument("--out", default="served", help="the folder to write (%(default)s)")
     options = parser.parse_args()
     if not 1 <= options.max_sequences <= ROWS_MAX:
         parser.error(f"--max-sequences is from 1 to {ROWS_MAX}")
+    if options.cpus and len(options.cpus) != options.tp * options.pp + 1:
+        parser.error(f"--cpus must be {options.tp * options.pp + 1}: one a GPU and the scheduler's")
     if options.tp * options.pp > torch.cuda.device_count():
         parser.error(f"{options.tp * options.pp} GPUs are more than the "
                      f"{torch.cuda.device_count()} that there are")
@@ -220,7 +229,8 @@ def main():
     cases = read_suite(options.suite, options.model, options.only)
     with tempfile.TemporaryDirectory() as folder:
         layout = worker.Layout(options.model, options.tp, stage_layers(parser, options),
-                               options.max_sequences, ROOM_TOKENS, free_port(), folder)
+                               options.max_sequences, ROOM_TOKENS, free_port(), folder,
+                               options.cpus)
         try:
             done, logs = serve(layout, cases)
         except Stuck as stuck:

@@ -32,6 +32,7 @@ class Layout:
     room_tokens: int  # of one sequence's KV
     port: int
     folder: str       # where each worker leaves its log
+    cpus: list        # each worker's CPU, then the scheduler's; none: the system's choice
 
     @property
     def stages(self):
@@ -217,6 +218,8 @@ def main(rank, layout, channel_names):
     with torch.no_grad():
         worker = Worker(rank, layout)
         worker.prepare()
+        if layout.cpus:
+            os.sched_setaffinity(0, {layout.cpus[rank]})  # of this thread; CUDA's are begun
         channel.set_ready(rank)
         number = 0
         while (plan := channel.take(number)) is not None:
