@@ -8,6 +8,14 @@
 #include "gpu.h"
 #include "link.h"
 
+/* What several transfers at once make of a GPU's own links, as a factor >= 1; 1 or less: nothing.
+   Source: analysis/measure/share.py on H200s, tests/silicon/sharing.csv. */
+struct contention {
+    double bandwidth;       /* of the rate of one, what they get together */
+    double send_latency;    /* of what a collective takes before its bytes, while others' leave */
+    double receive_latency; /* the same while others' come */
+};
+
 struct cluster {
     char name[NAME_BYTES];
     struct gpu gpu;
@@ -24,12 +32,13 @@ struct cluster {
     struct link_kind nic;           /* each NIC to its leaf; absent in single-node clusters */
     uint32_t nics_per_node;         /* GPUs share NICs evenly: GPU g uses NIC g * nics / gpus */
     uint32_t nodes_per_leaf;        /* 0: one switch that never blocks joins all nodes */
-    bool rail_optimized;        /* the NICs i of nodes_per_leaf nodes share a leaf of their own */
-    double oversubscription;    /* a leaf's NICs over its uplinks, >= 1; where there are leaves */
-    double spine_latency_s;     /* from leaf to spine, and from spine to leaf */
-    double collective_start_s;  /* what any collective costs before its first byte moves */
-    double simple_start_s;      /* what NCCL's Simple protocol costs on top; 0: nothing, and LL is
-                                   never faster */
+    bool rail_optimized;       /* the NICs i of nodes_per_leaf nodes share a leaf of their own */
+    double oversubscription;   /* a leaf's NICs over its uplinks, >= 1; where there are leaves */
+    double spine_latency_s;    /* from leaf to spine, and from spine to leaf */
+    double collective_start_s; /* what any collective costs before its first byte moves */
+    double simple_start_s;     /* what NCCL's Simple protocol costs on top; 0: nothing, and LL is
+                                  never faster */
+    struct contention contention;
     double host_staging_factor; /* >= 1: PCIe peers without peer access cross host memory, so
                                    each byte moves this many times; 1: peer access works */
 };

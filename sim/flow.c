@@ -23,6 +23,7 @@ static int allocate_links(struct flow_network *network, const double *link_bytes
     for (uint32_t link = 0; link < network->link_count; link++) {
         assert(link_bytes_per_s[link] > 0 && isfinite(link_bytes_per_s[link]));
         network->links[link].bytes_per_s = link_bytes_per_s[link];
+        network->links[link].gain = 1;
         network->links[link].first_hop = NO_HOP;
     }
     return 0;
@@ -370,6 +371,17 @@ int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes
     return 0;
 }
 
+void flow_set_link_gain(struct flow_network *network, uint32_t link, double gain)
+{
+    assert(link < network->link_count && gain >= 1 && network->links[link].flow_count == 0);
+    network->links[link].gain = gain;
+}
+
+bool flow_is_on(const struct flow_network *network, uint32_t link)
+{
+    return network->links[link].flow_count > 0;
+}
+
 uint32_t flow_narrowest(const struct flow_network *network, const struct crossings *crossings)
 {
     uint32_t narrowest = crossings->links[0].link;
@@ -377,7 +389,9 @@ uint32_t flow_narrowest(const struct flow_network *network, const struct crossin
     for (uint32_t i = 0; i < crossings->count; i++) {
         const struct crossing *crossing = &crossings->links[i];
         const struct flow_link *link = &network->links[crossing->link];
-        double share = link->bytes_per_s / (link->flow_count + crossing->routes);
+        double share =
+            flow_link_share(link, flow_link_room(link, link->flow_count + crossing->routes),
+                            link->flow_count + crossing->routes);
         if (share < least) {
             least = share;
             narrowest = crossing->link;

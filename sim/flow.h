@@ -4,8 +4,9 @@
  * A flow has a route (links), a latency before its first byte, and bytes. While
  * its bytes move, all flows on a link share it as progressive filling says: every
  * rate grows alike until a link is full, which fixes the rates of the flows that
- * cross it, and so on. Where a flow joins or leaves, the rates of those that its
- * links connect it to, directly or through others, are set anew; nobody else's.
+ * cross it, and so on; a link may let more through for several than for one. Where a flow joins or
+ * leaves, the rates of those that its links connect it to, directly or through others, are set
+ * anew; nobody else's.
  *
  *     latency               bytes, at rates that come and go with other flows
  *     |--------------------|---------------|--------|------------------|
@@ -63,6 +64,13 @@ bool flow_cancel(struct flow_network *network, flow_id id);
  */
 int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes_per_s,
                        struct error *error);
+
+/* From now on several flows get `gain` >= 1 times the link's rate together, each at most the rate
+   itself; 1 at first. There is none on it. */
+void flow_set_link_gain(struct flow_network *network, uint32_t link, double gain);
+
+/* Whether bytes of a flow are on the link. */
+bool flow_is_on(const struct flow_network *network, uint32_t link);
 
 /* Of the crossed links, at least one, the one that would leave each flow the least, were one more
    to start on each route. */

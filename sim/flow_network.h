@@ -46,7 +46,8 @@ struct flow {
 };
 
 struct flow_link {
-    double bytes_per_s;
+    double bytes_per_s; /* of one flow */
+    double gain;        /* of that, what several get together */
     uint32_t first_hop;
     uint32_t flow_count;
     bool is_dirty;
@@ -75,6 +76,18 @@ struct flow_network {
     uint32_t *gathered_flows; /* (capacity) scratch */
     struct flow_fill *fills;  /* (link_count) scratch */
 };
+
+/* What the link lets through for so many flows. */
+static inline double flow_link_room(const struct flow_link *link, uint32_t flows)
+{
+    return flows > 1 ? link->bytes_per_s * link->gain : link->bytes_per_s;
+}
+
+/* What each of `flows` gets of so much room on it. */
+static inline double flow_link_share(const struct flow_link *link, double room, uint32_t flows)
+{
+    return fmin(room / flows, link->bytes_per_s);
+}
 
 static inline struct flow *flow_of_hop(const struct flow_network *network, uint32_t hop)
 {

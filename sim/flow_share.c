@@ -25,7 +25,7 @@ static void gather_link(struct flow_network *network, struct gathering *gatherin
     if (link->is_gathered)
         return;
     link->is_gathered = true;
-    link->left_bytes_per_s = link->bytes_per_s;
+    link->left_bytes_per_s = flow_link_room(link, link->flow_count);
     link->unfixed = link->flow_count;
     network->gathered_links[gathering->links++] = index;
 }
@@ -88,9 +88,10 @@ static void fill(struct flow_network *network, uint32_t links)
     for (uint32_t i = 0; i < links; i++) {
         uint32_t index = network->gathered_links[i];
         const struct flow_link *link = &network->links[index];
-        if (link->unfixed > 0)
-            fills_insert(network->fills, &count,
-                         (struct flow_fill){link->bytes_per_s / link->unfixed, index}, NULL);
+        if (link->unfixed > 0) {
+            double share = flow_link_share(link, link->left_bytes_per_s, link->unfixed);
+            fills_insert(network->fills, &count, (struct flow_fill){share, index}, NULL);
+        }
     }
     while (count > 0) {
         struct flow_fill first = network->fills[0];
@@ -98,7 +99,7 @@ static void fill(struct flow_network *network, uint32_t links)
         fills_remove(network->fills, &count, 0, NULL);
         if (link->unfixed == 0)
             continue;
-        double share = link->left_bytes_per_s / link->unfixed;
+        double share = flow_link_share(link, link->left_bytes_per_s, link->unfixed);
         if (share < level * SAME_LEVEL)
             share = level;
         if (share > first.share) {

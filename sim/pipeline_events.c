@@ -4,20 +4,19 @@
 struct played_stage {
     struct player *player;
     uint32_t index;
-    uint32_t layer;          /* of the step at work */
-    int way;                 /* that the layer's collectives go, of a shared visit */
-    double latency_s;        /* before the next of their bytes */
-    double pace;             /* of their bytes, those that are sent */
-    sim_ps way_from;         /* since when they go this way, */
-    double way_s;            /* which takes so long alone */
-    uint64_t next;           /* number of the step that the stage takes next */
-    uint64_t next_sent;      /* and of the one that it sends on next */
-    struct step *at_work;    /* NULL: the stage is idle */
-    struct step *on_its_way; /* on shared links; NULL: none */
-    struct step **waiting;   /* (ring): steps whose input is there */
-    struct step **unsent;    /* (ring): steps that wait for shared links to the next stage */
-    event_id work;           /* the end of what is computed; 0: none is pending */
-    event_id *arrivals;      /* (ring): of steps on private links */
+    uint32_t layer;            /* of the step at work */
+    int way;                   /* that the layer's collectives go, of a shared visit */
+    struct transfer_form form; /* of these; the next's latency */
+    sim_ps way_from;           /* since when they go this way, */
+    double way_s;              /* which takes so long alone */
+    uint64_t next;             /* number of the step that the stage takes next */
+    uint64_t next_sent;        /* and of the one that it sends on next */
+    struct step *at_work;      /* NULL: the stage is idle */
+    struct step *on_its_way;   /* on shared links; NULL: none */
+    struct step **waiting;     /* (ring): steps whose input is there */
+    struct step **unsent;      /* (ring): steps that wait for shared links to the next stage */
+    event_id work;             /* the end of what is computed; 0: none is pending */
+    event_id *arrivals;        /* (ring): of steps on private links */
 };
 
 struct player {
@@ -287,17 +286,18 @@ static void start_way(struct played_stage *stage, struct step *step)
         end_layer(stage, step);
         return;
     }
+    const struct stage_way *way = &pipeline_stage_of(stage)->ways[stage->way];
+    double latency_s = stage->form.latency_s;
     struct transfer_order order = {
-        .latency_s = stage->latency_s,
-        .bytes = stage->pace * way_bytes(stage, step, stage->way),
+        .latency_s = latency_s * transfer_load(way->sharing),
+        .bytes = stage->form.pace * way_bytes(stage, step, stage->way),
         .done = on_way_end,
         .context = stage,
         .argument = (uint64_t)(uintptr_t)step,
     };
-    const struct stage_way *way = &pipeline_stage_of(stage)->ways[stage->way];
-    stage->latency_s = 0;
+    stage->form.latency_s = 0;
     stage->way_from = now_of(stage);
-    stage->way_s = order.latency_s + order.bytes / way->path.bytes_per_s;
+    stage->way_s = latency_s + order.bytes / way->path.bytes_per_s;
     if (transfer_start(way->sharing, &order, &stage->player->pipeline->session->error) < 0)
         fail(stage);
 }
@@ -312,11 +312,7 @@ static void on_way_end(void *context, uint64_t argument)
     start_way(stage, (struct step *)(uintptr_t)argument);
 }
 
-/*
- * A shared visit: the present layer has computed, and its collectives begin. What they take alone
- * beyond their bytes goes before the first of these; where it is less than their bytes should take,
- * as with measured times, there are fewer of them.
- */
+/* A shared visit: the present layer has computed, and its collectives begin. */
 static void on_computed(void *context, uint64_t argument)
 {
     struct played_stage *stage = context;
@@ -330,8 +326,7 @@ static void on_computed(void *context, uint64_t argument)
             bytes_s += way_bytes(stage, step, way) / of->ways[way].path.bytes_per_s;
     stage->work = 0;
     stage->way = 0;
-    stage->pace = bytes_s > alone_s ? alone_s / bytes_s : 1;
-    stage->latency_s = fmax(alone_s - bytes_s, 0);
+    stage->form = transfer_form_of(alone_s, bytes_s);
     start_way(stage, step);
 }
 

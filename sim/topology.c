@@ -130,6 +130,7 @@ static void vertex_name(const struct topology *topology, struct topology_vertex 
 static void add_link(struct topology *topology, uint32_t link, struct topology_vertex from,
                      struct topology_vertex to, struct alpha_beta cost)
 {
+    const struct contention *contention = &topology->cluster->contention;
     struct topology_link *slot = &topology->links[link];
     char from_name[24];
     char to_name[24];
@@ -143,6 +144,14 @@ static void add_link(struct topology *topology, uint32_t link, struct topology_v
     slot->from = vertex_of(topology, from);
     slot->to = vertex_of(topology, to);
     slot->cost = cost;
+    slot->gain = 1;
+    slot->loaded = 1;
+    if (from.kind == VERTEX_GPU || to.kind == VERTEX_GPU)
+        slot->gain = fmax(1, contention->bandwidth);
+    if (from.kind == VERTEX_GPU)
+        slot->loaded = fmax(1, contention->send_latency);
+    else if (to.kind == VERTEX_GPU)
+        slot->loaded = fmax(1, contention->receive_latency);
 }
 
 /* Both links of an edge. */

@@ -63,6 +63,8 @@ struct topology_link {
     uint32_t from;         /* vertices */
     uint32_t to;
     struct alpha_beta cost; /* efficiency and staging applied to bytes_per_s */
+    double gain;            /* >= 1: of the rate of one transfer, what several get together */
+    double loaded;          /* >= 1: of what a collective takes before its bytes, beside others' */
 };
 
 /* Where each kind of edge starts among a node's edges; edge e is links 2e (named first) and 2e+1.

@@ -14,6 +14,8 @@ struct flow_network *transfer_network(struct engine *engine, const struct topolo
         rates[link] = topology->links[link].cost.bytes_per_s;
     struct flow_network *network = flow_network_new(engine, rates, topology->link_count, error);
     free(rates);
+    for (uint32_t link = 0; network && link < topology->link_count; link++)
+        flow_set_link_gain(network, link, topology->links[link].gain);
     return network;
 }
 
@@ -69,6 +71,19 @@ int transfer_start(struct transfer *transfer, const struct transfer_order *order
         transfer->under_way++;
     }
     return 0;
+}
+
+double transfer_load(const struct transfer *transfer)
+{
+    const struct transfer_pairs *pairs = &transfer->pairs;
+    double load = 1;
+    for (uint32_t pair = 0; pair < pairs->count; pair++) {
+        struct route route = topology_route(transfer->topology, pairs->from[pair], pairs->to[pair]);
+        for (uint32_t i = 0; i < route.link_count; i++)
+            if (flow_is_on(transfer->network, route.links[i]))
+                load = fmax(load, transfer->topology->links[route.links[i]].loaded);
+    }
+    return load;
 }
 
 void transfer_cancel(struct transfer *transfer)

@@ -53,6 +53,29 @@ int transfer_init(struct transfer *transfer, struct flow_network *network,
 int transfer_start(struct transfer *transfer, const struct transfer_order *order,
                    struct error *error);
 
+/*
+ * What takes `alone_s` alone, of whose bytes the pairs' links should have `bytes_s`, as an order of
+ * such a transfer. What is beyond its bytes goes before the first of them; where it takes less than
+ * they should, as measured ones may, there are fewer of them.
+ */
+struct transfer_form {
+    double latency_s;
+    double pace; /* of the bytes, those that are sent */
+};
+
+static inline struct transfer_form transfer_form_of(double alone_s, double bytes_s)
+{
+    return (struct transfer_form){.latency_s = fmax(alone_s - bytes_s, 0),
+                                  .pace = bytes_s > alone_s ? alone_s / bytes_s : 1};
+}
+
+/*
+ * Times as long a collective over the pairs takes before its first byte as with the links to
+ * itself, for others' bytes that are on them now: its messages are small there and queue behind
+ * those. From 1.
+ */
+double transfer_load(const struct transfer *transfer);
+
 /* Takes back what is under way, if anything is; done() is not called. */
 void transfer_cancel(struct transfer *transfer);
 

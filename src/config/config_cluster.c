@@ -7,6 +7,7 @@
 
 #define GPUS_PER_NODE_MAX 1024
 #define OVERSUBSCRIPTION_MAX 64.0
+#define CONTENTION_MAX 100.0
 
 enum node_form { FORM_NONE, FORM_HGX, FORM_PCIE_BOX };
 
@@ -130,6 +131,20 @@ static void read_links_between_nodes(struct config_reader *reader, enum node_for
     read_fabric(reader, cluster);
 }
 
+static void read_contention(struct config_reader *parent, struct contention *contention)
+{
+    struct config_reader reader;
+    *contention = (struct contention){1, 1, 1};
+    config_reader_enter(&reader, parent, "contention", CONFIG_OPTIONAL);
+    config_read_number(&reader, "bandwidth", CONFIG_OPTIONAL, 1, CONTENTION_MAX,
+                       &contention->bandwidth);
+    config_read_number(&reader, "send_latency", CONFIG_OPTIONAL, 1, CONTENTION_MAX,
+                       &contention->send_latency);
+    config_read_number(&reader, "receive_latency", CONFIG_OPTIONAL, 1, CONTENTION_MAX,
+                       &contention->receive_latency);
+    config_reader_close(&reader);
+}
+
 void config_cluster_read(struct config_loader *loader, const struct yaml_node *node,
                          struct cluster *cluster, const char **measured)
 {
@@ -146,6 +161,7 @@ void config_cluster_read(struct config_loader *loader, const struct yaml_node *n
     read_links_in_node(&reader, form, cluster);
     read_links_between_nodes(&reader, form, cluster);
     config_link_read_starts(&reader, &cluster->collective_start_s, &cluster->simple_start_s);
+    read_contention(&reader, &cluster->contention);
     config_link_read_staging(&reader, &cluster->host_staging_factor);
     config_reader_close(&reader);
 }

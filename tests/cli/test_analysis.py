@@ -46,7 +46,7 @@ class Analysis(TandemTest):
 
     def test_what_is_missing_is_named(self):
         # Expect a sentence in place of a traceback where the work itself needs what is not there.
-        for name in ("ops.py", "comm.py", "power.py", "waits.py"):
+        for name in ("ops.py", "comm.py", "power.py", "share.py", "waits.py"):
             with self.subTest(name):
                 done = self.run_script(ROOT / "analysis" / "measure" / name)
                 self.assertEqual(done.returncode, 1)

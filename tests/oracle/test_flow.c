@@ -174,25 +174,32 @@ START_TEST(random_sets_end_as_by_force)
 }
 END_TEST
 
-/* Whether a set of rates is max-min fair: no link carries more than it can, and each flow crosses
-   a full link on which no flow is faster (Bertsekas and Gallager, section 6.5.2). */
-static void check_fair(const struct flow_set *set, const double *rates)
+/* Whether a set of rates is max-min fair: no link carries more than it can, `gains` of its rate for
+   several, nor any flow faster than its rate; and each flow crosses a full link on which no flow is
+   faster (Bertsekas and Gallager, section 6.5.2), or one of its own rate. */
+static void check_fair(const struct flow_set *set, const double *gains, const double *rates)
 {
     bool is_held[SET_FLOWS_MAX] = {false};
     for (uint32_t link = 0; link < set->link_count; link++) {
         double sum = 0;
         double fastest = 0;
+        double room = set->bytes_per_s[link];
+        uint32_t count = 0;
         for (uint32_t f = 0; f < set->flow_count; f++)
             for (uint32_t i = 0; i < set->flows[f].link_count; i++)
                 if (set->flows[f].links[i] == link) {
                     sum += rates[f];
                     fastest = fmax(fastest, rates[f]);
+                    count++;
                 }
-        ck_assert_double_le(sum, set->bytes_per_s[link] * (1 + 1e-12));
+        room *= count > 1 ? gains[link] : 1;
+        ck_assert_double_le(sum, room * (1 + 1e-12));
+        ck_assert_double_le(fastest, set->bytes_per_s[link] * (1 + 1e-12));
         for (uint32_t f = 0; f < set->flow_count; f++)
             for (uint32_t i = 0; i < set->flows[f].link_count; i++)
-                if (set->flows[f].links[i] == link && sum > set->bytes_per_s[link] * (1 - 1e-12) &&
-                    rates[f] > fastest * (1 - 1e-12))
+                if (set->flows[f].links[i] == link &&
+                    ((sum > room * (1 - 1e-12) && rates[f] > fastest * (1 - 1e-12)) ||
+                     rates[f] > set->bytes_per_s[link] * (1 - 1e-12)))
                     is_held[f] = true;
     }
     for (uint32_t f = 0; f < set->flow_count; f++)
@@ -214,10 +221,15 @@ START_TEST(rates_are_max_min_fair)
     for (uint32_t round = 0; round < 200; round++) {
         flow_id ids[SET_FLOWS_MAX];
         double rates[SET_FLOWS_MAX];
+        double gains[SET_LINKS_MAX];
         flow_set_random(set, &dice, 200);
         struct engine *engine = engine_new(&error);
         struct flow_network *network =
             flow_network_new(engine, set->bytes_per_s, set->link_count, &error);
+        for (uint32_t link = 0; link < set->link_count; link++) {
+            gains[link] = 1 + 0.25 * dice_between(&dice, 0, 4);
+            flow_set_link_gain(network, link, gains[link]);
+        }
         for (uint32_t f = 0; f < set->flow_count; f++) {
             struct flow_spec spec = {.links = set->flows[f].links,
                                      .link_count = set->flows[f].link_count,
@@ -227,7 +239,7 @@ START_TEST(rates_are_max_min_fair)
         }
         for (uint32_t f = 0; f < set->flow_count; f++)
             rates[f] = flow_bytes_per_s(network, ids[f]);
-        check_fair(set, rates);
+        check_fair(set, gains, rates);
         flow_network_free(network);
         engine_free(engine);
     }

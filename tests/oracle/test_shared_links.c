@@ -231,6 +231,56 @@ static double prompts_s(const struct scenario *scenario)
     return duration_s;
 }
 
+/* How long a second step holds the first stage. */
+static int watch_second(void *context, const struct span_record *span, struct error *error)
+{
+    (void)error;
+    if (span->kind == SPAN_STAGE && span->stage == 0 && span->step == 1)
+        *(sim_ps *)context = span->duration;
+    return 0;
+}
+
+/* That of two prompts to one replica, in a step each. */
+static double second_visit_s(const struct scenario *scenario)
+{
+    const struct arrival prompt = {.at = 0, .input_tokens = PROMPT, .output_tokens = 1};
+    const struct arrival arrivals[] = {prompt, prompt};
+    sim_ps visit = 0;
+    struct rows rows = {.context = &visit, .span = watch_second};
+    play_rows(scenario, arrivals, ARRAY_LENGTH(arrivals), &rows);
+    return sim_s_from_ps(visit);
+}
+
+/*
+ * Expectation: hidden states that leave a stage's GPUs for 7 ms keep the two all-reduces of its
+ * next step's first layer from starting, 99 times as much longer as a cluster says, less the time
+ * for which they would have shared the link; where links are private, they never meet.
+ */
+START_TEST(collectives_queue_behind_sends)
+{
+    struct scenario scenario = fixture_scenario(
+        1, (struct layout_spec){.tensor_parallel = 2, .pipeline_parallel = 2, .replicas = 1});
+    scenario.cluster.nvlink.bytes_per_s = 5e9;
+    scenario.cluster.collective_start_s = 1e-3;
+    scenario.serving.host.send_tensors = 1;
+    scenario.serving.steps_in_flight = 2;
+    scenario.serving.max_step_tokens = PROMPT;
+    scenario.output.timeline = TIMELINE_STEPS;
+    const enum link_policy policies[] = {LINK_POLICY_SHARED, LINK_POLICY_PRIVATE};
+    for (size_t i = 0; i < ARRAY_LENGTH(policies); i++) {
+        scenario.run.links = policies[i];
+        scenario.cluster.contention.send_latency = 1;
+        double before_s = second_visit_s(&scenario);
+        scenario.cluster.contention.send_latency = 100;
+        double slower_s = second_visit_s(&scenario) - before_s;
+        if (policies[i] == LINK_POLICY_SHARED)
+            ck_assert_double_gt(slower_s, 90 * 2 * scenario.cluster.collective_start_s);
+        else
+            ck_assert_double_eq(slower_s, 0);
+    }
+}
+END_TEST
+
 /* The link of which twice the bandwidth saves most; its name is whole. */
 static struct link_summary worst_link(const struct scenario *scenario)
 {
@@ -322,7 +372,7 @@ int main(void)
         slow_private_links_are_never_shared,     all_reduces_share_a_leafs_uplink,
         a_summary_names_the_links_that_matter,   twice_a_shared_nic_saves_what_it_says,
         what_many_share_is_what_they_wait_for,   twice_a_shared_uplink_saves_what_it_says,
-        what_is_slow_is_what_they_wait_for,
+        what_is_slow_is_what_they_wait_for,      collectives_queue_behind_sends,
     };
     return suite_run("shared links", tests, ARRAY_LENGTH(tests));
 }

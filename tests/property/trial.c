@@ -36,6 +36,10 @@ static void roll_links(struct dice *dice, struct trial *trial)
         cluster->oversubscription = dice_between(dice, 1, 3);
         cluster->spine_latency_s = 1e-6;
     }
+    if (dice_between(dice, 0, 2) == 0)
+        cluster->contention = (struct contention){.bandwidth = 1.25 * dice_between(dice, 1, 2),
+                                                  .send_latency = dice_between(dice, 1, 9),
+                                                  .receive_latency = dice_between(dice, 1, 3)};
     trial->scenario.run.links = (enum link_policy)dice_between(dice, 0, LINK_POLICY_PRIVATE);
     trial->scenario.layout.placement =
         (enum layout_placement)dice_between(dice, 0, LAYOUT_PLACEMENT_SPREAD);

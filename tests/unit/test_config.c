@@ -169,7 +169,8 @@ START_TEST(test_every_key_of_the_machines)
          "recovery: 30 ms, busy_recovery: 90 ms}}, nvlink: {bandwidth: 450 GB/s, efficiency: 0.8, "
          "latency: 2 us}, "
          "gpus_per_host_bridge: 2, inter_socket: {bandwidth: 40 GB/s, latency: 1 us}, "
-         "nic: {bandwidth: 400 Gb/s, latency: 5 us}, nics_per_node: 4, host_staging_factor: 2}\n"
+         "nic: {bandwidth: 400 Gb/s, latency: 5 us}, nics_per_node: 4, host_staging_factor: 2, "
+         "contention: {bandwidth: 1.5, send_latency: 2}}\n"
          "engine: {host: {base: engines/cuda-graphs, graphs_prefill: true, launch_chunk: 30 us, "
          "launch_history: 70 us, collective_overlap: 3 us, process_spread: 0.1, "
          "captured_sizes: [1, 2, 4]}}\nlayout: {}\n%s",
@@ -215,6 +216,9 @@ START_TEST(test_every_key_of_the_machines)
     ck_assert_uint_eq(box->nics_per_node, 4);
     ck_assert_double_eq(box->collective_start_s, 5e-6);
     ck_assert_double_eq(box->host_staging_factor, 2);
+    ck_assert_double_eq(box->contention.bandwidth, 1.5);
+    ck_assert_double_eq(box->contention.send_latency, 2);
+    ck_assert_double_eq(box->contention.receive_latency, 1);
     ck_assert_double_eq(costs->schedule_s, 100e-6);
     ck_assert_double_eq(costs->schedule_per_request_s, 1e-6);
     ck_assert_double_eq(costs->return_s, 20e-6);

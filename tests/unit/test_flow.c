@@ -196,6 +196,28 @@ START_TEST(a_link_can_slow_down)
 }
 END_TEST
 
+START_TEST(a_link_may_let_more_through_for_several)
+{
+    /* Of link 0's 10 GB/s two get 15 together, three 15. Where link 1 leaves one of two next to
+       nothing, the other gets what a lone one does, no more. */
+    struct rig rig = rig_new();
+    struct error error;
+    flow_set_link_gain(rig.network, 0, 1.5);
+    flow_id first = start(&rig, 1, 10 * GB, 0);
+    ck_assert_double_eq(flow_bytes_per_s(rig.network, first), 10 * GB);
+    flow_id second = start(&rig, 3, 10 * GB, 1);
+    ck_assert_double_eq(flow_bytes_per_s(rig.network, first), 7.5 * GB);
+    ck_assert_double_eq(flow_bytes_per_s(rig.network, second), 7.5 * GB);
+    ck_assert_int_eq(flow_set_link_rate(rig.network, 1, GB, &error), 0);
+    ck_assert_double_eq(flow_bytes_per_s(rig.network, first), 10 * GB);
+    ck_assert_double_eq(flow_bytes_per_s(rig.network, second), GB);
+    ck_assert_int_eq(flow_set_link_rate(rig.network, 1, 20 * GB, &error), 0);
+    flow_id third = start(&rig, 1, 10 * GB, 2);
+    ck_assert_double_eq(flow_bytes_per_s(rig.network, third), 5 * GB);
+    rig_end(&rig);
+}
+END_TEST
+
 START_TEST(those_that_end_together_end_by_owner)
 {
     struct rig rig = rig_new();
@@ -264,6 +286,7 @@ int main(void)
         cancelling_frees_the_links,
         a_waiting_flow_can_be_cancelled,
         a_link_can_slow_down,
+        a_link_may_let_more_through_for_several,
         those_that_end_together_end_by_owner,
         an_end_is_rounded_once,
         freeing_takes_pending_flows_along,
