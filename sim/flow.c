@@ -159,10 +159,10 @@ static void progress(struct flow *flow, sim_ps now)
     flow->carry_ps = 0;
 }
 
-/* When it ends at its present rate, in picoseconds after `since`. */
-static double moving_ps(const struct flow *flow)
+/* How long bytes take at a rate, with what of a picosecond was carried. */
+static double moving_ps(double carry_ps, double bytes, double bytes_per_s)
 {
-    return flow->carry_ps + flow->bytes_left / flow->bytes_per_s * (double)SIM_PS_PER_S;
+    return carry_ps + bytes / bytes_per_s * (double)SIM_PS_PER_S;
 }
 
 /* `delay_ps` after `from`, but not before `now` nor after the end of time. */
@@ -180,7 +180,8 @@ static event_id move_at(struct flow_network *network, struct flow *flow, double 
     progress(flow, now);
     flow->bytes_per_s = bytes_per_s;
     flow->state = FLOW_MOVING;
-    sim_ps end = moment_after(flow->since, moving_ps(flow), now);
+    double left_ps = moving_ps(flow->carry_ps, flow->bytes_left, flow->bytes_per_s);
+    sim_ps end = moment_after(flow->since, left_ps, now);
     return set_event(network, flow, end, EVENT_TRANSFER);
 }
 
@@ -282,9 +283,9 @@ static void finish(struct flow_network *network, struct flow *flow)
     done(context, argument);
 }
 
-static bool has_nothing_to_move(const struct flow *flow)
+static bool has_nothing_to_move(uint32_t link_count, double bytes)
 {
-    return flow->link_count == 0 || flow->bytes_left <= 0;
+    return link_count == 0 || bytes <= 0;
 }
 
 static void on_event(void *context, uint64_t argument)
@@ -292,7 +293,7 @@ static void on_event(void *context, uint64_t argument)
     struct flow_network *network = context;
     struct flow *flow = &network->flows[argument];
     flow->event = 0;
-    if (flow->state == FLOW_MOVING || has_nothing_to_move(flow)) {
+    if (flow->state == FLOW_MOVING || has_nothing_to_move(flow->link_count, flow->bytes_left)) {
         finish(network, flow);
     } else if (flow->state == FLOW_JOINED) {
         share(network);
@@ -329,16 +330,24 @@ static struct flow *take(struct flow_network *network, const struct flow_spec *s
     return flow;
 }
 
+/* When the first byte of a flow that starts `now` moves, and what of a picosecond is then carried.
+ */
+static sim_ps first_byte_at(sim_ps now, double latency_s, double *carry_ps)
+{
+    double delay_ps = latency_s * (double)SIM_PS_PER_S;
+    sim_ps first_byte = moment_after(now, delay_ps, now);
+    *carry_ps = delay_ps - (double)(first_byte - now);
+    return first_byte;
+}
+
 flow_id flow_start(struct flow_network *network, const struct flow_spec *spec)
 {
     struct flow *flow = take(network, spec);
     if (!flow)
         return 0;
     sim_ps now = engine_now(network->engine);
-    double delay_ps = spec->latency_s * (double)SIM_PS_PER_S;
-    sim_ps first_byte = moment_after(now, delay_ps, now);
-    flow->carry_ps = delay_ps - (double)(first_byte - now);
-    event_id event = first_byte == now && !has_nothing_to_move(flow)
+    sim_ps first_byte = first_byte_at(now, spec->latency_s, &flow->carry_ps);
+    event_id event = first_byte == now && !has_nothing_to_move(spec->link_count, spec->bytes)
                          ? join(network, flow)
                          : set_event(network, flow, first_byte, EVENT_TRANSFER);
     if (event == 0) {
@@ -346,6 +355,23 @@ flow_id flow_start(struct flow_network *network, const struct flow_spec *spec)
         return 0;
     }
     return (uint64_t)flow->generation << 32 | (uint64_t)(flow - network->flows);
+}
+
+sim_ps flow_lone_end(const struct flow_network *network, const struct crossings *crossings,
+                     double latency_s, double bytes)
+{
+    double bytes_per_s = INFINITY;
+    double carry_ps;
+    for (uint32_t i = 0; i < crossings->count; i++) {
+        const struct flow_link *link = &network->links[crossings->links[i].link];
+        if (link->flow_count > 0 || crossings->links[i].routes > 1)
+            return SIM_PS_MAX;
+        bytes_per_s = fmin(bytes_per_s, link->bytes_per_s);
+    }
+    sim_ps first_byte = first_byte_at(engine_now(network->engine), latency_s, &carry_ps);
+    if (has_nothing_to_move(crossings->count, bytes))
+        return first_byte;
+    return moment_after(first_byte, moving_ps(carry_ps, bytes, bytes_per_s), first_byte);
 }
 
 bool flow_cancel(struct flow_network *network, flow_id id)

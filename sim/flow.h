@@ -57,6 +57,12 @@ void flow_network_free(struct flow_network *network);
 /* Starts a flow now; 0 when memory is out. */
 flow_id flow_start(struct flow_network *network, const struct flow_spec *spec);
 
+/* When flows of so many bytes each, one a route over the crossed links, end if they start now and
+   nobody else comes; SIM_PS_MAX where they are not alone from the start: a link has flows, or
+   several routes cross it. */
+sim_ps flow_lone_end(const struct flow_network *network, const struct crossings *crossings,
+                     double latency_s, double bytes);
+
 /* Takes a flow out; false where it is done or cancelled. */
 bool flow_cancel(struct flow_network *network, flow_id id);
 

@@ -115,11 +115,10 @@ static sim_ps layer_part(const struct played_stage *stage, sim_ps whole)
     return whole * (layer + 1) / layers - whole * layer / layers;
 }
 
-/* A shared visit: the present layer computes from `from` on. */
-static void compute_layer(struct played_stage *stage, struct step *step, sim_ps from)
+/* A shared visit: when the present layer, begun at `from`, has computed. */
+static sim_ps computed_at(const struct played_stage *stage, const struct step *step, sim_ps from)
 {
-    sim_ps compute = layer_part(stage, step->visits[stage->index].work.compute);
-    stage->work = schedule(stage, from + compute, EVENT_STAGE, on_computed, step);
+    return from + layer_part(stage, step->visits[stage->index].work.compute);
 }
 
 /* Takes the next step in order, if its input is there and the stage is free. */
@@ -136,7 +135,8 @@ static void take_next(struct played_stage *stage)
     stage->layer = 0;
     pipeline_begin_visit(pipeline, stage->index, step);
     if (pipeline_stage_of(stage)->is_shared) {
-        compute_layer(stage, step, step->visits[stage->index].gpu_from);
+        sim_ps computed = computed_at(stage, step, step->visits[stage->index].gpu_from);
+        stage->work = schedule(stage, computed, EVENT_STAGE, on_computed, step);
     } else {
         pipeline_end_visit(pipeline, stage->index, step);
         stage->work = schedule(stage, layer_end(stage, step), EVENT_STAGE, on_layer_end, step);
@@ -257,14 +257,17 @@ static void end_shared_visit(struct played_stage *stage, struct step *step)
         leave(stage, step);
 }
 
-/* A shared visit: the present layer has communicated. */
-static void end_layer(struct played_stage *stage, struct step *step)
+/* Goes on to what would be the next event of all, instead of having it; false where it would not
+   be, or all must be events. For handlers that do nothing else after it. */
+static bool go_on_to(const struct played_stage *stage, sim_ps at, enum event_priority priority)
 {
-    tell_computed(stage, step);
-    if (++stage->layer == pipeline_stage_of(stage)->part.layers)
-        end_shared_visit(stage, step);
-    else
-        compute_layer(stage, step, now_of(stage));
+    const struct pipeline *pipeline = stage->player->pipeline;
+    struct engine *engine = pipeline->session->engine;
+    if (pipeline->session->exact || at > SIM_CLOCK_END ||
+        !engine_would_be_next(engine, at, priority, pipeline->replica))
+        return false;
+    engine_advance(engine, at, priority, pipeline->replica);
+    return true;
 }
 
 /* What each GPU sends one way in the present layer's collectives. */
@@ -277,16 +280,12 @@ static double way_bytes(const struct played_stage *stage, const struct step *ste
 
 static void on_way_end(void *context, uint64_t argument);
 
-/* A shared visit: the present layer's collectives go their next way, or have gone them all. */
-static void start_way(struct played_stage *stage, struct step *step)
+/* The present layer's collectives go their present way; whether they have gone it. */
+static bool go_way(struct played_stage *stage, struct step *step)
 {
-    while (stage->way < COLLECTIVE_WAY_COUNT && way_bytes(stage, step, stage->way) <= 0)
-        stage->way++;
-    if (stage->way >= COLLECTIVE_WAY_COUNT) {
-        end_layer(stage, step);
-        return;
-    }
-    const struct stage_way *way = &pipeline_stage_of(stage)->ways[stage->way];
+    struct session *session = stage->player->pipeline->session;
+    const struct pipeline_stage *of = pipeline_stage_of(stage);
+    const struct stage_way *way = &of->ways[stage->way];
     double latency_s = stage->form.latency_s;
     struct transfer_order order = {
         .latency_s = latency_s * transfer_load(way->sharing),
@@ -298,25 +297,41 @@ static void start_way(struct played_stage *stage, struct step *step)
     stage->form.latency_s = 0;
     stage->way_from = now_of(stage);
     stage->way_s = latency_s + order.bytes / way->path.bytes_per_s;
-    if (transfer_start(way->sharing, &order, &stage->player->pipeline->session->error) < 0)
+    sim_ps end = flow_lone_end(way->sharing->network, &of->meter.collectives[stage->way].crossings,
+                               order.latency_s, order.bytes);
+    if (go_on_to(stage, end, EVENT_TRANSFER))
+        return true;
+    if (transfer_start(way->sharing, &order, &session->error) < 0)
         fail(stage);
+    return false;
 }
 
-static void on_way_end(void *context, uint64_t argument)
+/* They have gone it. */
+static void end_way(struct played_stage *stage)
 {
-    struct played_stage *stage = context;
     struct stage_way *way = &pipeline_stage_of(stage)->ways[stage->way];
     way->held_up += held_up(stage, stage->way_from, stage->way_s);
-    stage->work = 0;
     stage->way++;
-    start_way(stage, (struct step *)(uintptr_t)argument);
 }
 
-/* A shared visit: the present layer has computed, and its collectives begin. */
-static void on_computed(void *context, uint64_t argument)
+/* They go the ways that are left; whether they have gone them all. */
+static bool go_ways(struct played_stage *stage, struct step *step)
 {
-    struct played_stage *stage = context;
-    struct step *step = (struct step *)(uintptr_t)argument;
+    while (stage->way < COLLECTIVE_WAY_COUNT) {
+        if (way_bytes(stage, step, stage->way) <= 0) {
+            stage->way++;
+            continue;
+        }
+        if (!go_way(stage, step))
+            return false;
+        end_way(stage);
+    }
+    return true;
+}
+
+/* The present layer has computed, and its collectives begin; whether they are over. */
+static bool communicate(struct played_stage *stage, struct step *step)
+{
     const struct pipeline_stage *of = pipeline_stage_of(stage);
     sim_ps alone = step->visits[stage->index].work.collective;
     double alone_s = sim_s_from_ps(alone) / of->part.layers;
@@ -324,10 +339,49 @@ static void on_computed(void *context, uint64_t argument)
     for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
         if (way_bytes(stage, step, way) > 0)
             bytes_s += way_bytes(stage, step, way) / of->ways[way].path.bytes_per_s;
-    stage->work = 0;
     stage->way = 0;
     stage->form = transfer_form_of(alone_s, bytes_s);
-    start_way(stage, step);
+    return go_ways(stage, step);
+}
+
+/* The next layer computes; whether it has. */
+static bool compute(struct played_stage *stage, struct step *step)
+{
+    sim_ps computed = computed_at(stage, step, now_of(stage));
+    if (go_on_to(stage, computed, EVENT_STAGE))
+        return true;
+    stage->work = schedule(stage, computed, EVENT_STAGE, on_computed, step);
+    return false;
+}
+
+/* The present layer is over: the next ones, as long as nothing else happens meanwhile. */
+static void play_layers(struct played_stage *stage, struct step *step)
+{
+    do {
+        tell_computed(stage, step);
+        if (++stage->layer == pipeline_stage_of(stage)->part.layers) {
+            end_shared_visit(stage, step);
+            return;
+        }
+    } while (compute(stage, step) && communicate(stage, step));
+}
+
+static void on_way_end(void *context, uint64_t argument)
+{
+    struct played_stage *stage = context;
+    struct step *step = (struct step *)(uintptr_t)argument;
+    end_way(stage);
+    if (go_ways(stage, step))
+        play_layers(stage, step);
+}
+
+static void on_computed(void *context, uint64_t argument)
+{
+    struct played_stage *stage = context;
+    struct step *step = (struct step *)(uintptr_t)argument;
+    stage->work = 0;
+    if (communicate(stage, step))
+        play_layers(stage, step);
 }
 
 void player_launch(struct player *player, struct step *step)
