@@ -1,22 +1,21 @@
 #include "pipeline_events.h"
 
+#include "shared_visit.h"
+
 /* A stage at work. Rings hold steps in flight by their number modulo `ring`. */
 struct played_stage {
     struct player *player;
     uint32_t index;
-    uint32_t layer;            /* of the step at work */
-    int way;                   /* that the layer's collectives go, of a shared visit */
-    struct transfer_form form; /* of these; the next's latency */
-    sim_ps way_from;           /* since when they go this way, */
-    double way_s;              /* which takes so long alone */
-    uint64_t next;             /* number of the step that the stage takes next */
-    uint64_t next_sent;        /* and of the one that it sends on next */
-    struct step *at_work;      /* NULL: the stage is idle */
-    struct step *on_its_way;   /* on shared links; NULL: none */
-    struct step **waiting;     /* (ring): steps whose input is there */
-    struct step **unsent;      /* (ring): steps that wait for shared links to the next stage */
-    event_id work;             /* the end of what is computed; 0: none is pending */
-    event_id *arrivals;        /* (ring): of steps on private links */
+    uint32_t layer;             /* of the step at work, where the visit is private */
+    struct shared_visit shared; /* where it is not */
+    uint64_t next;              /* number of the step that the stage takes next */
+    uint64_t next_sent;         /* and of the one that it sends on next */
+    struct step *at_work;       /* NULL: the stage is idle */
+    struct step *on_its_way;    /* on shared links; NULL: none */
+    struct step **waiting;      /* (ring): steps whose input is there */
+    struct step **unsent;       /* (ring): steps that wait for shared links to the next stage */
+    event_id work;              /* the end of what is computed; 0: none is pending */
+    event_id *arrivals;         /* (ring): of steps on private links */
 };
 
 struct player {
@@ -25,37 +24,6 @@ struct player {
     uint32_t ring;
     struct played_stage *stages;
 };
-
-struct player *player_new(struct pipeline *pipeline, const struct serving *serving,
-                          struct player_watch watch, struct arena *arena, struct error *error)
-{
-    struct player *player = arena_calloc(arena, 1, sizeof(*player));
-    if (!player)
-        goto out_of_memory;
-    *player = (struct player){
-        .pipeline = pipeline,
-        .watch = watch,
-        .ring = serving->steps_in_flight,
-        .stages = arena_calloc(arena, pipeline->stage_count, sizeof(*player->stages)),
-    };
-    if (!player->stages)
-        goto out_of_memory;
-    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
-        struct played_stage *stage = &player->stages[s];
-        stage->player = player;
-        stage->index = s;
-        stage->waiting = arena_calloc(arena, player->ring, sizeof(*stage->waiting));
-        stage->unsent = arena_calloc(arena, player->ring, sizeof(*stage->unsent));
-        stage->arrivals = arena_calloc(arena, player->ring, sizeof(*stage->arrivals));
-        if (!stage->waiting || !stage->unsent || !stage->arrivals)
-            goto out_of_memory;
-    }
-    return player;
-
-out_of_memory:
-    error_out_of_memory(error, "pipeline events");
-    return NULL;
-}
 
 static event_id schedule(struct played_stage *stage, sim_ps at, enum event_priority priority,
                          event_function function, struct step *step)
@@ -78,7 +46,6 @@ static sim_ps now_of(const struct played_stage *stage)
 }
 
 static void on_layer_end(void *context, uint64_t argument);
-static void on_computed(void *context, uint64_t argument);
 static void on_arrival(void *context, uint64_t argument);
 static void take_next(struct played_stage *stage);
 
@@ -88,12 +55,13 @@ static bool plays_layers(const struct player *player)
     return player->pipeline->session->exact || player->watch.computed;
 }
 
-/* The present layer of the step at work is done. */
-static void tell_computed(const struct played_stage *stage, const struct step *step)
+/* A layer of the step at work is done. */
+static void on_layer_computed(void *context, uint32_t layer)
 {
+    const struct played_stage *stage = context;
     const struct player_watch *watch = &stage->player->watch;
     if (watch->computed)
-        watch->computed(watch->context, step, stage->index, stage->layer);
+        watch->computed(watch->context, stage->at_work, stage->index, layer);
 }
 
 /* A private visit: when layer `layer` of the step at work ends; the last ends with the visit. */
@@ -105,20 +73,6 @@ static sim_ps layer_end(const struct played_stage *stage, const struct step *ste
     if (stage->layer + 1 >= layers || !plays_layers(stage->player))
         return visit->end;
     return visit->start + (sim_ps)((double)(visit->end - visit->start) * share);
-}
-
-/* Of `whole`, what falls to the present layer, so that the layers' parts sum to it. */
-static sim_ps layer_part(const struct played_stage *stage, sim_ps whole)
-{
-    sim_ps layers = pipeline_stage_of(stage)->part.layers;
-    sim_ps layer = stage->layer;
-    return whole * (layer + 1) / layers - whole * layer / layers;
-}
-
-/* A shared visit: when the present layer, begun at `from`, has computed. */
-static sim_ps computed_at(const struct played_stage *stage, const struct step *step, sim_ps from)
-{
-    return from + layer_part(stage, step->visits[stage->index].work.compute);
 }
 
 /* Takes the next step in order, if its input is there and the stage is free. */
@@ -135,8 +89,7 @@ static void take_next(struct played_stage *stage)
     stage->layer = 0;
     pipeline_begin_visit(pipeline, stage->index, step);
     if (pipeline_stage_of(stage)->is_shared) {
-        sim_ps computed = computed_at(stage, step, step->visits[stage->index].gpu_from);
-        stage->work = schedule(stage, computed, EVENT_STAGE, on_computed, step);
+        shared_visit_begin(&stage->shared, step);
     } else {
         pipeline_end_visit(pipeline, stage->index, step);
         stage->work = schedule(stage, layer_end(stage, step), EVENT_STAGE, on_layer_end, step);
@@ -154,16 +107,12 @@ static void on_arrival(void *context, uint64_t argument)
     take_next(stage);
 }
 
-static void fail(struct played_stage *stage)
-{
-    stage->player->pipeline->session->failed = true;
-}
-
 static void on_sent(void *context, uint64_t argument);
 
 /* Sends the next step on over shared links, if it is there and the one before it has arrived. */
 static void send_next(struct played_stage *stage)
 {
+    struct session *session = stage->player->pipeline->session;
     struct hop *hop = &pipeline_stage_of(stage)->hop;
     struct step **slot = &stage->unsent[stage->next_sent % stage->player->ring];
     struct step *step = *slot;
@@ -180,14 +129,7 @@ static void send_next(struct played_stage *stage)
         .context = stage,
         .argument = (uint64_t)(uintptr_t)step,
     };
-    if (transfer_start(hop->sharing, &order, &stage->player->pipeline->session->error) < 0)
-        fail(stage);
-}
-
-/* What a transfer on shared links that ends now took longer than alone. */
-static sim_ps held_up(const struct played_stage *stage, sim_ps from, double alone_s)
-{
-    return sim_ps_max(now_of(stage) - from - sim_span_from_s(alone_s), 0);
+    session->failed |= transfer_start(hop->sharing, &order, &session->error) < 0;
 }
 
 static void on_sent(void *context, uint64_t argument)
@@ -195,8 +137,8 @@ static void on_sent(void *context, uint64_t argument)
     struct played_stage *stage = context;
     const struct step *step = stage->on_its_way;
     struct hop *hop = &pipeline_stage_of(stage)->hop;
-    hop->held_up += held_up(stage, step->visits[stage->index].sent_from,
-                            collective_send_s(hop->path, step->work.send_bytes));
+    hop->held_up += transfer_held_up(step->visits[stage->index].sent_from, now_of(stage),
+                                     collective_send_s(hop->path, step->work.send_bytes));
     stage->on_its_way = NULL;
     on_arrival(stage + 1, argument);
     send_next(stage);
@@ -234,8 +176,7 @@ static void on_layer_end(void *context, uint64_t argument)
     struct step *step = (struct step *)(uintptr_t)argument;
     uint32_t layers = pipeline_stage_of(stage)->part.layers;
     stage->work = 0;
-    if (stage->layer < layers)
-        tell_computed(stage, step);
+    on_layer_computed(stage, stage->layer);
     if (plays_layers(stage->player) && ++stage->layer < layers) {
         stage->work = schedule(stage, layer_end(stage, step), EVENT_STAGE, on_layer_end, step);
     } else {
@@ -243,145 +184,60 @@ static void on_layer_end(void *context, uint64_t argument)
     }
 }
 
-/* A shared visit's last layer is done: the visit ends now, or with its last launch. */
-static void end_shared_visit(struct played_stage *stage, struct step *step)
+static void on_visit_end(void *context, uint64_t argument)
 {
-    struct visit *visit = &step->visits[stage->index];
-    sim_ps alone = visit->work.collective;
-    visit->work.collective = now_of(stage) - visit->gpu_from - visit->work.compute;
-    visit->stretch = alone > 0 ? (double)visit->work.collective / (double)alone : 1;
+    struct played_stage *stage = context;
+    stage->work = 0;
+    leave(stage, (struct step *)(uintptr_t)argument);
+}
+
+/* A shared visit's last layer is done: it ends now, or with its last launch. */
+static void on_layers_over(void *context)
+{
+    struct played_stage *stage = context;
+    struct step *step = stage->at_work;
+    const struct visit *visit = &step->visits[stage->index];
     pipeline_end_visit(stage->player->pipeline, stage->index, step);
     if (visit->end > now_of(stage))
-        stage->work = schedule(stage, visit->end, EVENT_STAGE, on_layer_end, step);
+        stage->work = schedule(stage, visit->end, EVENT_STAGE, on_visit_end, step);
     else
         leave(stage, step);
 }
 
-/* Goes on to what would be the next event of all, instead of having it; false where it would not
-   be, or all must be events. For handlers that do nothing else after it. */
-static bool go_on_to(const struct played_stage *stage, sim_ps at, enum event_priority priority)
+struct player *player_new(struct pipeline *pipeline, const struct serving *serving,
+                          struct player_watch watch, struct arena *arena, struct error *error)
 {
-    const struct pipeline *pipeline = stage->player->pipeline;
-    struct engine *engine = pipeline->session->engine;
-    if (pipeline->session->exact || at > SIM_CLOCK_END ||
-        !engine_would_be_next(engine, at, priority, pipeline->replica))
-        return false;
-    engine_advance(engine, at, priority, pipeline->replica);
-    return true;
-}
-
-/* What each GPU sends one way in the present layer's collectives. */
-static double way_bytes(const struct played_stage *stage, const struct step *step, int way)
-{
-    const struct pipeline_stage *of = pipeline_stage_of(stage);
-    double bytes = step->visits[stage->index].work.sent.bytes[way] / of->part.layers;
-    return of->ways[way].sharing ? bytes : 0;
-}
-
-static void on_way_end(void *context, uint64_t argument);
-
-/* The present layer's collectives go their present way; whether they have gone it. */
-static bool go_way(struct played_stage *stage, struct step *step)
-{
-    struct session *session = stage->player->pipeline->session;
-    const struct pipeline_stage *of = pipeline_stage_of(stage);
-    const struct stage_way *way = &of->ways[stage->way];
-    double latency_s = stage->form.latency_s;
-    struct transfer_order order = {
-        .latency_s = latency_s * transfer_load(way->sharing),
-        .bytes = stage->form.pace * way_bytes(stage, step, stage->way),
-        .done = on_way_end,
-        .context = stage,
-        .argument = (uint64_t)(uintptr_t)step,
+    struct player *player = arena_calloc(arena, 1, sizeof(*player));
+    if (!player)
+        goto out_of_memory;
+    *player = (struct player){
+        .pipeline = pipeline,
+        .watch = watch,
+        .ring = serving->steps_in_flight,
+        .stages = arena_calloc(arena, pipeline->stage_count, sizeof(*player->stages)),
     };
-    stage->form.latency_s = 0;
-    stage->way_from = now_of(stage);
-    stage->way_s = latency_s + order.bytes / way->path.bytes_per_s;
-    sim_ps end = flow_lone_end(way->sharing->network, &of->meter.collectives[stage->way].crossings,
-                               order.latency_s, order.bytes);
-    if (go_on_to(stage, end, EVENT_TRANSFER))
-        return true;
-    if (transfer_start(way->sharing, &order, &session->error) < 0)
-        fail(stage);
-    return false;
-}
-
-/* They have gone it. */
-static void end_way(struct played_stage *stage)
-{
-    struct stage_way *way = &pipeline_stage_of(stage)->ways[stage->way];
-    way->held_up += held_up(stage, stage->way_from, stage->way_s);
-    stage->way++;
-}
-
-/* They go the ways that are left; whether they have gone them all. */
-static bool go_ways(struct played_stage *stage, struct step *step)
-{
-    while (stage->way < COLLECTIVE_WAY_COUNT) {
-        if (way_bytes(stage, step, stage->way) <= 0) {
-            stage->way++;
-            continue;
-        }
-        if (!go_way(stage, step))
-            return false;
-        end_way(stage);
+    if (!player->stages)
+        goto out_of_memory;
+    for (uint32_t s = 0; s < pipeline->stage_count; s++) {
+        struct played_stage *stage = &player->stages[s];
+        stage->player = player;
+        stage->index = s;
+        stage->shared = (struct shared_visit){
+            .pipeline = pipeline,
+            .stage = s,
+            .watch = {stage, on_layer_computed, on_layers_over},
+        };
+        stage->waiting = arena_calloc(arena, player->ring, sizeof(*stage->waiting));
+        stage->unsent = arena_calloc(arena, player->ring, sizeof(*stage->unsent));
+        stage->arrivals = arena_calloc(arena, player->ring, sizeof(*stage->arrivals));
+        if (!stage->waiting || !stage->unsent || !stage->arrivals)
+            goto out_of_memory;
     }
-    return true;
-}
+    return player;
 
-/* The present layer has computed, and its collectives begin; whether they are over. */
-static bool communicate(struct played_stage *stage, struct step *step)
-{
-    const struct pipeline_stage *of = pipeline_stage_of(stage);
-    sim_ps alone = step->visits[stage->index].work.collective;
-    double alone_s = sim_s_from_ps(alone) / of->part.layers;
-    double bytes_s = 0;
-    for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
-        if (way_bytes(stage, step, way) > 0)
-            bytes_s += way_bytes(stage, step, way) / of->ways[way].path.bytes_per_s;
-    stage->way = 0;
-    stage->form = transfer_form_of(alone_s, bytes_s);
-    return go_ways(stage, step);
-}
-
-/* The next layer computes; whether it has. */
-static bool compute(struct played_stage *stage, struct step *step)
-{
-    sim_ps computed = computed_at(stage, step, now_of(stage));
-    if (go_on_to(stage, computed, EVENT_STAGE))
-        return true;
-    stage->work = schedule(stage, computed, EVENT_STAGE, on_computed, step);
-    return false;
-}
-
-/* The present layer is over: the next ones, as long as nothing else happens meanwhile. */
-static void play_layers(struct played_stage *stage, struct step *step)
-{
-    do {
-        tell_computed(stage, step);
-        if (++stage->layer == pipeline_stage_of(stage)->part.layers) {
-            end_shared_visit(stage, step);
-            return;
-        }
-    } while (compute(stage, step) && communicate(stage, step));
-}
-
-static void on_way_end(void *context, uint64_t argument)
-{
-    struct played_stage *stage = context;
-    struct step *step = (struct step *)(uintptr_t)argument;
-    end_way(stage);
-    if (go_ways(stage, step))
-        play_layers(stage, step);
-}
-
-static void on_computed(void *context, uint64_t argument)
-{
-    struct played_stage *stage = context;
-    struct step *step = (struct step *)(uintptr_t)argument;
-    stage->work = 0;
-    if (communicate(stage, step))
-        play_layers(stage, step);
+out_of_memory:
+    error_out_of_memory(error, "pipeline events");
+    return NULL;
 }
 
 void player_launch(struct player *player, struct step *step)
@@ -410,9 +266,7 @@ void player_abandon(struct player *player, uint64_t next)
             stage->waiting[i] = NULL;
             stage->unsent[i] = NULL;
         }
-        for (int way = 0; way < COLLECTIVE_WAY_COUNT; way++)
-            if (of->ways[way].sharing)
-                transfer_cancel(of->ways[way].sharing);
+        shared_visit_cancel(&stage->shared);
         if (of->hop.sharing)
             transfer_cancel(of->hop.sharing);
         stage->work = 0;

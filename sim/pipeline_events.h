@@ -4,14 +4,9 @@
  * From the same visits as pipeline.h's closed form, for exact sessions, which play
  * every layer, and for replicas whose links others use too, which have no closed
  * form. Each stage has a queue of steps that wait for it and one of steps that
- * wait to be sent on. Where the links of a stage's tensor-parallel group are
- * shared, its layers compute and communicate in turns: a layer's collectives are
- * one transfer each way that they go (collective_way.h), one way after the other,
- * from each rank to its peer, and what they take beyond these bytes is latency
- * before the first. As long as nothing else in the simulation happens before a
- * layer's next end, and nobody is on its links, it is gone on to without an event,
- * but in exact sessions. Slower than the closed form all the same, and the same to
- * the picosecond where both apply, which a property test holds.
+ * wait to be sent on; where the links of its tensor-parallel group are shared, its
+ * layers are played as shared_visit.h says. Slower by far than the closed form, and the
+ * same to the picosecond where both apply, which a property test holds.
  */
 #ifndef TANDEM_PIPELINE_EVENTS_H
 #define TANDEM_PIPELINE_EVENTS_H

@@ -53,6 +53,12 @@ int transfer_init(struct transfer *transfer, struct flow_network *network,
 int transfer_start(struct transfer *transfer, const struct transfer_order *order,
                    struct error *error);
 
+/* What one from `from` to `to` took longer than the `alone_s` that it takes alone. */
+static inline sim_ps transfer_held_up(sim_ps from, sim_ps to, double alone_s)
+{
+    return sim_ps_max(to - from - sim_span_from_s(alone_s), 0);
+}
+
 /*
  * What takes `alone_s` alone, of whose bytes the pairs' links should have `bytes_s`, as an order of
  * such a transfer. What is beyond its bytes goes before the first of them; where it takes less than

@@ -16,7 +16,7 @@ LAYERS = [
     " quantiles",
     "request workload lane kv_cache seen_shapes batcher batcher_parts batcher_pick link_meter kv_meter"
     " link_sharing",
-    "group_cost group_links step_cost step_work step_items fullness crowding accounting pipeline pipeline_events flight laps decode_run"
+    "group_cost group_links step_cost step_work step_items fullness crowding accounting pipeline shared_visit pipeline_events flight laps decode_run"
     " replica replica_parts replica_run router",
     "scenario deployment pool handover handover_parts kv_move fleet fleet_build fleet_parts faults tally simulation summarize summarize_links"
     " recommend layout_warnings run_warnings",
