@@ -8,8 +8,9 @@
 #include "gpu.h"
 #include "link.h"
 
-/* What several transfers at once make of a GPU's own links, as a factor >= 1; 1 or less: nothing.
-   Source: analysis/measure/share.py on H200s, tests/silicon/sharing.csv. */
+/* What several transfers at once make of the link that joins a GPU to others, NVLink or, where
+   there is none, its PCIe slot; as a factor >= 1; 1 or less: nothing. Source:
+   analysis/measure/share.py on H200s, tests/silicon/sharing.csv. */
 struct contention {
     double bandwidth;       /* of the rate of one, what they get together */
     double send_latency;    /* of what a collective takes before its bytes, while others' leave */

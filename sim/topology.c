@@ -126,6 +126,14 @@ static void vertex_name(const struct topology *topology, struct topology_vertex 
         (void)snprintf(name, name_bytes, "%s%u", names[vertex.kind], vertex.index);
 }
 
+/* Whether a link between such vertices is a GPU's NVLink, or its slot where there is no NVLink. */
+static bool joins_gpus(const struct cluster *cluster, enum vertex_kind from, enum vertex_kind to)
+{
+    if (place_has_link(cluster->nvlink))
+        return from == VERTEX_NVSWITCH || to == VERTEX_NVSWITCH;
+    return from == VERTEX_GPU || to == VERTEX_GPU;
+}
+
 /* Leaves' uplinks belong to no node, and their names say none. */
 static void add_link(struct topology *topology, uint32_t link, struct topology_vertex from,
                      struct topology_vertex to, struct alpha_beta cost)
@@ -146,12 +154,11 @@ static void add_link(struct topology *topology, uint32_t link, struct topology_v
     slot->cost = cost;
     slot->gain = 1;
     slot->loaded = 1;
-    if (from.kind == VERTEX_GPU || to.kind == VERTEX_GPU)
+    if (joins_gpus(topology->cluster, from.kind, to.kind)) {
         slot->gain = fmax(1, contention->bandwidth);
-    if (from.kind == VERTEX_GPU)
-        slot->loaded = fmax(1, contention->send_latency);
-    else if (to.kind == VERTEX_GPU)
-        slot->loaded = fmax(1, contention->receive_latency);
+        slot->loaded = fmax(1, from.kind == VERTEX_GPU ? contention->send_latency
+                                                       : contention->receive_latency);
+    }
 }
 
 /* Both links of an edge. */

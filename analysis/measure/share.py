@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Times transfers over NVLink that meet: sharing.csv, on four GPUs of one machine.
+"""Times transfers that meet on GPUs' links: sharing.csv, on four GPUs of one machine.
 
 Two kinds of traffic, NCCL sends and all-reduces, run alone and then side by side, each in replayed
-CUDA graphs on a stream of its own with a communicator of its own. `alone_us` is what one takes alone,
-`beside_us` while the other traffic `other` runs, too: medians over replays.
+CUDA graphs on a stream of its own with a communicator of its own. `alone_us` is what one takes
+alone, `beside_us` while the other traffic `other` runs, too: medians over replays. NCCL goes over
+peer memory or, with NCCL_P2P_DISABLE=1, through the host's.
 """
 
 import argparse
@@ -25,7 +26,7 @@ mp = lazily("torch.multiprocessing")
 
 RANKS = 4
 MIB = 1 << 20
-SPAN_MS = 60         # that each kind of traffic is kept up for
+SPAN_MS = 60  # that each kind of traffic is kept up for
 REPLAYS = (8, 400)
 COLUMNS = ["traffic", "bytes", "other", "other_bytes", "alone_us", "beside_us"]
 
@@ -51,6 +52,7 @@ def all_reduce(*ranks, size=64 * MIB):
 
 
 def calls_in_graph(one):
+    """So that a graph takes some hundred microseconds or more."""
     return 20 if one.size <= 2 * MIB else 3
 
 
@@ -204,7 +206,7 @@ def work(rank, port, path):
     dist.barrier()
     torch.cuda.synchronize()
     sys.stdout.flush()
-    os._exit(0)
+    os._exit(0)  # graphs that hold NCCL calls make an orderly end hang
 
 
 def main():

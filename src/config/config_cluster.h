@@ -13,7 +13,7 @@
  *                     rail_optimized (a leaf for NIC i of each); oversubscription;
  *                     latency from leaf to spine. Without it one switch never blocks
  *     collective_start, collective_simple_start, host_staging_factor
- *     contention      of a GPU's own links: bandwidth, send_latency, receive_latency
+ *     contention      of GPUs' links: bandwidth, send_latency, receive_latency
  */
 #ifndef TANDEM_CONFIG_CLUSTER_H
 #define TANDEM_CONFIG_CLUSTER_H

@@ -161,19 +161,32 @@ START_TEST(route_cost_sums_latency_and_takes_least_bandwidth)
 }
 END_TEST
 
-START_TEST(contention_is_of_gpus_own_links)
+/* Of the links between a GPU and a vertex of `kind`. */
+static void check_contention(const struct topology *topology, enum vertex_kind kind)
 {
-    struct cluster cluster = fixture_nvlink_cluster(2, 8);
-    cluster.contention =
-        (struct contention){.bandwidth = 1.5, .send_latency = 2, .receive_latency = 1.25};
-    struct topology topology = build(&cluster);
-    for (uint32_t i = 0; i < topology.link_count; i++) {
-        const struct topology_link *link = &topology.links[i];
-        bool leaves = topology.vertices[link->from].kind == VERTEX_GPU;
-        bool comes = topology.vertices[link->to].kind == VERTEX_GPU;
+    for (uint32_t i = 0; i < topology->link_count; i++) {
+        const struct topology_link *link = &topology->links[i];
+        enum vertex_kind from = topology->vertices[link->from].kind;
+        enum vertex_kind to = topology->vertices[link->to].kind;
+        bool leaves = from == VERTEX_GPU && to == kind;
+        bool comes = to == VERTEX_GPU && from == kind;
         ck_assert_double_eq(link->gain, leaves || comes ? 1.5 : 1);
         ck_assert_double_eq(link->loaded, leaves ? 2 : comes ? 1.25 : 1);
     }
+}
+
+START_TEST(contention_is_of_what_joins_gpus)
+{
+    const struct contention contention = {
+        .bandwidth = 1.5, .send_latency = 2, .receive_latency = 1.25};
+    struct cluster cluster = fixture_nvlink_cluster(2, 8);
+    cluster.contention = contention;
+    struct topology topology = build(&cluster);
+    check_contention(&topology, VERTEX_NVSWITCH);
+    cluster = fixture_pcie_cluster();
+    cluster.contention = contention;
+    topology = build(&cluster);
+    check_contention(&topology, VERTEX_BRIDGE);
 }
 END_TEST
 
@@ -403,7 +416,7 @@ int main(void)
         routes_are_paths,
         vertices_are_what_links_join,
         route_cost_sums_latency_and_takes_least_bandwidth,
-        contention_is_of_gpus_own_links,
+        contention_is_of_what_joins_gpus,
         efficiency_and_staging_scale_bandwidth,
         staging_spares_nvlink,
         parallel_transfers_share_links,
