@@ -171,6 +171,7 @@ static void gather_in(struct hdf5_table *table, uint32_t chunk)
     table->gathering = chunk;
     table->columns = table->chunks[chunk].columns;
     table->row = 0;
+    table->held = table->holdable;
 }
 
 /* The system's descriptor of the file that a dataset is in; -1: none is known. */
@@ -240,16 +241,40 @@ int hdf5_table_set_writer(struct hdf5_table *table, struct background *writer, s
     return status;
 }
 
-/* Puts zeros behind the rows that a chunk has. */
-static void fill_up(const struct hdf5_chunk *chunk)
+/* Gives each of `row_count` rows of a column the first one's value. */
+static void spread(char *column, size_t bytes, size_t row_count)
+{
+    for (size_t row = 1; row < row_count; row++)
+        memcpy(column + row * bytes, column, bytes);
+}
+
+void hdf5_table_let_go(struct hdf5_table *table, uint32_t index, uint32_t *column, uint32_t value)
+{
+    spread((char *)column, sizeof(*column), table->row);
+    column[table->row] = value;
+    table->held &= ~((chunk_columns)1 << index);
+}
+
+void hdf5_table_set_holdable(struct hdf5_table *table, chunk_columns columns)
+{
+    assert(table->row == 0);
+    table->holdable = columns;
+    table->held = columns;
+}
+
+/* Puts zeros behind the rows that a chunk has, which is not full: none of its columns is held. */
+static void fill_up(struct hdf5_chunk *chunk)
 {
     const struct chunk_codec *codec = &chunk->table->codec;
     char *column = chunk->columns;
     for (size_t i = 0; i < codec->column_count; i++) {
         size_t bytes = codec->column_bytes[i];
+        if (chunk_columns_have(chunk->held, i))
+            spread(column, bytes, chunk->row_count);
         memset(column + chunk->row_count * bytes, 0, (codec->row_count - chunk->row_count) * bytes);
         column += codec->row_count * bytes;
     }
+    chunk->held = 0;
 }
 
 /* Lets the system start to put the file on its disk. Whether that goes well the file's end tells,
@@ -264,13 +289,13 @@ static void send_to_disk(struct hdf5_table *table, size_t bytes)
 }
 
 /* Writes a chunk as the dataset's next. */
-static int write_chunk(struct hdf5_table *table, const struct hdf5_chunk *chunk,
-                       struct error *error)
+static int write_chunk(struct hdf5_table *table, struct hdf5_chunk *chunk, struct error *error)
 {
     hsize_t start = table->written_rows;
     hsize_t extent = start + chunk->row_count;
-    fill_up(chunk);
-    size_t packed_bytes = chunk_codec_pack(&table->codec, chunk->columns);
+    if (chunk->row_count < table->chunk_rows)
+        fill_up(chunk);
+    size_t packed_bytes = chunk_codec_pack(&table->codec, chunk->columns, chunk->held);
     table->written_rows = extent;
     if (H5Dset_extent(table->dataset, &extent) < 0 ||
         H5Dwrite_chunk(table->dataset, H5P_DEFAULT, 0, &start, packed_bytes, table->codec.packed) <
@@ -305,6 +330,7 @@ int hdf5_table_write(struct hdf5_table *table, struct error *error)
     struct hdf5_chunk *chunk = &table->chunks[table->gathering];
     int status = 0;
     chunk->row_count = table->row;
+    chunk->held = table->held;
     if (table->writer)
         chunk->call = background_call(table->writer, chunk);
     else

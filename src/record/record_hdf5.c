@@ -73,6 +73,15 @@ struct link_columns {
 };
 #undef ARRAY
 
+#define NUMBER(column, c_type, unit) SPAN_COLUMN_##column,
+enum { SPAN_COLUMNS(NUMBER) };
+#undef NUMBER
+
+/* What most chunks of spans have one of. */
+#define SPAN_COLUMNS_HELD \
+    ((chunk_columns)1 << SPAN_COLUMN_replica | (chunk_columns)1 << SPAN_COLUMN_layer)
+static_assert(SPAN_NO_LAYER == (uint32_t)-1, "no layer is -1 in the file");
+
 static const char *const span_kind_names[SPAN_KIND_COUNT] = {SPAN_KINDS(LIST_TEXT)};
 
 #define COLUMN(column, c_type, unit)     \
@@ -145,11 +154,11 @@ write_span(void *context, const struct span_record *record, struct error *error)
     size_t row = file->spans.row;
     to->start_ps[row] = record->start;
     to->duration_ps[row] = record->duration;
-    to->replica[row] = record->replica;
+    hdf5_table_hold(&file->spans, SPAN_COLUMN_replica, to->replica, record->replica);
     to->stage[row] = record->stage;
     to->kind[row] = (uint8_t)record->kind;
     to->step[row] = record->step == SPAN_NO_STEP ? -1 : (int64_t)record->step;
-    to->layer[row] = record->layer == SPAN_NO_LAYER ? -1 : (int32_t)record->layer;
+    hdf5_table_hold(&file->spans, SPAN_COLUMN_layer, (uint32_t *)to->layer, record->layer);
     to->bytes[row] = (int64_t)record->bytes;
     return hdf5_table_add(&file->spans, error);
 }
@@ -218,6 +227,8 @@ static int create_tables(struct record_hdf5 *file, struct error *error)
         if (status < 0)
             return status;
     }
+    if (file->timeline >= TIMELINE_STEPS)
+        hdf5_table_set_holdable(&file->spans, SPAN_COLUMNS_HELD);
     return 0;
 }
 
