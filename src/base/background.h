@@ -8,7 +8,9 @@
  * Calls are made in the order in which they were asked for; until one has
  * returned, what it works on is the thread's. A thread that sleeps is woken for
  * several calls at a time, or when one is waited for: on a virtual machine a wake
- * takes the caller 7 us. Signals that the caller blocks are blocked in the thread.
+ * takes the caller 7 us. So whoever waits looks for some time whether that is over
+ * before sleeping, where there are several processors. Signals that the caller blocks
+ * are blocked in the thread.
  */
 #ifndef TANDEM_BACKGROUND_H
 #define TANDEM_BACKGROUND_H
@@ -16,6 +18,7 @@
 #include "error.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,7 +29,8 @@
 #define BACKGROUND_CALLS_WAKE 3
 
 struct background {
-    bool has_thread; /* the caller's, all else below the mutex is shared */
+    bool has_thread;  /* the caller's, all else below the mutex is shared */
+    bool looks_first; /* set before there is a thread */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -35,6 +39,7 @@ struct background {
     uint64_t asked;
     uint64_t returned;
     bool is_stopping;
+    atomic_uint changes; /* of any of these */
 };
 
 /* Starts the thread of a background that has none, and that stays where it is until it is stopped.
