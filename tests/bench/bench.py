@@ -33,6 +33,10 @@ ROSS = {1024: 3.9e6, 65536: 0.56e6, 1048576: 0.26e6}
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MIB = 1 << 20
+# What a deep pipeline is busy with.
+BURSTS = ["--set", "workload={arrivals: {process: gamma, rate: 3 /s, cv: 2}, requests: 1, "
+          "input_tokens: {distribution: lognormal, mean: 900, cv: 1.2, max: 8000}, "
+          "output_tokens: {distribution: lognormal, mean: 300, cv: 1, max: 4000}}"]
 ONE_STAGE = ["--set", "layout.pipeline_parallel=1"]
 
 # name, scenario, options, requests, published requests/s, timelines
@@ -42,6 +46,7 @@ CASES = [
     ("B1", "bench-blis", [], 1_000_000, BLIS_LONG, ["none", "steps"]),
     ("B2 Vidur's load, PP=2", "bench-vidur", [], 10_000, VIDUR_PP2, ["none", "steps"]),
     ("B2 Vidur's load, PP=1", "bench-vidur", ONE_STAGE, 10_000, VIDUR_PP1, ["none", "steps"]),
+    ("PP=8, bursts", "70b-pp8", BURSTS, 40_000, None, ["none", "steps"]),
     ("B3 16 replicas", "bench-replicas", [], 100_000, None, ["none", "steps"]),
     ("B4 1,250 replicas", "bench-fleet", [], 2_000_000, None, ["none", "steps"]),
     ("B5 a trace from a file", "bench-trace", [], 10_000_000, None, ["none", "steps"]),
@@ -101,6 +106,7 @@ class Bench:
     def __init__(self, options, scratch):
         self.options = options
         self.scratch = scratch
+        self.output = scratch / "out.h5"
         self.has_callgrind = not options.no_callgrind and shutil.which("valgrind") is not None
         self.faults = []
 
@@ -121,7 +127,7 @@ class Bench:
         else:
             command += ["--set", f"workload.requests={requests}"]
         if timeline != "none":
-            command += ["--timeline", timeline, "-o", self.scratch / "out.h5"]
+            command += ["--timeline", timeline, "-o", self.output]
         if timeline == "layers":
             command += LAYERS_WINDOW
         return command
@@ -146,6 +152,7 @@ class Bench:
         runs = {timeline: Runs() for timeline in timelines}
         for _ in range(self.options.runs):
             for timeline in timelines:
+                self.output.unlink(missing_ok=True)  # putting a new one in its place takes longer
                 text, wall_s, cpu_s, peak_bytes = run_child(
                     self.command(scenario, options, requests, timeline))
                 summary = json.loads(text)
