@@ -81,7 +81,10 @@ static int read_stream(FILE *stream, const char *path, char **text, size_t *byte
     if (ferror(stream))
         return error_set(error, ERROR_IO, "cannot read '%.1000s': %s", path, strerror(errno));
     if (is_hdf5(*text, *bytes))
-        return error_set(error, ERROR_CONFIG, "'%.1000s' is an HDF5 file, not YAML", path);
+        return error_set(error, ERROR_CONFIG,
+                         "'%.1000s' is an HDF5 file, not YAML; results are read by 'tandem report' "
+                         "and 'tandem export'",
+                         path);
     if (*bytes > CONFIG_FILE_BYTES_MAX)
         return error_set(error, ERROR_CONFIG, "'%.1000s' is larger than %zu MiB", path,
                          CONFIG_FILE_BYTES_MAX >> 20);

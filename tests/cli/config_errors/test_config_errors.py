@@ -113,7 +113,8 @@ class ConfigErrors(unittest.TestCase):
         expected = {
             "nowhere.yaml": (EXIT_IO, "cannot read 'nowhere.yaml': No such file or directory\n"),
             ".": (EXIT_IO, "cannot read '.': Is a directory\n"),
-            "run.h5": (EXIT_CONFIG, "'run.h5' is an HDF5 file, not YAML\n"),
+            "run.h5": (EXIT_CONFIG, "'run.h5' is an HDF5 file, not YAML; results are read by "
+                                    "'tandem report' and 'tandem export'\n"),
             "huge.yaml": (EXIT_CONFIG, "'huge.yaml' is larger than 16 MiB\n"),
         }
         for path, answer in expected.items():
