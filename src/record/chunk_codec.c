@@ -25,6 +25,9 @@
 #define REPEATS_MIN 192
 #define WORDS_LOG2 9
 
+/* For so many chunks a plane is packed in one way, once that is chosen. */
+#define CHUNKS_ALIKE 16
+
 /* Of a column of times or counts. */
 #define NUMBER_BYTES 8
 
@@ -37,12 +40,12 @@
 /* How far back deflate finds repeats. */
 #define WINDOW_BYTES 32768
 
-int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, const size_t *column_bytes,
-                     size_t column_count, struct error *error)
+int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows,
+                     const struct chunk_column *columns, size_t column_count, struct error *error)
 {
     size_t row_bytes = 0;
     for (size_t i = 0; i < column_count; i++)
-        row_bytes += column_bytes[i];
+        row_bytes += columns[i].bytes;
     size_t chunk_bytes = chunk_rows * row_bytes;
     size_t blocks = chunk_bytes / STORED_BLOCK_BYTES + row_bytes;
     size_t packed_bytes_max =
@@ -52,31 +55,34 @@ int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, const size_t 
     *codec = (struct chunk_codec){
         .row_count = chunk_rows,
         .row_bytes = row_bytes,
-        .chunk_bytes = chunk_bytes,
         .packed_bytes_max = packed_bytes_max,
         .column_count = column_count,
-        .column_bytes = calloc(column_count, sizeof(*codec->column_bytes)),
-        .shuffled = malloc(chunk_bytes),
+        .columns = calloc(column_count, sizeof(*codec->columns)),
+        .shuffled = malloc(chunk_bytes + BLOCK), /* a run's last block may end behind */
         .packed = malloc(packed_bytes_max),
+        .is_constant = calloc(row_bytes, sizeof(*codec->is_constant)),
         .packing = calloc(row_bytes, sizeof(*codec->packing)),
         .constants = malloc(CHUNK_VALUES * constant_room),
         .constant_room = constant_room,
         .stream = calloc(1, sizeof(struct isal_zstream)), /* zeros: more is read than it sets */
     };
-    if (!codec->column_bytes || !codec->packing || !codec->shuffled || !codec->packed ||
-        !codec->constants || !codec->stream) {
+    if (!codec->columns || !codec->is_constant || !codec->packing || !codec->shuffled ||
+        !codec->packed || !codec->constants || !codec->stream) {
         chunk_codec_release(codec);
         return error_out_of_memory(error, "the buffers of a table");
     }
-    memcpy(codec->column_bytes, column_bytes, column_count * sizeof(*column_bytes));
+    memcpy(codec->columns, columns, column_count * sizeof(*columns));
+    for (size_t i = 0; i < column_count; i++)
+        codec->given_bytes += chunk_codec_room(codec, i);
     return 0;
 }
 
 void chunk_codec_release(struct chunk_codec *codec)
 {
-    free(codec->column_bytes);
+    free(codec->columns);
     free(codec->shuffled);
     free(codec->packed);
+    free(codec->is_constant);
     free(codec->packing);
     free(codec->constants);
     free(codec->stream);
@@ -144,27 +150,61 @@ static void shuffle_column(const unsigned char *from, size_t bytes, size_t row_c
             to[byte * row_count + row] = from[row * bytes + byte];
 }
 
-/* The planes of a column all of whose values are the same. */
-static void repeat_value(const unsigned char *value, size_t bytes, size_t row_count,
-                         unsigned char *to)
+/* Puts a byte of each run's value into its rows, in blocks that go on into the next run's, and the
+   last one's behind the plane. */
+static void fill_plane(const struct chunk_runs *runs, size_t byte, size_t row_count,
+                       unsigned char *plane)
 {
-    for (size_t byte = 0; byte < bytes; byte++)
-        memset(to + byte * row_count, value[byte], row_count);
+    for (uint64_t i = 0; i < runs->count; i++) {
+        const struct chunk_run *run = &runs->run[i];
+        size_t end = i + 1 < runs->count ? run[1].row : row_count;
+        vector block = (vector){0} + (unsigned char)(run->value >> 8 * byte);
+        for (size_t row = run->row; row < end; row += BLOCK)
+            memcpy(plane + row, &block, BLOCK);
+    }
+}
+
+/* The planes of a column that is given as runs, and which of them are of one value. */
+static void spread_runs(const struct chunk_runs *runs, size_t bytes, size_t row_count,
+                        unsigned char *to, bool *is_constant)
+{
+    uint64_t first = runs->run[0].value;
+    uint64_t differ = 0; /* the bits in which any does from the first */
+    for (uint64_t i = 1; i < runs->count; i++)
+        differ |= runs->run[i].value ^ first;
+    for (size_t byte = 0; byte < bytes; byte++, to += row_count) {
+        is_constant[byte] = (differ >> 8 * byte & UINT8_MAX) == 0;
+        if (is_constant[byte])
+            memset(to, (int)(first >> 8 * byte & UINT8_MAX), row_count);
+        else
+            fill_plane(runs, byte, row_count, to);
+    }
+}
+
+static void find_constants(const unsigned char *planes, size_t bytes, size_t row_count,
+                           bool *is_constant)
+{
+    for (size_t byte = 0; byte < bytes; byte++, planes += row_count)
+        is_constant[byte] = memcmp(planes, planes + 1, row_count - 1) == 0;
 }
 
 /* A column's planes take the place that its values have. */
-static void shuffle(const struct chunk_codec *codec, const unsigned char *columns,
-                    chunk_columns held)
+static void shuffle(struct chunk_codec *codec, const unsigned char *columns)
 {
     unsigned char *to = codec->shuffled;
+    bool *is_constant = codec->is_constant;
     for (size_t i = 0; i < codec->column_count; i++) {
-        size_t bytes = codec->column_bytes[i];
-        if (chunk_columns_have(held, i))
-            repeat_value(columns, bytes, codec->row_count, to);
-        else
+        size_t bytes = codec->columns[i].bytes;
+        if (codec->columns[i].is_runs) {
+            spread_runs((const struct chunk_runs *)(const void *)columns, bytes, codec->row_count,
+                        to, is_constant);
+        } else {
             shuffle_column(columns, bytes, codec->row_count, to);
-        columns += bytes * codec->row_count;
+            find_constants(to, bytes, codec->row_count, is_constant);
+        }
+        columns += chunk_codec_room(codec, i);
         to += bytes * codec->row_count;
+        is_constant += bytes;
     }
 }
 
@@ -210,25 +250,33 @@ static bool repeats_another(const unsigned char *sample, struct words *words)
     return repeats == REPEATS_MIN;
 }
 
-static bool is_constant(const unsigned char *plane, size_t count)
-{
-    return memcmp(plane, plane + 1, count - 1) == 0;
-}
-
-static enum chunk_packing packing_of(const struct chunk_codec *codec, size_t byte)
+/* How a plane of several values is packed best. */
+static enum chunk_packing best_packing(const struct chunk_codec *codec, size_t byte)
 {
     size_t count = codec->row_count;
-    const unsigned char *plane = codec->shuffled + byte * count;
-    const unsigned char *sample = plane + count - SAMPLE_BYTES;
+    const unsigned char *sample = codec->shuffled + (byte + 1) * count - SAMPLE_BYTES;
     struct words words;
-    if (is_constant(plane, count))
-        return CHUNK_CONSTANT;
     if (count < SAMPLE_BYTES || repeats_itself(sample, &words))
         return CHUNK_DEFLATED;
     if (byte >= NUMBER_BYTES && NUMBER_BYTES * count <= WINDOW_BYTES &&
         repeats_another(sample - NUMBER_BYTES * count, &words))
         return CHUNK_DEFLATED_BEHIND;
     return CHUNK_STORED;
+}
+
+/* Chooses how each plane is packed: as it was in the chunk before, but that chunks differ slowly,
+   so that another way is looked for now and then. */
+static void choose_packings(struct chunk_codec *codec)
+{
+    bool looks_again = codec->chunk_number % CHUNKS_ALIKE == 0;
+    for (size_t byte = 0; byte < codec->row_bytes; byte++) {
+        enum chunk_packing *packing = &codec->packing[byte];
+        if (codec->is_constant[byte])
+            *packing = CHUNK_CONSTANT;
+        else if (looks_again || *packing == CHUNK_CONSTANT)
+            *packing = best_packing(codec, byte);
+    }
+    codec->chunk_number++;
 }
 
 /* Appends deflate's stored blocks; returns their end. */
@@ -354,14 +402,13 @@ static unsigned char *append_planes(struct chunk_codec *codec, unsigned char *to
     return to;
 }
 
-size_t chunk_codec_pack(struct chunk_codec *codec, const void *columns, chunk_columns held)
+size_t chunk_codec_pack(struct chunk_codec *codec, const void *columns)
 {
     static const unsigned char zlib_header[] = {0x78, 0x01}; /* RFC 1950 */
     static const unsigned char last_block[] = {0x03, 0x00};  /* RFC 1951: empty, with fixed codes */
     uint32_t sum;
-    shuffle(codec, columns, held);
-    for (size_t byte = 0; byte < codec->row_bytes; byte++)
-        codec->packing[byte] = packing_of(codec, byte);
+    shuffle(codec, columns);
+    choose_packings(codec);
     memcpy(codec->packed, zlib_header, sizeof(zlib_header));
     unsigned char *to = append_planes(codec, codec->packed + sizeof(zlib_header), &sum);
     memcpy(to, last_block, sizeof(last_block));

@@ -14,9 +14,12 @@
  *
  * A chunk is given column by column, all its rows' values of the first, then those of
  * the second: a plane then comes from one place, and a column's planes take as much
- * room as it does.
+ * room as it does. A column whose values stay for many rows is given as runs of
+ * them: fewer bytes to hand over, and planes that need no shuffling.
  *
- * Same rows, same bytes, whatever was packed before and wherever it lies in memory.
+ * How a plane is packed is chosen for several chunks at a time: to look at samples of
+ * each took two thirds of deflate's time. Same chunks in the same order, same bytes,
+ * wherever they lie in memory.
  * Levels 1 and 2 of ISA-L 2.30 do not keep to that: they take part of the stream's
  * address for the data's second bytes, once (igzip_icf_body_h1_gr_bt.asm).
  */
@@ -35,38 +38,65 @@ enum chunk_packing { CHUNK_DEFLATED, CHUNK_DEFLATED_BEHIND, CHUNK_STORED, CHUNK_
 
 #define CHUNK_VALUES 256 /* of a byte */
 
-/* Columns, a bit each; those beyond the 64th are never among them. */
-typedef uint64_t chunk_columns;
+/* A value of up to 8 bytes that rows from this one on have. */
+struct chunk_run {
+    uint64_t value; /* in its low bytes */
+    uint64_t row;
+};
 
-static inline bool chunk_columns_have(chunk_columns columns, size_t column)
+/* A column as runs, the first of which begins at row 0. */
+struct chunk_runs {
+    uint64_t count;
+    struct chunk_run run[];
+};
+
+/* Of a column of so many rows, each of which may be a run. */
+#define CHUNK_RUNS_BYTES(rows) (sizeof(struct chunk_runs) + (rows) * sizeof(struct chunk_run))
+
+/* Lets rows have a value from `row` on, none of which has one yet. */
+static inline void chunk_runs_put(struct chunk_runs *runs, size_t row, uint64_t value)
 {
-    return column < 64 && columns >> column & 1;
+    if (runs->count == 0 || runs->run[runs->count - 1].value != value)
+        runs->run[runs->count++] = (struct chunk_run){.value = value, .row = row};
 }
+
+struct chunk_column {
+    size_t bytes; /* of a row's value */
+    bool is_runs; /* its values are given so */
+};
 
 struct chunk_codec {
     size_t row_count;
     size_t row_bytes;
-    size_t chunk_bytes;
+    size_t given_bytes; /* of a chunk, as it is given */
     size_t packed_bytes_max;
     size_t column_count;
-    size_t *column_bytes; /* (column_count) of a row's value */
+    struct chunk_column *columns; /* (column_count) */
     unsigned char *shuffled;
     unsigned char *packed;
+    bool *is_constant;           /* (row_bytes) of the chunk's planes */
     enum chunk_packing *packing; /* (row_bytes) of each plane */
+    size_t chunk_number;         /* counts up from 0 */
     unsigned char *constants;    /* (CHUNK_VALUES, constant_room): a plane of one value, deflated */
     size_t constant_room;
     size_t constant_bytes[CHUNK_VALUES]; /* of each; 0: not worked out yet */
     struct isal_zstream *stream;
 };
 
-/* For chunks of `chunk_rows` rows, whose columns have so many bytes each. -ERROR_MEMORY; then there
-   is nothing to release. */
-int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows, const size_t *column_bytes,
-                     size_t column_count, struct error *error);
+/* For chunks of `chunk_rows` rows of such columns. -ERROR_MEMORY; then there is nothing to release.
+ */
+int chunk_codec_init(struct chunk_codec *codec, size_t chunk_rows,
+                     const struct chunk_column *columns, size_t column_count, struct error *error);
 void chunk_codec_release(struct chunk_codec *codec);
 
-/* Packs a whole chunk into codec->packed, good until the next call; returns its bytes. Of the
-   columns `held` only the first row's value is there, which is all rows'. */
-size_t chunk_codec_pack(struct chunk_codec *codec, const void *columns, chunk_columns held);
+/* The bytes of a column in a chunk, as it is given. */
+static inline size_t chunk_codec_room(const struct chunk_codec *codec, size_t column)
+{
+    const struct chunk_column *one = &codec->columns[column];
+    return one->is_runs ? CHUNK_RUNS_BYTES(codec->row_count) : one->bytes * codec->row_count;
+}
+
+/* Packs a whole chunk into codec->packed, good until the next call; returns its bytes. */
+size_t chunk_codec_pack(struct chunk_codec *codec, const void *columns);
 
 #endif

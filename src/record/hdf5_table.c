@@ -91,15 +91,19 @@ static size_t add_column(hid_t row_type, size_t row_bytes, const struct hdf5_col
     return is_in ? bytes : 0;
 }
 
-/* The file's row, packed, and how many bytes each column has in it. */
-static hid_t row_type_create(const struct hdf5_column *columns, size_t count, size_t *column_bytes)
+/* The file's row, packed, and its columns as chunks have them. */
+static hid_t row_type_create(const struct hdf5_column *columns, size_t count,
+                             struct chunk_column *in_chunk)
 {
     size_t row_bytes = 0;
     hid_t row_type = H5Tcreate(H5T_COMPOUND, 1);
     for (size_t i = 0; i < count && row_type >= 0; i++) {
-        column_bytes[i] = add_column(row_type, row_bytes, &columns[i]);
-        row_bytes += column_bytes[i];
-        if (column_bytes[i] == 0) {
+        in_chunk[i] = (struct chunk_column){
+            .bytes = add_column(row_type, row_bytes, &columns[i]),
+            .is_runs = columns[i].is_runs,
+        };
+        row_bytes += in_chunk[i].bytes;
+        if (in_chunk[i].bytes == 0) {
             H5Tclose(row_type);
             return H5I_INVALID_HID;
         }
@@ -155,10 +159,15 @@ static int write_units(hid_t dataset, const char *path, const struct hdf5_column
     return status;
 }
 
+static struct chunk_runs *runs_in(char *column)
+{
+    return (struct chunk_runs *)(void *)column;
+}
+
 /* Gives the table one more chunk. */
 static int add_chunk(struct hdf5_table *table, struct error *error)
 {
-    char *columns = malloc(table->codec.chunk_bytes);
+    char *columns = malloc(table->codec.given_bytes);
     if (!columns)
         return error_out_of_memory(error, "the buffers of a table");
     table->chunks[table->chunk_count++] = (struct hdf5_chunk){.table = table, .columns = columns};
@@ -168,10 +177,15 @@ static int add_chunk(struct hdf5_table *table, struct error *error)
 /* Lets rows gather in another chunk. */
 static void gather_in(struct hdf5_table *table, uint32_t chunk)
 {
+    char *column = table->chunks[chunk].columns;
     table->gathering = chunk;
-    table->columns = table->chunks[chunk].columns;
+    table->columns = column;
     table->row = 0;
-    table->held = table->holdable;
+    for (size_t i = 0; i < table->codec.column_count; i++) {
+        if (table->codec.columns[i].is_runs)
+            runs_in(column)->count = 0;
+        column += chunk_codec_room(&table->codec, i);
+    }
 }
 
 /* The system's descriptor of the file that a dataset is in; -1: none is known. */
@@ -190,24 +204,23 @@ static int descriptor_of(hid_t dataset)
 static int table_create(struct hdf5_table *table, hid_t parent, const char *name,
                         const struct hdf5_column *columns, size_t column_count, struct error *error)
 {
-    size_t *column_bytes = calloc(column_count, sizeof(*column_bytes));
+    struct chunk_column *in_chunk = calloc(column_count, sizeof(*in_chunk));
     table->offsets = calloc(column_count, sizeof(*table->offsets));
-    if (!column_bytes || !table->offsets) {
-        free(column_bytes);
+    if (!in_chunk || !table->offsets) {
+        free(in_chunk);
         return error_out_of_memory(error, "the columns of a table");
     }
     for (size_t i = 0; i < column_count; i++)
         table->offsets[i] = columns[i].offset;
-    hid_t row_type = row_type_create(columns, column_count, column_bytes);
+    hid_t row_type = row_type_create(columns, column_count, in_chunk);
     int status = dataset_create(table, parent, name, row_type, error);
     if (status == 0)
-        status =
-            chunk_codec_init(&table->codec, table->chunk_rows, column_bytes, column_count, error);
+        status = chunk_codec_init(&table->codec, table->chunk_rows, in_chunk, column_count, error);
     if (status == 0)
         table->descriptor = descriptor_of(table->dataset);
     if (row_type >= 0)
         H5Tclose(row_type);
-    free(column_bytes);
+    free(in_chunk);
     return status;
 }
 
@@ -241,40 +254,20 @@ int hdf5_table_set_writer(struct hdf5_table *table, struct background *writer, s
     return status;
 }
 
-/* Gives each of `row_count` rows of a column the first one's value. */
-static void spread(char *column, size_t bytes, size_t row_count)
-{
-    for (size_t row = 1; row < row_count; row++)
-        memcpy(column + row * bytes, column, bytes);
-}
-
-void hdf5_table_let_go(struct hdf5_table *table, uint32_t index, uint32_t *column, uint32_t value)
-{
-    spread((char *)column, sizeof(*column), table->row);
-    column[table->row] = value;
-    table->held &= ~((chunk_columns)1 << index);
-}
-
-void hdf5_table_set_holdable(struct hdf5_table *table, chunk_columns columns)
-{
-    assert(table->row == 0);
-    table->holdable = columns;
-    table->held = columns;
-}
-
-/* Puts zeros behind the rows that a chunk has, which is not full: none of its columns is held. */
-static void fill_up(struct hdf5_chunk *chunk)
+/* Puts zeros behind the rows that a chunk has, which is not full. */
+static void fill_up(const struct hdf5_chunk *chunk)
 {
     const struct chunk_codec *codec = &chunk->table->codec;
     char *column = chunk->columns;
     for (size_t i = 0; i < codec->column_count; i++) {
-        size_t bytes = codec->column_bytes[i];
-        if (chunk_columns_have(chunk->held, i))
-            spread(column, bytes, chunk->row_count);
-        memset(column + chunk->row_count * bytes, 0, (codec->row_count - chunk->row_count) * bytes);
-        column += codec->row_count * bytes;
+        size_t bytes = codec->columns[i].bytes;
+        if (codec->columns[i].is_runs)
+            chunk_runs_put(runs_in(column), chunk->row_count, 0);
+        else
+            memset(column + chunk->row_count * bytes, 0,
+                   (codec->row_count - chunk->row_count) * bytes);
+        column += chunk_codec_room(codec, i);
     }
-    chunk->held = 0;
 }
 
 /* Lets the system start to put the file on its disk. Whether that goes well the file's end tells,
@@ -295,7 +288,7 @@ static int write_chunk(struct hdf5_table *table, struct hdf5_chunk *chunk, struc
     hsize_t extent = start + chunk->row_count;
     if (chunk->row_count < table->chunk_rows)
         fill_up(chunk);
-    size_t packed_bytes = chunk_codec_pack(&table->codec, chunk->columns, chunk->held);
+    size_t packed_bytes = chunk_codec_pack(&table->codec, chunk->columns);
     table->written_rows = extent;
     if (H5Dset_extent(table->dataset, &extent) < 0 ||
         H5Dwrite_chunk(table->dataset, H5P_DEFAULT, 0, &start, packed_bytes, table->codec.packed) <
@@ -328,15 +321,17 @@ static int take_back(const struct hdf5_chunk *chunk, struct error *error)
 int hdf5_table_write(struct hdf5_table *table, struct error *error)
 {
     struct hdf5_chunk *chunk = &table->chunks[table->gathering];
+    uint32_t next = (table->gathering + 1) % table->chunk_count;
     int status = 0;
     chunk->row_count = table->row;
-    chunk->held = table->held;
     if (table->writer)
         chunk->call = background_call(table->writer, chunk);
     else
         status = write_chunk(table, chunk, error);
-    gather_in(table, (table->gathering + 1) % table->chunk_count);
-    return status < 0 ? status : take_back(&table->chunks[table->gathering], error);
+    if (status == 0)
+        status = take_back(&table->chunks[next], error);
+    gather_in(table, next);
+    return status;
 }
 
 int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error)
@@ -344,11 +339,12 @@ int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *e
     const struct chunk_codec *codec = &table->codec;
     char *column = table->columns;
     for (size_t i = 0; i < codec->column_count; i++) {
-        size_t bytes = codec->column_bytes[i];
+        size_t bytes = codec->columns[i].bytes;
+        assert(!codec->columns[i].is_runs);
         memcpy(column + table->row * bytes, (const char *)row + table->offsets[i], bytes);
-        column += codec->row_count * bytes;
+        column += chunk_codec_room(codec, i);
     }
-    return hdf5_table_add(table, error);
+    return hdf5_table_add(table, 1, error);
 }
 
 int hdf5_table_finish(struct hdf5_table *table, struct error *error)

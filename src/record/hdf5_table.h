@@ -24,6 +24,7 @@
 #include "chunk_codec.h"
 
 #include <hdf5.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum hdf5_column_type {
@@ -41,6 +42,7 @@ struct hdf5_column {
     enum hdf5_column_type type;
     size_t offset; /* in the caller's row, where rows are appended */
     size_t text_bytes;
+    bool is_runs; /* its rows are put as chunk_runs, never appended */
     const char *const *enum_names;
     size_t enum_count;
 };
@@ -73,18 +75,15 @@ hid_t hdf5_number_type(enum hdf5_column_type type);
 /* Rows on their way to the file. */
 struct hdf5_chunk {
     struct hdf5_table *table;
-    char *columns;      /* all rows' values of the first, then of the second and so on */
-    chunk_columns held; /* whose first row's value is all rows', and alone there */
+    char *columns; /* all rows' values of the first, then of the second and so on */
     size_t row_count;
     uint64_t call; /* of the writer; 0: none */
     int status;    /* of writing them, or those before them */
 };
 
 struct hdf5_table {
-    void *columns;          /* of the chunk that gathers */
-    size_t row;             /* the next in it */
-    chunk_columns held;     /* of its chunk */
-    chunk_columns holdable; /* that are held at first */
+    void *columns; /* of the chunk that gathers */
+    size_t row;    /* the next in it */
     size_t chunk_rows;
     hid_t dataset;
     size_t *offsets; /* of each column in the caller's row */
@@ -122,28 +121,17 @@ int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *e
 /* Lets the rows that have gathered go to the file, as a chunk. */
 int hdf5_table_write(struct hdf5_table *table, struct error *error);
 
-/* Lets columns be held, before the first row: all their values come by hdf5_table_hold(). */
-void hdf5_table_set_holdable(struct hdf5_table *table, chunk_columns columns);
-
-/* Gives each row so far the value that a held column has for all, and the next row its own. */
-void hdf5_table_let_go(struct hdf5_table *table, uint32_t index, uint32_t *column, uint32_t value);
-
-/* Adds a row that its writer has put into `columns` at `row`. */
-static inline int hdf5_table_add(struct hdf5_table *table, struct error *error)
+/* How many rows can be put into `columns` at `row` before they are added. */
+static inline size_t hdf5_table_room(const struct hdf5_table *table)
 {
-    table->row++;
-    return table->row < table->chunk_rows ? 0 : hdf5_table_write(table, error);
+    return table->chunk_rows - table->row;
 }
 
-/* Puts the next row's value into a holdable column of 32 bits, the table's number `index`: as long
-   as all are the same, into the first row alone, so that nobody touches the others. */
-static inline void hdf5_table_hold(struct hdf5_table *table, uint32_t index, uint32_t *column,
-                                   uint32_t value)
+/* Adds rows that their writer has put there, of which there is at least one. */
+static inline int hdf5_table_add(struct hdf5_table *table, size_t rows, struct error *error)
 {
-    if (!chunk_columns_have(table->held, index) || table->row == 0)
-        column[table->row] = value;
-    else if (value != column[0])
-        hdf5_table_let_go(table, index, column, value);
+    table->row += rows;
+    return table->row < table->chunk_rows ? 0 : hdf5_table_write(table, error);
 }
 
 /* Writes what is not yet in the file; nothing may be appended after it. */

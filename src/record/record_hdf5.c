@@ -15,8 +15,11 @@
 /* Rows a chunk: as many as let deflate, which looks 32 KiB back, find a step's end again in the
    next one's beginning, eight columns of bytes away. Measured: half as many steps are 3% larger and
    twice as many 60%; other tables differ little. Not 4,096: columns would lie whole pages apart and
-   take each other's lines of the cache, which was a twentieth of a run's time. */
+   take each other's lines of the cache, which was a twentieth of a run's time. Four times as many
+   spans are as large, and runs with deep pipelines take a sixth less for fewer and larger writes.
+ */
 #define CHUNK_ROWS 4032
+#define SPAN_CHUNK_ROWS (4 * CHUNK_ROWS)
 
 /* X(column, C type, units) */
 #define REQUEST_COLUMNS(X)               \
@@ -39,14 +42,15 @@
     X(decode_tokens, uint32_t, "tokens")  \
     X(decode_context_tokens, int64_t, "tokens")
 
-#define SPAN_COLUMNS(X)           \
+/* And R(column, C type, units) of what stays for many rows. */
+#define SPAN_COLUMNS(X, R)        \
     X(start_ps, int64_t, "ps")    \
     X(duration_ps, int64_t, "ps") \
-    X(replica, uint32_t, "1")     \
+    R(replica, uint32_t, "1")     \
     X(stage, uint32_t, "1")       \
     X(kind, uint8_t, "1")         \
-    X(step, int64_t, "1")         \
-    X(layer, int32_t, "1")        \
+    R(step, int64_t, "1")         \
+    R(layer, int32_t, "1")        \
     X(bytes, int64_t, "bytes")
 
 #define LINK_COLUMNS(X)        \
@@ -59,6 +63,9 @@
 /* A chunk's columns, as tables have them: written where they are packed. */
 static_assert(CHUNK_ROWS % sizeof(int64_t) == 0, "columns lie side by side");
 #define ARRAY(column, c_type, unit) c_type column[CHUNK_ROWS];
+#define SPAN_ARRAY(column, c_type, unit) c_type column[SPAN_CHUNK_ROWS];
+#define SPAN_RUNS(column, c_type, unit) \
+    _Alignas(uint64_t) char column[CHUNK_RUNS_BYTES(SPAN_CHUNK_ROWS)];
 struct request_columns {
     REQUEST_COLUMNS(ARRAY)
 };
@@ -66,37 +73,35 @@ struct step_columns {
     STEP_COLUMNS(ARRAY)
 };
 struct span_columns {
-    SPAN_COLUMNS(ARRAY)
+    SPAN_COLUMNS(SPAN_ARRAY, SPAN_RUNS)
 };
 struct link_columns {
     LINK_COLUMNS(ARRAY)
 };
 #undef ARRAY
-
-#define NUMBER(column, c_type, unit) SPAN_COLUMN_##column,
-enum { SPAN_COLUMNS(NUMBER) };
-#undef NUMBER
-
-/* What most chunks of spans have one of. */
-#define SPAN_COLUMNS_HELD \
-    ((chunk_columns)1 << SPAN_COLUMN_replica | (chunk_columns)1 << SPAN_COLUMN_layer)
-static_assert(SPAN_NO_LAYER == (uint32_t)-1, "no layer is -1 in the file");
+#undef SPAN_ARRAY
+#undef SPAN_RUNS
 
 static const char *const span_kind_names[SPAN_KIND_COUNT] = {SPAN_KINDS(LIST_TEXT)};
 
-#define COLUMN(column, c_type, unit)     \
-    {                                    \
-        .name = #column,                 \
-        .units = (unit),                 \
-        .type = HDF5_TYPE_OF((c_type)0), \
-        .enum_names = span_kind_names,   \
-        .enum_count = SPAN_KIND_COUNT,   \
+#define COLUMN_OF(column, c_type, unit, runs) \
+    {                                         \
+        .name = #column,                      \
+        .units = (unit),                      \
+        .type = HDF5_TYPE_OF((c_type)0),      \
+        .is_runs = (runs),                    \
+        .enum_names = span_kind_names,        \
+        .enum_count = SPAN_KIND_COUNT,        \
     },
+#define COLUMN(column, c_type, unit) COLUMN_OF(column, c_type, unit, false)
+#define RUNS(column, c_type, unit) COLUMN_OF(column, c_type, unit, true)
 static const struct hdf5_column request_columns[] = {REQUEST_COLUMNS(COLUMN)};
 static const struct hdf5_column step_columns[] = {STEP_COLUMNS(COLUMN)};
-static const struct hdf5_column span_columns[] = {SPAN_COLUMNS(COLUMN)};
+static const struct hdf5_column span_columns[] = {SPAN_COLUMNS(COLUMN, RUNS)};
 static const struct hdf5_column link_columns[] = {LINK_COLUMNS(COLUMN)};
+#undef COLUMN_OF
 #undef COLUMN
+#undef RUNS
 
 static const struct hdf5_column link_name_columns[] = {
     {.name = "name", .units = "1", .type = HDF5_TEXT, .text_bytes = NAME_BYTES},
@@ -126,7 +131,7 @@ static int write_request(void *context, const struct request_record *record, str
     to->first_token_s[row] = sim_s_from_ps(record->first_token);
     to->done_s[row] = sim_s_from_ps(record->done);
     to->preemptions[row] = record->preemptions;
-    return hdf5_table_add(&file->requests, error);
+    return hdf5_table_add(&file->requests, 1, error);
 }
 
 static int write_step(void *context, const struct step_record *record, struct error *error)
@@ -141,26 +146,41 @@ static int write_step(void *context, const struct step_record *record, struct er
     to->prefill_tokens[row] = record->prefill_tokens;
     to->decode_tokens[row] = record->decode_tokens;
     to->decode_context_tokens[row] = (int64_t)record->decode_context_tokens;
-    return hdf5_table_add(&file->steps, error);
+    return hdf5_table_add(&file->steps, 1, error);
 }
 
-/* Inline, so that a span made just now of a lap stays in registers: stored field by field and
-   loaded two at a time, it would wait for the stores. */
-__attribute__((always_inline)) static inline int
-write_span(void *context, const struct span_record *record, struct error *error)
+static inline void put_run(char *column, size_t row, uint64_t value)
 {
-    struct record_hdf5 *file = context;
-    struct span_columns *to = file->spans.columns;
-    size_t row = file->spans.row;
-    to->start_ps[row] = record->start;
-    to->duration_ps[row] = record->duration;
-    hdf5_table_hold(&file->spans, SPAN_COLUMN_replica, to->replica, record->replica);
-    to->stage[row] = record->stage;
-    to->kind[row] = (uint8_t)record->kind;
-    to->step[row] = record->step == SPAN_NO_STEP ? -1 : (int64_t)record->step;
-    hdf5_table_hold(&file->spans, SPAN_COLUMN_layer, (uint32_t *)to->layer, record->layer);
-    to->bytes[row] = (int64_t)record->bytes;
-    return hdf5_table_add(&file->spans, error);
+    chunk_runs_put((struct chunk_runs *)(void *)column, row, value);
+}
+
+/* Lets spans from `row` on be of a step and a layer; the file's -1 for none is all bits. */
+static_assert(SPAN_NO_STEP == (uint64_t)-1 && SPAN_NO_LAYER == (uint32_t)-1, "none is -1");
+static inline void put_owner(struct span_columns *to, size_t row, uint32_t replica, uint64_t step,
+                             uint32_t layer)
+{
+    put_run(to->replica, row, replica);
+    put_run(to->step, row, step);
+    put_run(to->layer, row, layer);
+}
+
+static inline void put_span(struct span_columns *to, size_t row, enum span_kind kind,
+                            uint32_t stage, sim_ps start, sim_ps duration, uint64_t bytes)
+{
+    to->start_ps[row] = start;
+    to->duration_ps[row] = duration;
+    to->stage[row] = stage;
+    to->kind[row] = (uint8_t)kind;
+    to->bytes[row] = (int64_t)bytes;
+}
+
+static int write_span(void *context, const struct span_record *record, struct error *error)
+{
+    struct hdf5_table *table = &((struct record_hdf5 *)context)->spans;
+    put_span(table->columns, table->row, record->kind, record->stage, record->start,
+             record->duration, record->bytes);
+    put_owner(table->columns, table->row, record->replica, record->step, record->layer);
+    return hdf5_table_add(table, 1, error);
 }
 
 static int write_link(void *context, const struct link_record *record, struct error *error)
@@ -173,7 +193,7 @@ static int write_link(void *context, const struct link_record *record, struct er
     to->duration_s[row] = sim_s_from_ps(record->duration);
     to->bytes[row] = record->bytes;
     to->busy_s[row] = sim_s_from_ps(record->busy);
-    return hdf5_table_add(&file->links, error);
+    return hdf5_table_add(&file->links, 1, error);
 }
 
 static int write_records(void *context, const union record *records, size_t count,
@@ -208,27 +228,29 @@ static int create_tables(struct record_hdf5 *file, struct error *error)
         const char *name;
         const struct hdf5_column *columns;
         size_t column_count;
+        size_t chunk_rows;
         enum timeline from;
     } tables[] = {
-        {&file->requests, "requests", request_columns, ARRAY_LENGTH(request_columns),
+        {&file->requests, "requests", request_columns, ARRAY_LENGTH(request_columns), CHUNK_ROWS,
          TIMELINE_NONE},
-        {&file->steps, "steps", step_columns, ARRAY_LENGTH(step_columns), TIMELINE_STEPS},
-        {&file->spans, "spans", span_columns, ARRAY_LENGTH(span_columns), TIMELINE_STEPS},
-        {&file->links, "links", link_columns, ARRAY_LENGTH(link_columns), TIMELINE_STEPS},
+        {&file->steps, "steps", step_columns, ARRAY_LENGTH(step_columns), CHUNK_ROWS,
+         TIMELINE_STEPS},
+        {&file->spans, "spans", span_columns, ARRAY_LENGTH(span_columns), SPAN_CHUNK_ROWS,
+         TIMELINE_STEPS},
+        {&file->links, "links", link_columns, ARRAY_LENGTH(link_columns), CHUNK_ROWS,
+         TIMELINE_STEPS},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         if (file->timeline < tables[i].from)
             continue;
         int status = hdf5_table_create(tables[i].table, file->file.id, file->file.output.partial,
                                        tables[i].name, tables[i].columns, tables[i].column_count,
-                                       CHUNK_ROWS, error);
+                                       tables[i].chunk_rows, error);
         if (status == 0)
             status = hdf5_table_set_writer(tables[i].table, &file->writer, error);
         if (status < 0)
             return status;
     }
-    if (file->timeline >= TIMELINE_STEPS)
-        hdf5_table_set_holdable(&file->spans, SPAN_COLUMNS_HELD);
     return 0;
 }
 
