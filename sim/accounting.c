@@ -4,17 +4,7 @@
 static void record_span(struct pipeline *pipeline, uint32_t s, uint64_t step, enum span_kind kind,
                         sim_ps start, sim_ps end)
 {
-    diary_next(pipeline->diary)->span = (struct span_record){
-        .type = RECORD_SPAN,
-        .kind = kind,
-        .start = start,
-        .duration = end - start,
-        .step = step,
-        .replica = pipeline->replica,
-        .stage = s,
-        .layer = SPAN_NO_LAYER,
-    };
-    diary_added(pipeline->diary, 1);
+    diary_add_span(pipeline->diary, step, s, kind, start, end - start, 0);
 }
 
 /* Where idle time of a cause goes. */
@@ -211,18 +201,8 @@ static void record_visit(struct pipeline *pipeline, uint32_t s, const struct ste
         record_layers(pipeline, s, step);
     if (s + 1 == pipeline->stage_count)
         return;
-    diary_next(pipeline->diary)->span = (struct span_record){
-        .type = RECORD_SPAN,
-        .kind = SPAN_SEND,
-        .start = visit->sent_from,
-        .duration = step->visits[s + 1].ready - visit->sent_from,
-        .step = step->number,
-        .bytes = (uint64_t)step->work.send_bytes,
-        .replica = pipeline->replica,
-        .stage = s,
-        .layer = SPAN_NO_LAYER,
-    };
-    diary_added(pipeline->diary, 1);
+    diary_add_span(pipeline->diary, step->number, s, SPAN_SEND, visit->sent_from,
+                   step->visits[s + 1].ready - visit->sent_from, (uint64_t)step->work.send_bytes);
 }
 
 static void record_step(struct pipeline *pipeline, const struct step *step, sim_ps done)

@@ -9,7 +9,7 @@
 #define LINKS_OF_STAGE 8
 
 /* That a lone replica keeps: few enough to stay in the cache. */
-#define LONE_ROWS 32
+#define LONE_ROWS 64
 
 static uint32_t rows_of_step(uint32_t stage_count)
 {
@@ -17,8 +17,8 @@ static uint32_t rows_of_step(uint32_t stage_count)
     return 1 + spans + stage_count * LINKS_OF_STAGE;
 }
 
-struct diary *diary_new(struct session *session, bool is_lone, uint32_t stage_count,
-                        struct arena *arena, struct error *error)
+struct diary *diary_new(struct session *session, uint32_t replica, bool is_lone,
+                        uint32_t stage_count, struct arena *arena, struct error *error)
 {
     struct diary *diary = arena_calloc(arena, 1, sizeof(*diary));
     if (!diary) {
@@ -29,12 +29,16 @@ struct diary *diary_new(struct session *session, bool is_lone, uint32_t stage_co
     uint32_t rows_max = session->record_layers ? 1 : DIARY_STEPS * rows_a_step;
     *diary = (struct diary){
         .session = session,
+        .replica = replica,
         .rows_max = is_lone ? LONE_ROWS : rows_max,
         .rows_a_step = rows_a_step,
+        .open_step = DIARY_CLOSED,
         .is_lone = is_lone,
     };
+    uint32_t blocks = (diary->rows_max + SPAN_BLOCK - 1) / SPAN_BLOCK;
     diary->records = arena_calloc(arena, diary->rows_max, sizeof(*diary->records));
-    if (diary->records)
+    diary->blocks = arena_calloc(arena, blocks, sizeof(*diary->blocks));
+    if (diary->records && diary->blocks)
         return diary;
     error_out_of_memory(error, "timeline");
     return NULL;
@@ -42,9 +46,46 @@ struct diary *diary_new(struct session *session, bool is_lone, uint32_t stage_co
 
 void diary_write(struct diary *diary)
 {
+    diary_close(diary);
     session_record(diary->session, diary->records, diary->count);
     diary->count = 0;
     diary->rows = 0;
+}
+
+void diary_open(struct diary *diary, uint64_t step)
+{
+    union record *record = diary_next(diary);
+    uint32_t block = diary->rows / SPAN_BLOCK;
+    diary->block = &diary->blocks[block];
+    diary->open = &record->spans;
+    diary->open_step = step;
+    diary->open_until = u32_min((block + 1) * SPAN_BLOCK, diary->rows_max);
+    record->spans = (struct spans_record){
+        .type = RECORD_SPANS,
+        .replica = diary->replica,
+        .step = step,
+        .block = diary->block,
+        .first = diary->rows % SPAN_BLOCK,
+    };
+    diary->count++;
+}
+
+void diary_close(struct diary *diary)
+{
+    if (!diary->open)
+        return;
+    uint32_t first_row = (uint32_t)(diary->block - diary->blocks) * SPAN_BLOCK + diary->open->first;
+    diary->open->count = diary->rows - first_row;
+    diary->open = NULL;
+    diary->open_step = DIARY_CLOSED;
+}
+
+void diary_turn(struct diary *diary)
+{
+    if (diary->rows == diary->rows_max)
+        diary_write(diary);
+    else
+        diary_close(diary);
 }
 
 static int add_step(void *context, const struct step_record *step, struct error *error)

@@ -20,6 +20,7 @@
 #include "session.h"
 
 #define DIARY_STEPS 32
+#define DIARY_CLOSED (SPAN_NO_STEP - 1) /* no step's number */
 
 struct diary {
     struct session *session;
@@ -27,22 +28,33 @@ struct diary {
     uint32_t count;
     uint32_t rows; /* that the records stand for; one for all links of a record */
     uint32_t rows_max;
-    uint32_t rows_a_step; /* that repeats, at the most */
+    uint32_t rows_a_step;      /* that repeats, at the most */
+    struct span_block *blocks; /* of spans, at the numbers of their rows */
+    struct spans_record *open; /* the last record, to which spans of its step are added; or NULL */
+    struct span_block *block;  /* of the open record */
+    uint64_t open_step;        /* its step; DIARY_CLOSED where there is none */
+    uint32_t open_until;       /* so many rows: its block or the diary is full */
+    uint32_t replica;
     bool is_lone;
 };
 
 /* The diary of a replica of `stage_count` stages, which may be the only one of all. NULL with
    `error` filled in where memory is short. */
-struct diary *diary_new(struct session *session, bool is_lone, uint32_t stage_count,
-                        struct arena *arena, struct error *error);
+struct diary *diary_new(struct session *session, uint32_t replica, bool is_lone,
+                        uint32_t stage_count, struct arena *arena, struct error *error);
 
 /* Writes what is kept. */
 void diary_write(struct diary *diary);
+
+/* Lets no span be added to the open record any more. */
+void diary_close(struct diary *diary);
 
 /* Where the next record goes; it is added when it is there, and stands for so many rows. A step's
    own comes first, then its spans and links, then its end. */
 static inline union record *diary_next(struct diary *diary)
 {
+    if (diary->open)
+        diary_close(diary);
     return &diary->records[diary->count];
 }
 
@@ -52,6 +64,31 @@ static inline void diary_added(struct diary *diary, uint32_t rows)
     diary->rows += rows;
     if (diary->rows == diary->rows_max)
         diary_write(diary);
+}
+
+/* Opens a record of a step's spans. */
+void diary_open(struct diary *diary, uint64_t step);
+
+/* The open record's block or the diary is full. */
+void diary_turn(struct diary *diary);
+
+/* Adds a span of a step (SPAN_NO_STEP: of none). */
+static inline void diary_add_span(struct diary *diary, uint64_t step, uint32_t stage,
+                                  enum span_kind kind, sim_ps start, sim_ps duration,
+                                  uint64_t bytes)
+{
+    if (diary->open_step != step)
+        diary_open(diary, step);
+    struct span_block *block = diary->block;
+    uint32_t at = diary->rows % SPAN_BLOCK;
+    block->start[at] = start;
+    block->duration[at] = duration;
+    block->bytes[at] = bytes;
+    block->stage[at] = stage;
+    block->kind[at] = (uint8_t)kind;
+    diary->rows++;
+    if (diary->rows == diary->open_until)
+        diary_turn(diary);
 }
 
 void diary_end_step(struct diary *diary, uint64_t number);

@@ -20,6 +20,7 @@ enum record_type {
     RECORD_REQUEST,
     RECORD_STEP,
     RECORD_SPAN,
+    RECORD_SPANS,
     RECORD_LINK,
     RECORD_LINKS,
     RECORD_LAP
@@ -110,6 +111,28 @@ struct span_record {
     uint32_t layer; /* counts through the model; SPAN_NO_LAYER where none applies */
 };
 
+#define SPAN_BLOCK 64
+
+/* Spans of no layer, column by column. */
+struct span_block {
+    sim_ps start[SPAN_BLOCK];
+    sim_ps duration[SPAN_BLOCK];
+    uint64_t bytes[SPAN_BLOCK];
+    uint32_t stage[SPAN_BLOCK];
+    uint8_t kind[SPAN_BLOCK];
+};
+
+/* Spans of one step, as span_record has it, on a replica's stages: `count` of a block from `first`
+   on. The block is there as long as the recorder looks. */
+struct spans_record {
+    enum record_type type;
+    uint32_t replica;
+    uint64_t step;
+    const struct span_block *block;
+    uint32_t first;
+    uint32_t count;
+};
+
 /* Bytes that crossed a link, and how long it was busy, in one bucket of time. */
 struct link_record {
     enum record_type type;
@@ -150,6 +173,7 @@ union record {
     struct request_record request;
     struct step_record step;
     struct span_record span;
+    struct spans_record spans;
     struct link_record link;
     struct links_record links;
     struct lap_record lap;

@@ -11,7 +11,8 @@ static int init_pipeline(struct replica *replica, const struct replica_setup *se
     int status = pipeline_init(pipeline, &setup->pipeline, arena, error);
     if (status < 0 || !session->record_steps)
         return status;
-    pipeline->diary = diary_new(session, setup->is_lone, pipeline->stage_count, arena, error);
+    pipeline->diary =
+        diary_new(session, pipeline->replica, setup->is_lone, pipeline->stage_count, arena, error);
     return pipeline->diary ? 0 : -(int)error->code;
 }
 

@@ -9,16 +9,62 @@
 
 #include "recorder.h"
 
-/* What hears of a row of each kind; any may be NULL. Negative, with `error` filled in, ends it. */
+/* What hears of a row of each kind; where they are there, `spans` of many at a time, and `lap`, for
+   its step and spans. Any may be NULL. Negative, with `error` filled in, ends it. */
 struct rows {
     void *context;
     int (*request)(void *context, const struct request_record *row, struct error *error);
     int (*step)(void *context, const struct step_record *row, struct error *error);
     int (*span)(void *context, const struct span_record *row, struct error *error);
+    int (*spans)(void *context, const struct spans_record *rows, struct error *error);
+    int (*lap)(void *context, const struct lap_record *rows, struct error *error);
     int (*link)(void *context, const struct link_record *row, struct error *error);
 };
 
-/* How many rows a lap stands for: its step, two waits at the most, and its work. */
+static inline int rows_tell_spans(const struct rows *rows, const struct spans_record *spans,
+                                  struct error *error)
+{
+    int status = 0;
+    const struct span_block *block = spans->block;
+    uint32_t end = spans->first + spans->count;
+    for (uint32_t i = spans->first; i < end && status >= 0; i++) {
+        struct span_record row = {
+            .type = RECORD_SPAN,
+            .kind = block->kind[i],
+            .start = block->start[i],
+            .duration = block->duration[i],
+            .step = spans->step,
+            .bytes = block->bytes[i],
+            .replica = spans->replica,
+            .stage = block->stage[i],
+            .layer = SPAN_NO_LAYER,
+        };
+        status = rows->span(rows->context, &row, error);
+    }
+    return status;
+}
+
+/* A lap's spans in order of time: two waits at the most, and its work. */
+#define LAP_SPANS_MAX 3
+struct lap_span {
+    enum span_kind kind;
+    sim_ps start;
+    sim_ps end;
+};
+
+/* Returns how many there are. */
+static inline uint32_t lap_spans(const struct lap_record *lap, struct lap_span spans[LAP_SPANS_MAX])
+{
+    uint32_t count = 0;
+    if (lap->launched > lap->end_before)
+        spans[count++] = (struct lap_span){SPAN_IDLE_HOST, lap->end_before, lap->launched};
+    if (lap->start > lap->launched)
+        spans[count++] = (struct lap_span){SPAN_IDLE_HOST, lap->launched, lap->start};
+    spans[count++] = (struct lap_span){SPAN_STAGE, lap->start, lap->end};
+    return count;
+}
+
+/* How many rows a lap stands for: its step and its spans. */
 static inline uint32_t rows_of_lap(const struct lap_record *lap)
 {
     return 2 + (uint32_t)(lap->launched > lap->end_before) + (uint32_t)(lap->start > lap->launched);
@@ -52,34 +98,25 @@ static inline int rows_tell_step_of_lap(const struct rows *rows, const struct la
     return rows->step ? rows->step(rows->context, &step, error) : 0;
 }
 
-static inline int rows_tell_span_of_lap(const struct rows *rows, const struct lap_record *lap,
-                                        enum span_kind kind, sim_ps start, sim_ps end,
-                                        struct error *error)
-{
-    struct span_record span = {
-        .type = RECORD_SPAN,
-        .kind = kind,
-        .start = start,
-        .duration = end - start,
-        .step = lap->step,
-        .replica = lap->replica,
-        .layer = SPAN_NO_LAYER,
-    };
-    return rows->span ? rows->span(rows->context, &span, error) : 0;
-}
-
 /* The step, and its spans in order of time. */
 static inline int rows_tell_lap(const struct rows *rows, const struct lap_record *lap,
                                 struct error *error)
 {
+    struct lap_span spans[LAP_SPANS_MAX];
+    uint32_t count = lap_spans(lap, spans);
     int status = rows_tell_step_of_lap(rows, lap, error);
-    if (status >= 0 && lap->launched > lap->end_before)
-        status =
-            rows_tell_span_of_lap(rows, lap, SPAN_IDLE_HOST, lap->end_before, lap->launched, error);
-    if (status >= 0 && lap->start > lap->launched)
-        status = rows_tell_span_of_lap(rows, lap, SPAN_IDLE_HOST, lap->launched, lap->start, error);
-    if (status >= 0)
-        status = rows_tell_span_of_lap(rows, lap, SPAN_STAGE, lap->start, lap->end, error);
+    for (uint32_t i = 0; rows->span && i < count && status >= 0; i++) {
+        struct span_record span = {
+            .type = RECORD_SPAN,
+            .kind = spans[i].kind,
+            .start = spans[i].start,
+            .duration = spans[i].end - spans[i].start,
+            .step = lap->step,
+            .replica = lap->replica,
+            .layer = SPAN_NO_LAYER,
+        };
+        status = rows->span(rows->context, &span, error);
+    }
     return status;
 }
 
@@ -93,11 +130,17 @@ static inline int rows_tell(const struct rows *rows, const union record *record,
         return rows->step ? rows->step(rows->context, &record->step, error) : 0;
     case RECORD_SPAN:
         return rows->span ? rows->span(rows->context, &record->span, error) : 0;
+    case RECORD_SPANS:
+        if (rows->spans)
+            return rows->spans(rows->context, &record->spans, error);
+        return rows->span ? rows_tell_spans(rows, &record->spans, error) : 0;
     case RECORD_LINK:
         return rows->link ? rows->link(rows->context, &record->link, error) : 0;
     case RECORD_LINKS:
         return rows->link ? rows_tell_links(rows, &record->links, error) : 0;
     case RECORD_LAP:
+        if (rows->lap)
+            return rows->lap(rows->context, &record->lap, error);
         return rows_tell_lap(rows, &record->lap, error);
     }
     return 0;

@@ -183,6 +183,54 @@ static int write_span(void *context, const struct span_record *record, struct er
     return hdf5_table_add(table, 1, error);
 }
 
+/* Writes a step and its spans, whose owner is put once a chunk. */
+static int write_lap(void *context, const struct lap_record *lap, struct error *error)
+{
+    const struct rows step_only = {.context = context, .step = write_step};
+    struct hdf5_table *table = &((struct record_hdf5 *)context)->spans;
+    struct lap_span spans[LAP_SPANS_MAX];
+    uint32_t count = lap_spans(lap, spans);
+    int status = rows_tell_step_of_lap(&step_only, lap, error);
+    for (uint32_t i = 0; i < count && status == 0; i++) {
+        if (i == 0 || table->row == 0)
+            put_owner(table->columns, table->row, lap->replica, lap->step, SPAN_NO_LAYER);
+        put_span(table->columns, table->row, spans[i].kind, 0, spans[i].start,
+                 spans[i].end - spans[i].start, 0);
+        status = hdf5_table_add(table, 1, error);
+    }
+    return status;
+}
+
+#define COPY_SPANS(to, from) memcpy((to) + row, (from) + first, count * sizeof(*(to)))
+
+/* Writes `count` spans of a block from `first` on, for which there is room. */
+static void put_spans(const struct hdf5_table *table, const struct spans_record *record,
+                      uint32_t first, uint32_t count)
+{
+    struct span_columns *to = table->columns;
+    const struct span_block *block = record->block;
+    size_t row = table->row;
+    COPY_SPANS(to->start_ps, block->start);
+    COPY_SPANS(to->duration_ps, block->duration);
+    COPY_SPANS(to->stage, block->stage);
+    COPY_SPANS(to->kind, block->kind);
+    COPY_SPANS(to->bytes, block->bytes);
+    put_owner(to, row, record->replica, record->step, SPAN_NO_LAYER);
+}
+
+static int write_spans(void *context, const struct spans_record *record, struct error *error)
+{
+    struct hdf5_table *table = &((struct record_hdf5 *)context)->spans;
+    uint32_t end = record->first + record->count;
+    int status = 0;
+    for (uint32_t first = record->first, count; first < end && status == 0; first += count) {
+        count = (uint32_t)u64_min(end - first, hdf5_table_room(table));
+        put_spans(table, record, first, count);
+        status = hdf5_table_add(table, count, error);
+    }
+    return status;
+}
+
 static int write_link(void *context, const struct link_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
@@ -204,6 +252,8 @@ static int write_records(void *context, const union record *records, size_t coun
         .request = write_request,
         .step = write_step,
         .span = write_span,
+        .spans = write_spans,
+        .lap = write_lap,
         .link = write_link,
     };
     return rows_record(&rows, records, count, error);

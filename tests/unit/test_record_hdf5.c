@@ -1,6 +1,9 @@
 /* record_hdf5: does the file hold what was recorded, complete under its name or not at all? */
 #include "record_hdf5.h"
 
+#include "dice.h"
+#include "rows.h"
+
 #include <check.h>
 #include <hdf5.h>
 #include <signal.h>
@@ -351,24 +354,124 @@ static char *read_all(const char *path, size_t *bytes)
     return data;
 }
 
+static void expect_same_files(const struct folder *first, const struct folder *second)
+{
+    size_t first_bytes;
+    size_t second_bytes;
+    char *first_data = read_all(first->output, &first_bytes);
+    char *second_data = read_all(second->output, &second_bytes);
+    ck_assert_uint_eq(first_bytes, second_bytes);
+    ck_assert_int_eq(memcmp(first_data, second_data, first_bytes), 0);
+    free(first_data);
+    free(second_data);
+}
+
 /* Expect the same bytes from the same records, at another second and of a slower run. */
 START_TEST(test_same_records_same_bytes)
 {
     struct folder first = folder_new();
     struct folder second = folder_new();
-    size_t first_bytes;
-    size_t second_bytes;
     write_file(first.output, 10000, 1);
     (void)sleep(1);
     write_file(second.output, 10000, 2);
-    char *first_data = read_all(first.output, &first_bytes);
-    char *second_data = read_all(second.output, &second_bytes);
-    ck_assert_uint_eq(first_bytes, second_bytes);
-    ck_assert_int_eq(memcmp(first_data, second_data, first_bytes), 0);
-    free(first_data);
-    free(second_data);
+    expect_same_files(&first, &second);
     folder_remove(&first);
     folder_remove(&second);
+}
+END_TEST
+
+/* A lap that waits in both ways, in one or not at all. */
+static union record some_lap(struct dice *dice, uint64_t step)
+{
+    sim_ps start = (sim_ps)step * SIM_PS_PER_S;
+    sim_ps launched = start + (sim_ps)(dice_next(dice) % 2);
+    sim_ps begun = launched + (sim_ps)(dice_next(dice) % 2);
+    return (union record){
+        .lap =
+            {
+                .type = RECORD_LAP,
+                .replica = (uint32_t)(step / 5000),
+                .decode_tokens = 1 + (uint32_t)(step % 7),
+                .decode_context_tokens = (uint32_t)step,
+                .step = step,
+                .end_before = start,
+                .launched = launched,
+                .start = begun,
+                .end = begun + 1000,
+                .done = begun + 1007,
+            },
+    };
+}
+
+/* A step's spans, a few or many, somewhere in `block`. */
+static union record some_spans(struct dice *dice, uint64_t step, struct span_block *block)
+{
+    uint32_t first = (uint32_t)(dice_next(dice) % SPAN_BLOCK);
+    uint32_t count = 1 + (uint32_t)(dice_next(dice) % (SPAN_BLOCK - first));
+    for (uint32_t i = first; i < first + count; i++) {
+        block->start[i] = (sim_ps)step * SIM_PS_PER_S + (sim_ps)i;
+        block->duration[i] = (sim_ps)(dice_next(dice) % 5000);
+        block->bytes[i] = dice_next(dice) % 3 == 0 ? dice_next(dice) >> 2 : 0;
+        block->stage[i] = i;
+        block->kind[i] = (uint8_t)(dice_next(dice) % SPAN_KIND_COUNT);
+    }
+    return (union record){
+        .spans =
+            {
+                .type = RECORD_SPANS,
+                .replica = (uint32_t)(step / 5000),
+                .step = step % 100 == 0 ? SPAN_NO_STEP : step,
+                .block = block,
+                .first = first,
+                .count = count,
+            },
+    };
+}
+
+static int pass_step(void *context, const struct step_record *row, struct error *error)
+{
+    const struct recorder *recorder = context;
+    return recorder->record(recorder->context, &(union record){.step = *row}, 1, error);
+}
+
+static int pass_span(void *context, const struct span_record *row, struct error *error)
+{
+    const struct recorder *recorder = context;
+    return recorder->record(recorder->context, &(union record){.span = *row}, 1, error);
+}
+
+/* A finished file of laps and steps' spans, recorded as such or row by row. */
+static void write_steps(const char *path, bool row_by_row)
+{
+    enum { STEPS = 12000 }; /* some 16 chunks of spans */
+    struct span_block block;
+    struct dice dice = {.state = dice_seed(1)};
+    struct error error = {0};
+    struct record_hdf5 *file = open_file(path, TIMELINE_STEPS, &error);
+    ck_assert_msg(file != NULL, "%s", error.text);
+    struct recorder recorder = record_hdf5_recorder(file);
+    struct rows rows = {.context = &recorder, .step = pass_step, .span = pass_span};
+    struct recorder apart = {.context = &rows, .record = rows_record};
+    struct recorder to = row_by_row ? apart : recorder;
+    for (uint64_t step = 0; step < STEPS; step++) {
+        union record record =
+            step % 3 == 0 ? some_spans(&dice, step, &block) : some_lap(&dice, step);
+        ck_assert_int_eq(to.record(to.context, &record, 1, &error), 0);
+    }
+    ck_assert_int_eq(record_hdf5_finish(file, &summary, &error), 0);
+    record_hdf5_free(file);
+}
+
+/* Expect a record of several rows to leave what they leave one by one, wherever chunks end. */
+START_TEST(test_rows_together_or_apart)
+{
+    struct folder together = folder_new();
+    struct folder apart = folder_new();
+    write_steps(together.output, false);
+    write_steps(apart.output, true);
+    expect_same_files(&together, &apart);
+    folder_remove(&together);
+    folder_remove(&apart);
 }
 END_TEST
 
@@ -427,6 +530,7 @@ int main(void)
     tcase_add_test(tests, test_timeline_none);
     tcase_add_test(tests, test_complete_or_absent);
     tcase_add_test(tests, test_same_records_same_bytes);
+    tcase_add_test(tests, test_rows_together_or_apart);
     tcase_add_loop_test(tests, test_no_room, 1, 64);
     tcase_add_test(tests, test_impossible_paths);
     suite_add_tcase(suite, tests);
