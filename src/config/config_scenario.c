@@ -256,7 +256,6 @@ static int read_tables(struct config *config, struct gpu_samples *samples, struc
 static int read_tree(struct config *config, struct config_loader *loader,
                      const struct yaml_node *root, struct gpu_samples *shared, struct error *error)
 {
-    struct gpu_samples own = {.folders = NULL};
     config->root = root;
     if (root)
         read_root(config, loader, root);
@@ -269,8 +268,7 @@ static int read_tree(struct config *config, struct config_loader *loader,
     }
     int status = diagnostics_to_error(&config->diagnostics, error);
     if (status == 0)
-        status = read_tables(config, shared ? shared : &own, error);
-    gpu_samples_release(&own);
+        status = read_tables(config, shared ? shared : &config->samples, error);
     return status;
 }
 
@@ -361,5 +359,6 @@ void config_release(struct config *config)
             gpu_tables_release(&config->tables[i].of);
         config->tables[i].are_read = false;
     }
+    gpu_samples_release(&config->samples);
     arena_release(&config->arena);
 }

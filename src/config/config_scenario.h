@@ -42,7 +42,8 @@ struct config_inputs {
     const char *const *sets;   /* assignments, `layout.tensor_parallel=4`, applied in order before
                                   any setting */
     size_t set_count;
-    struct gpu_samples *samples; /* keeps what is read of GPUs for the next one; or NULL */
+    struct gpu_samples *samples; /* keeps what is read of GPUs for the next one, and outlives all
+                                    that is loaded; or NULL */
     const char *const *outputs;  /* that are to be written: to name one is a mistake; NULL at their
                                     end; or NULL */
 };
@@ -58,6 +59,7 @@ struct config {
     struct config_pools *pools;   /* NULL: replicas prefill and decode */
     struct scenario *decode;      /* the scenario's own `decode` */
     struct config_tables tables[POOLS_MAX]; /* of the cluster's GPU; of the one that decodes */
+    struct gpu_samples samples;             /* that they are of, where no other inputs share them */
     struct diagnostics diagnostics;
     struct arena arena;
 };

@@ -2,6 +2,7 @@
 
 #include "config_gpu.h"
 #include "config_part.h"
+#include "gpu_tables.h"
 #include "sample_csv.h"
 
 #include <errno.h>
@@ -87,8 +88,24 @@ static int read_residuals(struct gpu_folder *folder, struct error *error)
     return status;
 }
 
+static int make_tables(struct gpu_folder *folder, struct error *error)
+{
+    struct gpu_tables *tables = malloc(sizeof(*tables));
+    if (!tables)
+        return error_out_of_memory(error, folder->path);
+    int status = gpu_tables_make(tables, &folder->gpu, folder, error);
+    if (status == 0)
+        folder->tables = tables;
+    else
+        free(tables);
+    return status;
+}
+
 static void release_folder(struct gpu_folder *folder)
 {
+    if (folder->tables)
+        gpu_tables_release(folder->tables);
+    free(folder->tables);
     free(folder->path);
     free(folder->kernels);
     free(folder->collectives);
@@ -103,7 +120,9 @@ static int read_folder(struct gpu_folder *folder, const char *path, struct error
     int status = read_gpu(folder, error);
     for (const char *const *name = gpu_samples_tables; *name && status == 0; name++)
         status = read_table(folder, *name, error);
-    return status < 0 ? status : read_residuals(folder, error);
+    if (status == 0)
+        status = read_residuals(folder, error);
+    return status == 0 && folder->has_gpu ? make_tables(folder, error) : status;
 }
 
 const struct gpu_folder *gpu_samples_of(struct gpu_samples *samples, const char *path,

@@ -6,7 +6,8 @@
  *
  * A folder is read when it is first asked for, and kept: the points of a sweep
  * differ in much, but seldom in their GPU, and to read its thousands of rows
- * takes as long as to simulate a thousand requests.
+ * takes as long as to simulate a thousand requests. So are the tables that are
+ * made of it, where it says which GPU was measured: else they are of whoever asks.
  */
 #ifndef TANDEM_GPU_SAMPLES_H
 #define TANDEM_GPU_SAMPLES_H
@@ -20,6 +21,8 @@
 #define GPU_SAMPLES_RESIDUALS "/residuals.csv"
 extern const char *const gpu_samples_tables[]; /* of kernels and of collectives; then NULL */
 
+struct gpu_tables;
+
 /* The samples of one folder. */
 struct gpu_folder {
     char *path;
@@ -31,6 +34,7 @@ struct gpu_folder {
     size_t collective_count;
     struct residual *residuals;
     size_t residual_count;
+    struct gpu_tables *tables; /* made of all these (gpu_tables.h); NULL: not has_gpu */
 };
 
 /* Zeroed, it holds none. */
@@ -40,8 +44,9 @@ struct gpu_samples {
 };
 
 /*
- * The samples in the folder at `path`, good until the next call. NULL with
- * ERROR_CONFIG (file, line and column), ERROR_IO or ERROR_MEMORY.
+ * The samples in the folder at `path`, good until the next call; what they point at
+ * is good until the release. NULL with ERROR_CONFIG (file, line and column), ERROR_IO or
+ * ERROR_MEMORY.
  */
 const struct gpu_folder *gpu_samples_of(struct gpu_samples *samples, const char *path,
                                         struct error *error);

@@ -231,7 +231,7 @@ static int read_residuals(const char *text, struct gpu_tables *tables)
 /* Tables of one all-reduce of 1 KiB over two peers, and of no kernels. */
 static struct gpu_tables tables_of_all_reduce(const struct gpu *gpu, struct collective_kind kind)
 {
-    struct gpu_tables tables;
+    struct gpu_tables tables = {.are_shared = false};
     struct collective_sample sample = {.kind = kind, .ranks = 2, .bytes = 1024, .seconds = 1e-5};
     ck_assert_int_eq(kernel_table_init(&tables.kernels, gpu, NULL, 0, &error), 0);
     ck_assert_int_eq(collective_table_init(&tables.collectives, &sample, 1, &error), 0);
@@ -418,6 +418,35 @@ START_TEST(test_a_folder_has_all_its_tables)
 }
 END_TEST
 
+START_TEST(test_tables_of_a_known_gpu_are_made_once)
+{
+    /* Expectation: where the folder says which GPU was measured, its samples' ratios to that GPU's
+     * roofline are nobody else's business: whoever asks has the same points, each with a GPU of
+     * his own; and the folder has them when all who asked are gone. */
+    struct gpu_samples samples = {.folders = NULL};
+    struct gpu gpus[2] = {fixture_gpu(), fixture_gpu()};
+    struct gpu_tables tables[2];
+    char path[4096];
+    const char *root = getenv("TANDEM_DATA_DIR");
+    (void)snprintf(path, sizeof(path), "%s/configs/gpus/h100-sxm", root ? root : ".");
+    for (size_t i = 0; i < 2; i++) {
+        const struct gpu_folder *folder = gpu_samples_of(&samples, path, &error);
+        ck_assert_msg(folder != NULL, "%s", error.text);
+        ck_assert_int_eq(gpu_tables_init(&tables[i], &gpus[i], folder, &error), 0);
+        ck_assert_ptr_eq(tables[i].kernels.gpu, &gpus[i]);
+        ck_assert_str_eq(tables[i].kernels.measured.name, folder->gpu.name);
+        ck_assert_ptr_nonnull(gpu_samples_of(&samples, "/nonexistent", &error));
+    }
+    const struct kernel_class *first = &tables[0].kernels.classes[KERNEL_GEMM][DTYPE_BF16];
+    const struct kernel_class *second = &tables[1].kernels.classes[KERNEL_GEMM][DTYPE_BF16];
+    ck_assert_ptr_eq(first->surface.points, second->surface.points);
+    gpu_tables_release(&tables[0]);
+    ck_assert(isfinite(second->surface.points[0].value));
+    gpu_tables_release(&tables[1]);
+    gpu_samples_release(&samples);
+}
+END_TEST
+
 /* Whether an all-reduce in a captured graph, NCCL's or vLLM's, was measured over `fabric`. */
 static bool covers(const struct gpu_tables *tables, bool is_custom, enum collective_fabric fabric)
 {
@@ -468,12 +497,19 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_kernels,       test_experts,
-        test_many_rows,     test_collectives,
-        test_kernel_faults, test_collective_faults,
-        test_residuals,     test_residual_faults,
-        test_no_folder,     test_a_folder_is_read_once,
-        test_shipped,       test_a_folder_has_all_its_tables,
+        test_kernels,
+        test_experts,
+        test_many_rows,
+        test_collectives,
+        test_kernel_faults,
+        test_collective_faults,
+        test_residuals,
+        test_residual_faults,
+        test_no_folder,
+        test_a_folder_is_read_once,
+        test_shipped,
+        test_a_folder_has_all_its_tables,
+        test_tables_of_a_known_gpu_are_made_once,
     };
     return suite_run("gpu_tables", tests, ARRAY_LENGTH(tests));
 }
