@@ -36,8 +36,10 @@ int surface_add(struct surface *surface, const double *at, double value, struct 
     *point = (struct surface_point){.value = value};
     for (uint32_t d = 0; d < surface->kind.dimensions; d++) {
         point->at[d] = at[d];
-        surface->low[d] = surface->count ? fmin(surface->low[d], point->at[d]) : point->at[d];
-        surface->high[d] = surface->count ? fmax(surface->high[d], point->at[d]) : point->at[d];
+        if (surface->count == 0 || at[d] < surface->low[d])
+            surface->low[d] = at[d];
+        if (surface->count == 0 || at[d] > surface->high[d])
+            surface->high[d] = at[d];
     }
     surface->count++;
     return 0;

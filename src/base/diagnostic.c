@@ -237,7 +237,8 @@ int diagnostic_locate(struct position position, struct error *error)
 uint32_t diagnostic_column(const struct source_line *line, size_t offset)
 {
     uint32_t column = 1;
-    for (size_t i = 0; i < offset && i < line->bytes; i++)
+    size_t bytes = offset < line->bytes ? offset : line->bytes;
+    for (size_t i = 0; i < bytes; i++)
         column += !is_continuation(line->text[i]);
     return column;
 }

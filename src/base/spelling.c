@@ -36,7 +36,7 @@ size_t spelling_distance(const char *a, const char *b)
 size_t spelling_index(const char *word, const char *const *words, size_t count)
 {
     size_t index = 0;
-    while (index < count && strcmp(word, words[index]) != 0)
+    while (index < count && (*word != *words[index] || strcmp(word, words[index]) != 0))
         index++;
     return index;
 }

@@ -2,7 +2,7 @@
  * sample_twice: the measurement that is there twice, among many.
  *
  * Of two times of the same kernel nobody knows which is meant, and a table that
- * goes through both would bend there. Takes n log n comparisons: a run looks
+ * goes through both would bend there. One pass, through a table of hashes: a run looks
  * through its GPU's ten thousand.
  */
 #ifndef TANDEM_SAMPLE_TWICE_H

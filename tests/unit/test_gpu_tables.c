@@ -157,6 +157,8 @@ static const struct {
      "kernels.csv:2:12: 'gemm' has no 'batch': leave it empty"},
     {"op,m,time_us\ncopy,4,2\ncopy,8,3\ncopy,4,5\ncopy,4,6\n",
      "kernels.csv:4:8: the same was measured in line 2"},
+    {"op,m,time_us\ncopy,4,2\ncopy,8,3\ncopy,8,5\ncopy,4,6\n",
+     "kernels.csv:4:8: the same was measured in line 3"},
     {"op,dtype,m,time_us\ncopy,fp7,1,2\n", "kernels.csv:2:6: unknown dtype 'fp7'"},
     {"op,heads,kv_heads,q_len,ctx,time_us\nattn_prefill,8,1,64,32,2\n",
      "kernels.csv:2:21: 'ctx' counts the chunk's own tokens, so it is at least 'q_len'"},
