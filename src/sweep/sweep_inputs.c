@@ -15,57 +15,59 @@
 #define BLOCK_BYTES 65536
 #define HASH_BYTES 17
 
-/* False where the file is none, or cannot be read to its end: then there is nothing to compare. */
-static bool hash_contents(const char *path, char hash[HASH_BYTES])
+/* The hash of the file's contents as a text; NULL where it is no regular file, or cannot be read to
+   its end: then there is nothing to compare. */
+static json_t *hash_of(const char *path)
 {
     char block[BLOCK_BYTES];
+    char hash[HASH_BYTES];
     uint64_t sum = SWEEP_HASH_START;
     size_t bytes;
-    FILE *file = fopen(path, "rbe");
+    struct stat status;
+    FILE *file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? fopen(path, "rbe") : NULL;
     if (!file)
-        return false;
+        return NULL;
     while ((bytes = fread(block, 1, sizeof(block), file)) > 0)
         sum = sweep_hash(sum, block, bytes);
     bool is_read = !ferror(file);
     (void)fclose(file);
     (void)snprintf(hash, HASH_BYTES, "%016" PRIx64, sum);
-    return is_read;
+    return is_read ? json_string(hash) : NULL;
 }
 
-/* The hash of the file at `path`, from `known` where that has it and the file is as it was; NULL
-   where there is none, or memory is out. */
-static json_t *hash_of(const char *path, json_t *known)
-{
-    struct stat file;
-    char hash[HASH_BYTES];
-    char stamp[PATH_BYTES + 64];
-    if (stat(path, &file) < 0 || !S_ISREG(file.st_mode))
-        return NULL;
-    (void)snprintf(stamp, sizeof(stamp), "%s %jd %jd.%09ld", path, (intmax_t)file.st_size,
-                   (intmax_t)file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
-    json_t *kept = json_object_get(known, stamp);
-    if (kept)
-        return json_incref(kept);
-    json_t *made = hash_contents(path, hash) ? json_string(hash) : NULL;
-    if (made)
-        (void)json_object_set(known, stamp, made);
-    return made;
-}
-
-/* Adds the file, where there is one; not where its path is no UTF-8, which JSON cannot hold. */
-static void add(json_t *inputs, const char *path, json_t *known)
+/* An object of the file's name to its hash; NULL where there is no hash, or the name is no UTF-8,
+   which JSON cannot hold. */
+static json_t *describe(const char *path)
 {
     char configs[DATA_DIR_BYTES];
     char whole[PATH_MAX];
     char name[PORTABLE_NAME_BYTES];
     struct error ignored;
-    json_t *hash = hash_of(path, known);
+    json_t *hash = hash_of(path);
     if (!hash || !realpath(path, whole) || data_dir_configs(configs, &ignored) < 0) {
         json_decref(hash);
-        return;
+        return NULL;
     }
     config_portable_name(whole, configs, name);
-    (void)json_object_set_new(inputs, name, hash);
+    return json_pack("{s:o}", name, hash);
+}
+
+/* Adds the file, where there is one; as `known` has it where it is as it was then. */
+static void add(json_t *inputs, const char *path, json_t *known)
+{
+    struct stat file;
+    char stamp[PATH_BYTES + 64];
+    if (stat(path, &file) < 0)
+        return;
+    (void)snprintf(stamp, sizeof(stamp), "%s %jd %jd.%09ld", path, (intmax_t)file.st_size,
+                   (intmax_t)file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+    json_t *described = json_incref(json_object_get(known, stamp));
+    if (!described) {
+        described = describe(path);
+        (void)json_object_set(known, stamp, described);
+    }
+    (void)json_object_update(inputs, described);
+    json_decref(described);
 }
 
 /* The hash of the file of that name, as it is now; NULL: there is none. */
@@ -75,11 +77,11 @@ static json_t *hash_now(const char *name)
     char path[DATA_DIR_BYTES + PORTABLE_NAME_BYTES];
     struct error ignored;
     if (name[0] == '/')
-        return hash_of(name, NULL);
+        return hash_of(name);
     if (data_dir_configs(configs, &ignored) < 0)
         return NULL;
     (void)snprintf(path, sizeof(path), "%s/%s", configs, name);
-    return hash_of(path, NULL);
+    return hash_of(path);
 }
 
 static void add_tables(json_t *inputs, const char *folder, json_t *known)

@@ -13,7 +13,7 @@
 /*
  * The files that `config` names, as an object of name to a hash of what is in them (sweep_hash.h),
  * in hexadecimal; those that cannot be read, or whose path is no UTF-8, are left out. `known` is an
- * object that keeps hashes for the next point. NULL when memory is out.
+ * object that keeps them for the next point. NULL when memory is out.
  */
 json_t *sweep_inputs_of(const struct config *config, json_t *known);
 
