@@ -2,6 +2,7 @@
 
 #include "sweep_hash.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #define SUM_DIGITS 16
-#define REAL_DIGITS 17 /* read back to the same double */
 
 static int io_error(struct error *error, const char *action, const char *path)
 {
@@ -179,28 +179,29 @@ static int write_line(struct sweep_journal *journal, const char *line, size_t by
 }
 
 /* The line of `result`, on the heap; NULL when memory is out. */
-static char *format_line(const char *fingerprint, json_t *result, size_t *bytes)
+static char *format_line(const char *fingerprint, const char *result, size_t *bytes)
 {
-    json_t *entry = json_pack("{s:s}", "fingerprint", fingerprint);
-    char *text = NULL;
-    if (entry && json_object_update(entry, result) == 0)
-        text = json_dumps(entry, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
-    json_decref(entry);
-    size_t room = SUM_DIGITS + 1 + (text ? strlen(text) : 0) + 2;
-    char *line = text ? malloc(room) : NULL;
-    if (line) {
-        char sum[SUM_DIGITS + 2];
-        write_sum(text, strlen(text), sum);
-        *bytes = (size_t)snprintf(line, room, "%s%s\n", sum, text);
-    }
-    free(text);
+    size_t room =
+        SUM_DIGITS + sizeof(" {\"fingerprint\":\"\",\n") + strlen(fingerprint) + strlen(result);
+    char *line = malloc(room);
+    if (!line)
+        return NULL;
+    char *text = line + SUM_DIGITS + 1;
+    size_t text_room = room - SUM_DIGITS - 1;
+    int length = snprintf(text, text_room, "{\"fingerprint\":\"%s\",%s", fingerprint, result + 1);
+    char sum[SUM_DIGITS + 2];
+    write_sum(text, (size_t)length, sum);
+    memcpy(line, sum, SUM_DIGITS + 1);
+    text[length] = '\n';
+    *bytes = SUM_DIGITS + 1 + (size_t)length + 1;
     return line;
 }
 
-int sweep_journal_append(struct sweep_journal *journal, const char *fingerprint, json_t *result,
+int sweep_journal_append(struct sweep_journal *journal, const char *fingerprint, const char *result,
                          struct error *error)
 {
     size_t bytes;
+    assert(result[0] == '{' && result[1] != '}' && !strchr(result, '\n'));
     char *line = format_line(fingerprint, result, &bytes);
     if (!line)
         return error_out_of_memory(error, journal->path);

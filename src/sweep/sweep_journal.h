@@ -39,8 +39,9 @@ int sweep_journal_open(struct sweep_journal *journal, const char *output_path, b
 /* The result that the journal has of `fingerprint`, its own; NULL: none. */
 json_t *sweep_journal_find(const struct sweep_journal *journal, const char *fingerprint);
 
-/* Appends `result`: whatever becomes of this process, it is kept. ERROR_IO, ERROR_MEMORY. */
-int sweep_journal_append(struct sweep_journal *journal, const char *fingerprint, json_t *result,
+/* Appends `result`, the text of a JSON object with members, in one line: whatever becomes of this
+   process, it is kept. ERROR_IO, ERROR_MEMORY. */
+int sweep_journal_append(struct sweep_journal *journal, const char *fingerprint, const char *result,
                          struct error *error);
 
 /* Waits until all that was appended is on disk. ERROR_IO. */

@@ -189,7 +189,7 @@ static int take_result(struct runner *runner, const struct worker_result *ended,
     json_t *result = json_loads(ended->text, 0, NULL);
     if (!result)
         return error_out_of_memory(error, "a point's result");
-    int status = sweep_journal_append(runner->journal, task->fingerprint, result, error);
+    int status = sweep_journal_append(runner->journal, task->fingerprint, ended->text, error);
     if (status == 0)
         status = sweep_task_finish(task, result, error);
     json_decref(result);
