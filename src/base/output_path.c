@@ -137,10 +137,11 @@ static char *partial_of(const char *name)
 /* Two resolved names, of which neither need be there. */
 static bool is_one_name(const char *a, const char *b)
 {
+    if (strcmp(a + folder_bytes(a), b + folder_bytes(b)) != 0)
+        return false;
     char *first = folder_of(a);
     char *second = folder_of(b);
-    bool is_same = first && second && is_one_path(first, second) &&
-                   strcmp(a + folder_bytes(a), b + folder_bytes(b)) == 0;
+    bool is_same = first && second && is_one_path(first, second);
     free(first);
     free(second);
     return is_same;
