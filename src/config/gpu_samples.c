@@ -88,17 +88,31 @@ static int read_residuals(struct gpu_folder *folder, struct error *error)
     return status;
 }
 
+static void release_samples(struct gpu_folder *folder)
+{
+    free(folder->kernels);
+    free(folder->collectives);
+    free(folder->residuals);
+    folder->kernels = NULL;
+    folder->collectives = NULL;
+    folder->residuals = NULL;
+    folder->kernel_count = folder->collective_count = folder->residual_count = 0;
+}
+
+/* Makes the tables, in the place of what they are made of. */
 static int make_tables(struct gpu_folder *folder, struct error *error)
 {
     struct gpu_tables *tables = malloc(sizeof(*tables));
     if (!tables)
         return error_out_of_memory(error, folder->path);
     int status = gpu_tables_make(tables, &folder->gpu, folder, error);
-    if (status == 0)
-        folder->tables = tables;
-    else
+    if (status < 0) {
         free(tables);
-    return status;
+        return status;
+    }
+    folder->tables = tables;
+    release_samples(folder);
+    return 0;
 }
 
 static void release_folder(struct gpu_folder *folder)
@@ -107,9 +121,7 @@ static void release_folder(struct gpu_folder *folder)
         gpu_tables_release(folder->tables);
     free(folder->tables);
     free(folder->path);
-    free(folder->kernels);
-    free(folder->collectives);
-    free(folder->residuals);
+    release_samples(folder);
 }
 
 static int read_folder(struct gpu_folder *folder, const char *path, struct error *error)

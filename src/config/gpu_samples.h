@@ -23,7 +23,7 @@ extern const char *const gpu_samples_tables[]; /* of kernels and of collectives;
 
 struct gpu_tables;
 
-/* The samples of one folder. */
+/* The samples of one folder, or the tables that were made of them. */
 struct gpu_folder {
     char *path;
     struct gpu gpu; /* that was measured, where has_gpu */
@@ -34,7 +34,8 @@ struct gpu_folder {
     size_t collective_count;
     struct residual *residuals;
     size_t residual_count;
-    struct gpu_tables *tables; /* made of all these (gpu_tables.h); NULL: not has_gpu */
+    struct gpu_tables *tables; /* made of all these, which are gone then (gpu_tables.h); NULL where
+                                  not has_gpu */
 };
 
 /* Zeroed, it holds none. */

@@ -439,6 +439,8 @@ START_TEST(test_tables_of_a_known_gpu_are_made_once)
         ck_assert_str_eq(tables[i].kernels.measured.name, folder->gpu.name);
         ck_assert_ptr_nonnull(gpu_samples_of(&samples, "/nonexistent", &error));
     }
+    /* What they were made of is not kept beside them. */
+    ck_assert_ptr_null(samples.folders[0].kernels);
     const struct kernel_class *first = &tables[0].kernels.classes[KERNEL_GEMM][DTYPE_BF16];
     const struct kernel_class *second = &tables[1].kernels.classes[KERNEL_GEMM][DTYPE_BF16];
     ck_assert_ptr_eq(first->surface.points, second->surface.points);
