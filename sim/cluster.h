@@ -30,6 +30,8 @@ struct cluster {
     struct link_kind pcie_uplink;   /* each PCIe switch to its host bridge */
     uint32_t gpus_per_host_bridge;  /* 1 to gpus_per_node: how many share one CPU socket */
     struct link_kind inter_socket;  /* between two host bridges of a node */
+    struct link_kind host_memory;   /* each host bridge to its memory, which all that GPUs send
+                                       their peers by PCIe crosses; absent: it does not */
     struct link_kind nic;           /* each NIC to its leaf; absent in single-node clusters */
     uint32_t nics_per_node;         /* GPUs share NICs evenly: GPU g uses NIC g * nics / gpus */
     uint32_t nodes_per_leaf;        /* 0: one switch that never blocks joins all nodes */

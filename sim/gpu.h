@@ -43,8 +43,9 @@ struct measured_links {
     struct measured_medium nvlink;
     struct measured_medium pcie;
     double host_staging_factor;   /* goes with pcie, */
-    struct link_kind pcie_uplink; /* as do these two */
+    struct link_kind pcie_uplink; /* as do these three */
     struct link_kind inter_socket;
+    struct link_kind host_memory;
 };
 
 struct gpu {

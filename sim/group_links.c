@@ -19,6 +19,7 @@ static void lay_measured_pcie(struct cluster *node, const struct measured_links 
     node->host_staging_factor = links->host_staging_factor;
     node->pcie_uplink = links->pcie_uplink;
     node->inter_socket = links->inter_socket;
+    node->host_memory = links->host_memory;
     if (!is_known(links->pcie_uplink))
         node->gpus_per_pcie_switch = 0;
     if (!is_known(links->inter_socket))

@@ -62,7 +62,8 @@ static int count_links(struct topology *topology, struct error *error)
     uint64_t nic_bus = socket + sockets;
     uint64_t nic_port = nic_bus + topology->nics_per_node;
     uint64_t uplink = nic_port + topology->nics_per_node;
-    uint64_t count = uplink + topology->pcie_switches_per_node;
+    uint64_t memory = uplink + topology->pcie_switches_per_node;
+    uint64_t count = memory + topology->memories_per_node;
     uint64_t limit = TOPOLOGY_LINKS_MAX / 2;
     if (count > limit || cluster->nodes > limit ||
         count * cluster->nodes + topology->leaf_count > limit)
@@ -75,13 +76,15 @@ static int count_links(struct topology *topology, struct error *error)
         .nic_bus = (uint32_t)nic_bus,
         .nic_port = (uint32_t)nic_port,
         .uplink = (uint32_t)uplink,
+        .memory = (uint32_t)memory,
         .count = (uint32_t)count,
     };
     topology->link_count = (uint32_t)(2 * (count * cluster->nodes + topology->leaf_count));
     return 0;
 }
 
-/* GPUs come first, then each node's bridges, NICs and switches, then leaves, then the network. */
+/* GPUs come first, then each node's bridges, NICs, switches and memories, then leaves, then the
+   network. */
 static uint32_t vertex_of(const struct topology *topology, struct topology_vertex vertex)
 {
     uint32_t node = topology->gpu_count + vertex.node * topology->hubs_per_node;
@@ -95,7 +98,10 @@ static uint32_t vertex_of(const struct topology *topology, struct topology_verte
     case VERTEX_NVSWITCH:
         return node + topology->bridges_per_node + topology->nics_per_node + vertex.index;
     case VERTEX_PCIE_SWITCH:
-        return node + topology->hubs_per_node - topology->pcie_switches_per_node + vertex.index;
+        return node + topology->bridges_per_node + topology->nics_per_node +
+               topology->nvswitches_per_node + vertex.index;
+    case VERTEX_MEMORY:
+        return node + topology->hubs_per_node - topology->memories_per_node + vertex.index;
     case VERTEX_LEAF:
         return topology->vertex_count - 1 - topology->leaf_count + vertex.index;
     case VERTEX_NETWORK:
@@ -219,6 +225,10 @@ static void add_host_edges(struct topology *topology, uint32_t node)
                  (struct topology_vertex){VERTEX_PCIE_SWITCH, node, index},
                  (struct topology_vertex){VERTEX_BRIDGE, node, bridge}, cluster->pcie_uplink);
     }
+    for (uint32_t index = 0; index < topology->memories_per_node; index++)
+        add_edge(topology, place_edge(topology, node, topology->edges.memory + index),
+                 (struct topology_vertex){VERTEX_BRIDGE, node, index},
+                 (struct topology_vertex){VERTEX_MEMORY, node, index}, cluster->host_memory);
 }
 
 static void add_nic_edges(struct topology *topology, uint32_t node)
@@ -259,7 +269,8 @@ static int allocate(struct topology *topology, struct arena *arena, struct error
     const struct cluster *cluster = topology->cluster;
     topology->gpu_count = cluster->nodes * cluster->gpus_per_node;
     topology->hubs_per_node = topology->bridges_per_node + topology->nics_per_node +
-                              topology->nvswitches_per_node + topology->pcie_switches_per_node;
+                              topology->nvswitches_per_node + topology->pcie_switches_per_node +
+                              topology->memories_per_node;
     topology->vertex_count = topology->gpu_count + cluster->nodes * topology->hubs_per_node +
                              topology->leaf_count + (cluster->nodes > 1);
     topology->vertices = arena_calloc(arena, topology->vertex_count, sizeof(*topology->vertices));
@@ -284,6 +295,8 @@ static void count_hubs(struct topology *topology, const struct cluster *cluster)
         topology->nvswitches_per_node = u32_ceil_div(gpus, place_nvlink_gpus(cluster));
     if (cluster->gpus_per_pcie_switch > 0)
         topology->pcie_switches_per_node = u32_ceil_div(gpus, cluster->gpus_per_pcie_switch);
+    if (place_has_link(cluster->host_memory) && !joins_by_nvlink(cluster))
+        topology->memories_per_node = topology->bridges_per_node;
     if (cluster->nodes > 1 && cluster->nodes_per_leaf > 0)
         topology->leaf_count = u32_ceil_div(cluster->nodes, cluster->nodes_per_leaf) *
                                (cluster->rail_optimized ? cluster->nics_per_node : 1);
@@ -310,6 +323,7 @@ int topology_build(struct topology *topology, const struct cluster *cluster, str
         add_vertices(topology, VERTEX_NIC, node, topology->nics_per_node);
         add_vertices(topology, VERTEX_NVSWITCH, node, topology->nvswitches_per_node);
         add_vertices(topology, VERTEX_PCIE_SWITCH, node, topology->pcie_switches_per_node);
+        add_vertices(topology, VERTEX_MEMORY, node, topology->memories_per_node);
         add_gpu_edges(topology, node);
         add_host_edges(topology, node);
         add_nic_edges(topology, node);

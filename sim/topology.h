@@ -9,18 +9,19 @@
  *     gpu - switch - bridge        each GPU's own slot (pcie), the switch's uplink (pcie_uplink)
  *     gpu - bridge                 the same where there are no PCIe switches
  *     bridge - bridge              every two of a node (inter_socket)
+ *     bridge - memory              each bridge's, where there is host_memory
  *     switch or bridge - nic       a NIC's own slot (pcie)
  *     nic - leaf - network         a NIC's port (nic), a leaf's uplinks as one
  *     nic - network                the same where one switch joins all nodes
  *
  * GPUs are numbered through the nodes: GPU g of node n is n * gpus_per_node + g.
  * A route inside a node takes NVLink where it joins the two, else PCIe as far up
- * as it must go; between nodes it takes each GPU's NIC, and the spine (the
- * network) where the two NICs have different leaves. Rail-optimised, NIC i of
- * every node has leaf i. Every link on a route adds its latency, so an NVLink hop
- * between two GPUs costs nvlink.latency_s twice. Where NVLink does not join all of
- * a node, host_staging_factor divides the rate of the GPUs' slots. The network
- * never blocks; the leaves' uplinks do where they are oversubscribed.
+ * as it must go, by way of the first bridge's memory where that is there; between nodes it takes
+ * each GPU's NIC, and the spine (the network) where the two NICs have different leaves.
+ * Rail-optimised, NIC i of every node has leaf i. Every link on a route adds its latency, so an
+ * NVLink hop between two GPUs costs nvlink.latency_s twice. Where NVLink does not join all of a
+ * node, host_staging_factor divides the rate of the GPUs' slots. The network never blocks; the
+ * leaves' uplinks do where they are oversubscribed.
  *
  * Routes follow from the structure: nothing is searched and no table of pairs
  * is kept. A topology serves one thread at a time (link_transfers is scratch).
@@ -42,6 +43,7 @@
     X(NVSWITCH, "nvswitch")      \
     X(PCIE_SWITCH, "pcieswitch") \
     X(BRIDGE, "bridge")          \
+    X(MEMORY, "memory")          \
     X(NIC, "nic")                \
     X(LEAF, "leaf")              \
     X(NETWORK, "network")
@@ -76,6 +78,7 @@ struct topology_edges {
     uint32_t nic_bus; /* by NIC */
     uint32_t nic_port;
     uint32_t uplink; /* by PCIe switch */
+    uint32_t memory; /* by bridge */
     uint32_t count;
 };
 
@@ -86,6 +89,7 @@ struct topology {
     uint32_t nics_per_node; /* 0 in a single node */
     uint32_t nvswitches_per_node;
     uint32_t pcie_switches_per_node; /* 0: GPUs sit on the host bridges */
+    uint32_t memories_per_node;      /* 0: none that peers' bytes cross */
     uint32_t hubs_per_node;          /* vertices of a node that are not GPUs */
     uint32_t leaf_count;             /* 0: one switch, the network, joins all nodes */
     uint32_t vertex_count;

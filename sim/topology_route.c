@@ -25,24 +25,37 @@ static void route_cross(const struct topology *topology, struct route *route, ui
                  from > to);
 }
 
-/* From what GPU `from`'s slot hangs on to what GPU `to`'s does: the PCIe switches or bridges. */
-static void route_between_slots(const struct topology *topology, struct route *route, uint32_t node,
-                                uint32_t from, uint32_t to)
+/* From GPU `gpu`'s PCIe switch, where there is one, up to its bridge (direction 0), or back. */
+static void route_uplink(const struct topology *topology, struct route *route, uint32_t node,
+                         uint32_t gpu, uint32_t direction)
 {
-    const struct cluster *cluster = topology->cluster;
-    uint32_t from_bridge = place_gpu_bridge(cluster, from);
-    uint32_t to_bridge = place_gpu_bridge(cluster, to);
-    if (topology->pcie_switches_per_node == 0) {
-        route_cross(topology, route, node, from_bridge, to_bridge);
+    if (topology->pcie_switches_per_node > 0)
+        route_add_in(topology, route, node,
+                     topology->edges.uplink + gpu / topology->cluster->gpus_per_pcie_switch,
+                     direction);
+}
+
+/* Whether the slots of two GPUs hang on the same PCIe switch. */
+static bool share_switch(const struct topology *topology, uint32_t a, uint32_t b)
+{
+    uint32_t gpus = topology->cluster->gpus_per_pcie_switch;
+    return topology->pcie_switches_per_node > 0 && a / gpus == b / gpus;
+}
+
+/* From what GPU `from`'s slot hangs on to what GPU `to`'s does, the PCIe switches or bridges: as
+   far up as it must go, or by way of the host's memory. */
+static void route_between_slots(const struct topology *topology, struct route *route, uint32_t node,
+                                uint32_t from, uint32_t to, bool by_memory)
+{
+    uint32_t from_bridge = place_gpu_bridge(topology->cluster, from);
+    uint32_t to_bridge = place_gpu_bridge(topology->cluster, to);
+    if (share_switch(topology, from, to) && !by_memory)
         return;
-    }
-    uint32_t from_switch = from / cluster->gpus_per_pcie_switch;
-    uint32_t to_switch = to / cluster->gpus_per_pcie_switch;
-    if (from_switch == to_switch)
-        return;
-    route_add_in(topology, route, node, topology->edges.uplink + from_switch, 0);
+    route_uplink(topology, route, node, from, 0);
+    for (uint32_t direction = 0; by_memory && direction < 2; direction++)
+        route_add_in(topology, route, node, topology->edges.memory + from_bridge, direction);
     route_cross(topology, route, node, from_bridge, to_bridge);
-    route_add_in(topology, route, node, topology->edges.uplink + to_switch, 1);
+    route_uplink(topology, route, node, to, 1);
 }
 
 /* Whether NVLink joins two GPUs of a node. */
@@ -62,7 +75,7 @@ static void route_in_node(const struct topology *topology, struct route *route, 
         return;
     }
     route_add_in(topology, route, node, edges->pcie + from, 0);
-    route_between_slots(topology, route, node, from, to);
+    route_between_slots(topology, route, node, from, to, topology->memories_per_node > 0);
     route_add_in(topology, route, node, edges->pcie + to, 1);
 }
 
@@ -72,7 +85,7 @@ static void route_out(const struct topology *topology, struct route *route, uint
 {
     uint32_t nic = place_gpu_nic(topology->cluster, gpu);
     route_add_in(topology, route, node, topology->edges.pcie + gpu, 0);
-    route_between_slots(topology, route, node, gpu, place_nic_gpu(topology->cluster, nic));
+    route_between_slots(topology, route, node, gpu, place_nic_gpu(topology->cluster, nic), false);
     route_add_in(topology, route, node, topology->edges.nic_bus + nic, 0);
     route_add_in(topology, route, node, topology->edges.nic_port + nic, 0);
 }
@@ -84,7 +97,7 @@ static void route_in(const struct topology *topology, struct route *route, uint3
     uint32_t nic = place_gpu_nic(topology->cluster, gpu);
     route_add_in(topology, route, node, topology->edges.nic_port + nic, 1);
     route_add_in(topology, route, node, topology->edges.nic_bus + nic, 1);
-    route_between_slots(topology, route, node, place_nic_gpu(topology->cluster, nic), gpu);
+    route_between_slots(topology, route, node, place_nic_gpu(topology->cluster, nic), gpu, false);
     route_add_in(topology, route, node, topology->edges.pcie + gpu, 1);
 }
 

@@ -84,6 +84,7 @@ static void read_links_in_node(struct config_reader *reader, enum node_form form
                       &cluster->gpus_per_host_bridge);
     read_pcie_switches(reader, cluster);
     config_link_read(reader, "inter_socket", CONFIG_OPTIONAL, &cluster->inter_socket);
+    config_link_read(reader, "host_memory", CONFIG_OPTIONAL, &cluster->host_memory);
     bool has_bridges = cluster->gpus_per_host_bridge < cluster->gpus_per_node;
     if (has_bridges && !config_reader_has(reader, "inter_socket") &&
         !config_reader_has(reader, "nvlink"))

@@ -58,6 +58,7 @@ static void read_measured_pcie(struct config_reader *parent, struct measured_lin
     if (!config_reader_has(parent, "pcie")) {
         config_reader_refuse(parent, "pcie_uplink", "'measured_links' without 'pcie'");
         config_reader_refuse(parent, "inter_socket", "'measured_links' without 'pcie'");
+        config_reader_refuse(parent, "host_memory", "'measured_links' without 'pcie'");
         return;
     }
     config_reader_enter(&reader, parent, "pcie", CONFIG_OPTIONAL);
@@ -67,6 +68,7 @@ static void read_measured_pcie(struct config_reader *parent, struct measured_lin
     config_reader_close(&reader);
     config_link_read(parent, "pcie_uplink", CONFIG_OPTIONAL, &links->pcie_uplink);
     config_link_read(parent, "inter_socket", CONFIG_OPTIONAL, &links->inter_socket);
+    config_link_read(parent, "host_memory", CONFIG_OPTIONAL, &links->host_memory);
 }
 
 static void read_measured_links(struct config_reader *parent, struct measured_links *links)

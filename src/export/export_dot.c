@@ -94,6 +94,7 @@ static void write_vertex(const struct graph *graph, uint32_t vertex)
         [VERTEX_GPU] = "GPU",
         [VERTEX_NVSWITCH] = "NVLink switch",
         [VERTEX_BRIDGE] = "host bridge",
+        [VERTEX_MEMORY] = "host memory",
         [VERTEX_NIC] = "NIC",
         [VERTEX_NETWORK] = "network",
         [VERTEX_PCIE_SWITCH] = "PCIe switch",

@@ -108,7 +108,7 @@ static void hasten(struct scenario *scenario, struct arrival arrivals[REQUESTS])
 {
     struct cluster *cluster = &scenario->cluster;
     struct link_kind *links[] = {&cluster->nvlink, &cluster->pcie, &cluster->inter_socket,
-                                 &cluster->nic};
+                                 &cluster->host_memory, &cluster->nic};
     for (size_t i = 0; i < ARRAY_LENGTH(links); i++)
         hasten_link(links[i]);
     hasten_gpu(&cluster->gpu);

@@ -169,6 +169,7 @@ START_TEST(test_every_key_of_the_machines)
          "recovery: 30 ms, busy_recovery: 90 ms}}, nvlink: {bandwidth: 450 GB/s, efficiency: 0.8, "
          "latency: 2 us}, "
          "gpus_per_host_bridge: 2, inter_socket: {bandwidth: 40 GB/s, latency: 1 us}, "
+         "host_memory: {bandwidth: 90 GB/s, latency: 0 us}, "
          "nic: {bandwidth: 400 Gb/s, latency: 5 us}, nics_per_node: 4, host_staging_factor: 2, "
          "contention: {bandwidth: 1.5, send_latency: 2}}\n"
          "engine: {host: {base: engines/cuda-graphs, graphs_prefill: true, launch_chunk: 30 us, "
@@ -212,6 +213,7 @@ START_TEST(test_every_key_of_the_machines)
     ck_assert_double_eq(box->nvlink.latency_s, 2e-6);
     ck_assert_uint_eq(box->gpus_per_host_bridge, 2);
     ck_assert_double_eq(box->inter_socket.bytes_per_s, 40e9);
+    ck_assert_double_eq(box->host_memory.bytes_per_s, 90e9);
     ck_assert_double_eq(box->nic.bytes_per_s, 50e9);
     ck_assert_uint_eq(box->nics_per_node, 4);
     ck_assert_double_eq(box->collective_start_s, 5e-6);

@@ -126,6 +126,50 @@ START_TEST(routes_are_paths)
     check_paths(cluster);
     cluster.rail_optimized = true;
     check_paths(cluster);
+    cluster.host_memory = cluster.pcie;
+    check_paths(cluster);
+}
+END_TEST
+
+/* How many links of a route end at, or leave, a vertex of `kind`. */
+static uint32_t ends_at(const struct topology *topology, uint32_t from, uint32_t to,
+                        enum vertex_kind kind)
+{
+    struct route route = topology_route(topology, from, to);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < route.link_count; i++) {
+        const struct topology_link *link = &topology->links[route.links[i]];
+        count += topology->vertices[link->from].kind == kind;
+        count += topology->vertices[link->to].kind == kind;
+    }
+    return count;
+}
+
+START_TEST(peers_without_nvlink_meet_in_host_memory)
+{
+    /* Expect each pair of a PCIe box to go to the memory of the first one's bridge and back, also
+       where both sit on one switch; pairs that NVLink joins and those of two nodes not to; and four
+       on one bridge to have a quarter of it each. */
+    struct cluster cluster = fixture_pcie_cluster();
+    cluster.host_memory = (struct link_kind){.bytes_per_s = 40e9, .efficiency = 0.5};
+    struct topology topology = build(&cluster);
+    for (uint32_t to = 1; to < topology.gpu_count; to++)
+        ck_assert_uint_eq(ends_at(&topology, 0, to, VERTEX_MEMORY), 2);
+    const uint32_t from[] = {0, 1, 2, 3};
+    const uint32_t to[] = {1, 2, 3, 0};
+    struct alpha_beta path = topology_parallel_path(&topology, from, to, 4);
+    ck_assert_double_eq_tol(path.bytes_per_s, 40e9 * 0.5 / 4, 1);
+    cluster.gpus_per_pcie_switch = 2;
+    cluster.pcie_uplink = cluster.pcie;
+    topology = build(&cluster);
+    ck_assert_uint_eq(ends_at(&topology, 0, 1, VERTEX_MEMORY), 2);
+    cluster = fixture_nvlink_cluster(2, 8);
+    cluster.host_memory = cluster.pcie;
+    cluster.gpus_per_nvlink_group = 4;
+    topology = build(&cluster);
+    ck_assert_uint_eq(ends_at(&topology, 0, 3, VERTEX_MEMORY), 0);
+    ck_assert_uint_eq(ends_at(&topology, 0, 4, VERTEX_MEMORY), 2);
+    ck_assert_uint_eq(ends_at(&topology, 0, 8, VERTEX_MEMORY), 0);
 }
 END_TEST
 
@@ -414,6 +458,7 @@ int main(void)
         route_between_nodes_takes_nics,
         shared_nic_is_reached_across_sockets,
         routes_are_paths,
+        peers_without_nvlink_meet_in_host_memory,
         vertices_are_what_links_join,
         route_cost_sums_latency_and_takes_least_bandwidth,
         contention_is_of_what_joins_gpus,
