@@ -62,7 +62,8 @@ def pairs():
     yield send(0, 1), send(1, 0)
     yield send(0, 2), send(1, 2)
     yield send(0, 1), send(0, 2)
-    yield all_reduce(0, 1), all_reduce(2, 3)
+    for size in (64 * MIB, 32 * MIB, 8 * MIB, 2 * MIB, MIB // 8):
+        yield all_reduce(0, 1, size=size), all_reduce(2, 3, size=size)
     for size in (64 * MIB, 8 * MIB, MIB, MIB // 8):
         yield all_reduce(0, 1, size=size), send(0, 2)
         yield all_reduce(0, 1, size=size), send(2, 0)
