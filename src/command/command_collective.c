@@ -96,8 +96,12 @@ static int parse_options(struct collective_options *collective, int argc, char *
     int status = command_options_take(options, help, &argc, &argv, error);
     if (status != 0)
         return status;
-    if (argc != 1)
+    if (argc == 0)
         return error_set(error, ERROR_USAGE, "which operation? Name one, such as all_reduce");
+    if (argc > 1)
+        return error_set(error, ERROR_USAGE,
+                         "one operation at a time: what is '%s'? A cluster goes behind --cluster",
+                         argv[1]);
     if (!collective->cluster)
         return error_set(error, ERROR_USAGE,
                          "which cluster? Name one: --cluster clusters/hgx-h100");

@@ -100,6 +100,7 @@ class CollectiveTest(TandemTest):
         for arguments, code, text in (
             (["all_reduce"], 2, "which cluster"),
             ([*H100], 2, "which operation"),
+            (["all_reduce", "clusters/hgx-h100"], 2, "what is 'clusters/hgx-h100'? A cluster goes"),
             (["all_sum", *H100], 2, "no operation 'all_sum'"),
             (["all_reduce", *H100, "--gpus", "0-8"], 2, "no list of at least two"),
             (["all_reduce", *H100, "--gpus", "3,1"], 2, "no list of at least two"),
