@@ -11,7 +11,9 @@
  * to keep, is written as it comes.
  *
  * A diary is full when its records stand for so many rows of the timeline, so that
- * it does not matter whether a lap is one record or those of a step.
+ * it does not matter whether a lap is one record or those of a step. Spans of a step
+ * are one record as long as nothing else comes between them: they lie column by
+ * column in blocks, from which a recorder copies them.
  */
 #ifndef TANDEM_DIARY_H
 #define TANDEM_DIARY_H
