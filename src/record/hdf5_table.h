@@ -12,16 +12,16 @@
  * A file's tables may be written behind the caller's back, by one writer: then
  * rows gather in one buffer while others are packed and written, in the order in
  * which they were full, so that the file's bytes are the same. What is written is on
- * its way to the disk at once, not only when the file is whole and waited for. HDF5 is the
- * writer's meanwhile: until all of them are finished, whoever appends must not
- * call it. Errors are ERROR_IO and ERROR_MEMORY; behind, that a chunk cannot be
- * written is told with a later one, or at the end.
+ * its way to the disk at once (page_cache.h). HDF5 is the writer's meanwhile: until
+ * all of them are finished, whoever appends must not call it. Errors are ERROR_IO and ERROR_MEMORY;
+ * behind, that a chunk cannot be written is told with a later one, or at the end.
  */
 #ifndef TANDEM_HDF5_TABLE_H
 #define TANDEM_HDF5_TABLE_H
 
 #include "background.h"
 #include "chunk_codec.h"
+#include "page_cache.h"
 
 #include <hdf5.h>
 #include <stdbool.h>
@@ -93,10 +93,9 @@ struct hdf5_table {
     struct background *writer; /* NULL: the caller writes; it has what follows */
     hsize_t written_rows;
     struct chunk_codec codec;
-    int descriptor;      /* of the file; HDF5's */
-    size_t cached_bytes; /* written since the system was last asked to put them on its disk */
-    const char *path;    /* of the file, for errors */
-    int status;          /* of writing; then rows are dropped */
+    struct page_cache cache;
+    const char *path; /* of the file, for errors */
+    int status;       /* of writing; then rows are dropped */
     struct error error;
 };
 
