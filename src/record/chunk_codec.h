@@ -50,8 +50,9 @@ struct chunk_runs {
     struct chunk_run run[];
 };
 
-/* Of a column of so many rows, each of which may be a run. */
-#define CHUNK_RUNS_BYTES(rows) (sizeof(struct chunk_runs) + (rows) * sizeof(struct chunk_run))
+/* Of a column of so many rows, each of which may be a run; whole lines of the cache. */
+#define CHUNK_RUNS_BYTES(rows) \
+    ((sizeof(struct chunk_runs) + (rows) * sizeof(struct chunk_run) + 63) / 64 * 64)
 
 /* Lets rows have a value from `row` on, none of which has one yet. */
 static inline void chunk_runs_put(struct chunk_runs *runs, size_t row, uint64_t value)

@@ -2,6 +2,7 @@
 
 #include "hdf5_attribute.h"
 #include "hdf5_error.h"
+#include "stream_copy.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -11,6 +12,13 @@
 
 /* For readers that ask how a dataset was deflated: the level is chunk_codec's. */
 #define DEFLATE_LEVEL 1
+
+/* Memory that begins with a line of the cache. */
+static void *lines_alloc(size_t bytes)
+{
+    return aligned_alloc(STREAM_LINE_BYTES,
+                         (bytes + STREAM_LINE_BYTES - 1) / STREAM_LINE_BYTES * STREAM_LINE_BYTES);
+}
 
 static hid_t text_type(size_t bytes)
 {
@@ -152,19 +160,28 @@ static int write_units(hid_t dataset, const char *path, const struct hdf5_column
     return status;
 }
 
-static struct chunk_runs *runs_in(char *column)
-{
-    return (struct chunk_runs *)(void *)column;
-}
-
 /* Gives the table one more chunk. */
 static int add_chunk(struct hdf5_table *table, struct error *error)
 {
-    char *columns = malloc(table->codec.given_bytes);
+    char *columns = lines_alloc(table->codec.given_bytes);
     if (!columns)
         return error_out_of_memory(error, "the buffers of a table");
     table->chunks[table->chunk_count++] = (struct hdf5_chunk){.table = table, .columns = columns};
     return 0;
+}
+
+static int add_block(struct hdf5_table *table, struct error *error)
+{
+    table->block = lines_alloc(HDF5_BLOCK_ROWS * table->codec.row_bytes);
+    return table->block ? 0 : error_out_of_memory(error, "the buffers of a table");
+}
+
+/* Lets rows gather for what is left of the chunk. */
+static void begin_block(struct hdf5_table *table)
+{
+    size_t left = table->chunk_rows - table->gathered_rows;
+    table->row = 0;
+    table->block_rows = left < HDF5_BLOCK_ROWS ? left : HDF5_BLOCK_ROWS;
 }
 
 /* Lets rows gather in another chunk. */
@@ -172,13 +189,32 @@ static void gather_in(struct hdf5_table *table, uint32_t chunk)
 {
     char *column = table->chunks[chunk].columns;
     table->gathering = chunk;
-    table->columns = column;
-    table->row = 0;
+    table->gathered_rows = 0;
+    begin_block(table);
     for (size_t i = 0; i < table->codec.column_count; i++) {
-        if (table->codec.columns[i].is_runs)
-            runs_in(column)->count = 0;
+        if (table->codec.columns[i].is_runs) {
+            table->runs[i] = (struct chunk_runs *)(void *)column;
+            table->runs[i]->count = 0;
+        }
         column += chunk_codec_room(&table->codec, i);
     }
+}
+
+/* Lets the rows of the block go into the chunk. */
+static void gather_block(struct hdf5_table *table)
+{
+    const struct chunk_codec *codec = &table->codec;
+    const char *from = table->block;
+    char *column = table->chunks[table->gathering].columns;
+    for (size_t i = 0; i < codec->column_count; i++) {
+        size_t bytes = codec->columns[i].bytes;
+        if (!codec->columns[i].is_runs) {
+            stream_copy(column + table->gathered_rows * bytes, from, table->row * bytes);
+            from += HDF5_BLOCK_ROWS * bytes;
+        }
+        column += chunk_codec_room(codec, i);
+    }
+    table->gathered_rows += table->row;
 }
 
 /* The system's descriptor of the file that a dataset is in; -1: none is known. */
@@ -199,7 +235,8 @@ static int table_create(struct hdf5_table *table, hid_t parent, const char *name
 {
     struct chunk_column *in_chunk = calloc(column_count, sizeof(*in_chunk));
     table->offsets = calloc(column_count, sizeof(*table->offsets));
-    if (!in_chunk || !table->offsets) {
+    table->runs = calloc(column_count, sizeof(*table->runs));
+    if (!in_chunk || !table->offsets || !table->runs) {
         free(in_chunk);
         return error_out_of_memory(error, "the columns of a table");
     }
@@ -230,6 +267,8 @@ int hdf5_table_create(struct hdf5_table *table, hid_t parent, const char *path, 
     if (status == 0)
         status = write_units(table->dataset, path, columns, column_count, error);
     if (status == 0)
+        status = add_block(table, error);
+    if (status == 0)
         status = add_chunk(table, error);
     if (status == 0)
         gather_in(table, 0);
@@ -255,7 +294,7 @@ static void fill_up(const struct hdf5_chunk *chunk)
     for (size_t i = 0; i < codec->column_count; i++) {
         size_t bytes = codec->columns[i].bytes;
         if (codec->columns[i].is_runs)
-            chunk_runs_put(runs_in(column), chunk->row_count, 0);
+            chunk_runs_put((struct chunk_runs *)(void *)column, chunk->row_count, 0);
         else
             memset(column + chunk->row_count * bytes, 0,
                    (codec->row_count - chunk->row_count) * bytes);
@@ -300,12 +339,14 @@ static int take_back(const struct hdf5_chunk *chunk, struct error *error)
     return chunk->status;
 }
 
-int hdf5_table_write(struct hdf5_table *table, struct error *error)
+/* Lets the rows that have gathered go to the file, as a chunk. */
+static int write_gathered(struct hdf5_table *table, struct error *error)
 {
     struct hdf5_chunk *chunk = &table->chunks[table->gathering];
     uint32_t next = (table->gathering + 1) % table->chunk_count;
     int status = 0;
-    chunk->row_count = table->row;
+    chunk->row_count = table->gathered_rows;
+    stream_end();
     if (table->writer)
         chunk->call = background_call(table->writer, chunk);
     else
@@ -316,22 +357,32 @@ int hdf5_table_write(struct hdf5_table *table, struct error *error)
     return status;
 }
 
+int hdf5_table_turn(struct hdf5_table *table, struct error *error)
+{
+    gather_block(table);
+    begin_block(table);
+    return table->gathered_rows < table->chunk_rows ? 0 : write_gathered(table, error);
+}
+
 int hdf5_table_append(struct hdf5_table *table, const void *row, struct error *error)
 {
     const struct chunk_codec *codec = &table->codec;
-    char *column = table->columns;
+    char *column = table->block;
     for (size_t i = 0; i < codec->column_count; i++) {
         size_t bytes = codec->columns[i].bytes;
         assert(!codec->columns[i].is_runs);
         memcpy(column + table->row * bytes, (const char *)row + table->offsets[i], bytes);
-        column += chunk_codec_room(codec, i);
+        column += HDF5_BLOCK_ROWS * bytes;
     }
     return hdf5_table_add(table, 1, error);
 }
 
 int hdf5_table_finish(struct hdf5_table *table, struct error *error)
 {
-    int status = table->row > 0 ? hdf5_table_write(table, error) : 0;
+    int status = 0;
+    gather_block(table);
+    if (table->gathered_rows > 0)
+        status = write_gathered(table, error);
     for (uint32_t i = 0; i < table->chunk_count && status == 0; i++)
         status = take_back(&table->chunks[(table->gathering + i) % table->chunk_count], error);
     return status;
@@ -344,6 +395,8 @@ void hdf5_table_release(struct hdf5_table *table)
     if (table->dataset > 0)
         H5Dclose(table->dataset);
     chunk_codec_release(&table->codec);
+    free(table->block);
     free(table->offsets);
+    free(table->runs);
     *table = (struct hdf5_table){0};
 }

@@ -60,12 +60,10 @@
     X(bytes, double, "bytes")  \
     X(busy_s, double, "s")
 
-/* A chunk's columns, as tables have them: written where they are packed. */
-static_assert(CHUNK_ROWS % sizeof(int64_t) == 0, "columns lie side by side");
-#define ARRAY(column, c_type, unit) c_type column[CHUNK_ROWS];
-#define SPAN_ARRAY(column, c_type, unit) c_type column[SPAN_CHUNK_ROWS];
-#define SPAN_RUNS(column, c_type, unit) \
-    _Alignas(uint64_t) char column[CHUNK_RUNS_BYTES(SPAN_CHUNK_ROWS)];
+/* A table's block of rows. */
+static_assert(CHUNK_ROWS % HDF5_BLOCK_ROWS == 0, "a chunk's blocks are all full");
+#define ARRAY(column, c_type, unit) c_type column[HDF5_BLOCK_ROWS];
+#define NO_ARRAY(column, c_type, unit)
 struct request_columns {
     REQUEST_COLUMNS(ARRAY)
 };
@@ -73,14 +71,17 @@ struct step_columns {
     STEP_COLUMNS(ARRAY)
 };
 struct span_columns {
-    SPAN_COLUMNS(SPAN_ARRAY, SPAN_RUNS)
+    SPAN_COLUMNS(ARRAY, NO_ARRAY)
 };
 struct link_columns {
     LINK_COLUMNS(ARRAY)
 };
 #undef ARRAY
-#undef SPAN_ARRAY
-#undef SPAN_RUNS
+#undef NO_ARRAY
+
+#define NUMBER(column, c_type, unit) SPANS_##column,
+enum { SPAN_COLUMNS(NUMBER, NUMBER) };
+#undef NUMBER
 
 static const char *const span_kind_names[SPAN_KIND_COUNT] = {SPAN_KINDS(LIST_TEXT)};
 
@@ -120,7 +121,7 @@ struct record_hdf5 {
 static int write_request(void *context, const struct request_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct request_columns *to = file->requests.columns;
+    struct request_columns *to = file->requests.block;
     size_t row = file->requests.row;
     to->id[row] = (int64_t)record->id;
     to->arrival_s[row] = sim_s_from_ps(record->arrival);
@@ -137,7 +138,7 @@ static int write_request(void *context, const struct request_record *record, str
 static int write_step(void *context, const struct step_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct step_columns *to = file->steps.columns;
+    struct step_columns *to = file->steps.block;
     size_t row = file->steps.row;
     to->replica[row] = record->replica;
     to->step[row] = (int64_t)record->step;
@@ -149,24 +150,21 @@ static int write_step(void *context, const struct step_record *record, struct er
     return hdf5_table_add(&file->steps, 1, error);
 }
 
-static inline void put_run(char *column, size_t row, uint64_t value)
-{
-    chunk_runs_put((struct chunk_runs *)(void *)column, row, value);
-}
-
-/* Lets spans from `row` on be of a step and a layer; the file's -1 for none is all bits. */
+/* Lets spans from the next on be of a step and a layer; the file's -1 for none is all bits. */
 static_assert(SPAN_NO_STEP == (uint64_t)-1 && SPAN_NO_LAYER == (uint32_t)-1, "none is -1");
-static inline void put_owner(struct span_columns *to, size_t row, uint32_t replica, uint64_t step,
+static inline void put_owner(struct hdf5_table *table, uint32_t replica, uint64_t step,
                              uint32_t layer)
 {
-    put_run(to->replica, row, replica);
-    put_run(to->step, row, step);
-    put_run(to->layer, row, layer);
+    hdf5_table_put_run(table, SPANS_replica, replica);
+    hdf5_table_put_run(table, SPANS_step, step);
+    hdf5_table_put_run(table, SPANS_layer, layer);
 }
 
-static inline void put_span(struct span_columns *to, size_t row, enum span_kind kind,
-                            uint32_t stage, sim_ps start, sim_ps duration, uint64_t bytes)
+static inline void put_span(const struct hdf5_table *table, enum span_kind kind, uint32_t stage,
+                            sim_ps start, sim_ps duration, uint64_t bytes)
 {
+    struct span_columns *to = table->block;
+    size_t row = table->row;
     to->start_ps[row] = start;
     to->duration_ps[row] = duration;
     to->stage[row] = stage;
@@ -177,9 +175,8 @@ static inline void put_span(struct span_columns *to, size_t row, enum span_kind 
 static int write_span(void *context, const struct span_record *record, struct error *error)
 {
     struct hdf5_table *table = &((struct record_hdf5 *)context)->spans;
-    put_span(table->columns, table->row, record->kind, record->stage, record->start,
-             record->duration, record->bytes);
-    put_owner(table->columns, table->row, record->replica, record->step, record->layer);
+    put_span(table, record->kind, record->stage, record->start, record->duration, record->bytes);
+    put_owner(table, record->replica, record->step, record->layer);
     return hdf5_table_add(table, 1, error);
 }
 
@@ -193,9 +190,8 @@ static int write_lap(void *context, const struct lap_record *lap, struct error *
     int status = rows_tell_step_of_lap(&step_only, lap, error);
     for (uint32_t i = 0; i < count && status == 0; i++) {
         if (i == 0 || table->row == 0)
-            put_owner(table->columns, table->row, lap->replica, lap->step, SPAN_NO_LAYER);
-        put_span(table->columns, table->row, spans[i].kind, 0, spans[i].start,
-                 spans[i].end - spans[i].start, 0);
+            put_owner(table, lap->replica, lap->step, SPAN_NO_LAYER);
+        put_span(table, spans[i].kind, 0, spans[i].start, spans[i].end - spans[i].start, 0);
         status = hdf5_table_add(table, 1, error);
     }
     return status;
@@ -204,10 +200,10 @@ static int write_lap(void *context, const struct lap_record *lap, struct error *
 #define COPY_SPANS(to, from) memcpy((to) + row, (from) + first, count * sizeof(*(to)))
 
 /* Writes `count` spans of a block from `first` on, for which there is room. */
-static void put_spans(const struct hdf5_table *table, const struct spans_record *record,
-                      uint32_t first, uint32_t count)
+static void put_spans(struct hdf5_table *table, const struct spans_record *record, uint32_t first,
+                      uint32_t count)
 {
-    struct span_columns *to = table->columns;
+    struct span_columns *to = table->block;
     const struct span_block *block = record->block;
     size_t row = table->row;
     COPY_SPANS(to->start_ps, block->start);
@@ -215,7 +211,7 @@ static void put_spans(const struct hdf5_table *table, const struct spans_record 
     COPY_SPANS(to->stage, block->stage);
     COPY_SPANS(to->kind, block->kind);
     COPY_SPANS(to->bytes, block->bytes);
-    put_owner(to, row, record->replica, record->step, SPAN_NO_LAYER);
+    put_owner(table, record->replica, record->step, SPAN_NO_LAYER);
 }
 
 static int write_spans(void *context, const struct spans_record *record, struct error *error)
@@ -234,7 +230,7 @@ static int write_spans(void *context, const struct spans_record *record, struct 
 static int write_link(void *context, const struct link_record *record, struct error *error)
 {
     struct record_hdf5 *file = context;
-    struct link_columns *to = file->links.columns;
+    struct link_columns *to = file->links.block;
     size_t row = file->links.row;
     to->link[row] = record->link;
     to->start_s[row] = sim_s_from_ps(record->start);
