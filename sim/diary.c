@@ -17,6 +17,24 @@ static uint32_t rows_of_step(uint32_t stage_count)
     return 1 + spans + stage_count * LINKS_OF_STAGE;
 }
 
+/* Where the replica may put its spans as they come; NULL: nowhere. */
+static const struct span_desk *desk_for(const struct session *session, bool is_lone,
+                                        uint32_t stage_count)
+{
+    const struct span_desk *desk = &session->recorder.desk;
+    bool are_all = is_lone && stage_count > 1 && !session->record_layers;
+    return are_all && desk->block ? desk : NULL;
+}
+
+/* Lets the next span that is kept be the first. */
+static void begin_blocks(struct diary *diary)
+{
+    if (diary->desk)
+        return;
+    diary->block = diary->blocks;
+    diary->kept_row = 0;
+}
+
 struct diary *diary_new(struct session *session, uint32_t replica, bool is_lone,
                         uint32_t stage_count, struct arena *arena, struct error *error)
 {
@@ -27,6 +45,7 @@ struct diary *diary_new(struct session *session, uint32_t replica, bool is_lone,
     }
     uint32_t rows_a_step = rows_of_step(stage_count);
     uint32_t rows_max = session->record_layers ? 1 : DIARY_STEPS * rows_a_step;
+    const struct span_desk *desk = desk_for(session, is_lone, stage_count);
     *diary = (struct diary){
         .session = session,
         .replica = replica,
@@ -34,10 +53,15 @@ struct diary *diary_new(struct session *session, uint32_t replica, bool is_lone,
         .rows_a_step = rows_a_step,
         .open_step = DIARY_CLOSED,
         .is_lone = is_lone,
+        .desk = desk,
+        .block = desk ? desk->block : NULL,
+        .block_row = desk ? desk->row : &diary->kept_row,
+        .block_end = SPAN_BLOCK,
     };
     uint32_t blocks = (diary->rows_max + SPAN_BLOCK - 1) / SPAN_BLOCK;
     diary->records = arena_calloc(arena, diary->rows_max, sizeof(*diary->records));
     diary->blocks = arena_calloc(arena, blocks, sizeof(*diary->blocks));
+    begin_blocks(diary);
     if (diary->records && diary->blocks)
         return diary;
     error_out_of_memory(error, "timeline");
@@ -50,42 +74,63 @@ void diary_write(struct diary *diary)
     session_record(diary->session, diary->records, diary->count);
     diary->count = 0;
     diary->rows = 0;
+    begin_blocks(diary);
 }
 
-void diary_open(struct diary *diary, uint64_t step)
+/* Opens a record of a step's spans that are kept. */
+static void open_record(struct diary *diary, uint64_t step)
 {
-    union record *record = diary_next(diary);
-    uint32_t block = diary->rows / SPAN_BLOCK;
-    diary->block = &diary->blocks[block];
-    diary->open = &record->spans;
-    diary->open_step = step;
-    diary->open_until = u32_min((block + 1) * SPAN_BLOCK, diary->rows_max);
-    record->spans = (struct spans_record){
+    struct spans_record *record = &diary_next(diary)->spans;
+    *record = (struct spans_record){
         .type = RECORD_SPANS,
         .replica = diary->replica,
         .step = step,
         .block = diary->block,
-        .first = diary->rows % SPAN_BLOCK,
+        .first = (uint32_t)diary->kept_row,
     };
+    diary->open = record;
     diary->count++;
+    diary->block_end = u64_min(SPAN_BLOCK, diary->kept_row + diary->rows_max - diary->rows);
+}
+
+void diary_open(struct diary *diary, uint64_t step)
+{
+    if (diary->desk)
+        diary->desk->begin(diary->desk->context, diary->replica, step);
+    else
+        open_record(diary, step);
+    diary->open_step = step;
+}
+
+/* Spans of the open record. */
+static uint32_t open_rows(const struct diary *diary)
+{
+    return diary->open ? (uint32_t)diary->kept_row - diary->open->first : 0;
 }
 
 void diary_close(struct diary *diary)
 {
     if (!diary->open)
         return;
-    uint32_t first_row = (uint32_t)(diary->block - diary->blocks) * SPAN_BLOCK + diary->open->first;
-    diary->open->count = diary->rows - first_row;
+    diary->open->count = open_rows(diary);
+    diary->rows += diary->open->count;
     diary->open = NULL;
     diary->open_step = DIARY_CLOSED;
 }
 
 void diary_turn(struct diary *diary)
 {
+    if (diary->desk) {
+        session_turn_spans(diary->session, diary->replica, diary->open_step);
+        return;
+    }
+    diary_close(diary);
+    if (diary->kept_row == SPAN_BLOCK) {
+        diary->block++;
+        diary->kept_row = 0;
+    }
     if (diary->rows == diary->rows_max)
         diary_write(diary);
-    else
-        diary_close(diary);
 }
 
 static int add_step(void *context, const struct step_record *step, struct error *error)
@@ -109,6 +154,7 @@ static int add_span(void *context, const struct span_record *span, struct error 
 void diary_add_lap(struct diary *diary, const struct lap_record *lap)
 {
     uint32_t rows = rows_of_lap(lap);
+    diary_close(diary);
     if (diary->rows + rows > diary->rows_max) {
         struct rows each = {.context = diary, .step = add_step, .span = add_span};
         (void)rows_tell_lap(&each, lap, NULL);
@@ -133,6 +179,6 @@ uint64_t diary_sleep_max(const struct diary *diary, uint64_t number)
 {
     if (diary->is_lone)
         return UINT64_MAX;
-    uint64_t room = (diary->rows_max - 1 - diary->rows) / diary->rows_a_step;
+    uint64_t room = (diary->rows_max - 1 - diary->rows - open_rows(diary)) / diary->rows_a_step;
     return u64_min(room, steps_before_last(number));
 }

@@ -13,7 +13,9 @@
  * A diary is full when its records stand for so many rows of the timeline, so that
  * it does not matter whether a lap is one record or those of a step. Spans of a step
  * are one record as long as nothing else comes between them: they lie column by
- * column in blocks, from which a recorder copies them.
+ * column in blocks, from which a recorder copies them. A lone replica of several
+ * stages, which has no laps, puts them on the recorder's desk instead, where there is
+ * one: in the order of time they are anyhow.
  */
 #ifndef TANDEM_DIARY_H
 #define TANDEM_DIARY_H
@@ -28,14 +30,17 @@ struct diary {
     struct session *session;
     union record *records;
     uint32_t count;
-    uint32_t rows; /* that the records stand for; one for all links of a record */
+    uint32_t rows; /* that records stand for, but the open one; one for all links of a record */
     uint32_t rows_max;
-    uint32_t rows_a_step;      /* that repeats, at the most */
-    struct span_block *blocks; /* of spans, at the numbers of their rows */
+    uint32_t rows_a_step;         /* that repeats, at the most */
+    const struct span_desk *desk; /* NULL: spans are kept */
+    struct span_block *blocks;    /* of spans that are kept */
+    struct span_block *block;     /* for the next: one of these, or the desk's */
+    size_t *block_row;            /* where in it */
+    size_t block_end;             /* there it or the diary is full */
+    size_t kept_row;              /* of a block of these */
     struct spans_record *open; /* the last record, to which spans of its step are added; or NULL */
-    struct span_block *block;  /* of the open record */
-    uint64_t open_step;        /* its step; DIARY_CLOSED where there is none */
-    uint32_t open_until;       /* so many rows: its block or the diary is full */
+    uint64_t open_step;        /* of spans that are added; DIARY_CLOSED: none is begun */
     uint32_t replica;
     bool is_lone;
 };
@@ -68,10 +73,10 @@ static inline void diary_added(struct diary *diary, uint32_t rows)
         diary_write(diary);
 }
 
-/* Opens a record of a step's spans. */
+/* Begins a step's spans. */
 void diary_open(struct diary *diary, uint64_t step);
 
-/* The open record's block or the diary is full. */
+/* The block is full, or the diary. */
 void diary_turn(struct diary *diary);
 
 /* Adds a span of a step (SPAN_NO_STEP: of none). */
@@ -82,14 +87,14 @@ static inline void diary_add_span(struct diary *diary, uint64_t step, uint32_t s
     if (diary->open_step != step)
         diary_open(diary, step);
     struct span_block *block = diary->block;
-    uint32_t at = diary->rows % SPAN_BLOCK;
-    block->start[at] = start;
-    block->duration[at] = duration;
-    block->bytes[at] = bytes;
-    block->stage[at] = stage;
-    block->kind[at] = (uint8_t)kind;
-    diary->rows++;
-    if (diary->rows == diary->open_until)
+    size_t row = *diary->block_row;
+    block->start[row] = start;
+    block->duration[row] = duration;
+    block->stage[row] = stage;
+    block->kind[row] = (uint8_t)kind;
+    block->bytes[row] = bytes;
+    *diary->block_row = row + 1;
+    if (row + 1 == diary->block_end)
         diary_turn(diary);
 }
 

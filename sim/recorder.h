@@ -117,9 +117,9 @@ struct span_record {
 struct span_block {
     sim_ps start[SPAN_BLOCK];
     sim_ps duration[SPAN_BLOCK];
-    uint64_t bytes[SPAN_BLOCK];
     uint32_t stage[SPAN_BLOCK];
     uint8_t kind[SPAN_BLOCK];
+    uint64_t bytes[SPAN_BLOCK];
 };
 
 /* Spans of one step, as span_record has it, on a replica's stages: `count` of a block from `first`
@@ -179,9 +179,22 @@ union record {
     struct lap_record lap;
 };
 
+/* Where a recorder takes spans of no layer as they come, in place of records of them: for who adds
+   all of a run's. */
+struct span_desk {
+    void *context;
+    struct span_block *block;
+    size_t *row; /* of the block, the next; below SPAN_BLOCK */
+    /* Spans from the next on are of this replica and step. */
+    void (*begin)(void *context, uint32_t replica, uint64_t step);
+    /* Empties the block, which is full; those that follow are of the same. Negative: `error`. */
+    int (*turn)(void *context, uint32_t replica, uint64_t step, struct error *error);
+};
+
 struct recorder {
     void *context;
     int (*record)(void *context, const union record *records, size_t count, struct error *error);
+    struct span_desk desk; /* block NULL: it has none */
 };
 
 #endif

@@ -30,4 +30,14 @@ static inline void session_record(struct session *session, const union record *r
                                                    &session->error) < 0;
 }
 
+/* Empties the block on the recorder's desk; of a run that failed nobody reads it. */
+static inline void session_turn_spans(struct session *session, uint32_t replica, uint64_t step)
+{
+    const struct span_desk *desk = &session->recorder.desk;
+    if (session->failed)
+        *desk->row = 0;
+    else
+        session->failed = desk->turn(desk->context, replica, step, &session->error) < 0;
+}
+
 #endif

@@ -40,7 +40,7 @@ static int hear(void *context, const union record *records, size_t count, struct
 
 struct recorder load_meter_recorder(struct load_meter *meter)
 {
-    return (struct recorder){.context = meter, .record = hear};
+    return (struct recorder){.context = meter, .record = hear, .desk = meter->next.desk};
 }
 
 struct load_reading load_meter_read(const struct load_meter *meter, bool is_closed_loop)

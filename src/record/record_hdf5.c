@@ -363,9 +363,43 @@ struct record_hdf5 *record_hdf5_open(const char *path, const struct scenario *sc
     return file;
 }
 
+/* The table's block is a recorder's. */
+#define ASSERT_PLACE(column, member)                                                            \
+    static_assert(offsetof(struct span_columns, column) == offsetof(struct span_block, member), \
+                  "a block of spans is the table's")
+static_assert(HDF5_BLOCK_ROWS == SPAN_BLOCK, "a block of spans is the table's");
+ASSERT_PLACE(start_ps, start);
+ASSERT_PLACE(duration_ps, duration);
+ASSERT_PLACE(stage, stage);
+ASSERT_PLACE(kind, kind);
+ASSERT_PLACE(bytes, bytes);
+
+static void begin_spans(void *context, uint32_t replica, uint64_t step)
+{
+    put_owner(&((struct record_hdf5 *)context)->spans, replica, step, SPAN_NO_LAYER);
+}
+
+static int turn_spans(void *context, uint32_t replica, uint64_t step, struct error *error)
+{
+    int status = hdf5_table_turn(&((struct record_hdf5 *)context)->spans, error);
+    begin_spans(context, replica, step);
+    return status;
+}
+
 struct recorder record_hdf5_recorder(struct record_hdf5 *file)
 {
-    return (struct recorder){.context = file, .record = write_records};
+    return (struct recorder){
+        .context = file,
+        .record = write_records,
+        .desk =
+            {
+                .context = file,
+                .block = file->spans.block,
+                .row = &file->spans.row,
+                .begin = begin_spans,
+                .turn = turn_spans,
+            },
+    };
 }
 
 /* Completes and closes the tables; the first error counts, all are closed. */

@@ -440,8 +440,31 @@ static int pass_span(void *context, const struct span_record *row, struct error 
     return recorder->record(recorder->context, &(union record){.span = *row}, 1, error);
 }
 
-/* A finished file of laps and steps' spans, recorded as such or row by row. */
-static void write_steps(const char *path, bool row_by_row)
+/* Puts spans on the recorder's desk, as they come. */
+static int pass_spans_by_desk(void *context, const struct spans_record *spans, struct error *error)
+{
+    const struct span_desk *desk = &((const struct recorder *)context)->desk;
+    const struct span_block *from = spans->block;
+    struct span_block *to = desk->block;
+    int status = 0;
+    desk->begin(desk->context, spans->replica, spans->step);
+    for (uint32_t i = spans->first; i < spans->first + spans->count && status == 0; i++) {
+        size_t row = (*desk->row)++;
+        to->start[row] = from->start[i];
+        to->duration[row] = from->duration[i];
+        to->stage[row] = from->stage[i];
+        to->kind[row] = from->kind[i];
+        to->bytes[row] = from->bytes[i];
+        if (*desk->row == SPAN_BLOCK)
+            status = desk->turn(desk->context, spans->replica, spans->step, error);
+    }
+    return status;
+}
+
+enum way { TOGETHER, APART, BY_DESK };
+
+/* A finished file of laps and steps' spans, recorded as such, row by row or by the desk. */
+static void write_steps(const char *path, enum way way)
 {
     enum { STEPS = 12000 }; /* some 16 chunks of spans */
     struct span_block block;
@@ -452,7 +475,9 @@ static void write_steps(const char *path, bool row_by_row)
     struct recorder recorder = record_hdf5_recorder(file);
     struct rows rows = {.context = &recorder, .step = pass_step, .span = pass_span};
     struct recorder apart = {.context = &rows, .record = rows_record};
-    struct recorder to = row_by_row ? apart : recorder;
+    struct recorder to = way == TOGETHER ? recorder : apart;
+    if (way == BY_DESK)
+        rows.spans = pass_spans_by_desk;
     for (uint64_t step = 0; step < STEPS; step++) {
         union record record =
             step % 3 == 0 ? some_spans(&dice, step, &block) : some_lap(&dice, step);
@@ -462,16 +487,21 @@ static void write_steps(const char *path, bool row_by_row)
     record_hdf5_free(file);
 }
 
-/* Expect a record of several rows to leave what they leave one by one, wherever chunks end. */
+/* Expect a record of several rows to leave what they leave one by one, and what is put on the desk,
+   too, wherever chunks end. */
 START_TEST(test_rows_together_or_apart)
 {
     struct folder together = folder_new();
     struct folder apart = folder_new();
-    write_steps(together.output, false);
-    write_steps(apart.output, true);
+    struct folder by_desk = folder_new();
+    write_steps(together.output, TOGETHER);
+    write_steps(apart.output, APART);
+    write_steps(by_desk.output, BY_DESK);
     expect_same_files(&together, &apart);
+    expect_same_files(&together, &by_desk);
     folder_remove(&together);
     folder_remove(&apart);
+    folder_remove(&by_desk);
 }
 END_TEST
 
