@@ -36,6 +36,14 @@ int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_
     return 0;
 }
 
+int batcher_cache_prefixes(struct batcher *batcher, struct arena *arena, struct error *error)
+{
+    batcher->prefixes = arena_calloc(arena, 1, sizeof(*batcher->prefixes));
+    if (!batcher->prefixes)
+        return error_out_of_memory(error, "a prefix cache");
+    return prefix_cache_init(batcher->prefixes, &batcher->kv, arena, error);
+}
+
 int batch_init(struct batch *batch, const struct serving *serving, struct arena *arena,
                struct error *error)
 {
@@ -81,13 +89,22 @@ uint64_t batcher_held_blocks(const struct batcher *batcher, const struct request
     return kv_cache_blocks(&batcher->kv, u32_max(request->position, request->target));
 }
 
+void batcher_free_blocks(struct batcher *batcher, struct request *request)
+{
+    uint64_t blocks = batcher_held_blocks(batcher, request);
+    if (batcher->prefixes)
+        prefix_cache_give(batcher->prefixes, request, blocks);
+    else
+        kv_cache_give(&batcher->kv, blocks);
+}
+
 bool batcher_reserve(struct batcher *batcher, const struct request *request)
 {
     uint64_t blocks = batcher_held_blocks(batcher, request);
     if (batcher->waiting.count > 0 || batcher->running >= batcher->serving->max_sequences ||
         blocks > kv_cache_free_blocks(&batcher->kv))
         return false;
-    kv_cache_take(&batcher->kv, blocks);
+    batcher_take_blocks(batcher, blocks);
     batcher->running++;
     batcher->receiving++;
     return true;
@@ -102,17 +119,17 @@ void batcher_receive(struct batcher *batcher, struct request *request)
     lane_join(batcher->ready, request);
 }
 
-void batcher_give_blocks(struct batcher *batcher, const struct request *request)
+void batcher_give_blocks(struct batcher *batcher, struct request *request)
 {
     batcher->holding--;
-    kv_cache_give(&batcher->kv, batcher_held_blocks(batcher, request));
+    batcher_free_blocks(batcher, request);
 }
 
 /* Frees what a finished request held and puts it on the list of the finished. */
 static void finish(struct batcher *batcher, struct request *request, struct request_list *finished)
 {
     batcher->running--;
-    kv_cache_give(&batcher->kv, batcher_held_blocks(batcher, request));
+    batcher_free_blocks(batcher, request);
     request_list_append(finished, request);
 }
 
@@ -244,6 +261,8 @@ void batcher_evict(struct batcher *batcher, struct request_list *evicted)
     batcher->just_finished = 0;
     batcher->known_waiting = 0;
     kv_cache_give(&batcher->kv, batcher->kv.used_blocks);
+    if (batcher->prefixes)
+        prefix_cache_clear(batcher->prefixes);
 }
 
 void batcher_withdraw(struct batcher *batcher, struct request *request)
@@ -251,9 +270,9 @@ void batcher_withdraw(struct batcher *batcher, struct request *request)
     request_list_remove(&batcher->waiting, request);
 }
 
-void batcher_unreserve(struct batcher *batcher, const struct request *request)
+void batcher_unreserve(struct batcher *batcher, struct request *request)
 {
     batcher->running--;
     batcher->receiving--;
-    kv_cache_give(&batcher->kv, batcher_held_blocks(batcher, request));
+    batcher_free_blocks(batcher, request);
 }

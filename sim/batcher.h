@@ -20,6 +20,8 @@
  * Where none is free, the youngest request that is in no step gives its blocks back and starts
  * over from its prompt and the tokens it has (preemption by recompute). With kv_admission
  * reserved, and in static batching, a request's input and output are reserved on admission.
+ * With a prefix cache what earlier prompts began with, too, is found on admission and not
+ * computed; a budget counts what is left.
  *
  * Where prefill and decode have replicas of their own (Zhong et al., DistServe, OSDI 2024; Patel
  * et al., Splitwise, ISCA 2024), a batcher that hands over gives requests away with their first
@@ -35,6 +37,7 @@
 
 #include "kv_cache.h"
 #include "lane.h"
+#include "prefix_cache.h"
 #include "serving.h"
 
 struct chunk {
@@ -53,6 +56,18 @@ struct batch {
     uint64_t decode_context_tokens;
 };
 
+/* Whether a prompt begins with a chunk, and the tokens whose KV is there with it, those found
+   included. */
+static inline bool chunk_is_first(const struct chunk *chunk)
+{
+    return chunk->start == chunk->request->found_tokens;
+}
+
+static inline uint32_t chunk_kv_tokens(const struct chunk *chunk)
+{
+    return chunk->length + (chunk_is_first(chunk) ? chunk->start : 0);
+}
+
 static inline bool batch_is_empty(const struct batch *batch)
 {
     return batch->decode_rows == 0 && batch->chunk_count == 0;
@@ -61,6 +76,7 @@ static inline bool batch_is_empty(const struct batch *batch)
 struct batcher {
     const struct serving *serving;
     struct kv_cache kv;
+    struct prefix_cache *prefixes;  /* over kv; NULL: nothing is found again */
     struct request_list waiting;    /* not admitted: by arrival, the preempted in front */
     struct request_list prefilling; /* admitted, prompt unfinished, in no step; by admission */
     struct request_list admitted;   /* whose KV is elsewhere: their owner takes them off here */
@@ -85,9 +101,12 @@ struct batcher {
 const char *batcher_policy_name(enum batcher_policy policy);
 
 /* `serving` must outlive it. `capacity_blocks` is the replica's KV capacity; `hands_over`: others
-   decode what it prefills. */
+   decode what it prefills. It stays where it is. */
 int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
                  bool hands_over, struct quantiles *itl, struct arena *arena, struct error *error);
+
+/* Lets it find what prompts begin with; before the first request. 0 or -ERROR_MEMORY. */
+int batcher_cache_prefixes(struct batcher *batcher, struct arena *arena, struct error *error);
 
 /* Memory for one step in flight. */
 int batch_init(struct batch *batch, const struct serving *serving, struct arena *arena,
@@ -147,7 +166,7 @@ bool batcher_reserve(struct batcher *batcher, const struct request *request);
 void batcher_receive(struct batcher *batcher, struct request *request);
 
 /* The KV of a request that was handed over has gone. */
-void batcher_give_blocks(struct batcher *batcher, const struct request *request);
+void batcher_give_blocks(struct batcher *batcher, struct request *request);
 
 /* Gives up on a step's batch: its requests go to the end of `evicted`, as they are. */
 void batcher_evict_batch(struct batcher *batcher, struct batch *batch,
@@ -159,7 +178,7 @@ void batcher_evict(struct batcher *batcher, struct request_list *evicted);
 
 /* Takes a request off that waits to be admitted; gives up on one whose KV is on its way here. */
 void batcher_withdraw(struct batcher *batcher, struct request *request);
-void batcher_unreserve(struct batcher *batcher, const struct request *request);
+void batcher_unreserve(struct batcher *batcher, struct request *request);
 
 /*
  * Takes a step's tokens in at `now`: prompts that ended have their first token,

@@ -35,6 +35,16 @@ static inline bool batcher_lets_follow(const struct batcher *batcher, const stru
 /* Blocks that an admitted request holds, none of its steps being in flight. */
 uint64_t batcher_held_blocks(const struct batcher *batcher, const struct request *request);
 
+/* Takes blocks for requests that are admitted; gives all back that one holds. */
+static inline void batcher_take_blocks(struct batcher *batcher, uint64_t blocks)
+{
+    kv_cache_take(&batcher->kv, blocks);
+    if (batcher->prefixes)
+        prefix_cache_make_room(batcher->prefixes);
+}
+
+void batcher_free_blocks(struct batcher *batcher, struct request *request);
+
 /* An empty lane, and its way back. */
 static inline struct lane *batcher_take_lane(struct batcher *batcher)
 {

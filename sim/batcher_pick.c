@@ -26,21 +26,58 @@ bool batcher_is_crowded(const struct batcher *batcher)
     return batcher->waiting.first && !has_place(batcher);
 }
 
-/* Admits the first waiting request if there are a place and blocks for it. */
-static struct request *admit(struct batcher *batcher)
+/* What of a waiting request's prompt is there. */
+static inline struct prefix_match match_of(const struct batcher *batcher,
+                                           const struct request *request)
+{
+    bool is_found = batcher->prefixes && !request->move;
+    return is_found ? prefix_cache_match(batcher->prefixes, request)
+                    : (struct prefix_match){.pieces = 0};
+}
+
+/* Whether there are blocks for a waiting request, of those that it needs others holding so many. */
+static bool has_blocks(const struct batcher *batcher, const struct request *request,
+                       uint64_t held_blocks)
+{
+    return batcher_held_blocks(batcher, request) - held_blocks <=
+           kv_cache_free_blocks(&batcher->kv);
+}
+
+/* Whether there are for the first. */
+static bool first_has_blocks(const struct batcher *batcher)
+{
+    const struct request *first = batcher->waiting.first;
+    return has_blocks(batcher, first, batcher->prefixes ? match_of(batcher, first).held_blocks : 0);
+}
+
+static inline void take_blocks(struct batcher *batcher, struct request *request,
+                               struct prefix_match match)
+{
+    uint64_t blocks = batcher_held_blocks(batcher, request);
+    if (!batcher->prefixes || request->move) {
+        batcher_take_blocks(batcher, blocks);
+        return;
+    }
+    prefix_cache_take(batcher->prefixes, request, match, blocks);
+    request->position = match.tokens;
+    request->found_tokens = match.tokens;
+    if (request->scheduled == SIM_PS_MAX)
+        request->cached_tokens = match.tokens;
+}
+
+/* Admits the first waiting request, which may be, if there are blocks for it; of its prompt so much
+   is there. */
+static inline bool admit(struct batcher *batcher, struct prefix_match match)
 {
     struct request *request = batcher->waiting.first;
-    if (!may_admit(batcher))
-        return NULL;
-    uint64_t blocks = batcher_held_blocks(batcher, request);
-    if (blocks > kv_cache_free_blocks(&batcher->kv))
-        return NULL;
+    if (!has_blocks(batcher, request, match.held_blocks))
+        return false;
     request_list_remove(&batcher->waiting, request);
-    kv_cache_take(&batcher->kv, blocks);
+    take_blocks(batcher, request, match);
     batcher->known_waiting -= u32_min(batcher->known_waiting, 1);
     request->admission = batcher->admissions++;
     batcher->running++;
-    return request;
+    return true;
 }
 
 /* Takes the youngest request that is in no step, of which there is one, back to the waiting. */
@@ -54,8 +91,9 @@ static void preempt_youngest(struct batcher *batcher)
     } else {
         request_list_remove(&batcher->prefilling, victim);
     }
-    kv_cache_give(&batcher->kv, batcher_held_blocks(batcher, victim));
+    batcher_free_blocks(batcher, victim);
     victim->position = 0;
+    victim->found_tokens = 0;
     victim->target = victim->input_tokens + victim->generated;
     victim->preemptions++;
     batcher->preemptions++;
@@ -66,14 +104,13 @@ static void preempt_youngest(struct batcher *batcher)
 /* Waiting requests that come in now: none where the first has to wait for blocks. */
 static uint32_t admissible(const struct batcher *batcher)
 {
-    const struct request *first = batcher->waiting.first;
-    if (!first || batcher_held_blocks(batcher, first) > kv_cache_free_blocks(&batcher->kv))
+    if (!batcher->waiting.first || !first_has_blocks(batcher))
         return 0;
     return u32_min(batcher->waiting.count, batcher->serving->max_sequences - batcher->running);
 }
 
 /* Requests that one step may take. */
-static uint32_t step_share(const struct batcher *batcher)
+static inline uint32_t step_share(const struct batcher *batcher)
 {
     const struct serving *serving = batcher->serving;
     if (serving->steps_in_flight == 1 || serving->step_share == STEP_SHARE_GREEDY)
@@ -100,7 +137,7 @@ static void pick_decodes(struct batcher *batcher, struct batch *batch, uint32_t 
         batcher->ready = rest;
     }
     if (!batcher_reserves(batcher))
-        kv_cache_take(&batcher->kv, lane_growth(lane));
+        batcher_take_blocks(batcher, lane_growth(lane));
     batch->lane = lane;
 }
 
@@ -114,6 +151,8 @@ static void add_chunk(struct batcher *batcher, struct batch *batch, struct reque
     request->scheduled = sim_ps_min(request->scheduled, now);
     request->position += length;
     batch->prefill_tokens += length;
+    if (batcher->prefixes)
+        prefix_cache_note(batcher->prefixes, request);
     if (batcher_lets_follow(batcher, chunk))
         request_list_insert(&batcher->prefilling, request);
 }
@@ -124,11 +163,10 @@ struct allowance {
     uint32_t requests;
 };
 
-/* Tokens of `request`'s prompt that the step takes now; 0: none fit. */
+/* Tokens of the `left` ones of a prompt that the step takes now; 0: none fit. */
 static uint32_t chunk_length(const struct batcher *batcher, const struct batch *batch,
-                             const struct request *request, struct allowance allowance)
+                             uint32_t left, struct allowance allowance)
 {
-    uint32_t left = request->target - request->position;
     if (allowance.requests == 0)
         return 0;
     if (!batcher_takes_whole_prompts(batcher))
@@ -151,7 +189,8 @@ static void pick_admitted(struct batcher *batcher, struct batch *batch, struct a
     struct request *request;
     uint32_t length;
     while ((request = batcher->prefilling.first) &&
-           (length = chunk_length(batcher, batch, request, *allowance)) > 0) {
+           (length = chunk_length(batcher, batch, request->target - request->position,
+                                  *allowance)) > 0) {
         request_list_remove(&batcher->prefilling, request);
         add_chunk(batcher, batch, request, length, now);
         spend(allowance, length);
@@ -162,17 +201,19 @@ static void pick_admitted(struct batcher *batcher, struct batch *batch, struct a
 static void pick_waiting(struct batcher *batcher, struct batch *batch, struct allowance *allowance,
                          sim_ps now)
 {
-    struct request *request;
-    while (!batcher->prefilling.first && (request = batcher->waiting.first)) {
+    while (!batcher->prefilling.first && may_admit(batcher)) {
+        struct request *request = batcher->waiting.first;
+        struct prefix_match match = match_of(batcher, request);
         if (request->move) {
-            if (!admit(batcher))
+            if (!admit(batcher, match))
                 break;
             batcher->receiving++;
             request_list_append(&batcher->admitted, request);
             continue;
         }
-        uint32_t length = chunk_length(batcher, batch, request, *allowance);
-        if (length == 0 || !admit(batcher))
+        uint32_t left = request->target - match.tokens;
+        uint32_t length = chunk_length(batcher, batch, left, *allowance);
+        if (length == 0 || !admit(batcher, match))
             break;
         add_chunk(batcher, batch, request, length, now);
         spend(allowance, length);
@@ -212,8 +253,10 @@ static void form_static_batch(struct batcher *batcher)
 {
     const struct serving *serving = batcher->serving;
     uint32_t share = u32_ceil_div(serving->max_sequences, serving->steps_in_flight);
-    struct request *request;
-    while (batcher->forming_prompts < share && (request = admit(batcher))) {
+    while (batcher->forming_prompts < share && may_admit(batcher)) {
+        struct request *request = batcher->waiting.first;
+        if (!admit(batcher, match_of(batcher, request)))
+            break;
         request_list_append(&batcher->prefilling, request);
         batcher->forming_prompts++;
     }
@@ -271,9 +314,7 @@ static bool admits_nobody(const struct batcher *batcher)
     if (serving->policy == BATCHER_STATIC)
         return batcher->batches_decoding >= serving->steps_in_flight;
     /* what is scheduled ahead admits later than it could */
-    return !serving_schedules_ahead(serving) &&
-           batcher_held_blocks(batcher, batcher->waiting.first) >
-               kv_cache_free_blocks(&batcher->kv);
+    return !serving_schedules_ahead(serving) && !first_has_blocks(batcher);
 }
 
 bool batcher_is_closed(const struct batcher *batcher)
@@ -306,7 +347,7 @@ void batcher_repeat(struct batcher *batcher, struct batch *batch, sim_ps now)
     struct lane *lane = batch->lane;
     lane_step(lane, now, batcher->itl);
     if (!batcher_reserves(batcher))
-        kv_cache_take(&batcher->kv, lane_growth(lane));
+        batcher_take_blocks(batcher, lane_growth(lane));
     batch->decode_context_tokens = lane->context_tokens;
     batcher->just_finished = 0;
     batcher->known_waiting = batcher->waiting.count;
@@ -317,5 +358,5 @@ void batcher_repeated(struct batcher *batcher, const struct batch *batch, uint64
 {
     uint64_t blocks = lane_step_on(batch->lane, count, now);
     if (!batcher_reserves(batcher))
-        kv_cache_take(&batcher->kv, blocks);
+        batcher_take_blocks(batcher, blocks);
 }

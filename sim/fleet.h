@@ -40,6 +40,7 @@ struct fleet_setup {
     const struct scenario *scenario; /* must outlive the fleet */
     struct session *session;
     struct quantiles *itl;
+    bool tells_prefixes; /* requests may begin as others do */
     fleet_finished finished;
     fleet_lost lost;
     void *context;

@@ -182,6 +182,8 @@ static int build_replicas(const struct site *site, const struct fleet_setup *set
             .owner = fleet_owner_of(fleet, index),
             .hands_over = index + 1 < fleet->pool_count,
             .is_lone = fleet->replica_count == 1,
+            .caches_prefixes = /* where prompts are prefilled */
+            setup->tells_prefixes && index == 0 && scenario->serving.prefix_caching,
         };
         struct replica *replica = &pool->replicas[r];
         int status = replica_init(replica, &of, site->arena, error);

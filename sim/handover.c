@@ -255,7 +255,7 @@ void handover_reserve(struct handover *handover, struct replica *replica, const 
 {
     for (uint32_t i = 0; i < batch->chunk_count; i++) {
         struct request *request = batch->chunks[i].request;
-        if (request->move || batch->chunks[i].start > 0 || request->output_tokens == 1)
+        if (request->move || !chunk_is_first(&batch->chunks[i]) || request->output_tokens == 1)
             continue;
         struct replica *to = choose(handover, replica, request);
         if (!to)
@@ -285,6 +285,7 @@ void handover_send_layer(const struct replica *replica, const struct step *step,
     for (uint32_t i = 0; i < step->batch.chunk_count; i++) {
         const struct chunk *chunk = &step->batch.chunks[i];
         if (chunk->request->move)
-            kv_segment_add(segment_of(chunk->request->move, model_layer), 1, chunk->length);
+            kv_segment_add(segment_of(chunk->request->move, model_layer), 1,
+                           chunk_kv_tokens(chunk));
     }
 }

@@ -37,6 +37,7 @@ struct request_record {
     uint32_t output_tokens;
     uint32_t replica;
     uint32_t preemptions;
+    uint32_t cached_tokens; /* of the input, found in the replica's KV */
 };
 
 struct step_record {

@@ -55,6 +55,8 @@ int replica_init(struct replica *replica, const struct replica_setup *setup, str
     if (status == 0)
         status = batcher_init(&replica->batcher, serving, setup->kv_blocks, setup->hands_over,
                               setup->itl, arena, error);
+    if (status == 0 && setup->caches_prefixes)
+        status = batcher_cache_prefixes(&replica->batcher, arena, error);
     if (status == 0)
         status = init_pipeline(replica, setup, arena, error);
     if (status == 0)
@@ -105,7 +107,7 @@ void replica_receive(struct replica *replica, struct request *request)
     replica_stir(replica);
 }
 
-void replica_give_blocks(struct replica *replica, const struct request *request)
+void replica_give_blocks(struct replica *replica, struct request *request)
 {
     replica_make_up(replica);
     batcher_give_blocks(&replica->batcher, request);
@@ -133,7 +135,7 @@ void replica_withdraw(struct replica *replica, struct request *request)
     rest_if_empty(replica);
 }
 
-void replica_unreserve(struct replica *replica, const struct request *request)
+void replica_unreserve(struct replica *replica, struct request *request)
 {
     replica_make_up(replica);
     batcher_unreserve(&replica->batcher, request);

@@ -65,7 +65,8 @@ struct replica_setup {
     uint64_t kv_blocks;
     struct replica_owner owner;
     bool hands_over; /* prefills for others to decode */
-    bool is_lone;    /* there is no other */
+    bool caches_prefixes;
+    bool is_lone; /* there is no other */
 };
 
 int replica_init(struct replica *replica, const struct replica_setup *setup, struct arena *arena,
@@ -87,7 +88,7 @@ bool replica_reserve(struct replica *replica, const struct request *request);
 
 /* The KV of a request has come, or of one that was handed over has gone. */
 void replica_receive(struct replica *replica, struct request *request);
-void replica_give_blocks(struct replica *replica, const struct request *request);
+void replica_give_blocks(struct replica *replica, struct request *request);
 
 /* One more part of a request's KV moves, to the replica or from it; or one less. */
 void replica_kv_starts(struct replica *replica);
@@ -100,7 +101,7 @@ void replica_restore(struct replica *replica);
 
 /* Takes a waiting request off; gives up on one whose KV is on its way here. */
 void replica_withdraw(struct replica *replica, struct request *request);
-void replica_unreserve(struct replica *replica, const struct request *request);
+void replica_unreserve(struct replica *replica, struct request *request);
 
 /* Ends the tallies at `end`, when there is no work left. */
 void replica_finish(struct replica *replica, sim_ps end);

@@ -13,8 +13,46 @@ static void link_between(struct request_list *list, struct request *previous,
     list->count++;
 }
 
+static void hold_nothing(struct request_prefix *prefix)
+{
+    prefix->done = 0;
+    prefix->shared_blocks = 0;
+    for (uint32_t i = 0; i < prefix->count; i++)
+        prefix->pieces[i].entry = REQUEST_NO_ENTRY;
+}
+
+static bool reserve_pieces(struct request_prefix *prefix, uint32_t count, struct arena *arena)
+{
+    if (count <= prefix->room)
+        return true;
+    uint32_t room = u32_max(count, 2 * prefix->room);
+    struct prefix_piece *pieces = arena_calloc(arena, room, sizeof(*pieces));
+    if (!pieces)
+        return false;
+    prefix->pieces = pieces;
+    prefix->room = room;
+    return true;
+}
+
+bool request_begin_with(struct request *request, const uint64_t *ids, uint32_t count,
+                        uint32_t tokens, struct arena *arena)
+{
+    if (!request->prefix)
+        request->prefix = arena_calloc(arena, 1, sizeof(*request->prefix));
+    if (!request->prefix || !reserve_pieces(request->prefix, count, arena))
+        return false;
+    request->prefix->count = count;
+    request->prefix->tokens = tokens;
+    for (uint32_t i = 0; i < count; i++)
+        request->prefix->pieces[i].id = ids[i];
+    hold_nothing(request->prefix);
+    return true;
+}
+
 void request_restart(struct request *request)
 {
+    if (request->prefix)
+        hold_nothing(request->prefix);
     *request = (struct request){
         .id = request->id,
         .arrival = request->arrival,
@@ -22,6 +60,8 @@ void request_restart(struct request *request)
         .input_tokens = request->input_tokens,
         .output_tokens = request->output_tokens,
         .preemptions = request->preemptions,
+        .prefix = request->prefix,
+        .cached_tokens = request->cached_tokens,
         .counted = request->counted,
         .cut = request->cut,
     };
@@ -105,7 +145,10 @@ struct request *request_pool_take(struct request_pool *pool)
     }
     struct request *request = pool->free;
     pool->free = request->next;
-    *request = (struct request){.scheduled = SIM_PS_MAX};
+    *request = (struct request){
+        .scheduled = SIM_PS_MAX,
+        .prefix = request->prefix,
+    };
     return request;
 }
 

@@ -49,6 +49,7 @@ struct serving {
     enum step_share step_share;
     uint32_t kv_block_tokens;
     enum kv_admission kv_admission;
+    bool prefix_caching;       /* prefix_cache.h */
     double memory_utilization; /* of a GPU's memory, in (0, 1] */
     double reserve_bytes;      /* CUDA context, NCCL buffers, fragmentation */
     uint64_t kv_tokens;        /* cap on a replica's KV capacity; 0: what memory gives */

@@ -123,7 +123,7 @@ static void give_place_back(struct simulation *simulation)
 }
 
 /* Gives the arrival to a replica, or rejects it where it can never be served. */
-static void admit_arrival(struct simulation *simulation, struct arrival arrival)
+static void admit_arrival(struct simulation *simulation, const struct arrival *arrival)
 {
     struct request *request = request_pool_take(&simulation->pool);
     if (!request) {
@@ -131,14 +131,20 @@ static void admit_arrival(struct simulation *simulation, struct arrival arrival)
         return;
     }
     if (simulation->arrived == 0) {
-        simulation->begun = arrival.at;
-        fleet_begin(&simulation->fleet, arrival.at);
+        simulation->begun = arrival->at;
+        fleet_begin(&simulation->fleet, arrival->at);
     }
     request->id = simulation->arrived++;
-    request->arrival = arrival.at;
-    request->input_tokens = arrival.input_tokens;
-    request->output_tokens = arrival.output_tokens;
-    request->counted = arrival.at >= simulation->scenario->run.warmup;
+    request->arrival = arrival->at;
+    request->input_tokens = arrival->input_tokens;
+    request->output_tokens = arrival->output_tokens;
+    request->counted = arrival->at >= simulation->scenario->run.warmup;
+    if (simulation->source.tells_prefixes &&
+        !request_begin_with(request, arrival->pieces, arrival->piece_count, arrival->shared_tokens,
+                            &simulation->arena)) {
+        fail(simulation, "requests");
+        return;
+    }
     bool fits = request_fit_context(request, simulation->scenario->model.max_context);
     if (!fits || !fleet_can_fit(&simulation->fleet, request)) {
         tally_rejected(&simulation->tally, request, !fits);
@@ -160,7 +166,7 @@ static void on_arrival(void *context, uint64_t unused)
     while (next_admission(simulation) <= now && !simulation->session.failed) {
         if (is_closed_loop(simulation))
             places_take(&simulation->places);
-        admit_arrival(simulation, simulation->coming);
+        admit_arrival(simulation, &simulation->coming);
         read_ahead(simulation);
     }
     simulation->arrival_due = false;
@@ -183,6 +189,7 @@ static void record_request(struct simulation *simulation, const struct replica *
                 .output_tokens = request->output_tokens,
                 .replica = replica->index,
                 .preemptions = request->preemptions,
+                .cached_tokens = request->cached_tokens,
             },
     };
     session_record(&simulation->session, &record, 1);
@@ -246,6 +253,7 @@ static int set_up(struct simulation *simulation, struct recorder recorder, struc
         .scenario = scenario,
         .session = &simulation->session,
         .itl = &simulation->tally.itl,
+        .tells_prefixes = simulation->source.tells_prefixes,
         .finished = on_finished,
         .lost = on_lost,
         .context = simulation,

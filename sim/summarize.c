@@ -25,6 +25,9 @@ static void summarize_requests(const struct run_parts *parts, struct summary *su
     summary->duration_s = duration_s;
     summary->requests_per_s = (double)tally->completed / duration_s;
     summary->input_tokens_per_s = (double)tally->input_tokens / duration_s;
+    summary->cached_input_share = parts->fleet->pools[0].replicas[0].batcher.prefixes && any
+                                      ? (double)tally->cached_tokens / (double)tally->input_tokens
+                                      : NAN;
     summary->output_tokens_per_s = (double)tally->output_tokens / duration_s;
     summary->goodput_requests_per_s = (double)tally->good / duration_s;
     summary->ttft = quantiles_distribution(&tally->ttft);

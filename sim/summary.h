@@ -109,6 +109,8 @@ struct summary {
                           had its last token, was lost or came, whichever was last */
     double requests_per_s;
     double input_tokens_per_s;
+    double cached_input_share; /* of those tokens, that were found in prefix caches; NaN: none was
+                                  looked for */
     double output_tokens_per_s;
     double goodput_requests_per_s;
     double good_share; /* of those that arrived: whose TTFT and TPOT are both within the SLO; NaN:

@@ -81,6 +81,7 @@ void tally_done(struct tally *tally, const struct request *request, sim_ps done)
     tally->good += is_within(ttft, tally->slo.ttft_s) && is_within(tpot, tally->slo.tpot_s);
     tally->preemptions += request->preemptions;
     tally->input_tokens += request->input_tokens;
+    tally->cached_tokens += request->cached_tokens;
     tally->output_tokens += request->output_tokens;
     tally->last_event = sim_ps_max(tally->last_event, done);
     quantiles_add(&tally->ttft, ttft, 1);

@@ -19,7 +19,8 @@ struct tally {
     uint64_t completed;
     uint64_t good; /* of those completed, within the SLO */
     uint64_t preemptions;
-    uint64_t input_tokens; /* of those completed */
+    uint64_t input_tokens;  /* of those completed */
+    uint64_t cached_tokens; /* of them, that were found in prefix caches */
     uint64_t output_tokens;
     sim_ps first_arrival; /* of those let in; SIM_PS_MAX before the first */
     sim_ps last_arrival;

@@ -1,5 +1,6 @@
 #include "workload.h"
 
+#include "request.h"
 #include "rng.h"
 
 #include <gsl/gsl_randist.h>
@@ -26,6 +27,14 @@ struct length_sampler {
     gsl_rng *rng;
 };
 
+/* Which prefix a prompt begins with. */
+struct prefix_sampler {
+    struct prefixes prefixes;
+    struct zipf zipf;
+    gsl_rng *rng;
+    uint64_t *pieces; /* of the latest prompt */
+};
+
 struct workload {
     struct arrivals arrivals;
     uint64_t requests_left;
@@ -33,6 +42,7 @@ struct workload {
     gsl_rng *gap_rng;
     struct length_sampler input;
     struct length_sampler output;
+    struct prefix_sampler prefix;
 };
 
 /* The integral of t^-exponent from 1 to x, without loss near exponent 1. */
@@ -177,6 +187,45 @@ static uint32_t length_next(const struct length_sampler *sampler)
     return (uint32_t)fmin(fmax(tokens, sampler->lengths.min), sampler->lengths.max);
 }
 
+static int prefix_sampler_init(struct prefix_sampler *sampler, const struct prefixes *prefixes,
+                               uint64_t seed, struct error *error)
+{
+    sampler->prefixes = *prefixes;
+    if (prefixes->count == 0)
+        return 0;
+    if (prefixes->tokens == 0 || !(prefixes->exponent >= 0 && prefixes->exponent <= 20))
+        return error_set(error, ERROR_CONFIG,
+                         "prefixes: tokens must be at least 1, and the exponent between 0 and 20");
+    sampler->zipf = zipf_init(prefixes->exponent, 1, prefixes->count);
+    sampler->pieces =
+        calloc(u32_ceil_div(prefixes->tokens, REQUEST_PIECE_TOKENS), sizeof(*sampler->pieces));
+    if (!sampler->pieces)
+        return error_out_of_memory(error, "a synthetic workload");
+    sampler->rng = rng_stream(seed, "prefixes", error);
+    return sampler->rng ? 0 : -(int)error->code;
+}
+
+/* Lets a prompt begin with a prefix. A piece's id is that of its prefix, its place and its tokens:
+   of prompts that end in one, those that end there together have it in common. */
+static void draw_prefix(struct prefix_sampler *sampler, struct arrival *arrival)
+{
+    const struct prefixes *prefixes = &sampler->prefixes;
+    if (prefixes->count == 0)
+        return;
+    uint64_t prefix = prefixes->count > 1
+                          ? (uint64_t)zipf_draw(&sampler->zipf, 1, prefixes->count, sampler->rng)
+                          : 1;
+    arrival->shared_tokens = u32_min(prefixes->tokens, arrival->input_tokens);
+    arrival->reusable_tokens = arrival->shared_tokens;
+    arrival->pieces = sampler->pieces;
+    arrival->piece_count = u32_ceil_div(arrival->shared_tokens, REQUEST_PIECE_TOKENS);
+    for (uint32_t i = 0; i < arrival->piece_count; i++) {
+        uint32_t left = arrival->shared_tokens - i * REQUEST_PIECE_TOKENS;
+        uint32_t tokens = u32_min(left, REQUEST_PIECE_TOKENS);
+        sampler->pieces[i] = prefix << 32 | (uint64_t)i * (2 * REQUEST_PIECE_TOKENS) | tokens;
+    }
+}
+
 /* Seconds to the next arrival. */
 static double gap_draw_s(const struct workload *workload)
 {
@@ -217,6 +266,7 @@ static int workload_next(void *context, struct arrival *arrival, struct error *e
         .input_tokens = length_next(&workload->input),
         .output_tokens = length_next(&workload->output),
     };
+    draw_prefix(&workload->prefix, arrival);
     return 1;
 }
 
@@ -235,7 +285,8 @@ struct workload *workload_new(const struct synthetic *synthetic, uint64_t seed, 
     if (!workload->gap_rng ||
         length_sampler_init(&workload->input, &synthetic->input, seed, "input_tokens", error) < 0 ||
         length_sampler_init(&workload->output, &synthetic->output, seed, "output_tokens", error) <
-            0) {
+            0 ||
+        prefix_sampler_init(&workload->prefix, &synthetic->prefixes, seed, error) < 0) {
         workload_free(workload);
         return NULL;
     }
@@ -249,6 +300,8 @@ void workload_free(struct workload *workload)
     rng_free(workload->gap_rng);
     rng_free(workload->input.rng);
     rng_free(workload->output.rng);
+    rng_free(workload->prefix.rng);
+    free(workload->prefix.pieces);
     free(workload);
 }
 
@@ -259,5 +312,6 @@ struct arrival_source workload_source(struct workload *workload)
         .context = workload,
         .next = workload_next,
         .concurrency = is_closed ? workload->arrivals.concurrency : 0,
+        .tells_prefixes = workload->prefix.prefixes.count > 0,
     };
 }

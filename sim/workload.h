@@ -15,6 +15,12 @@ struct arrival {
     sim_ps at;              /* never before the previous one's; at most ARRIVAL_S_MAX (base.h) */
     uint32_t input_tokens;  /* at least 1 */
     uint32_t output_tokens; /* at least 1 */
+    /* How the prompt begins, where others may begin so: ids of its pieces (request.h), the source's
+       until the next arrival; and their tokens in all. */
+    const uint64_t *pieces;
+    uint32_t piece_count;
+    uint32_t shared_tokens;
+    uint32_t reusable_tokens; /* of them, those that an earlier prompt began with */
 };
 
 struct arrival_source {
@@ -24,6 +30,7 @@ struct arrival_source {
     /* 0: open loop. Otherwise this many requests are in flight from t = 0 on, a finished one is
        replaced at once, and arrival.at is ignored. */
     uint32_t concurrency;
+    bool tells_prefixes; /* requests may begin as others do, and say so */
 };
 
 /* X(NAME, YAML name) */
@@ -73,11 +80,20 @@ struct lengths {
     size_t value_count;
 };
 
+/* Beginnings that prompts have in common. Each prompt's first tokens, all of a shorter one's, are
+   one of these, the k-th of which is drawn with a probability that goes as k^-exponent. */
+struct prefixes {
+    uint32_t count; /* 0: prompts have nothing in common */
+    uint32_t tokens;
+    double exponent; /* 0: all alike; to 20 */
+};
+
 struct synthetic {
     struct arrivals arrivals;
     uint64_t requests; /* how many in all */
     struct lengths input;
     struct lengths output;
+    struct prefixes prefixes;
 };
 
 struct workload; /* a synthetic source's state */

@@ -99,7 +99,8 @@ static inline bool same_request(const struct request_record *a, const struct req
     return a->id == b->id && a->arrival == b->arrival && a->scheduled == b->scheduled &&
            a->first_token == b->first_token && a->done == b->done &&
            a->input_tokens == b->input_tokens && a->output_tokens == b->output_tokens &&
-           a->replica == b->replica && a->preemptions == b->preemptions;
+           a->replica == b->replica && a->preemptions == b->preemptions &&
+           a->cached_tokens == b->cached_tokens;
 }
 
 static inline void played_release(struct played *played)

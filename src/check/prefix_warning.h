@@ -4,11 +4,13 @@
 #ifndef TANDEM_PREFIX_WARNING_H
 #define TANDEM_PREFIX_WARNING_H
 
+#include "serving.h"
 #include "trace.h"
 #include "warning.h"
 
 /* prefixes_ignored, of what was read of a trace; NULL: there is none. Whether there is something to
-   warn of. */
-bool prefix_warning_of(const struct trace *trace, struct warning *warning);
+   warn of: not where an engine finds prefixes. */
+bool prefix_warning_of(const struct trace *trace, const struct serving *serving,
+                       struct warning *warning);
 
 #endif

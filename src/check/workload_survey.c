@@ -86,7 +86,8 @@ int workload_survey_run(struct workload_survey *survey, const struct scenario *s
         status = workload_source_open(&source, workload, scenario->run.seed, error);
         if (status == 0)
             status = look_at_all(survey, &rules, workload_source_arrivals(&source), error);
-        survey->ignores_prefixes = prefix_warning_of(source.trace, &survey->prefixes);
+        survey->ignores_prefixes =
+            prefix_warning_of(source.trace, &scenario->serving, &survey->prefixes);
     }
     workload_source_close(&source);
     simulation_free(simulation);

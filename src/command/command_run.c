@@ -158,7 +158,7 @@ static int warn_of_prefixes(struct run_state *state, struct error *error)
 {
     struct summary *summary = &state->summary;
     struct warning ignored;
-    if (!prefix_warning_of(state->source.trace, &ignored))
+    if (!prefix_warning_of(state->source.trace, &state->config.scenario.serving, &ignored))
         return 0;
     struct warning *warnings =
         arena_calloc(&state->arena, summary->warning_count + (size_t)1, sizeof(*warnings));

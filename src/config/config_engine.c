@@ -1,6 +1,7 @@
 #include "config_engine.h"
 
 #include "config_limits.h"
+#include "prefix_cache.h"
 
 #define SEQUENCES_MAX 1048576
 #define STEPS_IN_FLIGHT_MAX 4096
@@ -152,6 +153,13 @@ static void read_memory(struct config_reader *reader, struct serving *serving)
     serving->kv_admission = (enum kv_admission)config_read_choice(
         reader, "kv_admission", CONFIG_OPTIONAL, admission_names, ARRAY_LENGTH(admission_names),
         KV_ADMISSION_ON_DEMAND);
+    serving->prefix_caching = prefix_cache_takes(serving->kv_block_tokens);
+    config_read_flag(reader, "prefix_caching", &serving->prefix_caching);
+    if (serving->prefix_caching && !prefix_cache_takes(serving->kv_block_tokens))
+        config_reader_report(reader, "prefix_caching",
+                             "'prefix_caching' finds prompts in pieces of %d tokens, which are no "
+                             "whole blocks of %u tokens ('kv_block_tokens')",
+                             REQUEST_PIECE_TOKENS, serving->kv_block_tokens);
     config_read_ratio(reader, "memory_utilization", CONFIG_OPTIONAL, &serving->memory_utilization);
     config_read_quantity(reader, "reserve", CONFIG_OPTIONAL, QUANTITY_BYTES, 0, CONFIG_BYTES_MAX,
                          &serving->reserve_bytes);

@@ -9,6 +9,8 @@
 #define CONCURRENCY_MAX 16777216
 #define CV_MIN 0.001
 #define CV_MAX 1000.0
+#define PREFIXES_MAX 16777216
+#define PREFIX_EXPONENT_MAX 20
 #define RATE_SCALE_MIN 1e-6
 #define RATE_SCALE_MAX 1e6
 
@@ -72,6 +74,19 @@ static void read_arrivals(struct config_reader *parent, struct arrivals *arrival
     config_reader_close(&reader);
 }
 
+static void read_prefixes(struct config_reader *parent, struct prefixes *prefixes)
+{
+    struct config_reader reader;
+    if (!config_reader_has(parent, "prefixes"))
+        return;
+    config_reader_enter(&reader, parent, "prefixes", CONFIG_REQUIRED);
+    config_read_count(&reader, "count", CONFIG_REQUIRED, 1, PREFIXES_MAX, &prefixes->count);
+    config_read_count(&reader, "tokens", CONFIG_REQUIRED, 1, CONFIG_TOKENS_MAX, &prefixes->tokens);
+    config_read_number(&reader, "exponent", CONFIG_OPTIONAL, 0, PREFIX_EXPONENT_MAX,
+                       &prefixes->exponent);
+    config_reader_close(&reader);
+}
+
 static void read_synthetic(struct config_loader *loader, struct config_reader *reader,
                            struct synthetic *synthetic)
 {
@@ -79,12 +94,14 @@ static void read_synthetic(struct config_loader *loader, struct config_reader *r
     config_read_count64(reader, "requests", CONFIG_REQUIRED, 1, REQUESTS_MAX, &synthetic->requests);
     config_lengths_read(loader, reader, "input_tokens", &synthetic->input);
     config_lengths_read(loader, reader, "output_tokens", &synthetic->output);
+    read_prefixes(reader, &synthetic->prefixes);
 }
 
 /* Everything but `trace` says how to draw requests. */
 static void refuse_synthetic(struct config_reader *reader)
 {
-    static const char *const keys[] = {"arrivals", "requests", "input_tokens", "output_tokens"};
+    static const char *const keys[] = {"arrivals", "requests", "input_tokens", "output_tokens",
+                                       "prefixes"};
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
         config_reader_refuse(reader, keys[i], "'trace', which has requests of its own");
 }

@@ -169,14 +169,14 @@ static void check_latency(struct plan_candidate *candidate, const struct plan_te
     double gpus = option->tensor_parallel * option->pipeline_parallel;
     double tpot_s = plan_bound_tpot_s(&scenario->model, gpu, option->tensor_parallel);
     double ttft_s =
-        plan_bound_ttft_s(&scenario->model, gpu, gpus, terms->traffic.input_tokens_high);
+        plan_bound_ttft_s(&scenario->model, gpu, gpus, terms->traffic.computed_tokens_high);
     if (scenario->slo.tpot_s > 0 && tpot_s > scenario->slo.tpot_s * share)
         plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_TPOT,
                                 "reading the weights takes %s a token", human_seconds(tpot_s).text);
     else if (scenario->slo.ttft_s > 0 && ttft_s > scenario->slo.ttft_s * share)
         plan_candidate_rule_out(
             candidate, PLAN_CONSTRAINT_TTFT, "computing a prompt of %s tokens takes %s",
-            human_number(terms->traffic.input_tokens_high).text, human_seconds(ttft_s).text);
+            human_number(terms->traffic.computed_tokens_high).text, human_seconds(ttft_s).text);
 }
 
 /* Starts at the fewest replicas whose peak rate is the load. */
@@ -187,7 +187,7 @@ static void check_rate(struct plan_candidate *candidate, const struct plan_terms
     const struct plan_traffic *traffic = &terms->traffic;
     double gpus = option->tensor_parallel * option->pipeline_parallel;
     double served = plan_bound_requests_per_s(&scenario->model, &scenario->cluster.gpu, gpus,
-                                              traffic->input_tokens + traffic->output_tokens);
+                                              traffic->computed_tokens + traffic->output_tokens);
     double fewest = isnan(traffic->requests_per_s) ? 1 : ceil(traffic->requests_per_s / served);
     if (fewest > candidate->replicas_max)
         plan_candidate_rule_out(candidate, PLAN_CONSTRAINT_THROUGHPUT,

@@ -10,13 +10,21 @@
 #define REQUESTS_MAX 20000
 
 struct sample {
-    double *inputs; /* tokens of each, room for REQUESTS_MAX of each draw */
-    double input;   /* sums */
+    bool finds_prefixes;
+    double *computed; /* tokens of each, room for REQUESTS_MAX of each draw */
+    double input;     /* sums */
     double output;
     sim_ps first;
     sim_ps last;
     uint64_t count;
 };
+
+/* Tokens of a prompt that are computed at the least: the last one is in any case. */
+static double computed_tokens(const struct sample *sample, const struct arrival *arrival)
+{
+    uint32_t reusable = sample->finds_prefixes ? arrival->reusable_tokens : 0;
+    return u32_max(1, arrival->input_tokens - reusable);
+}
 
 static int draw(struct sample *sample, struct arrival_source arrivals, struct error *error)
 {
@@ -26,7 +34,7 @@ static int draw(struct sample *sample, struct arrival_source arrivals, struct er
     while (sample->count < end && (status = arrivals.next(arrivals.context, &arrival, error)) > 0) {
         sample->first = sample->count == 0 ? arrival.at : sample->first;
         sample->last = arrival.at;
-        sample->inputs[sample->count++] = arrival.input_tokens;
+        sample->computed[sample->count++] = computed_tokens(sample, &arrival);
         sample->input += arrival.input_tokens;
         sample->output += arrival.output_tokens;
     }
@@ -52,23 +60,27 @@ static struct plan_traffic traffic_of(const struct sample *sample, const struct 
                                       uint32_t concurrency)
 {
     double count = (double)sample->count;
-    gsl_sort(sample->inputs, 1, sample->count);
+    gsl_sort(sample->computed, 1, sample->count);
     return (struct plan_traffic){
         .requests_per_s = rate_of(sample, &config->workload),
         .concurrency = concurrency,
         .input_tokens = sample->input / count,
         .output_tokens = sample->output / count,
-        .input_tokens_high = gsl_stats_quantile_from_sorted_data(
-            sample->inputs, 1, sample->count, config->scenario.slo.percentile / 100),
+        .computed_tokens = gsl_stats_mean(sample->computed, 1, sample->count),
+        .computed_tokens_high = gsl_stats_quantile_from_sorted_data(
+            sample->computed, 1, sample->count, config->scenario.slo.percentile / 100),
     };
 }
 
 int plan_traffic_read(struct plan_traffic *traffic, const struct config *config, uint32_t draws,
                       struct error *error)
 {
-    struct sample sample = {.inputs = calloc((size_t)REQUESTS_MAX * draws, sizeof(double))};
+    struct sample sample = {
+        .finds_prefixes = config->scenario.serving.prefix_caching,
+        .computed = calloc((size_t)REQUESTS_MAX * draws, sizeof(double)),
+    };
     uint32_t concurrency = 0;
-    if (!sample.inputs)
+    if (!sample.computed)
         return error_out_of_memory(error, "a sample of the traffic");
     int status = 0;
     for (uint32_t i = 0; i < draws && status == 0; i++) {
@@ -84,6 +96,6 @@ int plan_traffic_read(struct plan_traffic *traffic, const struct config *config,
     }
     if (status == 0)
         *traffic = traffic_of(&sample, config, concurrency);
-    free(sample.inputs);
+    free(sample.computed);
     return status;
 }

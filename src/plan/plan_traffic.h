@@ -11,7 +11,9 @@ struct plan_traffic {
     uint32_t concurrency;  /* requests in flight; 0: there is no closed loop */
     double input_tokens;   /* mean of a request */
     double output_tokens;
-    double input_tokens_high; /* at the SLO's percentile */
+    double
+        computed_tokens; /* mean of a prompt, less what a prefix cache without bounds would save */
+    double computed_tokens_high; /* the same at the SLO's percentile */
 };
 
 /* Reads the first requests of each of `draws` draws of `config`: under its seed, the next, and so

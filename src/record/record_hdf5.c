@@ -31,7 +31,8 @@
     X(scheduled_s, double, "s")          \
     X(first_token_s, double, "s")        \
     X(done_s, double, "s")               \
-    X(preemptions, uint32_t, "1")
+    X(preemptions, uint32_t, "1")        \
+    X(cached_tokens, uint32_t, "tokens")
 
 #define STEP_COLUMNS(X)                   \
     X(replica, uint32_t, "1")             \
@@ -132,6 +133,7 @@ static int write_request(void *context, const struct request_record *record, str
     to->first_token_s[row] = sim_s_from_ps(record->first_token);
     to->done_s[row] = sim_s_from_ps(record->done);
     to->preemptions[row] = record->preemptions;
+    to->cached_tokens[row] = record->cached_tokens;
     return hdf5_table_add(&file->requests, 1, error);
 }
 

@@ -195,6 +195,7 @@ json_t *summary_json_new(const struct summary *summary)
         {"duration_s", json_build_real(summary->duration_s)},
         {"requests_per_s", json_build_real(summary->requests_per_s)},
         {"input_tokens_per_s", json_build_real(summary->input_tokens_per_s)},
+        {"cached_input_share", json_build_real(summary->cached_input_share)},
         {"output_tokens_per_s", json_build_real(summary->output_tokens_per_s)},
         {"goodput_requests_per_s", json_build_real(summary->goodput_requests_per_s)},
         {"slo", json_pack("{s:b, s:o}", "met", summary->meets_slo, "share",

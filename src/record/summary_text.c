@@ -76,6 +76,9 @@ static void print_requests(const struct summary *summary, FILE *stream)
                   human_number(summary->requests_per_s).text,
                   human_number(summary->input_tokens_per_s).text,
                   human_number(summary->output_tokens_per_s).text);
+    if (!isnan(summary->cached_input_share))
+        (void)fprintf(stream, "prefixes    %s of the input tokens were found in KV\n",
+                      human_percent(summary->cached_input_share).text);
 }
 
 /* "TTFT <= 500 ms, TPOT <= 50.0 ms", or nothing where there is no SLO. */

@@ -1,6 +1,7 @@
 #include "trace.h"
 
 #include "line_reader.h"
+#include "request.h"
 #include "spelling.h"
 #include "trace_csv.h"
 #include "trace_mooncake.h"
@@ -21,7 +22,7 @@ struct trace {
     sim_ps last;
     uint64_t rows;
     uint64_t skipped;
-    struct trace_prefixes prefixes; /* Mooncake's */
+    struct trace_mooncake mooncake;
     bool tells_blocks;
     uint64_t input_tokens; /* of the requests so far, and what of them is reusable */
     uint64_t reusable_tokens;
@@ -213,7 +214,7 @@ void trace_close(struct trace *trace)
     if (!trace)
         return;
     line_reader_release(&trace->lines);
-    trace_prefixes_release(&trace->prefixes);
+    trace_mooncake_release(&trace->mooncake);
     (void)fclose(trace->file);
     free(trace->name);
     free(trace);
@@ -258,10 +259,23 @@ static int next_row(struct trace *trace, struct trace_row *row, struct error *er
     if (status <= 0)
         return status;
     if (trace->format == TRACE_MOONCAKE)
-        status = trace_mooncake_row(place_of(trace), &trace->prefixes, row, error);
+        status = trace_mooncake_row(&trace->mooncake, place_of(trace), row, error);
     else
         status = trace_csv_row(&trace->csv, place_of(trace), row, error);
     return status < 0 ? status : 1;
+}
+
+/* All of an arrival but its time. */
+static void fill_in(struct arrival *arrival, const struct trace_row *row)
+{
+    uint32_t pieces = u32_ceil_div(row->input_tokens, REQUEST_PIECE_TOKENS);
+    arrival->input_tokens = row->input_tokens;
+    arrival->output_tokens = row->output_tokens;
+    arrival->pieces = row->blocks;
+    arrival->piece_count = u32_min(pieces, row->block_count);
+    arrival->shared_tokens =
+        u32_min(row->input_tokens, arrival->piece_count * REQUEST_PIECE_TOKENS);
+    arrival->reusable_tokens = row->reusable_tokens;
 }
 
 static int trace_next(void *context, struct arrival *arrival, struct error *error)
@@ -274,10 +288,9 @@ static int trace_next(void *context, struct arrival *arrival, struct error *erro
         if (status < 0)
             return status;
         if (row.input_tokens > 0 && row.output_tokens > 0) {
-            arrival->input_tokens = row.input_tokens;
-            arrival->output_tokens = row.output_tokens;
+            fill_in(arrival, &row);
             trace->rows++;
-            trace->tells_blocks |= row.tells_blocks;
+            trace->tells_blocks |= row.block_count > 0;
             trace->input_tokens += row.input_tokens;
             trace->reusable_tokens += row.reusable_tokens;
             return 1;
@@ -291,7 +304,11 @@ static int trace_next(void *context, struct arrival *arrival, struct error *erro
 
 struct arrival_source trace_source(struct trace *trace)
 {
-    return (struct arrival_source){.context = trace, .next = trace_next};
+    return (struct arrival_source){
+        .context = trace,
+        .next = trace_next,
+        .tells_prefixes = trace->format == TRACE_MOONCAKE,
+    };
 }
 
 enum trace_format trace_format(const struct trace *trace)

@@ -1,13 +1,13 @@
 #include "trace_mooncake.h"
 
+#include "array_room.h"
 #include "base.h"
+#include "request.h"
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-/* Tokens of the blocks that hash_ids names. */
-#define BLOCK_TOKENS 512
 
 static bool json_tokens(const json_t *object, const char *key, uint32_t *tokens)
 {
@@ -49,26 +49,34 @@ static size_t read_row(const json_t *object, struct trace_row *row)
     return 2 + json_tokens(object, members[2].key, &row->output_tokens);
 }
 
-/* What of the prompt earlier ones began with, by its blocks up to the first that is new, or is not
-   a whole number; all are remembered. 0 or -ERROR_MEMORY. */
-static int read_blocks(const json_t *object, struct trace_prefixes *prefixes, struct trace_row *row,
+/* The blocks of the line's prompt up to the first that is not a whole number, and what of it
+   earlier ones began with, up to the first block that is new; all are remembered. 0 or
+   -ERROR_MEMORY. */
+static int read_blocks(const json_t *object, struct trace_mooncake *mooncake, struct trace_row *row,
                        struct error *error)
 {
     const json_t *ids = json_object_get(object, "hash_ids");
     size_t count = json_array_size(ids); /* 0 where it is no array */
     uint64_t reusable_tokens = 0;
     int came_before = 1;
+    row->block_count = 0;
     for (size_t i = 0; i < count; i++) {
         const json_t *id = json_array_get(ids, i);
-        int seen = json_is_integer(id) && json_integer_value(id) >= 0
-                       ? trace_prefixes_add(prefixes, (uint64_t)json_integer_value(id), error)
-                       : 0;
+        if (!json_is_integer(id) || json_integer_value(id) < 0)
+            break;
+        uint64_t block = (uint64_t)json_integer_value(id);
+        int seen = trace_prefixes_add(&mooncake->prefixes, block, error);
         if (seen < 0)
             return seen;
         came_before &= seen;
-        reusable_tokens += came_before ? BLOCK_TOKENS : 0;
+        reusable_tokens += came_before ? REQUEST_PIECE_TOKENS : 0;
+        uint64_t *blocks = array_room_on_heap(mooncake->blocks, row->block_count, sizeof(*blocks));
+        if (!blocks)
+            return error_out_of_memory(error, "a trace's blocks");
+        mooncake->blocks = blocks;
+        blocks[row->block_count++] = block;
     }
-    row->tells_blocks = count > 0;
+    row->blocks = mooncake->blocks;
     row->reusable_tokens = (uint32_t)u64_min(reusable_tokens, row->input_tokens);
     return 0;
 }
@@ -105,7 +113,14 @@ static int syntax_error(struct trace_place place, const json_error_t *json_error
                            error);
 }
 
-int trace_mooncake_row(struct trace_place place, struct trace_prefixes *prefixes,
+void trace_mooncake_release(struct trace_mooncake *mooncake)
+{
+    trace_prefixes_release(&mooncake->prefixes);
+    free(mooncake->blocks);
+    *mooncake = (struct trace_mooncake){.blocks = NULL};
+}
+
+int trace_mooncake_row(struct trace_mooncake *mooncake, struct trace_place place,
                        struct trace_row *row, struct error *error)
 {
     json_error_t json_error;
@@ -119,7 +134,7 @@ int trace_mooncake_row(struct trace_place place, struct trace_prefixes *prefixes
     size_t good = is_object ? read_row(object, row) : 0;
     int status = 0;
     if (good == ARRAY_LENGTH(members))
-        status = read_blocks(object, prefixes, row, error);
+        status = read_blocks(object, mooncake, row, error);
     json_decref(object);
     if (status < 0)
         return status;

@@ -14,8 +14,7 @@ static void print_lengths(const char *name, const struct length_histogram *lengt
 static void print_reusable(double share)
 {
     if (!isnan(share))
-        (void)printf("reusable       %s of the input tokens, prefixes of earlier prompts: tandem "
-                     "computes them anew\n",
+        (void)printf("reusable       %s of the input tokens, prefixes of earlier prompts\n",
                      human_percent(share).text);
 }
 

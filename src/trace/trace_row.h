@@ -13,7 +13,8 @@ struct trace_row {
     struct text time_field; /* where the line has it; all of the line where nobody knows */
     uint32_t input_tokens;
     uint32_t output_tokens;
-    bool tells_blocks;        /* the prompt's blocks are told by their hashes */
+    const uint64_t *blocks;   /* (block_count) hashes of the prompt's blocks; its reader's */
+    uint32_t block_count;     /* from its beginning on; 0: none are told */
     uint32_t reusable_tokens; /* of the prompt, that earlier ones began with; 0: none, or unknown */
 };
 

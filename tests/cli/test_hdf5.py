@@ -17,7 +17,7 @@ import results
 
 COLUMNS = {
     "requests": "id arrival_s input_tokens output_tokens replica scheduled_s first_token_s done_s"
-    " preemptions",
+    " preemptions cached_tokens",
     "steps": "replica step scheduled_s done_s prefill_tokens decode_tokens decode_context_tokens",
     "spans": "start_ps duration_ps replica stage kind step layer bytes",
     "links": "link start_s duration_s bytes busy_s",

@@ -11,8 +11,8 @@ import numpy
 from tandem_cli import ENVIRONMENT, ROOT, SCENARIO, SMALL, TandemTest, main, shown_on_terminal
 
 KEYS = (
-    "version name seed model cluster layout slo requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
-    "goodput_requests_per_s ttft_s tpot_s itl_s e2e_s queue_s stages memory kv "
+    "version name seed model cluster layout slo requests duration_s requests_per_s input_tokens_per_s "
+    "cached_input_share output_tokens_per_s goodput_requests_per_s ttft_s tpot_s itl_s e2e_s queue_s stages memory kv "
     "nodes pools kv_transfers links links_left_out costs warnings simulation"
 ).split()
 

@@ -52,11 +52,15 @@ class Info(TraceTest):
             for i, (tokens, ids) in enumerate(lines)))
         self.assertAlmostEqual(self.info("m.jsonl")["reusable_input_share"], 2324 / 4636)
         self.assertIn("reusable       50.1% of the input tokens", self.done("info", "m.jsonl"))
-        # Expect a run of it, and a check, to say that it computes them anew, 1.0 / (1 - 0.501).
+        # Expect a run of it, and a check, to say that it computes them anew where nothing is found
+        # again, 1.0 / (1 - 0.501), and nothing else.
         options = ["--set", f"workload={{trace: {{file: {self.folder / 'm.jsonl'}}}}}", "--set", "run={}"]
         for command in (("run", "--quiet"), ("check",)):
-            result = json.loads(self.tandem_ok(*command, SCENARIO, "--json", *options))
-            warnings = {each["code"]: each["text"] for each in result["warnings"]}
+            for caching in ("true", "false"):
+                result = json.loads(self.tandem_ok(
+                    *command, SCENARIO, "--json", *options, "--set", f"engine.prefix_caching={caching}"))
+                warnings = {each["code"]: each["text"] for each in result["warnings"]}
+                self.assertEqual("prefixes_ignored" in warnings, caching == "false")
             self.assertIn("50% of the trace's input tokens", warnings["prefixes_ignored"])
             self.assertIn("2.0 times less", warnings["prefixes_ignored"])
         # Expect nothing of a trace that tells no blocks.

@@ -135,7 +135,11 @@ static void play_logged(const struct trial *trial, bool exact, enum timeline tim
     struct scenario scenario = trial->scenario;
     struct script script = {.arrivals = trial->arrivals, .count = trial->count};
     struct arrival_source source = {
-        .context = &script, .next = script_next, .concurrency = trial->concurrency};
+        .context = &script,
+        .next = script_next,
+        .concurrency = trial->concurrency,
+        .tells_prefixes = true,
+    };
     struct rows rows = {
         .context = log,
         .request = log_request,
@@ -253,9 +257,9 @@ static void check_requests(const struct trial *trial, const struct log *log,
 }
 
 /*
- * Expectation: prompts are prefilled once, and each output token but a prompt's
- * first is one decode row: sums over steps equal sums over requests, where nobody
- * was preempted and no finished row computes on.
+ * Expectation: prompts are prefilled once, but for what is found in KV, and each output token but a
+ * prompt's first is one decode row: sums over steps equal sums over requests, where nobody was
+ * preempted and no finished row computes on.
  */
 static void check_tokens(const struct trial *trial, const struct log *log,
                          const struct summary *summary)
@@ -266,7 +270,7 @@ static void check_tokens(const struct trial *trial, const struct log *log,
         trial->scenario.fault_count > 0)
         return;
     for (size_t i = 0; i < log->request_count; i++) {
-        input_tokens += log->requests[i].input_tokens;
+        input_tokens += log->requests[i].input_tokens - log->requests[i].cached_tokens;
         decode_tokens += log->requests[i].output_tokens - 1;
     }
     for (size_t i = 0; i < log->step_count; i++) {

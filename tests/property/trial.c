@@ -1,6 +1,7 @@
 #include "trial.h"
 
 #include "fixtures.h"
+#include "request.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -209,12 +210,30 @@ static void roll_serving(struct dice *dice, struct trial *trial)
         .memory_utilization = 0.9,
         .reserve_bytes = 1e9,
         .kv_tokens = dice_between(dice, 600, 8000),
+        .prefix_caching = dice_between(dice, 0, 3) > 0,
     };
     roll_host(dice, &serving->host);
 }
 
+/* Lets the prompt begin as others do: as one of a few beginnings, as far as it goes. */
+static void roll_prefix(struct dice *dice, struct arrival *arrival, uint64_t *pieces)
+{
+    uint32_t beginning = dice_between(dice, 1, 4);
+    uint32_t tokens = u32_min(beginning * 350, arrival->input_tokens);
+    if (dice_between(dice, 0, 3) == 0) /* more of it, or less, than others have */
+        tokens = dice_between(dice, 1, tokens);
+    arrival->pieces = pieces;
+    arrival->piece_count = u32_ceil_div(tokens, REQUEST_PIECE_TOKENS);
+    arrival->shared_tokens = tokens;
+    for (uint32_t i = 0; i < arrival->piece_count; i++) {
+        uint32_t length = u32_min(tokens - i * REQUEST_PIECE_TOKENS, REQUEST_PIECE_TOKENS);
+        pieces[i] = (beginning * TRIAL_PIECES_MAX + i) * 1000 + length;
+    }
+}
+
 static void roll_arrivals(struct dice *dice, struct trial *trial)
 {
+    bool begin_alike = dice_between(dice, 0, 1);
     double mean_gap_s = dice_real(dice, 0.0001, 0.02);
     double at_s = 0;
     trial->count = dice_between(dice, 1, TRIAL_REQUESTS_MAX);
@@ -224,9 +243,11 @@ static void roll_arrivals(struct dice *dice, struct trial *trial)
             at_s += -mean_gap_s * log(1 - dice_real(dice, 0, 1));
         trial->arrivals[i] = (struct arrival){
             .at = sim_ps_from_s(at_s),
-            .input_tokens = dice_between(dice, 1, 600),
+            .input_tokens = dice_between(dice, 1, begin_alike ? 1500 : 600),
             .output_tokens = dice_between(dice, 1, dice_between(dice, 0, 1) ? 5 : 200),
         };
+        if (begin_alike && dice_between(dice, 0, 4) > 0)
+            roll_prefix(dice, &trial->arrivals[i], trial->pieces[i]);
     }
 }
 

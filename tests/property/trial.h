@@ -16,6 +16,7 @@
 #define TRIAL_REPLICAS_MAX 8
 #define TRIAL_STAGES_MAX 8
 #define TRIAL_FAULTS_MAX 4
+#define TRIAL_PIECES_MAX 3
 
 struct trial {
     struct scenario decode; /* where there are two pools */
@@ -23,6 +24,7 @@ struct trial {
     struct fault faults[TRIAL_FAULTS_MAX];
     char links[TRIAL_FAULTS_MAX][NAME_BYTES]; /* that these name */
     struct arrival arrivals[TRIAL_REQUESTS_MAX];
+    uint64_t pieces[TRIAL_REQUESTS_MAX][TRIAL_PIECES_MAX]; /* that these begin with */
     size_t count;
     uint32_t concurrency; /* of a closed loop; 0: arrivals are given */
 };

@@ -14,7 +14,7 @@ LAYERS = [
     "model sharding exchange layout kv_way kv_cut compute compute_grids kernel_roofline kernel_table kernel_work collective"
     " collective_group collective_plan collective_table collective_way measured host serving memory summary"
     " quantiles",
-    "request workload lane kv_cache seen_shapes batcher batcher_parts batcher_pick link_meter kv_meter"
+    "request workload lane kv_cache prefix_cache seen_shapes batcher batcher_parts batcher_pick link_meter kv_meter"
     " link_sharing",
     "group_cost group_links step_cost step_work step_items fullness crowding accounting pipeline shared_visit pipeline_events flight laps decode_run"
     " replica replica_parts replica_run router",

@@ -77,8 +77,9 @@ START_TEST(test_keys)
 {
     struct summary summary = example();
     json_t *object = printed(&summary);
-    assert_keys(object, "requests duration_s requests_per_s input_tokens_per_s output_tokens_per_s "
-                        "goodput_requests_per_s slo ttft_s tpot_s itl_s e2e_s queue_s stages "
+    assert_keys(object, "requests duration_s requests_per_s input_tokens_per_s "
+                        "cached_input_share output_tokens_per_s goodput_requests_per_s slo ttft_s "
+                        "tpot_s itl_s e2e_s queue_s stages "
                         "memory kv nodes pools kv_transfers links links_left_out "
                         "costs warnings simulation");
     assert_keys(json_object_get(object, "requests"),

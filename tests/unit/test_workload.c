@@ -325,6 +325,65 @@ START_TEST(test_impossible_arrivals_are_errors)
 }
 END_TEST
 
+START_TEST(test_prefixes)
+{
+    /* Of three prefixes of 1,200 tokens, drawn as 1/k: 6, 3 and 2 of 11 prompts. A prompt of 1,500
+       begins with pieces of 512, 512 and 176 tokens that no other prefix has; one of 600 with one
+       of 512 that is its prefix's and one of 88 that longer prompts do not have. Everything else is
+       drawn as without. */
+    enum { PREFIXES = 3 };
+    struct lengths either = {.distribution = LENGTH_EMPIRICAL,
+                             .values = (uint32_t[]){600, 1500},
+                             .value_count = 2,
+                             .min = 1,
+                             .max = 2000};
+    struct synthetic synthetic = poisson(either);
+    struct workload *plain = workload_of(&synthetic, 1);
+    synthetic.prefixes = (struct prefixes){.count = PREFIXES, .tokens = 1200, .exponent = 1};
+    struct workload *workload = workload_of(&synthetic, 1);
+    struct arrival_source source = workload_source(workload);
+    struct arrival_source of_plain = workload_source(plain);
+    uint64_t counts[PREFIXES] = {0};
+    uint64_t firsts[PREFIXES] = {0};
+    struct arrival a, b;
+    struct error error;
+    ck_assert(source.tells_prefixes && !of_plain.tells_prefixes);
+    while (source.next(source.context, &a, &error) > 0) {
+        ck_assert_int_eq(of_plain.next(of_plain.context, &b, &error), 1);
+        EXPECT(a.at == b.at && a.input_tokens == b.input_tokens && b.piece_count == 0);
+        bool is_long = a.input_tokens == 1500;
+        EXPECT(a.shared_tokens == (is_long ? 1200 : 600) && a.piece_count == (is_long ? 3 : 2));
+        size_t prefix = 0;
+        while (counts[prefix] > 0 && firsts[prefix] != a.pieces[0])
+            EXPECT(++prefix < PREFIXES);
+        firsts[prefix] = a.pieces[0];
+        counts[prefix]++;
+        EXPECT(a.pieces[1] == firsts[prefix] + 2 * 512 - (is_long ? 0 : 512 - 88));
+        EXPECT(!is_long || a.pieces[2] == firsts[prefix] + 4 * 512 - (512 - 176));
+    }
+    uint64_t most = u64_max(u64_max(counts[0], counts[1]), counts[2]);
+    uint64_t least = u64_min(u64_min(counts[0], counts[1]), counts[2]);
+    double share_sd = sqrt(6. / 11 * 5 / 11 / REQUESTS);
+    ck_assert_double_eq_tol((double)most / REQUESTS, 6. / 11, STANDARD_ERRORS * share_sd);
+    ck_assert_double_eq_tol((double)least / REQUESTS, 2. / 11, STANDARD_ERRORS * share_sd);
+    workload_free(workload);
+    workload_free(plain);
+}
+END_TEST
+
+START_TEST(test_impossible_prefixes_are_errors)
+{
+    struct lengths fixed = {.distribution = LENGTH_FIXED, .mean = 10, .min = 1, .max = 1000};
+    struct synthetic synthetic = poisson(fixed);
+    synthetic.prefixes = (struct prefixes){.count = 2, .tokens = 0};
+    assert_refused(synthetic,
+                   "prefixes: tokens must be at least 1, and the exponent between 0 and 20");
+    synthetic.prefixes = (struct prefixes){.count = 2, .tokens = 5, .exponent = NAN};
+    assert_refused(synthetic,
+                   "prefixes: tokens must be at least 1, and the exponent between 0 and 20");
+}
+END_TEST
+
 START_TEST(test_impossible_lengths_are_errors)
 {
     assert_refused(poisson((struct lengths){.distribution = LENGTH_UNIFORM, .min = 0, .max = 5}),
@@ -376,6 +435,8 @@ int main(void)
         test_empirical_lengths,
         test_streams_leave_each_other_alone,
         test_impossible_arrivals_are_errors,
+        test_prefixes,
+        test_impossible_prefixes_are_errors,
         test_impossible_lengths_are_errors,
         test_arrivals_beyond_the_clock_are_an_error,
     };
