@@ -67,7 +67,7 @@ struct pool *fleet_pool_of(struct fleet *fleet, const struct replica *replica)
 
 void fleet_enqueue(struct fleet *fleet, struct request *request)
 {
-    struct replica *replica = pool_pick(&fleet->pools[0]);
+    struct replica *replica = pool_pick(&fleet->pools[0], request);
     if (!replica) {
         request_list_append(&fleet->stranded, request);
         return;

@@ -130,7 +130,7 @@ static struct replica *choose(struct handover *handover, const struct replica *f
     struct pool *pool = handover->to;
     struct replica *to;
     uint32_t passed = 0;
-    while ((to = pool_pick(pool)) &&
+    while ((to = pool_pick(pool, NULL)) &&
            !(joins(handover, from, to) && (!request || replica_reserve(to, request)))) {
         handover->passed_over[passed++] = pool_index(pool, to);
         router_close(&pool->router, pool_index(pool, to));

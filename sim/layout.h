@@ -35,9 +35,10 @@ enum stage_split {
 };
 
 /* X(NAME, YAML name) */
-#define ROUTER_POLICIES(X)        \
-    X(ROUND_ROBIN, "round_robin") \
-    X(LEAST_OUTSTANDING, "least_outstanding")
+#define ROUTER_POLICIES(X)                    \
+    X(ROUND_ROBIN, "round_robin")             \
+    X(LEAST_OUTSTANDING, "least_outstanding") \
+    X(CACHE_AWARE, "cache_aware") /* where its prefix is (pool.h) */
 
 enum router_policy {
 #define X(name, text) ROUTER_##name,

@@ -87,6 +87,13 @@ void replica_enqueue(struct replica *replica, struct request *request)
     replica_stir(replica);
 }
 
+uint64_t replica_found_tokens(struct replica *replica, const struct request *request)
+{
+    replica_make_up(replica); /* KV that grew meanwhile has pushed out some */
+    struct prefix_match match = prefix_cache_match(replica->batcher.prefixes, request);
+    return match.blocks * replica->batcher.kv.block_tokens;
+}
+
 bool replica_reserve(struct replica *replica, const struct request *request)
 {
     replica_make_up(replica);

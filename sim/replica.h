@@ -106,6 +106,9 @@ void replica_unreserve(struct replica *replica, struct request *request);
 /* Ends the tallies at `end`, when there is no work left. */
 void replica_finish(struct replica *replica, sim_ps end);
 
+/* Tokens of a request's prompt that its KV has; it caches prefixes. */
+uint64_t replica_found_tokens(struct replica *replica, const struct request *request);
+
 /* Requests waiting or running. */
 static inline uint32_t replica_outstanding(const struct replica *replica)
 {

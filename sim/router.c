@@ -15,6 +15,12 @@ static void note_place(uint32_t *places, const struct router_entry *entry, uint3
 
 HEAP_DEFINE(loads, struct router_entry, uint32_t, is_idler, note_place)
 
+/* The heap is kept for policies that look at it. */
+static bool looks_at_loads(const struct router *router)
+{
+    return router->policy != ROUTER_ROUND_ROBIN;
+}
+
 int router_init(struct router *router, enum router_policy policy, uint32_t replica_count,
                 struct arena *arena, struct error *error)
 {
@@ -35,7 +41,7 @@ uint32_t router_pick(struct router *router)
 {
     if (router->open_count == 0)
         return ROUTER_NONE;
-    if (router->policy == ROUTER_LEAST_OUTSTANDING)
+    if (looks_at_loads(router))
         return router->heap[0].replica;
     uint32_t replica;
     do {
@@ -45,11 +51,10 @@ uint32_t router_pick(struct router *router)
     return replica;
 }
 
-/* The heap is kept for the policy that looks at it. */
 static void insert(struct router *router, uint32_t replica, uint32_t outstanding)
 {
     struct router_entry entry = {.outstanding = outstanding, .replica = replica};
-    if (router->policy == ROUTER_LEAST_OUTSTANDING)
+    if (looks_at_loads(router))
         loads_insert(router->heap, &router->open_count, entry, router->places);
     else
         router->open_count++;
@@ -57,7 +62,7 @@ static void insert(struct router *router, uint32_t replica, uint32_t outstanding
 
 static void take_out(struct router *router, uint32_t replica)
 {
-    if (router->policy == ROUTER_LEAST_OUTSTANDING)
+    if (looks_at_loads(router))
         loads_remove(router->heap, &router->open_count, router->places[replica], router->places);
     else
         router->open_count--;
@@ -79,7 +84,7 @@ void router_open(struct router *router, uint32_t replica, uint32_t outstanding)
 
 void router_update(struct router *router, uint32_t replica, uint32_t outstanding)
 {
-    if (router->policy != ROUTER_LEAST_OUTSTANDING || router->closed[replica])
+    if (!looks_at_loads(router) || router->closed[replica])
         return;
     take_out(router, replica);
     insert(router, replica, outstanding);

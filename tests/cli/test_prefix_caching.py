@@ -5,6 +5,8 @@ import collections
 import json
 import random
 
+import h5py
+
 from tandem_cli import SCENARIO, TandemTest, main
 
 PIECE_TOKENS = 512
@@ -73,7 +75,7 @@ def drawn_prompts(count, rng):
     return prompts
 
 
-class PrefixCachingTest(TandemTest):
+class TraceTest(TandemTest):
     def write_trace(self, name, prompts, gap_ms=100_000, output_tokens=60):
         path = self.folder / name
         path.write_text("".join(
@@ -86,6 +88,8 @@ class PrefixCachingTest(TandemTest):
             "run", SCENARIO, "--json", "--quiet", "--set", f"workload={{trace: {{file: {path}}}}}",
             "--set", "run={}", "--set", f"engine.kv_tokens={KV_BLOCKS * BLOCK_TOKENS}", *options))
 
+
+class Caching(TraceTest):
     def test_finds_what_blocks_one_by_one_would(self):
         # Requests one after the other, in KV for 20 of them: expect the share that is found to be
         # within 0.1% of the prompts of what a cache of blocks finds; pieces go whole here, there block
@@ -125,6 +129,47 @@ class PrefixCachingTest(TandemTest):
                     self.assertLess(10 * faster, slower)
                 else:
                     self.assertAlmostEqual(faster, slower, delta=0.1 * slower)
+
+
+class Router(TraceTest):
+    FOUR = ["--set", "model=models/llama-3.1-8b", "--set", "layout={tensor_parallel: 1, replicas: 4}"]
+
+    def replicas(self, path, router):
+        """The share of the input that is found, and each request's replica in order of arrival."""
+        output = self.folder / f"{router}.h5"
+        result = self.run_trace(path, *self.FOUR, "--set", f"layout.router={router}", "-o", output)
+        with h5py.File(output) as file:
+            requests = file["requests"][:]
+        requests.sort(order="id")
+        return result["cached_input_share"], [int(replica) for replica in requests["replica"]]
+
+    def test_requests_go_to_where_their_prefix_is(self):
+        # Three chats that take turns, one request at a time: with four replicas in turn each chat is
+        # at another one each time, so that all 12 pairs of the two miss once; a router that knows the
+        # caches sends each chat to one replica, and only the first three miss.
+        prompts = [(3000, [chat * 100 + piece for piece in range(6)]) for chat in range(3)] * 20
+        path = self.write_trace("chats.jsonl", prompts)
+        found = 2992 / 3000
+        share, replicas = self.replicas(path, "round_robin")
+        self.assertAlmostEqual(share, found * (60 - 12) / 60)
+        self.assertEqual(replicas, [0, 1, 2, 3] * 15)
+        share, replicas = self.replicas(path, "cache_aware")
+        self.assertAlmostEqual(share, found * (60 - 3) / 60)
+        self.assertEqual(len({(chat, replica) for chat, replica in zip([0, 1, 2] * 20, replicas)}), 3)
+
+    def test_a_replica_leads_by_64_requests(self):
+        # 400 requests at once that begin alike: one replica has their prefix. It gets them until it
+        # has over 64 more than another has, which then gets one: 64 or 65 more in the end.
+        same = (3000, list(range(6)))
+        path = self.folder / "burst.jsonl"
+        path.write_text("".join(
+            json.dumps({"timestamp": 100_000 * (i > 0), "input_length": same[0], "output_length": 20,
+                        "hash_ids": same[1]}) + "\n" for i in range(401)))
+        _, replicas = self.replicas(path, "cache_aware")
+        counts = sorted(collections.Counter(replicas[1:]).values())
+        self.assertEqual(len(counts), 4)
+        self.assertLessEqual(counts[2] - counts[0], 1)
+        self.assertIn(counts[3] - counts[0], (64, 65))
 
 
 class Pools(TandemTest):

@@ -60,7 +60,7 @@ static void roll_layout(struct dice *dice, struct trial *trial)
     uint32_t room = nodes * 8 / (layout->tensor_parallel * layout->pipeline_parallel);
     layout->replicas = dice_between(dice, 1, room > 3 ? 3 : room);
     layout->split = splits[dice_between(dice, 0, 1)];
-    layout->router = dice_between(dice, 0, 1) ? ROUTER_ROUND_ROBIN : ROUTER_LEAST_OUTSTANDING;
+    layout->router = (enum router_policy)dice_between(dice, 0, ROUTER_CACHE_AWARE);
 }
 
 /* The options of a tensor-parallel group, alone and together. */
