@@ -20,6 +20,7 @@ struct opening {
     uint64_t taken; /* since it was opened */
     uint64_t left;
     bool at_once;
+    bool is_again; /* the same requests come once more */
 };
 
 static int open_source(struct opening *opening, struct error *error)
@@ -46,9 +47,12 @@ static int next_of_opening(void *context, struct arrival *arrival, struct error 
     int status = next_of_source(opening, arrival, error);
     if (status == 0 && opening->at_once && opening->taken > 0) {
         status = open_source(opening, error);
+        opening->is_again = true;
         if (status == 0)
             status = next_of_source(opening, arrival, error);
     }
+    if (opening->is_again && opening->workload->is_trace)
+        arrival->piece_count = 0; /* of a trace's prompts there was one each */
     if (opening->at_once)
         arrival->at = 0;
     return status;
@@ -64,6 +68,7 @@ static int simulate(const struct scenario *scenario, struct opening *opening,
         .context = opening,
         .next = next_of_opening,
         .concurrency = opening->at_once ? 0 : whole.concurrency,
+        .tells_prefixes = whole.tells_prefixes,
     };
     return simulation_play(scenario, arrivals, recorder, summary, arena, error);
 }

@@ -131,6 +131,22 @@ class Caching(TraceTest):
                     self.assertAlmostEqual(faster, slower, delta=0.1 * slower)
 
 
+class Advice(TandemTest):
+    def test_layouts_are_compared_with_their_caches(self):
+        # Expect what a comparison of layouts finds of the scenario's own to be what a run of as many
+        # requests says: with a cache, a median that without one is over twice as long.
+        medians = {}
+        for caching in ("true", "false"):
+            options = ["scenarios/70b-prefixes", "--json", "--set", f"engine.prefix_caching={caching}",
+                       "--set", "workload.requests=500"]
+            advice = json.loads(self.tandem_ok("check", *options, "--recommend"))
+            tried = next(each for each in advice["trials"]["layouts"] if each["tensor_parallel"] == 8)
+            medians[caching] = tried["e2e_s_p50"]
+            run = json.loads(self.tandem_ok("run", *options, "--quiet"))
+            self.assertAlmostEqual(tried["e2e_s_p50"], run["e2e_s"]["p50"], places=9)
+        self.assertLess(2 * medians["true"], medians["false"])
+
+
 class Router(TraceTest):
     FOUR = ["--set", "model=models/llama-3.1-8b", "--set", "layout={tensor_parallel: 1, replicas: 4}"]
 
