@@ -41,7 +41,14 @@ int batcher_cache_prefixes(struct batcher *batcher, struct arena *arena, struct 
     batcher->prefixes = arena_calloc(arena, 1, sizeof(*batcher->prefixes));
     if (!batcher->prefixes)
         return error_out_of_memory(error, "a prefix cache");
-    return prefix_cache_init(batcher->prefixes, &batcher->kv, arena, error);
+    return prefix_cache_init(batcher->prefixes, &batcher->kv, error);
+}
+
+void batcher_release(struct batcher *batcher)
+{
+    if (batcher->prefixes)
+        prefix_cache_release(batcher->prefixes);
+    batcher->prefixes = NULL;
 }
 
 int batch_init(struct batch *batch, const struct serving *serving, struct arena *arena,

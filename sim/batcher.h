@@ -105,8 +105,10 @@ const char *batcher_policy_name(enum batcher_policy policy);
 int batcher_init(struct batcher *batcher, const struct serving *serving, uint64_t capacity_blocks,
                  bool hands_over, struct quantiles *itl, struct arena *arena, struct error *error);
 
-/* Lets it find what prompts begin with; before the first request. 0 or -ERROR_MEMORY. */
+/* Lets it find what prompts begin with; before the first request. 0 or -ERROR_MEMORY; release it in
+   any case. */
 int batcher_cache_prefixes(struct batcher *batcher, struct arena *arena, struct error *error);
+void batcher_release(struct batcher *batcher);
 
 /* Memory for one step in flight. */
 int batch_init(struct batch *batch, const struct serving *serving, struct arena *arena,

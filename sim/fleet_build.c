@@ -267,5 +267,7 @@ void fleet_release(struct fleet *fleet)
     for (uint32_t r = 0; fleet->networks && r < fleet->replica_count; r++)
         if (r == 0 || fleet->networks[r] != fleet->networks[0])
             flow_network_free(fleet->networks[r]);
+    for (uint32_t r = 0; fleet->replicas && r < fleet->replica_count; r++)
+        batcher_release(&fleet->replicas[r].batcher);
     handover_release(&fleet->handover);
 }

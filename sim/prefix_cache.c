@@ -1,10 +1,14 @@
 #include "prefix_cache.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* Most loads tell no prefixes: what calls these stays small without them. */
 #define OUT_OF_LINE __attribute__((noinline))
 
-#define NO_ENTRY REQUEST_NO_ENTRY
+#define NO_ENTRY REQUEST_NO_ENTRY /* 0, so that zeroed buckets are empty */
 #define ENTRIES_MIN 64
+#define ENTRIES_MAX (UINT32_MAX / 4)
 
 /* Blocks that lie together: a piece, or what no prompt can begin with. */
 struct prefix_entry {
@@ -33,34 +37,38 @@ static uint32_t find(const struct prefix_cache *cache, uint64_t id)
     return entry;
 }
 
-int prefix_cache_init(struct prefix_cache *cache, struct kv_cache *kv, struct arena *arena,
-                      struct error *error)
+int prefix_cache_init(struct prefix_cache *cache, struct kv_cache *kv, struct error *error)
 {
     uint64_t capacity = kv->capacity_blocks / PREFIX_CACHE_BLOCKS_PER_PIECE;
     assert(prefix_cache_takes(kv->block_tokens));
     *cache = (struct prefix_cache){
         .kv = kv,
-        .capacity = (uint32_t)u64_min(u64_max(capacity, ENTRIES_MIN), UINT32_MAX / 4),
+        .capacity = (uint32_t)u64_min(u64_max(capacity, ENTRIES_MIN), ENTRIES_MAX),
         .bucket_count = 1,
+        .fresh = NO_ENTRY + 1,
     };
     while (cache->bucket_count < cache->capacity)
         cache->bucket_count *= 2;
-    cache->entries = arena_calloc(arena, cache->capacity, sizeof(*cache->entries));
-    cache->buckets = arena_calloc(arena, cache->bucket_count, sizeof(*cache->buckets));
-    if (!cache->entries || !cache->buckets)
-        return error_out_of_memory(error, "a prefix cache");
-    prefix_cache_clear(cache);
-    return 0;
+    cache->entries = calloc(cache->capacity + (size_t)1, sizeof(*cache->entries));
+    cache->buckets = calloc(cache->bucket_count, sizeof(*cache->buckets));
+    if (cache->entries && cache->buckets)
+        return 0;
+    prefix_cache_release(cache);
+    return error_out_of_memory(error, "a prefix cache");
+}
+
+void prefix_cache_release(struct prefix_cache *cache)
+{
+    free(cache->entries);
+    free(cache->buckets);
+    *cache = (struct prefix_cache){.kv = NULL};
 }
 
 void prefix_cache_clear(struct prefix_cache *cache)
 {
-    for (uint32_t i = 0; i < cache->bucket_count; i++)
-        cache->buckets[i] = NO_ENTRY;
-    for (uint32_t i = 0; i < cache->capacity; i++)
-        cache->entries[i] =
-            (struct prefix_entry){.next = i + 1 < cache->capacity ? i + 1 : NO_ENTRY};
-    cache->free = 0;
+    memset(cache->buckets, 0, cache->bucket_count * sizeof(*cache->buckets));
+    cache->fresh = NO_ENTRY + 1;
+    cache->free = NO_ENTRY;
     cache->oldest = cache->newest = NO_ENTRY;
     cache->idle_blocks = 0;
 }
@@ -118,16 +126,24 @@ OUT_OF_LINE void prefix_cache_make_room(struct prefix_cache *cache)
     }
 }
 
-/* An entry; where all are in use that of the oldest idle one. NO_ENTRY: none is idle. */
-static uint32_t new_entry(struct prefix_cache *cache, struct prefix_entry as)
+/* The number of an entry; where all are in use that of the oldest idle one. NO_ENTRY: none is. */
+static uint32_t take_number(struct prefix_cache *cache)
 {
+    if (cache->free == NO_ENTRY && cache->fresh <= cache->capacity)
+        return cache->fresh++;
     if (cache->free == NO_ENTRY && cache->oldest != NO_ENTRY)
         forget_oldest(cache);
     uint32_t index = cache->free;
-    if (index == NO_ENTRY)
-        return NO_ENTRY;
-    cache->free = cache->entries[index].next;
-    cache->entries[index] = as;
+    if (index != NO_ENTRY)
+        cache->free = cache->entries[index].next;
+    return index;
+}
+
+static uint32_t new_entry(struct prefix_cache *cache, struct prefix_entry as)
+{
+    uint32_t index = take_number(cache);
+    if (index != NO_ENTRY)
+        cache->entries[index] = as;
     return index;
 }
 

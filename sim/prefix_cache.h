@@ -24,7 +24,6 @@
 #ifndef TANDEM_PREFIX_CACHE_H
 #define TANDEM_PREFIX_CACHE_H
 
-#include "arena.h"
 #include "error.h"
 #include "kv_cache.h"
 #include "request.h"
@@ -35,11 +34,13 @@ struct prefix_entry;
 
 struct prefix_cache {
     struct kv_cache *kv;
-    struct prefix_entry *entries; /* (capacity) */
-    uint32_t *buckets;            /* (bucket_count): the first entry of each */
+    struct prefix_entry
+        *entries;      /* (capacity), from 1 on: memory that was never used is not there */
+    uint32_t *buckets; /* (bucket_count): the first entry of each */
     uint32_t capacity;
     uint32_t bucket_count; /* a power of two */
-    uint32_t free;         /* the first entry that is */
+    uint32_t fresh;        /* the first entry that never held anything */
+    uint32_t free;         /* the first that did, and does not any more */
     uint32_t oldest;       /* of the idle ones */
     uint32_t newest;
     uint64_t idle_blocks;
@@ -59,9 +60,10 @@ static inline bool prefix_cache_takes(uint32_t block_tokens)
     return REQUEST_PIECE_TOKENS % block_tokens == 0;
 }
 
-/* Over the blocks of `kv`, which must outlive it. 0 or -ERROR_MEMORY. */
-int prefix_cache_init(struct prefix_cache *cache, struct kv_cache *kv, struct arena *arena,
-                      struct error *error);
+/* Over the blocks of `kv`, which must outlive it. 0 or -ERROR_MEMORY, with nothing to release; a
+   zeroed cache may be released. */
+int prefix_cache_init(struct prefix_cache *cache, struct kv_cache *kv, struct error *error);
+void prefix_cache_release(struct prefix_cache *cache);
 
 struct prefix_match prefix_cache_match(const struct prefix_cache *cache,
                                        const struct request *request);

@@ -12,7 +12,7 @@ struct kv_move;
 /* Tokens of a prompt that are told, and found again, together: as many as Mooncake's traces hash at
    a time. */
 #define REQUEST_PIECE_TOKENS 512
-#define REQUEST_NO_ENTRY UINT32_MAX
+#define REQUEST_NO_ENTRY 0
 
 /* A piece of a prompt. Prompts that have one of an id in common are the same up to its end. */
 struct prefix_piece {

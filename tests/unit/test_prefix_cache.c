@@ -22,11 +22,12 @@ static void set_up(struct setting *setting, uint64_t pieces)
     arena_init(&setting->arena);
     setting->kv =
         (struct kv_cache){.block_tokens = BLOCK_TOKENS, .capacity_blocks = pieces * PIECE_BLOCKS};
-    ck_assert_int_eq(prefix_cache_init(&setting->cache, &setting->kv, &setting->arena, &error), 0);
+    ck_assert_int_eq(prefix_cache_init(&setting->cache, &setting->kv, &error), 0);
 }
 
 static void tear_down(struct setting *setting)
 {
+    prefix_cache_release(&setting->cache);
     arena_release(&setting->arena);
 }
 
