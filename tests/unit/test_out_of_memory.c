@@ -72,12 +72,20 @@ void __wrap_free(void *old)
     __real_free(old);
 }
 
-/* So many that come at once that memory for them is taken while the simulation runs. */
+/* So many that come at once that memory for them is taken while the simulation runs, and for how
+   they begin. */
 static void fill_in_burst(struct arrival arrivals[REQUESTS])
 {
+    static const uint64_t ids[] = {1, 2};
     for (uint32_t i = 0; i < REQUESTS; i++)
-        arrivals[i] =
-            (struct arrival){.at = 0, .input_tokens = 1 + i % 300, .output_tokens = 1 + i % 4};
+        arrivals[i] = (struct arrival){
+            .at = 0,
+            .input_tokens = 1 + i % 300,
+            .output_tokens = 1 + i % 4,
+            .pieces = &ids[i % 2],
+            .piece_count = 1,
+            .shared_tokens = 1 + i % 300,
+        };
 }
 
 static struct scenario small_scenario(void)
@@ -88,6 +96,7 @@ static struct scenario small_scenario(void)
                                        .router = ROUTER_LEAST_OUTSTANDING};
     struct scenario scenario = fixture_scenario(1, layout);
     scenario.output.timeline = TIMELINE_LAYERS;
+    scenario.serving.prefix_caching = true;
     return scenario;
 }
 
@@ -107,7 +116,8 @@ static int live_once(const struct scenario *scenario, const struct arrival *arri
     struct arena arena;
     struct summary summary;
     struct script script = {.arrivals = arrivals, .count = REQUESTS};
-    struct arrival_source source = {.context = &script, .next = script_next};
+    struct arrival_source source = {
+        .context = &script, .next = script_next, .tells_prefixes = true};
     struct rows rows = {.context = &spans, .span = count_span};
     struct recorder recorder = {.context = &rows, .record = rows_record};
     arena_init(&arena);
