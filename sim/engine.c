@@ -60,6 +60,7 @@ struct engine {
     uint64_t present;  /* the rank of the event that is being dispatched */
     uint64_t sequence; /* of the next event, from 1 */
     uint64_t cancelled;
+    uint64_t unused; /* sequences that were kept, less the events that came into their places */
     event_key base;
     event_key horizon;
     struct slot *slots;
@@ -395,14 +396,38 @@ static uint64_t rank_of(enum event_priority priority, uint32_t owner, uint64_t s
            sequence;
 }
 
-/* engine_schedule(), where all slots are taken. */
+/* Makes room where all slots are taken; false: memory is out. */
+static bool grow(struct engine *engine)
+{
+    struct error ignored;
+    return engine_reserve(engine, (size_t)engine->capacity * 2, &ignored) == 0;
+}
+
+/* Queues an event; there is a free slot. */
+static inline event_id schedule(struct engine *engine, uint64_t sequence, sim_ps at,
+                                enum event_priority priority, uint32_t owner,
+                                event_function function, void *context, uint64_t argument)
+{
+    assert(at >= engine->now);
+    assert(owner < UINT32_C(1) << OWNER_BITS);
+    uint32_t index = engine->free_slot;
+    struct slot *slot = &engine->slots[index];
+    engine->free_slot = slot->next;
+    slot->key = key_of(at, rank_of(priority, owner, sequence));
+    slot->function = function;
+    slot->context = context;
+    slot->argument = argument;
+    enter(engine, index);
+    return sequence << SLOT_BITS | index;
+}
+
+/* engine_schedule(), where all slots are taken: called last, so that it keeps no stack. */
 OUT_OF_LINE static event_id schedule_growing(struct engine *engine, sim_ps at,
                                              enum event_priority priority, uint32_t owner,
                                              event_function function, void *context,
                                              uint64_t argument)
 {
-    struct error ignored;
-    if (engine_reserve(engine, (size_t)engine->capacity * 2, &ignored) < 0)
+    if (!grow(engine))
         return 0;
     return engine_schedule(engine, at, priority, owner, function, context, argument);
 }
@@ -410,21 +435,29 @@ OUT_OF_LINE static event_id schedule_growing(struct engine *engine, sim_ps at,
 event_id engine_schedule(struct engine *engine, sim_ps at, enum event_priority priority,
                          uint32_t owner, event_function function, void *context, uint64_t argument)
 {
-    assert(at >= engine->now);
-    assert(owner < UINT32_C(1) << OWNER_BITS);
     assert(engine->sequence < UINT64_C(1) << SEQUENCE_BITS);
     if (engine->free_slot == NO_SLOT)
         return schedule_growing(engine, at, priority, owner, function, context, argument);
-    uint32_t index = engine->free_slot;
-    struct slot *slot = &engine->slots[index];
-    engine->free_slot = slot->next;
-    uint64_t sequence = engine->sequence++;
-    slot->key = key_of(at, rank_of(priority, owner, sequence));
-    slot->function = function;
-    slot->context = context;
-    slot->argument = argument;
-    enter(engine, index);
-    return sequence << SLOT_BITS | index;
+    return schedule(engine, engine->sequence++, at, priority, owner, function, context, argument);
+}
+
+uint64_t engine_keep_places(struct engine *engine, uint32_t count)
+{
+    uint64_t first = engine->sequence;
+    engine->sequence += count;
+    engine->unused += count;
+    return first;
+}
+
+event_id engine_schedule_in_place(struct engine *engine, uint64_t place, sim_ps at,
+                                  enum event_priority priority, uint32_t owner,
+                                  event_function function, void *context, uint64_t argument)
+{
+    assert(place < engine->sequence);
+    if (engine->free_slot == NO_SLOT && !grow(engine))
+        return 0;
+    engine->unused--;
+    return schedule(engine, place, at, priority, owner, function, context, argument);
 }
 
 static uint32_t slot_of(event_id id)
@@ -486,11 +519,22 @@ bool engine_step(struct engine *engine)
     return true;
 }
 
+/* Whether no pending event comes before one of that key. */
+static bool is_next(const struct engine *engine, event_key key)
+{
+    return engine->near_end == engine->near || !is_before(engine, engine->near_end - 1, key);
+}
+
 bool engine_would_be_next(const struct engine *engine, sim_ps at, enum event_priority priority,
                           uint32_t owner)
 {
-    event_key key = key_of(at, rank_of(priority, owner, engine->sequence));
-    return engine->near_end == engine->near || !is_before(engine, engine->near_end - 1, key);
+    return is_next(engine, key_of(at, rank_of(priority, owner, engine->sequence)));
+}
+
+bool engine_place_is_next(const struct engine *engine, enum event_priority priority, uint32_t owner,
+                          uint64_t place)
+{
+    return is_next(engine, key_of(engine->now, rank_of(priority, owner, place)));
 }
 
 sim_ps engine_next_at(const struct engine *engine)
@@ -526,5 +570,5 @@ size_t engine_pending(const struct engine *engine)
 
 uint64_t engine_dispatched(const struct engine *engine)
 {
-    return engine->sequence - 1 - engine->cancelled - engine_pending(engine);
+    return engine->sequence - 1 - engine->unused - engine->cancelled - engine_pending(engine);
 }

@@ -60,6 +60,18 @@ int engine_reserve(struct engine *engine, size_t events, struct error *error);
 event_id engine_schedule(struct engine *engine, sim_ps at, enum event_priority priority,
                          uint32_t owner, event_function function, void *context, uint64_t argument);
 
+/*
+ * Keeps `count` places in the order of simultaneous events of one class and owner, as if so many
+ * events were scheduled now; returns the first, which the others follow. A place is for events that
+ * come to be scheduled later, one at a time.
+ */
+uint64_t engine_keep_places(struct engine *engine, uint32_t count);
+
+/* As engine_schedule(), in a place that was kept. */
+event_id engine_schedule_in_place(struct engine *engine, uint64_t place, sim_ps at,
+                                  enum event_priority priority, uint32_t owner,
+                                  event_function function, void *context, uint64_t argument);
+
 /* Takes a pending event out; false where it has passed or been cancelled. */
 bool engine_cancel(struct engine *engine, event_id id);
 
@@ -72,6 +84,10 @@ bool engine_step(struct engine *engine);
 /* Whether an event at (at, priority, owner) would come before every pending one. */
 bool engine_would_be_next(const struct engine *engine, sim_ps at, enum event_priority priority,
                           uint32_t owner);
+
+/* The same for an event that happens now in a place that was kept. */
+bool engine_place_is_next(const struct engine *engine, enum event_priority priority, uint32_t owner,
+                          uint64_t place);
 
 /* When the earliest pending event is; SIM_PS_MAX: none is. */
 sim_ps engine_next_at(const struct engine *engine);

@@ -215,6 +215,42 @@ START_TEST(the_clock_can_be_moved_on_to_the_next_event)
 }
 END_TEST
 
+START_TEST(an_event_comes_in_the_place_that_was_kept_for_it)
+{
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    schedule(engine, 10, EVENT_STAGE, 3, &log, 0);
+    uint64_t place = engine_keep_places(engine, 3);
+    schedule(engine, 10, EVENT_STAGE, 3, &log, 3);
+    /* Expectation: as if it had been scheduled between the two, the second place after the first,
+       whichever comes to be used first; what uses no place was never there. */
+    for (uint32_t i = 2; i-- > 0;)
+        ck_assert_uint_ne(
+            engine_schedule_in_place(engine, place + i, 10, EVENT_STAGE, 3, note, &log, 1 + i), 0);
+    ck_assert_uint_eq(engine_pending(engine), 4);
+    while (log.count < 4)
+        ck_assert(engine_step(engine));
+    ck_assert_uint_eq(engine_dispatched(engine), 4);
+    check_order(engine, &log, 4);
+}
+END_TEST
+
+START_TEST(a_place_is_next_if_nothing_is_pending_before_it)
+{
+    struct engine *engine = fresh_engine();
+    struct log log = {.count = 0};
+    uint64_t first = engine_keep_places(engine, 1);
+    ck_assert(engine_place_is_next(engine, EVENT_SHARE, 9, first));
+    schedule(engine, 0, EVENT_STAGE, 3, &log, 0);
+    uint64_t last = engine_keep_places(engine, 1);
+    ck_assert(engine_place_is_next(engine, EVENT_STAGE, 3, first));
+    ck_assert(!engine_place_is_next(engine, EVENT_STAGE, 3, last));
+    ck_assert(engine_place_is_next(engine, EVENT_STAGE, 2, last));
+    ck_assert(!engine_place_is_next(engine, EVENT_RETURN, 0, first));
+    engine_free(engine);
+}
+END_TEST
+
 static void expect_past(const struct engine *engine)
 {
     ck_assert(engine_is_past(engine, 9, EVENT_SHARE, 9));
@@ -418,6 +454,8 @@ int main(void)
         stale_ids_cancel_nothing,
         an_event_may_schedule_at_its_own_time,
         would_be_next_compares_time_class_and_owner,
+        an_event_comes_in_the_place_that_was_kept_for_it,
+        a_place_is_next_if_nothing_is_pending_before_it,
         the_clock_can_be_moved_on_to_the_next_event,
         what_would_have_come_before_the_present_event_is_past,
         events_come_in_before_what_was_next,
