@@ -45,9 +45,19 @@ static int reserve(struct flow_network *network, uint32_t flows, struct error *e
     for (uint32_t i = flows; i-- > network->capacity;) {
         pool[i] = (struct flow){.generation = 1, .next_free = network->free_flow};
         network->free_flow = i;
+        network->free_count++;
     }
     network->capacity = flows;
     return 0;
+}
+
+bool flow_make_room(struct flow_network *network, uint32_t count)
+{
+    struct error ignored;
+    if (network->free_count - network->promised_count >= count)
+        return true;
+    uint32_t capacity = network->capacity;
+    return reserve(network, capacity + u32_max(capacity, count), &ignored) == 0;
 }
 
 struct flow_network *flow_network_new(struct engine *engine, const double *link_bytes_per_s,
@@ -61,6 +71,7 @@ struct flow_network *flow_network_new(struct engine *engine, const double *link_
     network->engine = engine;
     network->link_count = link_count;
     network->free_flow = NO_FLOW;
+    network->rates = 1;
     if (allocate_links(network, link_bytes_per_s, error) < 0 ||
         reserve(network, FLOWS_AT_FIRST, error) < 0) {
         flow_network_free(network);
@@ -86,6 +97,11 @@ void flow_network_free(struct flow_network *network)
     free(network);
 }
 
+flow_id flow_id_of(const struct flow_network *network, const struct flow *flow)
+{
+    return (uint64_t)flow->generation << 32 | (uint64_t)(flow - network->flows);
+}
+
 /* The flow of that name; NULL where it is done or cancelled. */
 static struct flow *find(const struct flow_network *network, flow_id id)
 {
@@ -103,15 +119,20 @@ static void on_event(void *context, uint64_t argument);
 static event_id set_event(struct flow_network *network, struct flow *flow, sim_ps at,
                           enum event_priority priority)
 {
+    uint64_t index = (uint64_t)(flow - network->flows);
     if (flow->event != 0)
         engine_move(network->engine, flow->event, at, priority);
+    else if (flow->place != 0)
+        flow->event = engine_schedule_in_place(network->engine, flow->place, at, priority,
+                                               flow->owner, on_event, network, index);
     else
-        flow->event = engine_schedule(network->engine, at, priority, flow->owner, on_event, network,
-                                      (uint64_t)(flow - network->flows));
+        flow->event =
+            engine_schedule(network->engine, at, priority, flow->owner, on_event, network, index);
+    flow->place = 0;
     return flow->event;
 }
 
-static void mark_dirty(struct flow_network *network, uint32_t index)
+void flow_mark_dirty(struct flow_network *network, uint32_t index)
 {
     struct flow_link *link = &network->links[index];
     if (link->is_dirty)
@@ -133,6 +154,16 @@ static void join_link(struct flow_network *network, struct flow *flow, uint32_t 
     link->first_hop = number;
 }
 
+bool flow_join_links(struct flow_network *network, struct flow *flow)
+{
+    bool is_alone = true;
+    for (uint32_t i = 0; i < flow->link_count; i++) {
+        join_link(network, flow, i);
+        is_alone = is_alone && network->links[flow->hops[i].link].flow_count == 1;
+    }
+    return is_alone;
+}
+
 static void leave_link(struct flow_network *network, const struct flow_hop *hop)
 {
     struct flow_link *link = &network->links[hop->link];
@@ -143,7 +174,7 @@ static void leave_link(struct flow_network *network, const struct flow_hop *hop)
     else
         link->first_hop = hop->next;
     if (--link->flow_count > 0)
-        mark_dirty(network, hop->link);
+        flow_mark_dirty(network, hop->link);
 }
 
 /* Brings what a moving flow has left up to the clock. */
@@ -159,18 +190,25 @@ static void progress(struct flow *flow, sim_ps now)
     flow->carry_ps = 0;
 }
 
-/* How long bytes take at a rate, with what of a picosecond was carried. */
-static double moving_ps(double carry_ps, double bytes, double bytes_per_s)
-{
-    return carry_ps + bytes / bytes_per_s * (double)SIM_PS_PER_S;
-}
-
 /* `delay_ps` after `from`, but not before `now` nor after the end of time. */
 static sim_ps moment_after(sim_ps from, double delay_ps, sim_ps now)
 {
     if (delay_ps >= (double)(SIM_PS_MAX - from))
         return SIM_PS_MAX;
     return sim_ps_max(from + (sim_ps)floor(delay_ps + 0.5), now);
+}
+
+sim_ps flow_first_byte_at(sim_ps now, double latency_s, double *carry_ps)
+{
+    double delay_ps = latency_s * (double)SIM_PS_PER_S;
+    sim_ps first_byte = moment_after(now, delay_ps, now);
+    *carry_ps = delay_ps - (double)(first_byte - now);
+    return first_byte;
+}
+
+sim_ps flow_end_at(sim_ps since, double carry_ps, double bytes, double bytes_per_s, sim_ps now)
+{
+    return moment_after(since, carry_ps + bytes / bytes_per_s * (double)SIM_PS_PER_S, now);
 }
 
 /* Sets the rate and gives its event; 0 when memory is out. */
@@ -180,8 +218,7 @@ static event_id move_at(struct flow_network *network, struct flow *flow, double 
     progress(flow, now);
     flow->bytes_per_s = bytes_per_s;
     flow->state = FLOW_MOVING;
-    double left_ps = moving_ps(flow->carry_ps, flow->bytes_left, flow->bytes_per_s);
-    sim_ps end = moment_after(flow->since, left_ps, now);
+    sim_ps end = flow_end_at(flow->since, flow->carry_ps, flow->bytes_left, bytes_per_s, now);
     return set_event(network, flow, end, EVENT_TRANSFER);
 }
 
@@ -196,6 +233,8 @@ static void set_rate(struct flow_network *network, struct flow *flow, double byt
 /* Lets all flows that dirty links connect move at their shares. */
 static void share(struct flow_network *network)
 {
+    if (network->joined)
+        flow_group_disband(network->joined);
     uint32_t count = flow_share(network);
     for (uint32_t i = 0; i < count; i++) {
         struct flow *flow = &network->flows[network->gathered_flows[i]];
@@ -232,22 +271,41 @@ static double lone_bytes_per_s(const struct flow_network *network, const struct 
     return bytes_per_s;
 }
 
-/* Its first byte moves: alone at once, in company at the rate that is set when this picosecond's
-   comings and goings are all known. Gives its event. */
+/* flow_join(), which gives the flow's event: 0 when memory is out. */
 static event_id join(struct flow_network *network, struct flow *flow)
 {
-    bool is_alone = true;
     for (uint32_t i = 0; i < flow->link_count; i++) {
-        join_link(network, flow, i);
-        is_alone = is_alone && network->links[flow->hops[i].link].flow_count == 1;
+        struct flow_group *group = network->links[flow->hops[i].link].group;
+        if (group)
+            flow_group_disband(group);
     }
     flow->since = engine_now(network->engine);
-    if (is_alone)
+    if (flow_join_links(network, flow))
         return move_at(network, flow, lone_bytes_per_s(network, flow));
     for (uint32_t i = 0; i < flow->link_count; i++)
-        mark_dirty(network, flow->hops[i].link);
+        flow_mark_dirty(network, flow->hops[i].link);
     flow->state = FLOW_JOINED;
     return set_event(network, flow, flow->since, EVENT_SHARE);
+}
+
+void flow_join(struct flow_network *network, struct flow *flow)
+{
+    event_id event = join(network, flow);
+    assert(event != 0);
+    (void)event;
+}
+
+void flow_move_since(struct flow_network *network, struct flow *flow, sim_ps since,
+                     double bytes_per_s)
+{
+    flow->since = since;
+    flow->bytes_per_s = bytes_per_s;
+    flow->state = FLOW_MOVING;
+    sim_ps now = engine_now(network->engine);
+    sim_ps end = flow_end_at(since, flow->carry_ps, flow->bytes_left, bytes_per_s, now);
+    event_id event = set_event(network, flow, end, EVENT_TRANSFER);
+    assert(event != 0);
+    (void)event;
 }
 
 /* Takes a flow without a pending event off its links and back into the pool. */
@@ -261,13 +319,12 @@ static void leave(struct flow_network *network, struct flow *flow)
         flow->generation = 1;
     flow->next_free = network->free_flow;
     network->free_flow = (uint32_t)(flow - network->flows);
+    network->free_count++;
 }
 
-/* As leave(), where the slot of the flow's event has just become free. */
-static void leave_and_share(struct flow_network *network, struct flow *flow)
+void flow_share_if_due(struct flow_network *network)
 {
-    leave(network, flow);
-    if (network->dirty_count == 0)
+    if (network->dirty_count == 0 && !network->joined)
         return;
     event_id event = plan_share(network);
     assert(event != 0);
@@ -279,7 +336,8 @@ static void finish(struct flow_network *network, struct flow *flow)
     event_function done = flow->done;
     void *context = flow->context;
     uint64_t argument = flow->argument;
-    leave_and_share(network, flow);
+    leave(network, flow);
+    flow_share_if_due(network);
     done(context, argument);
 }
 
@@ -298,24 +356,21 @@ static void on_event(void *context, uint64_t argument)
     } else if (flow->state == FLOW_JOINED) {
         share(network);
     } else {
-        event_id event = join(network, flow);
-        assert(event != 0);
-        (void)event;
+        flow_join(network, flow);
     }
 }
 
-/* Takes a flow from the pool, filled in from `spec`; NULL when memory is out. */
-static struct flow *take(struct flow_network *network, const struct flow_spec *spec)
+struct flow *flow_take(struct flow_network *network, const struct flow_spec *spec)
 {
     assert(spec->link_count <= FLOW_LINKS_MAX && spec->done);
     assert(spec->bytes >= 0 && spec->latency_s >= 0);
-    struct error ignored;
-    if (network->free_flow == NO_FLOW && reserve(network, 2 * network->capacity, &ignored) < 0)
-        return NULL;
+    assert(network->free_flow != NO_FLOW);
     struct flow *flow = &network->flows[network->free_flow];
     network->free_flow = flow->next_free;
+    network->free_count--;
     flow->state = FLOW_WAITING;
     flow->event = 0;
+    flow->place = 0;
     flow->bytes_left = spec->bytes;
     flow->bytes_per_s = 0;
     flow->owner = spec->owner;
@@ -330,23 +385,13 @@ static struct flow *take(struct flow_network *network, const struct flow_spec *s
     return flow;
 }
 
-/* When the first byte of a flow that starts `now` moves, and what of a picosecond is then carried.
- */
-static sim_ps first_byte_at(sim_ps now, double latency_s, double *carry_ps)
-{
-    double delay_ps = latency_s * (double)SIM_PS_PER_S;
-    sim_ps first_byte = moment_after(now, delay_ps, now);
-    *carry_ps = delay_ps - (double)(first_byte - now);
-    return first_byte;
-}
-
 flow_id flow_start(struct flow_network *network, const struct flow_spec *spec)
 {
-    struct flow *flow = take(network, spec);
-    if (!flow)
+    if (!flow_make_room(network, 1))
         return 0;
+    struct flow *flow = flow_take(network, spec);
     sim_ps now = engine_now(network->engine);
-    sim_ps first_byte = first_byte_at(now, spec->latency_s, &flow->carry_ps);
+    sim_ps first_byte = flow_first_byte_at(now, spec->latency_s, &flow->carry_ps);
     event_id event = first_byte == now && !has_nothing_to_move(spec->link_count, spec->bytes)
                          ? join(network, flow)
                          : set_event(network, flow, first_byte, EVENT_TRANSFER);
@@ -354,7 +399,7 @@ flow_id flow_start(struct flow_network *network, const struct flow_spec *spec)
         leave(network, flow);
         return 0;
     }
-    return (uint64_t)flow->generation << 32 | (uint64_t)(flow - network->flows);
+    return flow_id_of(network, flow);
 }
 
 sim_ps flow_lone_end(const struct flow_network *network, const struct crossings *crossings,
@@ -368,10 +413,10 @@ sim_ps flow_lone_end(const struct flow_network *network, const struct crossings 
             return SIM_PS_MAX;
         bytes_per_s = fmin(bytes_per_s, link->bytes_per_s);
     }
-    sim_ps first_byte = first_byte_at(engine_now(network->engine), latency_s, &carry_ps);
+    sim_ps first_byte = flow_first_byte_at(engine_now(network->engine), latency_s, &carry_ps);
     if (has_nothing_to_move(crossings->count, bytes))
         return first_byte;
-    return moment_after(first_byte, moving_ps(carry_ps, bytes, bytes_per_s), first_byte);
+    return flow_end_at(first_byte, carry_ps, bytes, bytes_per_s, first_byte);
 }
 
 bool flow_cancel(struct flow_network *network, flow_id id)
@@ -380,7 +425,8 @@ bool flow_cancel(struct flow_network *network, flow_id id)
     if (!flow)
         return false;
     (void)engine_cancel(network->engine, flow->event);
-    leave_and_share(network, flow);
+    leave(network, flow);
+    flow_share_if_due(network);
     return true;
 }
 
@@ -388,12 +434,15 @@ int flow_set_link_rate(struct flow_network *network, uint32_t link, double bytes
                        struct error *error)
 {
     assert(link < network->link_count && bytes_per_s > 0 && isfinite(bytes_per_s));
+    if (network->links[link].group)
+        flow_group_disband(network->links[link].group);
     if (network->links[link].flow_count > 0) {
         if (plan_share(network) == 0)
             return error_out_of_memory(error, "a link's new rate");
-        mark_dirty(network, link);
+        flow_mark_dirty(network, link);
     }
     network->links[link].bytes_per_s = bytes_per_s;
+    network->rates++;
     return 0;
 }
 
@@ -401,6 +450,7 @@ void flow_set_link_gain(struct flow_network *network, uint32_t link, double gain
 {
     assert(link < network->link_count && gain >= 1 && network->links[link].flow_count == 0);
     network->links[link].gain = gain;
+    network->rates++;
 }
 
 bool flow_is_on(const struct flow_network *network, uint32_t link)

@@ -28,7 +28,7 @@
 #include "crossings.h"
 #include "engine.h"
 
-#define FLOW_LINKS_MAX 16
+#define FLOW_LINKS_MAX ROUTE_LINKS_MAX
 
 struct flow_network;
 
@@ -51,7 +51,8 @@ struct flow_spec {
 struct flow_network *flow_network_new(struct engine *engine, const double *link_bytes_per_s,
                                       uint32_t link_count, struct error *error);
 
-/* Pending flows go with it; call it before engine_free(). */
+/* Pending flows go with it; where groups (flow_group.h) are under way, the engine must take no step
+   more. Call it before engine_free(). */
 void flow_network_free(struct flow_network *network);
 
 /* Starts a flow now; 0 when memory is out. */

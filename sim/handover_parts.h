@@ -18,7 +18,6 @@ struct kv_segment {
     sim_ps started;
     bool is_moving;
     uint32_t *gpus; /* (2, pairs): from, to */
-    struct crossings crossings;
     struct transfer transfer;
 };
 

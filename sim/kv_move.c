@@ -18,11 +18,9 @@ static struct kv_move *new_move(struct handover *handover, struct error *error)
         segment->part = handover->way.parts[s];
         segment->move = move;
         segment->gpus = arena_calloc(arena, 2 * (size_t)pairs, sizeof(*segment->gpus));
-        segment->crossings.links =
-            arena_calloc(arena, (size_t)pairs * ROUTE_LINKS_MAX, sizeof(*segment->crossings.links));
         struct transfer_pairs of = {
             .from = segment->gpus, .to = segment->gpus + pairs, .count = pairs};
-        if (!segment->gpus || !segment->crossings.links ||
+        if (!segment->gpus ||
             transfer_init(&segment->transfer, NULL, handover->way.topology, of, arena, error) < 0)
             goto out_of_memory;
     }
@@ -51,10 +49,7 @@ void kv_move_aim(struct kv_move *move, struct replica *to)
             segment->gpus[pairs->count + k] = kv_way_to_gpu(way, to_index, &segment->part, k);
         }
         pairs->owner = move->from->index;
-        segment->transfer.network = handover->networks[from_index]; /* the sender's */
-        segment->crossings.count = 0;
-        topology_add_crossings(way->topology, pairs->from, pairs->to, pairs->count,
-                               &segment->crossings);
+        transfer_aim(&segment->transfer, handover->networks[from_index]); /* the sender's */
         segment->latency_s =
             topology_parallel_path(way->topology, pairs->from, pairs->to, pairs->count).alpha_s;
     }
@@ -173,7 +168,7 @@ static void on_moved(void *context, uint64_t argument);
 static void send(struct kv_segment *segment)
 {
     struct session *session = segment->move->handover->session;
-    struct transfer_order order = {
+    struct flow_order order = {
         .latency_s = segment->latency_s,
         .bytes = segment->pending_bytes,
         .done = on_moved,
@@ -183,7 +178,7 @@ static void send(struct kv_segment *segment)
     segment->moving_bytes = segment->pending_bytes;
     segment->pending_bytes = 0;
     set_moving(segment, true);
-    kv_meter_begin(&segment->move->handover->meter, session, &segment->crossings);
+    kv_meter_begin(&segment->move->handover->meter, session, &segment->transfer.group.crossings);
     session->failed |= transfer_start(&segment->transfer, &order, &session->error) < 0;
 }
 
@@ -195,9 +190,10 @@ static void on_moved(void *context, uint64_t unused)
     sim_ps now = engine_now(handover->session->engine);
     handover->bytes += pairs_bytes(segment);
     /* its own flows have just left, others' are still there */
-    uint32_t narrowest = flow_narrowest(segment->transfer.network, &segment->crossings);
+    uint32_t narrowest = flow_group_narrowest(&segment->transfer.group);
     handover->meter.links[narrowest].bound += now - segment->started;
-    kv_meter_end(&handover->meter, handover->session, &segment->crossings, segment->moving_bytes);
+    kv_meter_end(&handover->meter, handover->session, &segment->transfer.group.crossings,
+                 segment->moving_bytes);
     record_transfer(segment, now);
     if (segment->pending_bytes > 0)
         send(segment);
@@ -221,6 +217,6 @@ void kv_segment_stop(struct kv_segment *segment)
     if (!segment->is_moving)
         return;
     transfer_cancel(&segment->transfer);
-    kv_meter_end(&handover->meter, handover->session, &segment->crossings, 0);
+    kv_meter_end(&handover->meter, handover->session, &segment->transfer.group.crossings, 0);
     set_moving(segment, false);
 }

@@ -122,7 +122,7 @@ static void send_next(struct played_stage *stage)
     stage->next_sent++;
     stage->on_its_way = step;
     step->visits[stage->index].sent_from = now_of(stage);
-    struct transfer_order order = {
+    struct flow_order order = {
         .latency_s = hop->path.alpha_s,
         .bytes = step->work.send_bytes,
         .done = on_sent,

@@ -68,7 +68,7 @@ static bool go_way(struct shared_visit *visit)
     const struct pipeline_stage *stage = stage_of(visit);
     const struct stage_way *way = &stage->ways[visit->way];
     double latency_s = visit->form.latency_s;
-    struct transfer_order order = {
+    struct flow_order order = {
         .latency_s = latency_s * transfer_load(way->sharing),
         .bytes = visit->form.pace * way_bytes(visit, visit->way),
         .done = on_way_end,
@@ -78,7 +78,7 @@ static bool go_way(struct shared_visit *visit)
     visit->way_from = now_of(visit);
     visit->way_s = latency_s + order.bytes / way->path.bytes_per_s;
     sim_ps end =
-        flow_lone_end(way->sharing->network, &stage->meter.collectives[visit->way].crossings,
+        flow_lone_end(way->sharing->group.network, &stage->meter.collectives[visit->way].crossings,
                       order.latency_s, order.bytes);
     if (go_on_to(visit, end, EVENT_TRANSFER))
         return true;

@@ -34,7 +34,6 @@
 #include "crossings.h"
 #include "error.h"
 
-#define ROUTE_LINKS_MAX 16
 #define TOPOLOGY_LINKS_MAX (UINT64_C(1) << 24)
 
 /* X(NAME, name in links) */
@@ -99,12 +98,6 @@ struct topology {
     uint32_t *link_transfers; /* scratch of the path functions; zero between calls */
     struct topology_edges edges;
     const struct cluster *cluster;
-};
-
-/* The links from one GPU to another, in order; none where they are the same. */
-struct route {
-    uint32_t link_count;
-    uint32_t links[ROUTE_LINKS_MAX];
 };
 
 /* X(NAME, as people say it): what joins a group's GPUs, the fastest first */

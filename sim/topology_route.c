@@ -200,8 +200,7 @@ void topology_add_crossings(const struct topology *topology, const uint32_t *fro
 {
     for (uint32_t i = 0; i < count; i++) {
         struct route route = topology_route(topology, from_gpus[i], to_gpus[i]);
-        for (uint32_t j = 0; j < route.link_count; j++)
-            crossings_add(crossings, route.links[j]);
+        crossings_add_route(crossings, &route);
     }
 }
 

@@ -23,73 +23,48 @@ int transfer_init(struct transfer *transfer, struct flow_network *network,
                   const struct topology *topology, struct transfer_pairs pairs, struct arena *arena,
                   struct error *error)
 {
-    *transfer = (struct transfer){.network = network, .topology = topology, .pairs = pairs};
-    transfer->flows = arena_calloc(arena, pairs.count, sizeof(*transfer->flows));
-    return transfer->flows ? 0 : error_out_of_memory(error, "transfers");
+    struct route *routes = arena_calloc(arena, pairs.count, sizeof(*routes));
+    flow_id *flows = arena_calloc(arena, pairs.count, sizeof(*flows));
+    struct crossing *links =
+        arena_calloc(arena, (size_t)pairs.count * ROUTE_LINKS_MAX, sizeof(*links));
+    if (!routes || !flows || !links)
+        return error_out_of_memory(error, "transfers");
+    *transfer = (struct transfer){
+        .topology = topology,
+        .pairs = pairs,
+        .routes = routes,
+        .group = {.routes = routes,
+                  .count = pairs.count,
+                  .crossings = {.links = links},
+                  .flows = flows},
+    };
+    transfer_aim(transfer, network);
+    return 0;
 }
 
-static void on_flow_done(void *context, uint64_t pair)
-{
-    struct transfer *transfer = context;
-    transfer->flows[pair] = 0;
-    if (--transfer->under_way == 0)
-        transfer->done(transfer->context, transfer->argument);
-}
-
-/* Starts the flow of one pair. */
-static flow_id start_pair(struct transfer *transfer, uint32_t pair,
-                          const struct transfer_order *order)
+void transfer_aim(struct transfer *transfer, struct flow_network *network)
 {
     const struct transfer_pairs *pairs = &transfer->pairs;
-    struct route route = topology_route(transfer->topology, pairs->from[pair], pairs->to[pair]);
-    struct flow_spec spec = {
-        .links = route.links,
-        .link_count = route.link_count,
-        .latency_s = order->latency_s,
-        .bytes = order->bytes,
-        .owner = pairs->owner,
-        .done = on_flow_done,
-        .context = transfer,
-        .argument = pair,
-    };
-    return flow_start(transfer->network, &spec);
-}
-
-int transfer_start(struct transfer *transfer, const struct transfer_order *order,
-                   struct error *error)
-{
-    assert(transfer->under_way == 0);
-    transfer->done = order->done;
-    transfer->context = order->context;
-    transfer->argument = order->argument;
-    for (uint32_t pair = 0; pair < transfer->pairs.count; pair++) {
-        transfer->flows[pair] = start_pair(transfer, pair, order);
-        if (transfer->flows[pair] == 0) {
-            transfer_cancel(transfer);
-            return error_out_of_memory(error, "transfers");
-        }
-        transfer->under_way++;
+    struct flow_group *group = &transfer->group;
+    group->network = network;
+    group->owner = pairs->owner;
+    group->crossings.count = 0;
+    for (uint32_t pair = 0; pair < pairs->count; pair++) {
+        struct route *route = &transfer->routes[pair];
+        *route = topology_route(transfer->topology, pairs->from[pair], pairs->to[pair]);
+        crossings_add_route(&group->crossings, route);
     }
-    return 0;
+    flow_group_aim(group);
 }
 
 double transfer_load(const struct transfer *transfer)
 {
-    const struct transfer_pairs *pairs = &transfer->pairs;
+    const struct crossings *crossings = &transfer->group.crossings;
     double load = 1;
-    for (uint32_t pair = 0; pair < pairs->count; pair++) {
-        struct route route = topology_route(transfer->topology, pairs->from[pair], pairs->to[pair]);
-        for (uint32_t i = 0; i < route.link_count; i++)
-            if (flow_is_on(transfer->network, route.links[i]))
-                load = fmax(load, transfer->topology->links[route.links[i]].loaded);
+    for (uint32_t i = 0; i < crossings->count; i++) {
+        uint32_t link = crossings->links[i].link;
+        if (flow_is_on(transfer->group.network, link))
+            load = fmax(load, transfer->topology->links[link].loaded);
     }
     return load;
-}
-
-void transfer_cancel(struct transfer *transfer)
-{
-    for (uint32_t pair = 0; pair < transfer->pairs.count && transfer->under_way > 0; pair++) {
-        transfer->under_way -= flow_cancel(transfer->network, transfer->flows[pair]);
-        transfer->flows[pair] = 0;
-    }
 }

@@ -9,7 +9,7 @@
 #ifndef TANDEM_TRANSFER_H
 #define TANDEM_TRANSFER_H
 
-#include "flow.h"
+#include "flow_group.h"
 #include "topology.h"
 
 /* A network of the topology's links, at their rates. NULL on error. */
@@ -25,33 +25,33 @@ struct transfer_pairs {
 };
 
 struct transfer {
-    struct flow_network *network;
     const struct topology *topology;
     struct transfer_pairs pairs;
-    flow_id *flows; /* (pairs.count) */
-    uint32_t under_way;
-    event_function done;
-    void *context;
-    uint64_t argument;
+    struct route *routes; /* (pairs.count) */
+    struct flow_group group;
 };
 
-/* What one transfer moves, and what is called at its end. */
-struct transfer_order {
-    double latency_s; /* before the first byte */
-    double bytes;     /* each flow's */
-    event_function done;
-    void *context;
-    uint64_t argument;
-};
-
-/* The pairs' arrays, network and topology must outlive it. Its flows' names go to `arena`. */
+/* The pairs' arrays, network and topology must outlive it. What it keeps of them goes to `arena`.
+ */
 int transfer_init(struct transfer *transfer, struct flow_network *network,
                   const struct topology *topology, struct transfer_pairs pairs, struct arena *arena,
                   struct error *error);
 
+/* The pairs are others now, as many as there were, and so may be the network. */
+void transfer_aim(struct transfer *transfer, struct flow_network *network);
+
 /* Starts now; -ERROR_MEMORY where a flow could not be, and then nothing is under way. */
-int transfer_start(struct transfer *transfer, const struct transfer_order *order,
-                   struct error *error);
+static inline int transfer_start(struct transfer *transfer, const struct flow_order *order,
+                                 struct error *error)
+{
+    return flow_group_start(&transfer->group, order, error);
+}
+
+/* Takes back what is under way, if anything is; done() is not called. */
+static inline void transfer_cancel(struct transfer *transfer)
+{
+    flow_group_cancel(&transfer->group);
+}
 
 /* What one from `from` to `to` took longer than the `alone_s` that it takes alone. */
 static inline sim_ps transfer_held_up(sim_ps from, sim_ps to, double alone_s)
@@ -81,8 +81,5 @@ static inline struct transfer_form transfer_form_of(double alone_s, double bytes
  * those. From 1.
  */
 double transfer_load(const struct transfer *transfer);
-
-/* Takes back what is under way, if anything is; done() is not called. */
-void transfer_cancel(struct transfer *transfer);
 
 #endif

@@ -65,7 +65,7 @@ static void on_done(void *context, uint64_t argument)
 static void start(struct traffic *traffic)
 {
     double load = traffic->is_send ? 1 : transfer_load(&traffic->transfer);
-    struct transfer_order order = {
+    struct flow_order order = {
         .latency_s = traffic->form.latency_s * load,
         .bytes = traffic->form.pace * traffic->flow_bytes,
         .done = on_done,

@@ -10,7 +10,7 @@ from pathlib import Path
 LAYERS = [
     "base crossings error warning arena heap rng dtype cost_grid cost_stack cost_sum surface",
     "engine recorder rows session diary",
-    "gpu power link cluster topology topology_place topology_route flow flow_network flow_share transfer",
+    "gpu power link cluster topology topology_place topology_route flow flow_group flow_network flow_share transfer",
     "model sharding exchange layout kv_way kv_cut compute compute_grids kernel_roofline kernel_table kernel_work collective"
     " collective_group collective_plan collective_table collective_way measured host serving memory summary"
     " quantiles",

@@ -48,7 +48,7 @@ static struct transfer transfer_between(const uint32_t *from, const uint32_t *to
 
 static void start(struct transfer *transfer, double bytes, sim_ps *end)
 {
-    struct transfer_order order = {.bytes = bytes, .done = on_done, .context = end};
+    struct flow_order order = {.bytes = bytes, .done = on_done, .context = end};
     ck_assert_int_eq(transfer_start(transfer, &order, &error), 0);
 }
 
