@@ -2,10 +2,6 @@
 
 #define NO_ARGUMENT 0
 
-/* Rounding errors of the sharing stay within what it takes for the same level up to so many flows
-   on a link: some count^2 ulps (flow_share.c). */
-#define ALIKE_MAX 64
-
 void flow_group_aim(struct flow_group *group)
 {
     assert(group->state == FLOW_GROUP_IDLE);
@@ -18,20 +14,18 @@ void flow_group_aim(struct flow_group *group)
         group->meets = group->meets || group->crossings.links[i].routes > 1;
 }
 
-/* Whether each route has a link that leaves a flow no more than `bytes_per_s`; what links leave is
-   in left_bytes_per_s. */
+/* Whether each route has a link whose share is the least, `bytes_per_s`. */
 static bool are_alike(const struct flow_group *group, double bytes_per_s)
 {
     for (uint32_t k = 0; k < group->count; k++) {
         const struct route *route = &group->routes[k];
         uint32_t i = 0;
-        while (i < route->link_count &&
-               group->network->links[route->links[i]].left_bytes_per_s > bytes_per_s)
+        while (i < route->link_count && group->network->links[route->links[i]].share > bytes_per_s)
             i++;
         if (i == route->link_count)
             return false;
     }
-    return group->count <= ALIKE_MAX;
+    return group->count <= FLOW_LEVEL_MAX;
 }
 
 /* Where each flow has a link that is full when the least share is reached, that is the rate of all
@@ -43,12 +37,11 @@ static void find_rate(struct flow_group *group)
     for (uint32_t i = 0; i < group->crossings.count; i++) {
         const struct crossing *crossing = &group->crossings.links[i];
         struct flow_link *link = &group->network->links[crossing->link];
-        double share =
+        link->share =
             flow_link_share(link, flow_link_room(link, crossing->routes), crossing->routes);
-        link->left_bytes_per_s = share;
         group->fastest_bytes_per_s = fmax(group->fastest_bytes_per_s, link->bytes_per_s);
-        if (share < least) {
-            least = share;
+        if (link->share < least) {
+            least = link->share;
             group->narrowest = crossing->link;
         }
     }

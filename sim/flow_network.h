@@ -13,6 +13,11 @@
 
 #define NO_HOP UINT32_MAX
 
+/* Up to so many flows on a link, those that should be at one level are: what a link has left for
+   each, when others' shares have been taken from it, is off by some count^2 ulps at most, less than
+   what flow_share.c takes for the same level. */
+#define FLOW_LEVEL_MAX 64
+
 enum flow_state {
     FLOW_FREE,
     FLOW_WAITING, /* for its latency */
@@ -41,8 +46,8 @@ struct flow {
     uint32_t next_free;
     uint32_t link_count;
     enum flow_state state;
-    bool is_gathered; /* scratch of the sharing */
-    double share;     /* the new rate, 0 while it is unknown */
+    uint64_t gathered; /* scratch of the sharing: the last one that it was in */
+    double share;      /* the new rate, 0 while it is unknown */
     struct flow_hop hops[FLOW_LINKS_MAX];
 };
 
@@ -53,8 +58,9 @@ struct flow_link {
     uint32_t flow_count;
     struct flow_group *group; /* that has it to itself: its flows are counted, not listed */
     bool is_dirty;
-    bool is_gathered; /* scratch of the sharing, as what follows */
-    uint32_t unfixed;
+    uint32_t unfixed;  /* scratch of the sharing, as what follows */
+    uint64_t gathered; /* the last that it was in */
+    double share;      /* what it leaves each of its flows */
     double left_bytes_per_s;
 };
 
@@ -72,9 +78,10 @@ struct flow_network {
     uint32_t capacity;
     uint32_t free_flow;
     uint32_t free_count;
-    uint32_t promised_count;   /* of these, to groups that may disband */
+    uint32_t promised_count;   /* of the free ones, to groups that may disband */
     uint64_t rates;            /* from 1, how often the links' have changed */
     struct flow_group *joined; /* whose rates are to be set at the end of this picosecond */
+    uint64_t sharings;         /* how many there were */
     event_id share_event;      /* on behalf of flows that have left */
     uint32_t *dirty;           /* (dirty_count) links whose flows need new rates */
     uint32_t dirty_count;      /* of link_count */
