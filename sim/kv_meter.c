@@ -48,7 +48,7 @@ static void turn_over(struct kv_meter *meter, struct session *session, sim_ps ne
 static sim_ps catch_up(struct kv_meter *meter, struct session *session)
 {
     sim_ps now = engine_now(session->engine);
-    if (session->record_steps && now - meter->bucket >= LINK_METER_BUCKET)
+    if (now - meter->bucket >= LINK_METER_BUCKET)
         turn_over(meter, session, link_meter_bucket(now));
     return now;
 }
@@ -56,6 +56,8 @@ static sim_ps catch_up(struct kv_meter *meter, struct session *session)
 void kv_meter_begin(struct kv_meter *meter, struct session *session,
                     const struct crossings *crossings)
 {
+    if (!session->record_steps)
+        return;
     sim_ps now = catch_up(meter, session);
     for (uint32_t i = 0; i < crossings->count; i++) {
         struct kv_link *link = &meter->links[crossings->links[i].link];
@@ -64,17 +66,26 @@ void kv_meter_begin(struct kv_meter *meter, struct session *session,
     }
 }
 
-void kv_meter_end(struct kv_meter *meter, struct session *session,
-                  const struct crossings *crossings, double bytes)
+/* A transfer ends in the present bucket. */
+static void end_in_bucket(struct kv_meter *meter, struct session *session,
+                          const struct crossings *crossings, double bytes)
 {
     sim_ps now = catch_up(meter, session);
     for (uint32_t i = 0; i < crossings->count; i++) {
         struct kv_link *link = &meter->links[crossings->links[i].link];
-        link->bytes += bytes * crossings->links[i].routes;
         link->bucket_bytes += bytes * crossings->links[i].routes;
         if (--link->transfers == 0)
             link->bucket_busy += now - link->busy_since;
     }
+}
+
+void kv_meter_end(struct kv_meter *meter, struct session *session,
+                  const struct crossings *crossings, double bytes)
+{
+    for (uint32_t i = 0; i < crossings->count; i++)
+        meter->links[crossings->links[i].link].bytes += bytes * crossings->links[i].routes;
+    if (session->record_steps)
+        end_in_bucket(meter, session, crossings, bytes);
 }
 
 void kv_meter_flush(struct kv_meter *meter, struct session *session)

@@ -2,9 +2,9 @@
  * kv_meter: what KV on its way puts on the cluster's links.
  *
  * The links that a move crosses change from one to the next, so sums are kept by
- * link: for the run, and for the present bucket of time, which becomes records when
- * a transfer begins or ends in a later one, as link_meter.h's do. Where several
- * transfers cross a link at a time, it is busy once.
+ * link: for the run, and, where the session keeps a timeline, for the present bucket
+ * of time, which becomes records when a transfer begins or ends in a later one, as
+ * link_meter.h's do. Where several transfers cross a link at a time, it is busy once.
  */
 #ifndef TANDEM_KV_METER_H
 #define TANDEM_KV_METER_H
@@ -31,8 +31,7 @@ struct kv_meter {
 int kv_meter_init(struct kv_meter *meter, uint32_t link_count, struct arena *arena,
                   struct error *error);
 
-/* A transfer begins now, or ends, `bytes` having crossed each of its routes; records are made where
-   `session` keeps a timeline. */
+/* A transfer begins now, or ends, `bytes` having crossed each of its routes. */
 void kv_meter_begin(struct kv_meter *meter, struct session *session,
                     const struct crossings *crossings);
 void kv_meter_end(struct kv_meter *meter, struct session *session,
