@@ -48,6 +48,8 @@ CASES = [
     ("B2 Vidur's load, PP=2", "bench-vidur", [], 10_000, VIDUR_PP2, ["none", "steps"]),
     ("B2 Vidur's load, PP=1", "bench-vidur", ONE_STAGE, 10_000, VIDUR_PP1, ["none", "steps"]),
     ("PP=8, bursts", "70b-pp8", BURSTS, 40_000, None, ["none", "steps"]),
+    ("KV layer by layer", "70b-disaggregated", BURSTS, 20_000, None, ["none", "steps"]),
+    ("Prefixes", "70b-prefixes", [], 50_000, None, ["none", "steps"]),
     ("B3 16 replicas", "bench-replicas", [], 100_000, None, ["none", "steps"]),
     ("B4 1,250 replicas", "bench-fleet", [], 2_000_000, None, ["none", "steps"]),
     ("B5 a trace from a file", "bench-trace", [], 10_000_000, None, ["none", "steps"]),
