@@ -93,6 +93,18 @@ def lengths_rows(scenario):
             yield name, lengths_words(lengths)
 
 
+def prefix_rows(run):
+    """What drawn prompts have in common, and what of it was found; nothing where nobody looked."""
+    prefixes = run.scenario.get("workload.prefixes")
+    found = run.summary.get("cached_input_share", math.nan)  # which older files do not have
+    if not math.isfinite(found):
+        return
+    words = f"{percent(found)} of the input tokens were found in KV"
+    if prefixes and not run.scenario.get("workload.trace"):
+        words = f"{prefixes['count']} of {prefixes['tokens']} tokens; {words}"
+    yield "prefixes", words
+
+
 def fault_words(event):
     """`GPU 3 1.5 times slower from 5 min to 10 min`."""
     kind = "down" if "down" in event else "slow"
@@ -119,6 +131,7 @@ def question(run):
            f"{pool.max_sequences} sequences") for pool in run.pools),
         ("load", load_words(scenario)),
         *lengths_rows(scenario),
+        *prefix_rows(run),
         *(("fault", fault_words(event)) for event in scenario.get("events") or []),
     ]
     return table_html(("", ""), rows, "facts")

@@ -226,6 +226,18 @@ class Report(ReportTest):
             self.assertIn(f"<td>{name}</td><td>{value}</td>", text)
         self.assertRegex(text, r"<td>model</td><td>[^<]*, KV fp8</td>")
 
+    def test_prefixes_are_shown_where_they_are_looked_for(self):
+        # Expect how many there are, how long, and the share that the run's own summary says; nothing
+        # of a load that does not tell any.
+        results, page = self.folder / "run.h5", self.folder / "run.html"
+        shown = self.tandem_ok("run", "scenarios/70b-prefixes", "--set", "workload.requests=100", "-o", results)
+        self.tandem_ok("report", results)
+        share = re.search(r"prefixes +(\S+) of the input tokens were found", shown)[1]
+        self.assertIn(f"<td>prefixes</td><td>20 of 2048 tokens; {share} of the input tokens were found "
+                      "in KV</td>", page.read_text())
+        _, page = self.report_of_run()
+        self.assertNotIn("found in KV", page.read_text())
+
     def test_assumptions_name_their_sources(self):
         # Expect the GPU's bandwidth beside its datasheet, and a value of --set beside nothing.
         results, page = self.report_of_run()
