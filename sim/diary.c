@@ -26,13 +26,20 @@ static const struct span_desk *desk_for(const struct session *session, bool is_l
     return are_all && desk->block ? desk : NULL;
 }
 
+/* Lets the desk know of the spans on it. */
+static void tell_desk(const struct diary *diary)
+{
+    if (diary->desk)
+        *diary->desk->row = diary->row;
+}
+
 /* Lets the next span that is kept be the first. */
 static void begin_blocks(struct diary *diary)
 {
     if (diary->desk)
         return;
     diary->block = diary->blocks;
-    diary->kept_row = 0;
+    diary->row = 0;
 }
 
 struct diary *diary_new(struct session *session, uint32_t replica, bool is_lone,
@@ -55,7 +62,6 @@ struct diary *diary_new(struct session *session, uint32_t replica, bool is_lone,
         .is_lone = is_lone,
         .desk = desk,
         .block = desk ? desk->block : NULL,
-        .block_row = desk ? desk->row : &diary->kept_row,
         .block_end = SPAN_BLOCK,
     };
     uint32_t blocks = (diary->rows_max + SPAN_BLOCK - 1) / SPAN_BLOCK;
@@ -71,6 +77,7 @@ struct diary *diary_new(struct session *session, uint32_t replica, bool is_lone,
 void diary_write(struct diary *diary)
 {
     diary_close(diary);
+    tell_desk(diary);
     session_record(diary->session, diary->records, diary->count);
     diary->count = 0;
     diary->rows = 0;
@@ -86,15 +93,16 @@ static void open_record(struct diary *diary, uint64_t step)
         .replica = diary->replica,
         .step = step,
         .block = diary->block,
-        .first = (uint32_t)diary->kept_row,
+        .first = (uint32_t)diary->row,
     };
     diary->open = record;
     diary->count++;
-    diary->block_end = u64_min(SPAN_BLOCK, diary->kept_row + diary->rows_max - diary->rows);
+    diary->block_end = u64_min(SPAN_BLOCK, diary->row + diary->rows_max - diary->rows);
 }
 
 void diary_open(struct diary *diary, uint64_t step)
 {
+    tell_desk(diary);
     if (diary->desk)
         diary->desk->begin(diary->desk->context, diary->replica, step);
     else
@@ -105,7 +113,7 @@ void diary_open(struct diary *diary, uint64_t step)
 /* Spans of the open record. */
 static uint32_t open_rows(const struct diary *diary)
 {
-    return diary->open ? (uint32_t)diary->kept_row - diary->open->first : 0;
+    return diary->open ? (uint32_t)diary->row - diary->open->first : 0;
 }
 
 void diary_close(struct diary *diary)
@@ -120,14 +128,16 @@ void diary_close(struct diary *diary)
 
 void diary_turn(struct diary *diary)
 {
+    tell_desk(diary);
     if (diary->desk) {
+        diary->row = 0;
         session_turn_spans(diary->session, diary->replica, diary->open_step);
         return;
     }
     diary_close(diary);
-    if (diary->kept_row == SPAN_BLOCK) {
+    if (diary->row == SPAN_BLOCK) {
         diary->block++;
-        diary->kept_row = 0;
+        diary->row = 0;
     }
     if (diary->rows == diary->rows_max)
         diary_write(diary);

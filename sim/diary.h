@@ -36,9 +36,8 @@ struct diary {
     const struct span_desk *desk; /* NULL: spans are kept */
     struct span_block *blocks;    /* of spans that are kept */
     struct span_block *block;     /* for the next: one of these, or the desk's */
-    size_t *block_row;            /* where in it */
+    size_t row;                   /* where in it */
     size_t block_end;             /* there it or the diary is full */
-    size_t kept_row;              /* of a block of these */
     struct spans_record *open; /* the last record, to which spans of its step are added; or NULL */
     uint64_t open_step;        /* of spans that are added; DIARY_CLOSED: none is begun */
     uint32_t replica;
@@ -87,13 +86,13 @@ static inline void diary_add_span(struct diary *diary, uint64_t step, uint32_t s
     if (diary->open_step != step)
         diary_open(diary, step);
     struct span_block *block = diary->block;
-    size_t row = *diary->block_row;
+    size_t row = diary->row;
     block->start[row] = start;
     block->duration[row] = duration;
     block->stage[row] = stage;
     block->kind[row] = (uint8_t)kind;
     block->bytes[row] = bytes;
-    *diary->block_row = row + 1;
+    diary->row = row + 1;
     if (row + 1 == diary->block_end)
         diary_turn(diary);
 }

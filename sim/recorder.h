@@ -185,7 +185,7 @@ union record {
 struct span_desk {
     void *context;
     struct span_block *block;
-    size_t *row; /* of the block, the next; below SPAN_BLOCK */
+    size_t *row; /* of the block, the next; right when the two below or record() are called */
     /* Spans from the next on are of this replica and step. */
     void (*begin)(void *context, uint32_t replica, uint64_t step);
     /* Empties the block, which is full; those that follow are of the same. Negative: `error`. */
