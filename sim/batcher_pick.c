@@ -30,9 +30,8 @@ bool batcher_is_crowded(const struct batcher *batcher)
 static inline struct prefix_match match_of(const struct batcher *batcher,
                                            const struct request *request)
 {
-    bool is_found = batcher->prefixes && !request->move;
-    return is_found ? prefix_cache_match(batcher->prefixes, request)
-                    : (struct prefix_match){.pieces = 0};
+    return batcher->prefixes ? prefix_cache_match(batcher->prefixes, request)
+                             : (struct prefix_match){.pieces = 0};
 }
 
 /* Whether there are blocks for a waiting request, of those that it needs others holding so many. */
@@ -47,14 +46,14 @@ static bool has_blocks(const struct batcher *batcher, const struct request *requ
 static bool first_has_blocks(const struct batcher *batcher)
 {
     const struct request *first = batcher->waiting.first;
-    return has_blocks(batcher, first, batcher->prefixes ? match_of(batcher, first).held_blocks : 0);
+    return has_blocks(batcher, first, match_of(batcher, first).held_blocks);
 }
 
 static inline void take_blocks(struct batcher *batcher, struct request *request,
                                struct prefix_match match)
 {
     uint64_t blocks = batcher_held_blocks(batcher, request);
-    if (!batcher->prefixes || request->move) {
+    if (!batcher->prefixes) {
         batcher_take_blocks(batcher, blocks);
         return;
     }

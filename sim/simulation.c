@@ -122,18 +122,12 @@ static void give_place_back(struct simulation *simulation)
     await_arrival(simulation);
 }
 
-/* Gives the arrival to a replica, or rejects it where it can never be served. */
-static void admit_arrival(struct simulation *simulation, const struct arrival *arrival)
+/* The request that arrives; NULL when memory is out. */
+static struct request *request_of(struct simulation *simulation, const struct arrival *arrival)
 {
     struct request *request = request_pool_take(&simulation->pool);
-    if (!request) {
-        fail(simulation, "requests");
-        return;
-    }
-    if (simulation->arrived == 0) {
-        simulation->begun = arrival->at;
-        fleet_begin(&simulation->fleet, arrival->at);
-    }
+    if (!request)
+        return NULL;
     request->id = simulation->arrived++;
     request->arrival = arrival->at;
     request->input_tokens = arrival->input_tokens;
@@ -141,7 +135,20 @@ static void admit_arrival(struct simulation *simulation, const struct arrival *a
     request->counted = arrival->at >= simulation->scenario->run.warmup;
     if (simulation->source.tells_prefixes &&
         !request_begin_with(request, arrival->pieces, arrival->piece_count, arrival->shared_tokens,
-                            &simulation->arena)) {
+                            &simulation->arena))
+        return NULL;
+    return request;
+}
+
+/* Gives the arrival to a replica, or rejects it where it can never be served. */
+static void admit_arrival(struct simulation *simulation, const struct arrival *arrival)
+{
+    if (simulation->arrived == 0) {
+        simulation->begun = arrival->at;
+        fleet_begin(&simulation->fleet, arrival->at);
+    }
+    struct request *request = request_of(simulation, arrival);
+    if (!request) {
         fail(simulation, "requests");
         return;
     }

@@ -156,7 +156,8 @@ static void read_memory(struct config_reader *reader, struct serving *serving)
     serving->prefix_caching = prefix_cache_takes(serving->kv_block_tokens);
     config_read_flag(reader, "prefix_caching", &serving->prefix_caching);
     if (serving->prefix_caching && !prefix_cache_takes(serving->kv_block_tokens))
-        config_reader_report(reader, "prefix_caching",
+        config_reader_report(reader,
+                             config_reader_last(reader, "kv_block_tokens", "prefix_caching"),
                              "'prefix_caching' finds prompts in pieces of %d tokens, which are no "
                              "whole blocks of %u tokens ('kv_block_tokens')",
                              REQUEST_PIECE_TOKENS, serving->kv_block_tokens);
